@@ -1,0 +1,76 @@
+import { type Static, Type } from 'typebox';
+import {
+  BatchIdSchema,
+  OperationIdSchema,
+  ProjectIdSchema,
+  stringEnum,
+  VmIdSchema,
+} from './ids.ts';
+import {
+  DesiredStateSchema,
+  TimelineSchema,
+  VmReasonSchema,
+  VmSpecSchema,
+  VmStateSchema,
+} from './vm.ts';
+
+/** One VM given to a cluster. A later `assignmentEpoch` replaces, an older one is refused. */
+export const VmAssignmentSchema = Type.Object({
+  vmId: VmIdSchema,
+  batchId: BatchIdSchema,
+  projectId: ProjectIdSchema,
+  assignmentEpoch: Type.Integer({ minimum: 1 }),
+  /** Counts the user's wishes; the host applies each once. */
+  generation: Type.Integer({ minimum: 1 }),
+  desired: DesiredStateSchema,
+  spec: VmSpecSchema,
+  /** Stages reached before the cluster got it. */
+  timeline: TimelineSchema,
+});
+export type VmAssignment = Static<typeof VmAssignmentSchema>;
+
+/** A new wish for a VM that the cluster already has. */
+export const DesiredChangeSchema = Type.Object({
+  vmId: VmIdSchema,
+  generation: Type.Integer({ minimum: 1 }),
+  desired: DesiredStateSchema,
+});
+export type DesiredChange = Static<typeof DesiredChangeSchema>;
+
+/** One-shot actions; each has an id and is applied once. */
+export const OPERATION_KINDS = ['reboot', 'readLog'] as const;
+export type OperationKind = (typeof OPERATION_KINDS)[number];
+export const OperationRequestSchema = Type.Object({
+  operationId: OperationIdSchema,
+  vmId: VmIdSchema,
+  kind: stringEnum(OPERATION_KINDS),
+});
+export type OperationRequest = Static<typeof OperationRequestSchema>;
+
+export const OperationResultSchema = Type.Object({
+  operationId: OperationIdSchema,
+  vmId: VmIdSchema,
+  outcome: stringEnum(['succeeded', 'failed'] as const),
+  message: Type.String({ maxLength: 4096 }),
+  /** What a `readLog` read: the end of the serial console's log. */
+  output: Type.String({ maxLength: 256 * 1024 }),
+});
+export type OperationResult = Static<typeof OperationResultSchema>;
+
+/** What a cluster says of one VM. A later `revision` replaces an older one. */
+export const VmReportSchema = Type.Object({
+  vmId: VmIdSchema,
+  assignmentEpoch: Type.Integer(),
+  /** Made by the vm-scheduler; grows with every change of the VM, across restarts. */
+  revision: Type.Integer(),
+  /** The wish that the host has applied. */
+  generation: Type.Integer(),
+  state: VmStateSchema,
+  stateSinceMs: Type.Number(),
+  guestReady: Type.Boolean(),
+  reason: Type.Union([VmReasonSchema, Type.Null()]),
+  message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
+  hostName: Type.Union([Type.String(), Type.Null()]),
+  timeline: TimelineSchema,
+});
+export type VmReport = Static<typeof VmReportSchema>;

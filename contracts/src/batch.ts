@@ -1,0 +1,71 @@
+import { type Static, Type } from 'typebox';
+import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
+import {
+  DiskGiBSchema,
+  LabelsSchema,
+  MemoryMiBSchema,
+  NameSchema,
+  SshPublicKeySchema,
+  VcpusSchema,
+  VM_LIMITS,
+} from './vm.ts';
+
+export const BATCH_LIMITS = { countMax: 10_000, totalVcpusMax: 100_000, shapesMax: 16 } as const;
+
+/** One size of machine that a batch may be made of. */
+export const ShapeSchema = Type.Object(
+  { vcpus: VcpusSchema, memoryMiB: MemoryMiBSchema },
+  { additionalProperties: false },
+);
+export type Shape = Static<typeof ShapeSchema>;
+
+/**
+ * `POST /v1/batches`. Either `count` machines of `vcpus` and `memoryMiB`, or `totalVcpus` to be made
+ * of the given `shapes` in the way that fits the hosts best.
+ */
+export const BatchRequestSchema = Type.Object(
+  {
+    name: NameSchema,
+    image: NameSchema,
+    count: Type.Optional(Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.countMax })),
+    vcpus: Type.Optional(VcpusSchema),
+    memoryMiB: Type.Optional(MemoryMiBSchema),
+    totalVcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.totalVcpusMax })),
+    shapes: Type.Optional(
+      Type.Array(ShapeSchema, { minItems: 1, maxItems: BATCH_LIMITS.shapesMax }),
+    ),
+    diskGiB: Type.Optional(DiskGiBSchema),
+    sshPublicKeys: Type.Optional(
+      Type.Array(SshPublicKeySchema, { maxItems: VM_LIMITS.sshPublicKeysMax }),
+    ),
+    userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
+    labels: Type.Optional(LabelsSchema),
+  },
+  { additionalProperties: false },
+);
+export type BatchRequest = Static<typeof BatchRequestSchema>;
+
+export const BATCH_STATES = ['accepted', 'planning', 'active', 'deleting', 'deleted'] as const;
+
+/** A batch as the REST API shows it. */
+export const BatchSchema = Type.Object({
+  id: BatchIdSchema,
+  name: NameSchema,
+  projectId: ProjectIdSchema,
+  state: stringEnum(BATCH_STATES),
+  image: NameSchema,
+  /** Machines asked for; for `totalVcpus`, those planned so far. */
+  count: Type.Integer(),
+  totalVcpus: Type.Union([Type.Integer(), Type.Null()]),
+  /** How many machines are in each state; states with none are left out. */
+  vmCounts: Type.Record(Type.String(), Type.Integer()),
+  /** How many running machines have said that their guest is up. */
+  readyCount: Type.Integer(),
+  /** Every machine has come to an end state: running, stopped or failed. */
+  settled: Type.Boolean(),
+  /** Why machines are still waiting, in words, with counts. */
+  pendingReason: Type.Union([Type.String(), Type.Null()]),
+  labels: LabelsSchema,
+  createdAt: Type.String({ format: 'date-time' }),
+});
+export type Batch = Static<typeof BatchSchema>;

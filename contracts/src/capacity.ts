@@ -1,0 +1,31 @@
+import { type Static, Type } from 'typebox';
+
+/** What one host has. */
+export const HostCapacitySchema = Type.Object({
+  agentId: Type.String(),
+  hostName: Type.String(),
+  active: Type.Boolean(),
+  totalVcpus: Type.Number(),
+  totalMemoryMiB: Type.Number(),
+  freeVcpus: Type.Number(),
+  freeMemoryMiB: Type.Number(),
+});
+export type HostCapacity = Static<typeof HostCapacitySchema>;
+
+/** What a cluster has, as it reports it upward. */
+export const CapacitySchema = Type.Object({
+  observedAtMs: Type.Number(),
+  hosts: Type.Array(HostCapacitySchema, { maxItems: 20_000 }),
+  /** Machines accepted by the cluster that have no host yet: what they need is not free any more. */
+  promisedVcpus: Type.Number(),
+  promisedMemoryMiB: Type.Number(),
+  /** Names of the images that the cluster can start machines from. */
+  images: Type.Array(Type.String()),
+});
+export type Capacity = Static<typeof CapacitySchema>;
+
+/**
+ * Host memory that QEMU itself takes beside the guest's, in MiB. Measured on TCG with a translation
+ * cache of 32 MiB: a 128 MiB guest costs about 170 MB.
+ */
+export const VM_MEMORY_OVERHEAD_MIB = 48;

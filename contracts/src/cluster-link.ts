@@ -1,0 +1,112 @@
+import { type Static, Type } from 'typebox';
+import {
+  DesiredChangeSchema,
+  OperationRequestSchema,
+  OperationResultSchema,
+  VmAssignmentSchema,
+  VmReportSchema,
+} from './assignment.ts';
+import { ShapeSchema } from './batch.ts';
+import { CapacitySchema } from './capacity.ts';
+import { BatchIdSchema, ClusterIdSchema } from './ids.ts';
+
+/**
+ * The cluster link, version 1. The cluster dials out:
+ * `POST /cluster-link/v1/enrol` once with its token and public key, `POST /cluster-link/v1/sessions`
+ * at each start for an epoch, then `POST /cluster-link/v1/exchange` for ever.
+ * All but `enrol` are signed (link-signing.ts).
+ */
+export const LINK_PROTOCOL_VERSION = 1;
+
+export const LINK_LIMITS = {
+  waitMsMax: 25_000,
+  commandsPerExchangeMax: 64,
+  vmsPerCommandMax: 1_000,
+  vmReportsPerExchangeMax: 2_000,
+} as const;
+
+export const EnrolRequestSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  token: Type.String({ minLength: 16, maxLength: 256 }),
+  name: Type.String({ minLength: 1, maxLength: 63 }),
+  /** Ed25519, SPKI, PEM. */
+  publicKey: Type.String({ maxLength: 1024 }),
+});
+export type EnrolRequest = Static<typeof EnrolRequestSchema>;
+export const EnrolResponseSchema = Type.Object({ clusterId: ClusterIdSchema });
+export type EnrolResponse = Static<typeof EnrolResponseSchema>;
+
+/** A new session fences out the one before: its epoch is refused from then on. */
+export const SessionRequestSchema = Type.Object({ protocolVersion: Type.Integer() });
+export const SessionResponseSchema = Type.Object({ epoch: Type.Integer({ minimum: 1 }) });
+
+export const AssignVmsSchema = Type.Object({
+  kind: Type.Literal('assignVms'),
+  vms: Type.Array(VmAssignmentSchema, { maxItems: LINK_LIMITS.vmsPerCommandMax }),
+});
+/** Turn a number of cores into machines of these shapes; answered by a {@link SharePlan}. */
+export const PlanShareSchema = Type.Object({
+  kind: Type.Literal('planShare'),
+  batchId: BatchIdSchema,
+  totalVcpus: Type.Integer({ minimum: 1 }),
+  shapes: Type.Array(ShapeSchema),
+});
+export const SetDesiredSchema = Type.Object({
+  kind: Type.Literal('setDesired'),
+  changes: Type.Array(DesiredChangeSchema, { maxItems: LINK_LIMITS.vmsPerCommandMax }),
+});
+export const OperateSchema = Type.Object({
+  kind: Type.Literal('operate'),
+  operations: Type.Array(OperationRequestSchema, { maxItems: LINK_LIMITS.vmsPerCommandMax }),
+});
+export const LinkCommandSchema = Type.Union([
+  AssignVmsSchema,
+  PlanShareSchema,
+  SetDesiredSchema,
+  OperateSchema,
+]);
+export type LinkCommand = Static<typeof LinkCommandSchema>;
+
+/** Commands of one cluster are numbered from 1 without gaps, and applied in that order. */
+export const NumberedCommandSchema = Type.Object({
+  seq: Type.Integer({ minimum: 1 }),
+  command: LinkCommandSchema,
+});
+export type NumberedCommand = Static<typeof NumberedCommandSchema>;
+
+export const SharePlanSchema = Type.Object({
+  batchId: BatchIdSchema,
+  /** Machines per shape, biggest first. */
+  machines: Type.Array(Type.Object({ shape: ShapeSchema, count: Type.Integer({ minimum: 1 }) })),
+  /** Cores that fit nowhere at present. */
+  unplacedVcpus: Type.Integer({ minimum: 0 }),
+  /** In words, why some did not fit; empty when all did. */
+  reason: Type.String(),
+});
+export type SharePlan = Static<typeof SharePlanSchema>;
+
+export const LinkReportsSchema = Type.Object({
+  capacity: Type.Optional(CapacitySchema),
+  vms: Type.Array(VmReportSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
+  plans: Type.Array(SharePlanSchema),
+  operations: Type.Array(OperationResultSchema),
+});
+export type LinkReports = Static<typeof LinkReportsSchema>;
+
+/**
+ * One exchange. Reports are ingested before the answer is sent: an answer acknowledges them all.
+ * With `waitMs` 0 the answer comes at once; else it waits that long for a command. Commands above
+ * `appliedCommandSeq` are sent again until they are acknowledged by a higher number.
+ */
+export const ExchangeRequestSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  epoch: Type.Integer({ minimum: 1 }),
+  appliedCommandSeq: Type.Integer({ minimum: 0 }),
+  waitMs: Type.Integer({ minimum: 0, maximum: LINK_LIMITS.waitMsMax }),
+  reports: LinkReportsSchema,
+});
+export type ExchangeRequest = Static<typeof ExchangeRequestSchema>;
+export const ExchangeResponseSchema = Type.Object({
+  commands: Type.Array(NumberedCommandSchema),
+});
+export type ExchangeResponse = Static<typeof ExchangeResponseSchema>;

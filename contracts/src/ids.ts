@@ -1,0 +1,43 @@
+import { type Static, type TSchema, Type } from 'typebox';
+
+/** A string that is known to be one kind of id: a `VmId` can't be passed where a `BatchId` goes. */
+export type Branded<Name extends string> = string & { readonly __brand: Name };
+
+export type VmId = Branded<'VmId'>;
+export type BatchId = Branded<'BatchId'>;
+export type ProjectId = Branded<'ProjectId'>;
+export type ClusterId = Branded<'ClusterId'>;
+export type SubnetId = Branded<'SubnetId'>;
+export type OperationId = Branded<'OperationId'>;
+export type ApiKeyId = Branded<'ApiKeyId'>;
+
+/** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
+export const ID_PREFIXES = {
+  vm: 'vm',
+  batch: 'bat',
+  project: 'prj',
+  cluster: 'clu',
+  subnet: 'sub',
+  operation: 'op',
+  apiKey: 'key',
+} as const;
+
+/** Schema of an id with this prefix; `Id` is the branded type that a valid value has. */
+function idSchema<Id extends string>(prefix: string) {
+  return Type.Unsafe<Id>(Type.String({ pattern: `^${prefix}_[0-9a-f]{32}$` }));
+}
+
+export const VmIdSchema = idSchema<VmId>(ID_PREFIXES.vm);
+export const BatchIdSchema = idSchema<BatchId>(ID_PREFIXES.batch);
+export const ProjectIdSchema = idSchema<ProjectId>(ID_PREFIXES.project);
+export const ClusterIdSchema = idSchema<ClusterId>(ID_PREFIXES.cluster);
+export const SubnetIdSchema = idSchema<SubnetId>(ID_PREFIXES.subnet);
+export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
+export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
+
+/** A union of string literals, which JSON Schema prints as one `enum`. */
+export function stringEnum<const Values extends readonly string[]>(values: Values) {
+  return Type.Unsafe<Values[number]>({ type: 'string', enum: [...values] } as unknown as TSchema);
+}
+
+export type { Static };

@@ -1,0 +1,59 @@
+/**
+ * The error catalogue of the REST API and the services. Codes are stable; docs/errors.md lists them
+ * all, and a test keeps the two equal.
+ */
+export const PROBLEMS = {
+  invalidRequest: {
+    code: 'FACTORY_ERR_INVALID_REQUEST',
+    status: 400,
+    title: 'The request is not valid',
+  },
+  unsigned: { code: 'FACTORY_ERR_UNSIGNED', status: 401, title: 'The request is not signed' },
+  badSignature: {
+    code: 'FACTORY_ERR_BAD_SIGNATURE',
+    status: 401,
+    title: 'The signature does not match',
+  },
+  clockSkew: {
+    code: 'FACTORY_ERR_CLOCK_SKEW',
+    status: 401,
+    title: 'The request was signed too long ago, or in the future',
+  },
+  replayed: { code: 'FACTORY_ERR_REPLAYED', status: 401, title: 'The request was sent before' },
+  forbidden: { code: 'FACTORY_ERR_FORBIDDEN', status: 403, title: 'The key may not do this' },
+  notFound: { code: 'FACTORY_ERR_NOT_FOUND', status: 404, title: 'There is no such thing' },
+  unknownImage: { code: 'FACTORY_ERR_UNKNOWN_IMAGE', status: 422, title: 'There is no such image' },
+  nameTaken: { code: 'FACTORY_ERR_NAME_TAKEN', status: 409, title: 'The name is in use' },
+  idempotencyConflict: {
+    code: 'FACTORY_ERR_IDEMPOTENCY_CONFLICT',
+    status: 409,
+    title: 'The idempotency key was used for another request',
+  },
+  wrongState: {
+    code: 'FACTORY_ERR_WRONG_STATE',
+    status: 409,
+    title: 'The machine is not in a state that allows this',
+  },
+  staleEpoch: {
+    code: 'FACTORY_ERR_STALE_EPOCH',
+    status: 409,
+    title: 'A newer session or assignment exists',
+  },
+  unsupportedProtocol: {
+    code: 'FACTORY_ERR_UNSUPPORTED_PROTOCOL',
+    status: 426,
+    title: 'The peer speaks a version that is not supported',
+  },
+  subnetFull: {
+    code: 'FACTORY_ERR_SUBNET_FULL',
+    status: 409,
+    title: 'The subnet has no addresses left',
+  },
+  rateLimited: { code: 'FACTORY_ERR_RATE_LIMITED', status: 429, title: 'Too many requests' },
+  notReady: {
+    code: 'FACTORY_ERR_NOT_READY',
+    status: 503,
+    title: 'A part of the factory is not ready',
+  },
+  timeout: { code: 'FACTORY_ERR_TIMEOUT', status: 504, title: 'The answer did not come in time' },
+} as const;

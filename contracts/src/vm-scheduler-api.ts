@@ -1,0 +1,34 @@
+import { type Static, Type } from 'typebox';
+import {
+  DesiredChangeSchema,
+  OperationRequestSchema,
+  OperationResultSchema,
+  VmAssignmentSchema,
+  VmReportSchema,
+} from './assignment.ts';
+
+/**
+ * The HTTP API between cluster-server and vm-scheduler. All calls are idempotent:
+ * `PUT /v1/vms`, `POST /v1/desired`, `POST /v1/operations`, and the long-polled
+ * `POST /v1/changes {after, waitMs}`.
+ */
+export const PutVmsSchema = Type.Object({ vms: Type.Array(VmAssignmentSchema) });
+export const PostDesiredSchema = Type.Object({ changes: Type.Array(DesiredChangeSchema) });
+export const PostOperationsSchema = Type.Object({ operations: Type.Array(OperationRequestSchema) });
+
+export const ChangesQuerySchema = Type.Object({
+  after: Type.Integer({ minimum: 0 }),
+  waitMs: Type.Integer({ minimum: 0, maximum: 25_000 }),
+});
+
+/**
+ * Everything that changed after a revision, oldest first. Revisions grow across restarts, so a
+ * caller keeps its cursor; `after=0` reads everything.
+ */
+export const ChangesSchema = Type.Object({
+  /** Pass as the next `after`. */
+  revision: Type.Integer({ minimum: 0 }),
+  vms: Type.Array(VmReportSchema),
+  operations: Type.Array(OperationResultSchema),
+});
+export type Changes = Static<typeof ChangesSchema>;

@@ -1,0 +1,93 @@
+import { type Static, Type } from 'typebox';
+import { OperationRequestSchema, OperationResultSchema } from './assignment.ts';
+import { ProjectIdSchema, VmIdSchema } from './ids.ts';
+import {
+  DesiredStateSchema,
+  TimelineSchema,
+  VmReasonSchema,
+  VmSpecSchema,
+  VmStateSchema,
+} from './vm.ts';
+
+/**
+ * What vm-scheduler and vm-executor say to each other, inside Mesos' `TaskInfo.data` and framework
+ * messages (JSON, UTF-8). Framework messages may be lost, doubled or late: all of these are
+ * level-triggered or carry an id, and are repeated until they show effect.
+ */
+export const VM_TASK_VERSION = 1;
+
+/** `TaskInfo.data`. The task id is `<vmId>.<attempt>`: a VM keeps its id, each launch is a new task. */
+export const VmTaskDataSchema = Type.Object({
+  version: Type.Literal(VM_TASK_VERSION),
+  vmId: VmIdSchema,
+  projectId: ProjectIdSchema,
+  assignmentEpoch: Type.Integer({ minimum: 1 }),
+  generation: Type.Integer({ minimum: 1 }),
+  /** `deleted` launches a task that only cleans up what an earlier one left. */
+  desired: DesiredStateSchema,
+  spec: VmSpecSchema,
+});
+export type VmTaskData = Static<typeof VmTaskDataSchema>;
+
+/** Scheduler to executor. */
+export const SchedulerMessageSchema = Type.Union([
+  Type.Object({
+    type: Type.Literal('setDesired'),
+    changes: Type.Array(
+      Type.Object({
+        vmId: VmIdSchema,
+        generation: Type.Integer({ minimum: 1 }),
+        desired: DesiredStateSchema,
+      }),
+    ),
+  }),
+  Type.Object({ type: Type.Literal('operate'), operations: Type.Array(OperationRequestSchema) }),
+  /** Results of these operations are durable at the scheduler; the executor may forget them. */
+  Type.Object({
+    type: Type.Literal('operationsSeen'),
+    operationIds: Type.Array(OperationRequestSchema.properties.operationId),
+  }),
+  /** Asks for a full heartbeat at once. */
+  Type.Object({ type: Type.Literal('report') }),
+]);
+export type SchedulerMessage = Static<typeof SchedulerMessageSchema>;
+
+/** What the executor says of one VM; `seq` grows with every change, across executor restarts. */
+export const VmObservationSchema = Type.Object({
+  vmId: VmIdSchema,
+  seq: Type.Integer({ minimum: 1 }),
+  generation: Type.Integer({ minimum: 0 }),
+  state: VmStateSchema,
+  stateSinceMs: Type.Number(),
+  guestReady: Type.Boolean(),
+  reason: Type.Union([VmReasonSchema, Type.Null()]),
+  message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
+  timeline: TimelineSchema,
+});
+export type VmObservation = Static<typeof VmObservationSchema>;
+
+/** Executor to scheduler: changes at once, everything (`full`) at each heartbeat. */
+export const ExecutorMessageSchema = Type.Object({
+  type: Type.Literal('status'),
+  full: Type.Boolean(),
+  vms: Type.Array(VmObservationSchema),
+  operations: Type.Array(OperationResultSchema),
+});
+export type ExecutorMessage = Static<typeof ExecutorMessageSchema>;
+
+/** Heartbeat interval of the executor; after three missed ones its VMs are `unreachable`. */
+export const EXECUTOR_HEARTBEAT_INTERVAL_MS = 5_000;
+
+/** `<vmId>.<attempt>`. */
+export function vmTaskId(vmId: string, attempt: number): string {
+  return `${vmId}.${attempt}`;
+}
+
+/** The parts of a task id made by {@link vmTaskId}, or `undefined` for foreign ones. */
+export function parseVmTaskId(taskId: string): { vmId: string; attempt: number } | undefined {
+  const match = /^(vm_[0-9a-f]{32})\.(\d+)$/.exec(taskId);
+  const [, vmId, attempt] = match ?? [];
+  return vmId === undefined || attempt === undefined
+    ? undefined
+    : { vmId, attempt: Number(attempt) };
+}

@@ -1,0 +1,113 @@
+import { type Static, Type } from 'typebox';
+import {
+  BatchIdSchema,
+  ClusterIdSchema,
+  ProjectIdSchema,
+  SubnetIdSchema,
+  stringEnum,
+  VmIdSchema,
+} from './ids.ts';
+import { DESIRED_STATES, VM_REASONS, VM_STAGES, VM_STATES } from './vm-states.ts';
+
+export const VM_LIMITS = {
+  vcpusMax: 256,
+  memoryMiBMin: 64,
+  memoryMiBMax: 4 * 1024 * 1024,
+  diskGiBMin: 1,
+  diskGiBMax: 64 * 1024,
+  userDataBytesMax: 64 * 1024,
+  sshPublicKeysMax: 64,
+  labelsMax: 64,
+} as const;
+
+/** A DNS label: what a hostname, an image and a batch may be called. */
+export const NAME_PATTERN = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$';
+export const NameSchema = Type.String({ pattern: NAME_PATTERN, maxLength: 63 });
+
+export const VcpusSchema = Type.Integer({ minimum: 1, maximum: VM_LIMITS.vcpusMax });
+export const MemoryMiBSchema = Type.Integer({
+  minimum: VM_LIMITS.memoryMiBMin,
+  maximum: VM_LIMITS.memoryMiBMax,
+});
+export const DiskGiBSchema = Type.Integer({
+  minimum: VM_LIMITS.diskGiBMin,
+  maximum: VM_LIMITS.diskGiBMax,
+});
+export const SshPublicKeySchema = Type.String({
+  pattern:
+    '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-[a-z0-9-]+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\\r\\n]*)?$',
+  maxLength: 8192,
+});
+export const LabelsSchema = Type.Record(
+  Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$' }),
+  Type.String({ maxLength: 255 }),
+  { maxProperties: VM_LIMITS.labelsMax },
+);
+
+/** Where a VM sits in its subnet; fixed when the VM is accepted, so that it never changes. */
+export const VmNetworkSchema = Type.Object({
+  subnetId: SubnetIdSchema,
+  /** Of the whole subnet: `10.80.0.0/16`. */
+  cidr: Type.String(),
+  gatewayAddress: Type.String(),
+  ipAddress: Type.String(),
+  /** Lower case, colons: `52:54:00:12:34:56`. */
+  macAddress: Type.String(),
+});
+export type VmNetwork = Static<typeof VmNetworkSchema>;
+
+/** Everything a host needs to make the VM. Never changes for one `generation`. */
+export const VmSpecSchema = Type.Object({
+  hostname: NameSchema,
+  image: Type.Object({ name: NameSchema }),
+  vcpus: VcpusSchema,
+  memoryMiB: MemoryMiBSchema,
+  diskGiB: DiskGiBSchema,
+  network: VmNetworkSchema,
+  sshPublicKeys: Type.Array(SshPublicKeySchema, { maxItems: VM_LIMITS.sshPublicKeysMax }),
+  userData: Type.String({ maxLength: VM_LIMITS.userDataBytesMax }),
+});
+export type VmSpec = Static<typeof VmSpecSchema>;
+
+export const VmStateSchema = stringEnum(VM_STATES);
+export const DesiredStateSchema = stringEnum(DESIRED_STATES);
+export const VmReasonSchema = stringEnum(VM_REASONS);
+
+/** When each stage was reached, in milliseconds since the epoch. */
+export const TimelineSchema = Type.Partial(
+  Type.Object(
+    Object.fromEntries(VM_STAGES.map((stage) => [stage, Type.Number()])) as Record<
+      (typeof VM_STAGES)[number],
+      ReturnType<typeof Type.Number>
+    >,
+  ),
+);
+export type Timeline = Static<typeof TimelineSchema>;
+
+/** A VM as the REST API shows it. */
+export const VmSchema = Type.Object({
+  id: VmIdSchema,
+  name: NameSchema,
+  projectId: ProjectIdSchema,
+  batchId: BatchIdSchema,
+  batchName: NameSchema,
+  clusterId: Type.Union([ClusterIdSchema, Type.Null()]),
+  hostName: Type.Union([Type.String(), Type.Null()]),
+  image: NameSchema,
+  vcpus: VcpusSchema,
+  memoryMiB: MemoryMiBSchema,
+  diskGiB: DiskGiBSchema,
+  ipAddress: Type.Union([Type.String(), Type.Null()]),
+  macAddress: Type.Union([Type.String(), Type.Null()]),
+  desiredState: DesiredStateSchema,
+  generation: Type.Integer(),
+  state: VmStateSchema,
+  /** The guest has finished booting and its network answers; only known for images that say so. */
+  guestReady: Type.Boolean(),
+  reason: Type.Union([VmReasonSchema, Type.Null()]),
+  message: Type.Union([Type.String(), Type.Null()]),
+  stateSince: Type.String({ format: 'date-time' }),
+  timeline: TimelineSchema,
+  createdAt: Type.String({ format: 'date-time' }),
+});
+export type Vm = Static<typeof VmSchema>;

@@ -1,0 +1,138 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { createIdGenerator, type Random, systemRandom } from '../random.ts';
+import { installMetrics } from './metrics.ts';
+import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
+import { createRouteTable } from './route-table.ts';
+import { buildValidator } from './validation.ts';
+
+/** Whether a process is fit for work, and if not, why. */
+export interface ReadyReport {
+  readonly ready: boolean;
+  /** Sentences for a person: `the database does not answer`. */
+  readonly reasons: readonly string[];
+}
+
+/** What {@link createHttpApp} builds from. */
+export interface HttpAppOptions {
+  readonly service: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Larger bodies get a 413. Default 1 MiB. */
+  readonly bodyLimitBytes?: number;
+  /** Asked at every `GET /health/ready`; without it the process is always ready. */
+  readonly isReady?: () => Promise<ReadyReport> | ReadyReport;
+  /** For request ids; a simulation gives its seeded one. */
+  readonly random?: Random;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The app's own metrics, shown at `GET /metrics`; services register theirs here. */
+    readonly metricsRegistry: Registry;
+  }
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const MIB = 1024 * 1024;
+
+/**
+ * A fastify app with what every process of the factory has: request ids (`x-request-id`, taken over
+ * or made), errors as RFC 9457 problem+json, strict validation (bodies as they are; only texts of
+ * URL and headers are converted), 404 and 405, `GET /health/live`, `/health/ready`, `/metrics`.
+ * Only `application/json` bodies are read; add content type parsers for others.
+ */
+export function createHttpApp(options: HttpAppOptions): FastifyInstance {
+  const { service, clock, logger, bodyLimitBytes = MIB } = options;
+  const newId = createIdGenerator(clock, options.random ?? systemRandom);
+  const app: FastifyInstance = fastify({
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId('req'),
+    schemaController: { compilersFactory: { buildValidator } },
+    // A malformed URL never reaches the hooks, so it brings its own answer.
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, logger),
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, logger));
+  installNotFound(app);
+  installMetrics(app, clock);
+  installHealth(app, service, options.isReady ?? (() => ({ ready: true, reasons: [] })));
+  return app;
+}
+
+function acceptedId(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : undefined;
+}
+
+function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): void {
+  const { problem, headers } = toProblem(error, request.id);
+  const fields = { requestId: request.id, method: request.method, url: pathOf(request.url) };
+  if (problem.status >= 500) logger.error({ ...fields, err: error }, 'request failed');
+  else logger.debug({ ...fields, code: problem.code, detail: problem.detail }, 'request refused');
+  if (reply.raw.headersSent) {
+    // The answer has begun: only a broken connection can still tell the peer.
+    reply.raw.destroy();
+    return;
+  }
+  reply.headers(headers);
+  sendProblem(reply, problem);
+}
+
+function sendProblem(reply: FastifyReply, problem: ProblemBody): void {
+  reply
+    .status(problem.status)
+    .header('x-request-id', problem.requestId)
+    .type('application/problem+json')
+    // Serialised here: a route's own response schema must not reshape a problem.
+    .serializer((body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body)))
+    .send(problem);
+}
+
+/** The path without the query, which may hold secrets. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
+
+function installNotFound(app: FastifyInstance): void {
+  const routes = createRouteTable();
+  app.addHook('onRoute', (route) => routes.add([route.method].flat(), route.url));
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request.url);
+    const allowed = routes.methodsFor(path);
+    const { notFound, methodNotAllowed } = STANDARD_PROBLEMS;
+    if (allowed.length === 0) {
+      const detail = `there is no ${path}`;
+      sendProblem(reply, { ...notFound, detail, requestId: request.id });
+      return;
+    }
+    reply.header('allow', allowed.join(', '));
+    const detail = `${path} does not take ${request.method}; use ${allowed.join(' or ')}`;
+    sendProblem(reply, { ...methodNotAllowed, detail, requestId: request.id });
+  });
+}
+
+function installHealth(
+  app: FastifyInstance,
+  service: string,
+  isReady: () => Promise<ReadyReport> | ReadyReport,
+): void {
+  app.get('/health/live', async () => ({ status: 'live', service }));
+  app.get('/health/ready', async (_request, reply) => {
+    const report = await isReady();
+    const status = report.ready ? 'ready' : 'not ready';
+    return reply
+      .status(report.ready ? 200 : 503)
+      .send({ status, service, reasons: report.reasons });
+  });
+}

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url));
+
+/** Runs the fixture; sends `signal` once it has started; gives its exit code and log. */
+async function run(mode: string, signal?: NodeJS.Signals) {
+  const child = spawn(process.execPath, [FIXTURE, mode], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    const before = log;
+    log += chunk.toString();
+    const isStarted = log.includes('"started"') && !before.includes('"started"');
+    if (isStarted && signal !== undefined) child.kill(signal);
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  return { code, log };
+}
+
+describe('runService', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('closes and exits with 0 on %s', async (signal) => {
+    const { code, log } = await run('normal', signal);
+    expect(log).toContain('work stopped');
+    expect(log).toContain('closed down');
+    expect(code).toBe(0);
+  });
+
+  it('exits with 1 when the start fails, and says why', async () => {
+    const { code, log } = await run('fails-to-start');
+    expect(code).toBe(1);
+    expect(log).toContain('no start today');
+  });
+
+  it('closes and exits with 1 on an uncaught error', async () => {
+    const { code, log } = await run('throws-later');
+    expect(code).toBe(1);
+    expect(log).toContain('out of the blue');
+    expect(log).toContain('closed down');
+  });
+
+  it('exits with 1 when closing takes longer than the grace period', async () => {
+    const startedMs = performance.now();
+    const { code, log } = await run('hangs', 'SIGTERM');
+    expect(code).toBe(1);
+    expect(log).toContain('did not close in time');
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+  });
+
+  it('exits with 1 when closing fails', async () => {
+    const { code, log } = await run('fails-to-close', 'SIGTERM');
+    expect(code).toBe(1);
+    expect(log).toContain('no end today');
+  });
+});

@@ -1,0 +1,81 @@
+import closeWithGrace from 'close-with-grace';
+import { type Clock, systemClock } from './clock.ts';
+import { createLogger, type Logger } from './log.ts';
+import { type Random, systemRandom } from './random.ts';
+
+/** What a starting service gets from its process. */
+export interface ServiceContext {
+  /** Aborts when the process is asked to end; give it to loops and long waits. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A service that runs. */
+export interface RunningService {
+  /** Ends the service; called once, bounded by the grace period. */
+  close(): Promise<void>;
+  /** Resolves when the service is fit for work; only logged. */
+  readonly ready?: Promise<void>;
+}
+
+const GRACE_MS = 10_000;
+
+/**
+ * Runs a service as this process, for `main.ts` files. SIGTERM, SIGINT and SIGHUP abort the signal,
+ * close the service and exit with 0; an uncaught error, a failed start, a close that fails or takes
+ * more than `graceMs` (default 10 s), and a second signal exit with 1.
+ */
+export function runService(options: {
+  readonly name: string;
+  readonly start: (context: ServiceContext) => Promise<RunningService>;
+  readonly graceMs?: number;
+}): void {
+  const { name, graceMs = GRACE_MS } = options;
+  const logger = createLogger(name, process.env.FACTORY_LOG_LEVEL ?? 'info');
+  const controller = new AbortController();
+  const context = { signal: controller.signal, logger, clock: systemClock, random: systemRandom };
+  const starting = Promise.resolve().then(() => options.start(context));
+  closeWithGrace(
+    {
+      delay: graceMs,
+      logger: { error: (error: unknown) => logger.error({ err: error }, 'close failed') },
+      onTimeout: () => logger.error({ graceMs }, 'did not close in time; exiting'),
+      onSecondSignal: (signal) => logger.error({ signal }, 'second signal; exiting'),
+      onSecondError: (error) => logger.error({ err: error }, 'error while closing; exiting'),
+    },
+    async ({ signal, err }) => {
+      if (err === undefined) logger.info({ signal }, 'closing');
+      else logger.error({ err }, 'uncaught error; closing');
+      controller.abort(new Error(`${name} is closing`));
+      const service = await settledValue(starting);
+      await service?.close();
+      if (err === undefined) logger.info({}, 'closed');
+    },
+  );
+  starting.then(
+    (service) => {
+      logger.info({ pid: process.pid }, 'started');
+      service.ready?.then(() => logger.info({}, 'ready'), failProcess);
+    },
+    (error: unknown) => {
+      if (controller.signal.aborted) return;
+      logger.error({ err: error }, 'could not start');
+      process.exit(1);
+    },
+  );
+}
+
+/** The value of a start that worked; a failed start has been reported where it failed. */
+async function settledValue<T>(promise: Promise<T>): Promise<T | undefined> {
+  const [result] = await Promise.allSettled([promise]);
+  return result.status === 'fulfilled' ? result.value : undefined;
+}
+
+/** Hands an error to the handler of uncaught ones. */
+function failProcess(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}

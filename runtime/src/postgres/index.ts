@@ -1,0 +1,5 @@
+export * from './embedded.ts';
+export * from './knex.ts';
+export * from './migrate.ts';
+export * from './notifications.ts';
+export * from './testing.ts';

@@ -1,0 +1,3 @@
+export * from './seeded-random.ts';
+export * from './simulated-network.ts';
+export * from './virtual-clock.ts';
