@@ -1,0 +1,189 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ListeningServer, listen, systemClock, waitFor } from '@factory/runtime';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFakeMaster, type FakeMaster } from './testing/fake-master.ts';
+import { runTasks, tinyExecutor } from './testing/scenario.ts';
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+let directory: string;
+let master: FakeMaster;
+let server: ListeningServer;
+let port: number;
+let agent: ChildProcess;
+const executorPids = new Set<number>();
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mesos-agent-'));
+  master = createFakeMaster({ clock: systemClock });
+  server = await listen(master.app, { host: '127.0.0.1', port: 0, graceMs: 100 });
+  port = await freePort();
+  agent = startAgent();
+});
+
+afterEach(async () => {
+  agent.kill('SIGKILL');
+  for (const pid of executorPids) kill(pid, 'SIGKILL');
+  executorPids.clear();
+  master.cut();
+  await server.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function startAgent(): ChildProcess {
+  const flags = [
+    `--master=${server.url.replace('http://', '')}`,
+    `--work_dir=${directory}`,
+    `--port=${port}`,
+    '--resources=cpus:4;mem:1024;disk:1024',
+    '--executor_shutdown_grace_period=300ms',
+    '--executor_reregistration_timeout=5secs',
+  ];
+  const env = { ...process.env, FACTORY_LOG_LEVEL: 'warn' };
+  return spawn(process.execPath, [MAIN, ...flags], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone already, which is what was wanted.
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function stateOf(taskId: string, state: string): Promise<number> {
+  const status = await waitFor(systemClock, `${taskId} ${state}`, 8000, () =>
+    master.updates.find((each) => each.task_id.value === taskId && each.state === state),
+  );
+  const pid = status.container_status?.executor_pid ?? 0;
+  if (pid > 0) executorPids.add(pid);
+  return pid;
+}
+
+function subscribedTimes(count: number): Promise<true> {
+  return waitFor(systemClock, 'SUBSCRIBE', 8000, () =>
+    master.subscriptions.length >= count ? true : undefined,
+  );
+}
+
+describe('an agent process', () => {
+  it('launches an executor in a sandbox, with the environment that Mesos gives', async () => {
+    await subscribedTimes(1);
+    master.send(runTasks(tinyExecutor(), 'a', 'b'));
+    const pid = await stateOf('a', 'TASK_RUNNING');
+    await stateOf('b', 'TASK_RUNNING');
+    const status = master.updates.find((update) => update.task_id.value === 'a');
+    expect(status).toMatchObject({
+      source: 'SOURCE_EXECUTOR',
+      agent_id: { value: 'agent-1' },
+      executor_id: { value: 'executor-1' },
+      container_status: {
+        network_infos: [{ ip_addresses: [{ protocol: 'IPv4', ip_address: '127.0.0.1' }] }],
+      },
+    });
+    const runs = join(
+      ...[directory, 'slaves', 'agent-1', 'frameworks', 'framework-1', 'executors', 'executor-1'],
+      'runs',
+    );
+    const containerId = status?.container_status?.container_id?.value ?? '';
+    expect(await readdir(join(runs, containerId))).toEqual(['stderr', 'stdout']);
+    expect(await readFile(join(runs, 'latest', 'stdout'), 'utf8')).toContain(
+      `tiny executor ${pid} in ${join(runs, containerId)}`,
+    );
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
+    const variables = Object.fromEntries(environment.split('\0').map((line) => line.split('=', 2)));
+    expect(variables).toMatchObject({
+      LIBPROCESS_IP: '127.0.0.1',
+      LIBPROCESS_PORT: '0',
+      MESOS_AGENT_ENDPOINT: `127.0.0.1:${port}`,
+      MESOS_CHECKPOINT: '1',
+      MESOS_DIRECTORY: join(runs, containerId),
+      MESOS_EXECUTOR_ID: 'executor-1',
+      MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD: '300ms',
+      MESOS_FRAMEWORK_ID: 'framework-1',
+      MESOS_HTTP_COMMAND_EXECUTOR: '0',
+      MESOS_RECOVERY_TIMEOUT: '15mins',
+      MESOS_SANDBOX: join(runs, containerId),
+      MESOS_SLAVE_ID: 'agent-1',
+      MESOS_SLAVE_PID: `slave(1)@127.0.0.1:${port}`,
+      MESOS_SUBSCRIPTION_BACKOFF_MAX: '2secs',
+      PWD: join(runs, containerId),
+    });
+  });
+
+  it('killed by SIGKILL and started again, finds its executor and its updates flow', async () => {
+    await subscribedTimes(1);
+    master.send(runTasks(tinyExecutor(), 'a'));
+    const pid = await stateOf('a', 'TASK_RUNNING');
+    agent.kill('SIGKILL');
+    await new Promise((resolve) => agent.once('exit', resolve));
+    agent = startAgent();
+    await subscribedTimes(2);
+    const again = master.subscriptions.at(-1);
+    expect(again?.agent_info.id).toEqual({ value: 'agent-1' });
+    expect(again?.tasks).toMatchObject([{ task_id: { value: 'a' }, state: 'TASK_RUNNING' }]);
+    expect(again?.executors).toMatchObject([{ executor_id: { value: 'executor-1' } }]);
+    await waitFor(systemClock, 'pong', 8000, () => {
+      const data = Buffer.from('ping').toString('base64');
+      const ids = { framework_id: 'framework-1', executor_id: 'executor-1' };
+      master.send({ type: 'MESSAGE', ...ids, data });
+      return master.calls.some((call) => call.type === 'MESSAGE') ? true : undefined;
+    });
+    master.send({ type: 'KILL_TASK', framework_id: 'framework-1', task_id: 'a' });
+    expect(await stateOf('a', 'TASK_KILLED')).toBe(pid);
+  });
+
+  it('notices at once that an executor was killed by SIGKILL', async () => {
+    await subscribedTimes(1);
+    master.send(runTasks(tinyExecutor(), 'a'));
+    const pid = await stateOf('a', 'TASK_RUNNING');
+    kill(pid, 'SIGKILL');
+    const killedAtMs = systemClock.monotonicMs();
+    await stateOf('a', 'TASK_FAILED');
+    expect(systemClock.monotonicMs() - killedAtMs).toBeLessThan(1000);
+    expect(master.updates.at(-1)).toMatchObject({
+      state: 'TASK_FAILED',
+      message: 'Executor terminated',
+      source: 'SOURCE_AGENT',
+      reason: 'REASON_EXECUTOR_TERMINATED',
+      agent_id: { value: 'agent-1' },
+      executor_id: { value: 'executor-1' },
+    });
+    expect(master.calls).toContainEqual(
+      expect.objectContaining({ type: 'EXECUTOR_EXITED', status: 9 }),
+    );
+  });
+
+  it('notices that an executor of its earlier life was killed', async () => {
+    await subscribedTimes(1);
+    master.send(runTasks(tinyExecutor(), 'a'));
+    const pid = await stateOf('a', 'TASK_RUNNING');
+    agent.kill('SIGKILL');
+    await new Promise((resolve) => agent.once('exit', resolve));
+    agent = startAgent();
+    await subscribedTimes(2);
+    kill(pid, 'SIGKILL');
+    await stateOf('a', 'TASK_FAILED');
+    expect(master.updates.at(-1)).toMatchObject({ reason: 'REASON_EXECUTOR_TERMINATED' });
+    // The same executor id can be used again: that is a new run.
+    master.send(runTasks(tinyExecutor(), 'b'));
+    expect(await stateOf('b', 'TASK_RUNNING')).not.toBe(pid);
+  });
+});

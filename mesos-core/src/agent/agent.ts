@@ -1,0 +1,274 @@
+import {
+  type Clock,
+  createHttpApp,
+  type HttpTransport,
+  type Logger,
+  type Random,
+} from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import {
+  type AgentInfo,
+  type AgentSubscribe,
+  type Attribute,
+  idProblem,
+  type Resource,
+} from '../protocol/index.ts';
+import type { CheckpointStore } from './checkpoint/checkpoint-store.ts';
+import { agentChange } from './checkpoint/records.ts';
+import type { AgentAddress, AgentContext } from './context.ts';
+import { installExecutorApi } from './executor-api.ts';
+import { ExecutorSessions } from './executor-sessions.ts';
+import { Executors } from './executors.ts';
+import type { ExecutorLauncher } from './launcher/executor-launcher.ts';
+import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
+import { newMetrics } from './metrics.ts';
+import { installOperatorApi } from './operator-api.ts';
+import { cleanUp, recover } from './recovery.ts';
+import { type AgentSettings, DEFAULT_AGENT_SETTINGS } from './settings.ts';
+import { emptyState } from './state.ts';
+import { StatusUpdates } from './status-updates.ts';
+import { Tasks } from './tasks.ts';
+import { AGENT_CAPABILITIES, MESOS_VERSION } from './version.ts';
+import { allRuns, inventory } from './views.ts';
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly transport: HttpTransport;
+  readonly checkpoint: CheckpointStore;
+  readonly launcher: ExecutorLauncher;
+  /** Base URLs of all masters: `http://10.0.0.1:5050`. */
+  readonly masters: readonly string[];
+  /** Where executors reach `app`. */
+  readonly address: AgentAddress;
+  readonly resources: readonly Resource[];
+  readonly attributes: readonly Attribute[];
+  readonly settings?: Partial<AgentSettings>;
+  /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/** A Mesos agent. */
+export interface Agent {
+  /** Executor API, operator API, health; the caller listens. */
+  readonly app: FastifyInstance;
+  /** The id that the master gave, when there is one. */
+  readonly agentId: string | undefined;
+  /**
+   * Recovers what an earlier life left, and begins to look for a master. Listen before: executors
+   * that are alive call back at once.
+   * @throws CheckpointCorruptError, CheckpointInUseError when the checkpoint can't be used.
+   */
+  start(): Promise<void>;
+  /** Leaves the master and stops. Executors go on, and the next agent finds them. */
+  close(): Promise<void>;
+  /** Ends all executors, by force after their grace period; resolves when they are gone. */
+  shutdownExecutors(): Promise<void>;
+  /** Instead of {@link start}: ends what an earlier life left, and forgets it and the agent's id. */
+  cleanUp(): Promise<void>;
+}
+
+/** Puts an agent together. Nothing happens before `start`. */
+export function createAgent(options: AgentOptions): Agent {
+  return new AgentActor(options);
+}
+
+class AgentActor implements Agent {
+  readonly app: FastifyInstance;
+  readonly #options: AgentOptions;
+  readonly #context: AgentContext;
+  readonly #executors: Executors;
+  readonly #tasks: Tasks;
+  readonly #link: MasterLink;
+  #isRecovered = false;
+  #isClosed = false;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#context = this.#createContext();
+    this.#executors = new Executors(this.#context);
+    const sessions = new ExecutorSessions(this.#context, this.#executors);
+    this.#tasks = new Tasks(this.#context, this.#executors, sessions);
+    this.#link = this.#createLink();
+    const { clock, logger, random } = options;
+    this.app = createHttpApp({
+      service: 'mesos-agent',
+      clock,
+      logger,
+      random,
+      // Mesos knows no limit; an executor's message with a task's data stays far below this.
+      bodyLimitBytes: 16 * 1024 * 1024,
+      isReady: () => this.#readiness(),
+    });
+    const isRecovered = (): boolean => this.#isRecovered;
+    const context = this.#context;
+    installExecutorApi(this.app, { context, sessions, tasks: this.#tasks, isRecovered });
+    installOperatorApi(this.app, { context, master: () => this.#link.master });
+  }
+
+  get agentId(): string | undefined {
+    return this.#context.state.agentId;
+  }
+
+  async start(): Promise<void> {
+    await recover(this.#context, this.#options.checkpoint, this.#executors);
+    this.#isRecovered = true;
+    this.#link.start();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#link.stop();
+    this.#context.updates.close();
+    await this.#options.launcher.close();
+    for (const run of allRuns(this.#context.state)) {
+      run.timer?.cancel();
+      run.connection?.close();
+    }
+    await this.#options.checkpoint.close();
+  }
+
+  async shutdownExecutors(): Promise<void> {
+    for (const run of allRuns(this.#context.state)) this.#executors.shutdown(run);
+    await this.#executors.allGone();
+  }
+
+  cleanUp(): Promise<void> {
+    return cleanUp(this.#context, this.#options.checkpoint);
+  }
+
+  #createContext(): AgentContext {
+    const { clock, random, logger, address, launcher, checkpoint } = this.#options;
+    const settings = { ...DEFAULT_AGENT_SETTINGS, ...this.#options.settings };
+    const state = emptyState();
+    const metrics = newMetrics();
+    const callMaster: AgentContext['callMaster'] = (call) => this.#link.call(call);
+    const agentId = (): string => state.agentId ?? '';
+    const updates = new StatusUpdates({
+      ...{ clock, logger, settings, metrics, agentId },
+      send: callMaster,
+    });
+    return {
+      ...{ clock, random, logger, settings, address, state, launcher, updates, metrics },
+      callMaster,
+      commit: (changes) => checkpoint.commit(changes),
+      agentInfo: () => this.#agentInfo(),
+      spawn: (work) => {
+        work.catch((error: unknown) => this.#fail(error));
+      },
+    };
+  }
+
+  #createLink(): MasterLink {
+    const { clock, random, logger, transport, masters } = this.#options;
+    return new MasterLink({
+      ...{ clock, random, logger, transport, masters },
+      settings: this.#context.settings,
+      describe: () => this.#describe(),
+      onRegistered: (agentId) => this.#registered(agentId),
+      onConnected: () => this.#context.updates.resendAll(),
+      onEvent: (event) => this.#handle(event),
+    });
+  }
+
+  #agentInfo(): AgentInfo {
+    const { address, resources, attributes } = this.#options;
+    const { agentId } = this.#context.state;
+    return {
+      hostname: address.hostname,
+      port: address.port,
+      resources,
+      attributes,
+      ...(agentId === undefined ? {} : { id: { value: agentId } }),
+    };
+  }
+
+  #describe(): AgentSubscribe {
+    return {
+      agent_info: this.#agentInfo(),
+      version: MESOS_VERSION,
+      capabilities: AGENT_CAPABILITIES,
+      total_resources: this.#options.resources,
+      ...inventory(this.#context),
+    };
+  }
+
+  async #registered(agentId: string): Promise<void> {
+    const { state, logger } = this.#context;
+    if (state.agentId === agentId) return;
+    const problem = idProblem(agentId);
+    if (problem !== undefined) throw new MasterLinkError(`the master gave no agent id: ${problem}`);
+    if (state.agentId !== undefined) {
+      logger.warn({ from: state.agentId, to: agentId }, 'the master gave the agent another id');
+    }
+    state.agentId = agentId;
+    await this.#context.commit([agentChange(agentId)]);
+  }
+
+  #handle(event: MasterOrder): void {
+    const { state } = this.#context;
+    switch (event.type) {
+      case 'RUN_TASKS':
+        this.#tasks.run(event);
+        return;
+      case 'KILL_TASK':
+        this.#tasks.kill(event);
+        return;
+      case 'ACKNOWLEDGED':
+        this.#context.spawn(this.#tasks.acknowledged(event));
+        return;
+      case 'MESSAGE':
+        this.#tasks.messageToExecutor(event);
+        return;
+      case 'UPDATE_FRAMEWORK':
+        this.#tasks.updateFramework(event.framework);
+        return;
+      case 'SHUTDOWN_EXECUTOR': {
+        const run = state.frameworks.get(event.framework_id)?.executors.get(event.executor_id);
+        if (run !== undefined) this.#executors.shutdown(run);
+        return;
+      }
+      case 'SHUTDOWN_FRAMEWORK': {
+        const framework = state.frameworks.get(event.framework_id);
+        if (framework !== undefined) this.#executors.shutdownFramework(framework);
+        return;
+      }
+      case 'SHUTDOWN':
+        this.#context.spawn(this.#startOver(event.message));
+    }
+  }
+
+  /** The master removed this agent: it ends everything and comes back as a new one. */
+  async #startOver(why: string): Promise<void> {
+    const { state, logger, commit } = this.#context;
+    logger.error({ agentId: state.agentId, why }, 'the master removed this agent; starting over');
+    await this.#link.stop();
+    for (const framework of state.frameworks.values()) this.#executors.shutdownFramework(framework);
+    await this.#executors.allGone();
+    state.agentId = undefined;
+    await commit([agentChange(undefined)]);
+    if (!this.#isClosed) this.#link.start();
+  }
+
+  #readiness(): { ready: boolean; reasons: readonly string[] } {
+    const reasons: string[] = [];
+    if (!this.#isRecovered) reasons.push('the agent has not finished recovery');
+    if (this.#link.master === undefined) reasons.push('the agent is not subscribed at a master');
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  /** What could not be made durable must not be acted upon: a fresh start is the only way on. */
+  #fail(error: unknown): void {
+    if (this.#isClosed) return;
+    this.#context.logger.error({ err: error }, 'the agent can not go on');
+    if (this.#options.onFatal !== undefined) {
+      this.#options.onFatal(error);
+      return;
+    }
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,65 @@
+import type { Clock, Logger, Random } from '@factory/runtime';
+import {
+  type AgentCall,
+  type AgentInfo,
+  newUuidBase64,
+  type TaskStatus,
+} from '../protocol/index.ts';
+import type { Change } from './checkpoint/checkpoint-store.ts';
+import type { ExecutorLauncher } from './launcher/executor-launcher.ts';
+import type { AgentMetrics } from './metrics.ts';
+import type { AgentSettings } from './settings.ts';
+import type { AgentState, EndReason, TaskRecord } from './state.ts';
+import type { StatusUpdates } from './status-updates.ts';
+
+/** Where the agent can be reached, and the names it goes by. */
+export interface AgentAddress {
+  readonly hostname: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** What the parts of one agent share. */
+export interface AgentContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly settings: AgentSettings;
+  readonly address: AgentAddress;
+  readonly state: AgentState;
+  readonly launcher: ExecutorLauncher;
+  readonly updates: StatusUpdates;
+  readonly metrics: AgentMetrics;
+  /** Durable when it resolves; an empty list waits for what was committed before. */
+  commit(changes: readonly Change[]): Promise<void>;
+  /** Sends a call to the master; false when it did not get there. Never rejects. */
+  callMaster(call: AgentCall): Promise<boolean>;
+  agentInfo(): AgentInfo;
+  /** Starts work that nobody waits for. An agent that can't do it (a full disk) must not go on. */
+  spawn(work: Promise<unknown>): void;
+}
+
+/** The id that the master gave; empty before that, when nothing that needs it can happen. */
+export function agentIdOf(context: Pick<AgentContext, 'state'>): string {
+  return context.state.agentId ?? '';
+}
+
+/** How the agent itself ends a task. */
+export interface TaskEnd extends EndReason {
+  readonly state: TaskStatus['state'];
+}
+
+/** An update that the agent makes up itself; its timestamp is in seconds. */
+export function agentStatus(context: AgentContext, task: TaskRecord, end: TaskEnd): TaskStatus {
+  return {
+    task_id: task.info.task_id,
+    state: end.state,
+    message: end.message,
+    source: 'SOURCE_AGENT',
+    reason: end.reason,
+    agent_id: { value: agentIdOf(context) },
+    ...(task.executorId === '' ? {} : { executor_id: { value: task.executorId } }),
+    timestamp: context.clock.nowMs() / 1000,
+    uuid: newUuidBase64(context.random),
+  };
+}

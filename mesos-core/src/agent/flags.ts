@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import {
+  booleanSetting,
+  choiceSetting,
+  defineSettings,
+  type Flags,
+  integerSetting,
+  optional,
+  readSettings,
+  type Setting,
+  SettingsError,
+  type SettingsOf,
+  textSetting,
+} from '@factory/runtime';
+import { parseDurationMs } from '../protocol/index.ts';
+import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
+
+/** A flag in Mesos' own form of durations; in milliseconds. */
+function duration(name: string, defaultMs: number, describe: string): Setting<number> {
+  return {
+    ...namesOf(name),
+    describe,
+    expects: 'a duration such as 500ms, 10secs or 1.5mins',
+    fallback: { kind: 'value', value: defaultMs },
+    secret: false,
+    parse: parseDurationMs,
+  };
+}
+
+function namesOf(name: string): { readonly flag: string; readonly env: string } {
+  return { flag: name, env: `MESOS_${name.toUpperCase()}` };
+}
+
+/** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
+export const AGENT_FLAGS = defineSettings({
+  master: textSetting({
+    ...namesOf('master'),
+    describe: 'masters as host:port or http://host:port, separated by commas',
+  }),
+  workDir: textSetting({
+    ...namesOf('work_dir'),
+    describe: 'where sandboxes and the checkpoint are kept',
+    default: DEFAULTS.workDir,
+    pattern: /^\//,
+    patternHint: 'an absolute path',
+  }),
+  ip: textSetting({
+    ...namesOf('ip'),
+    describe: 'address to listen on, and for executors to call',
+    default: '127.0.0.1',
+  }),
+  port: integerSetting({
+    ...namesOf('port'),
+    describe: 'port to listen on',
+    default: 5051,
+    min: 1,
+    max: 65_535,
+  }),
+  hostname: optional(
+    textSetting({ ...namesOf('hostname'), describe: 'name in offers; default: that of the host' }),
+  ),
+  resources: textSetting({
+    ...namesOf('resources'),
+    describe: 'such as cpus:8;mem:16384, or JSON, or file:///path; the rest is detected',
+    default: '',
+  }),
+  attributes: textSetting({
+    ...namesOf('attributes'),
+    describe: 'such as rack:r1;ssd:true, or file:///path',
+    default: '',
+  }),
+  executorEnvironment: optional(
+    textSetting({
+      ...namesOf('executor_environment_variables'),
+      describe:
+        'JSON object, or file:///path, of what executors get; default: the environment of the ' +
+        'agent without secrets',
+    }),
+  ),
+  executorRegistrationTimeoutMs: duration(
+    'executor_registration_timeout',
+    DEFAULTS.executorRegistrationTimeoutMs,
+    'an executor that has not subscribed after this is killed',
+  ),
+  executorReregistrationTimeoutMs: duration(
+    'executor_reregistration_timeout',
+    DEFAULTS.executorReregistrationTimeoutMs,
+    'after a restart of the agent, the time for executors to subscribe again',
+  ),
+  executorShutdownGracePeriodMs: duration(
+    'executor_shutdown_grace_period',
+    DEFAULTS.executorShutdownGracePeriodMs,
+    'from SHUTDOWN to SIGKILL',
+  ),
+  recoveryTimeoutMs: duration(
+    'recovery_timeout',
+    DEFAULTS.recoveryTimeoutMs,
+    'how long executors wait for an agent that is down',
+  ),
+  executorHeartbeatIntervalMs: duration(
+    'http_heartbeat_interval',
+    DEFAULTS.executorHeartbeatIntervalMs,
+    'between the heartbeats to executors',
+  ),
+  recover: choiceSetting({
+    ...namesOf('recover'),
+    describe: 'reconnect to executors that are alive, or clean up: end them and exit',
+    choices: ['reconnect', 'cleanup'],
+    default: 'reconnect',
+  }),
+  strict: booleanSetting({
+    ...namesOf('strict'),
+    describe: 'refuse to start on a damaged checkpoint',
+    default: true,
+  }),
+  switchUser: booleanSetting({
+    ...namesOf('switch_user'),
+    describe: "run executors as the framework's user",
+    default: DEFAULTS.switchUser,
+  }),
+});
+
+/** Values of {@link AGENT_FLAGS}. */
+export type AgentFlags = SettingsOf<typeof AGENT_FLAGS>;
+
+/**
+ * The agent's flags from a command line (without node and script) and the environment.
+ * @throws SettingsError that lists all that is wrong.
+ */
+export function readAgentFlags(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentFlags {
+  return readSettings(AGENT_FLAGS, env, parseCommandLine(argv));
+}
+
+/** Mesos' forms: `--name=value`, and for switches `--name` and `--no-name`. */
+function parseCommandLine(argv: readonly string[]): Flags {
+  const known = new Set(Object.values(AGENT_FLAGS).map((setting) => setting.flag));
+  const flags: Record<string, string | boolean> = {};
+  const problems: string[] = [];
+  for (const argument of argv) {
+    const match = /^--(no-)?([a-z_]+)(?:=(.*))?$/s.exec(argument);
+    const [, no, name = '', value] = match ?? [];
+    if (!known.has(name)) problems.push(`${argument.split('=')[0]} is not a flag of the agent`);
+    else flags[name] = value ?? (no === undefined ? true : 'false');
+  }
+  if (problems.length > 0) throw new SettingsError(problems);
+  return flags;
+}
+
+/**
+ * URLs of the masters in a `--master` flag.
+ * @throws SettingsError when one is not a URL, or needs ZooKeeper.
+ */
+export function parseMasters(text: string): readonly string[] {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.map((part) => {
+    if (part.startsWith('zk://')) {
+      throw new SettingsError(['--master: zk:// is not supported yet; list the masters instead']);
+    }
+    const url = URL.parse(part.includes('://') ? part : `http://${part}`);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new SettingsError([`--master: ${JSON.stringify(part)} is not host:port or a URL`]);
+    }
+    return url.origin;
+  });
+}
+
+/**
+ * The flag's value, or the content of the file that it names by `file://`.
+ * @throws SettingsError when the file can't be read.
+ */
+export function textOrFile(flag: string, text: string): string {
+  if (!text.startsWith('file://')) return text;
+  try {
+    return readFileSync(new URL(text), 'utf8').trim();
+  } catch (error) {
+    throw new SettingsError([`--${flag}: ${error instanceof Error ? error.message : error}`]);
+  }
+}
+
+/**
+ * The value of `--executor_environment_variables`.
+ * @throws SettingsError when it is not a JSON object of texts.
+ */
+export function parseEnvironment(text: string): Readonly<Record<string, string>> {
+  const flag = 'executor_environment_variables';
+  const wrong = new SettingsError([`--${flag} must be a JSON object whose values are texts`]);
+  let value: unknown;
+  try {
+    value = JSON.parse(textOrFile(flag, text));
+  } catch {
+    throw wrong;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong;
+  const entries = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  if (entries.length !== Object.keys(value).length) throw wrong;
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,3 @@
+export * from './executor-launcher.ts';
+export * from './in-process-launcher.ts';
+export * from './process-launcher.ts';

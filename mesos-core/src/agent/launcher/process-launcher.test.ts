@@ -1,0 +1,167 @@
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  identifyProcess,
+  isSameProcessAlive,
+  type ProcessIdentity,
+  silentLogger,
+  systemClock,
+  waitFor,
+} from '@factory/runtime';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type ExecutorLauncher,
+  type ExecutorProcess,
+  LaunchError,
+  type LaunchRequest,
+  UNKNOWN_EXIT_STATUS,
+} from './executor-launcher.ts';
+import { commandArguments, createProcessLauncher } from './process-launcher.ts';
+
+const isRoot = process.geteuid?.() === 0;
+
+let directory: string;
+let launcher: ExecutorLauncher;
+const started: ExecutorProcess[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'launcher-'));
+  launcher = createProcessLauncher({
+    clock: systemClock,
+    logger: silentLogger,
+    pollIntervalMs: 20,
+  });
+});
+
+afterEach(async () => {
+  for (const executor of started.splice(0)) await executor.kill();
+  await launcher.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function request(value: string, changes: Partial<LaunchRequest> = {}): LaunchRequest {
+  return {
+    ...{ frameworkId: 'f', executorId: 'e', containerId: 'c' },
+    command: { value },
+    environment: { PATH: process.env.PATH ?? '', GREETING: 'hello' },
+    directory: join(directory, 'runs', 'c'),
+    user: undefined,
+    ...changes,
+  };
+}
+
+async function launch(
+  value: string,
+  changes: Partial<LaunchRequest> = {},
+): Promise<ExecutorProcess> {
+  const executor = await launcher.launch(request(value, changes), async () => undefined);
+  started.push(executor);
+  return executor;
+}
+
+function output(name: 'stdout' | 'stderr'): Promise<string> {
+  return readFile(join(directory, 'runs', 'latest', name), 'utf8');
+}
+
+async function gone(identity: ProcessIdentity): Promise<void> {
+  await waitFor(systemClock, 'the end of a process', 3000, async () =>
+    (await isSameProcessAlive(identity)) ? undefined : true,
+  );
+}
+
+describe('the process launcher', () => {
+  it('runs a shell command in its sandbox, with just the given environment', async () => {
+    const executor = await launch(
+      'echo "$GREETING from $(pwd)"; echo oops >&2; env | wc -l; exit 3',
+    );
+    expect(await executor.exited).toBe(3 << 8);
+    const lines = (await output('stdout')).split('\n');
+    expect(lines[0]).toBe(`hello from ${join(directory, 'runs', 'c')}`);
+    // PATH and GREETING, and what a shell sets by itself.
+    expect(Number(lines[1])).toBeLessThanOrEqual(5);
+    expect(await output('stderr')).toBe('oops\n');
+    expect((await stat(join(directory, 'runs', 'c'))).mode & 0o777).toBe(0o750);
+  });
+
+  it('runs a program with arguments as they are, without a shell between', async () => {
+    const command = { shell: false, value: '/bin/echo', arguments: ['echo', '$HOME', 'a b', '*'] };
+    const executor = await launch('', { command });
+    expect(await executor.exited).toBe(0);
+    expect(await output('stdout')).toBe('$HOME a b *\n');
+  });
+
+  it('begins only when its identity is durable, and never when that fails', async () => {
+    let seen: ProcessIdentity | undefined;
+    const failing = launcher.launch(request('touch began; sleep 60'), async (identity) => {
+      seen = identity;
+      expect(await isSameProcessAlive(identity)).toBe(true);
+      throw new Error('disk full');
+    });
+    await expect(failing).rejects.toThrow('disk full');
+    if (seen === undefined) throw new Error('the identity was not shown');
+    await gone(seen);
+    await expect(stat(join(directory, 'runs', 'c', 'began'))).rejects.toThrow('ENOENT');
+  });
+
+  it('tells the signal that ended an executor', async () => {
+    const executor = await launch('kill -TERM $$; sleep 60');
+    expect(await executor.exited).toBe(15);
+  });
+
+  it('kills everything that the executor started', async () => {
+    const executor = await launch('sleep 1000 & echo $!; wait');
+    const child = await waitFor(systemClock, 'a child', 3000, async () => {
+      const pid = Number(await output('stdout'));
+      return pid > 0 ? identifyProcess(pid) : undefined;
+    });
+    await executor.kill();
+    expect(await executor.exited).toBe(9);
+    await gone(child);
+    await executor.kill();
+  });
+
+  it('kills what an executor leaves behind when it ends', async () => {
+    const executor = await launch('sleep 1000 & echo $!');
+    await executor.exited;
+    const child = await identifyProcess(Number(await output('stdout')));
+    if (child !== undefined) await gone(child);
+  });
+
+  it('watches an executor that it did not start', async () => {
+    const executor = await launch('sleep 1000');
+    const later = createProcessLauncher({
+      ...{ clock: systemClock, logger: silentLogger, pollIntervalMs: 20 },
+    });
+    const recovered = await later.recover(executor.identity);
+    await recovered.kill();
+    expect(await recovered.exited).toBe(UNKNOWN_EXIT_STATUS);
+    await later.close();
+  });
+
+  it('takes another process with the same pid for what it is', async () => {
+    const executor = await launch('sleep 1000');
+    const earlier = { ...executor.identity, startTicks: executor.identity.startTicks - 1 };
+    const recovered = await launcher.recover(earlier);
+    expect(await recovered.exited).toBe(UNKNOWN_EXIT_STATUS);
+    await recovered.kill();
+    expect(await isSameProcessAlive(executor.identity)).toBe(true);
+  });
+
+  it('says what is wrong with a launch that can not work', async () => {
+    await expect(launch('true', { user: 'no-such-user' })).rejects.toThrow(LaunchError);
+    await expect(launch('true', { directory: '/dev/null/runs/c' })).rejects.toThrow(/sandbox/);
+    expect(() => commandArguments({})).toThrow(/no value/);
+  });
+
+  it.runIf(isRoot)('runs as the given user, who owns the sandbox', async () => {
+    // mkdtemp makes it 0700; the way to a work directory must be open to executors' users.
+    await chmod(directory, 0o755);
+    const executor = await launch('id -un; touch mine', { user: 'nobody' });
+    expect(await executor.exited).toBe(0);
+    expect(await output('stdout')).toBe('nobody\n');
+    const { uid } = await stat(join(directory, 'runs', 'c', 'mine'));
+    expect(uid).toBe((await stat(join(directory, 'runs', 'c'))).uid);
+    expect(uid).not.toBe(0);
+  });
+});

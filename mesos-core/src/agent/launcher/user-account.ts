@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { LaunchError } from './executor-launcher.ts';
+
+const run = promisify(execFile);
+const LOOK_UP_TIMEOUT_MS = 5000;
+
+/** A user as the kernel knows it. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The effective user of this process. */
+export function currentUid(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+/**
+ * User and primary group of a user name.
+ * @throws LaunchError when there is no such user.
+ */
+export async function lookUpAccount(user: string): Promise<Account> {
+  try {
+    const options = { timeout: LOOK_UP_TIMEOUT_MS };
+    const uid = await run('id', ['-u', '--', user], options);
+    const gid = await run('id', ['-g', '--', user], options);
+    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+  } catch (cause) {
+    throw new LaunchError(`there is no user ${JSON.stringify(user)} on this agent`, { cause });
+  }
+}

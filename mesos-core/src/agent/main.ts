@@ -1,0 +1,57 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import {
+  createUndiciTransport,
+  listen,
+  type RunningService,
+  runService,
+  type ServiceContext,
+} from '@factory/runtime';
+import { parseAttributes, parseResources } from '../protocol/index.ts';
+import { createAgent } from './agent.ts';
+import { createFileCheckpointStore } from './checkpoint/file-store.ts';
+import { measureMachine, withDefaultResources } from './detected-resources.ts';
+import { inheritableEnvironment } from './executor-environment.ts';
+import { parseEnvironment, parseMasters, readAgentFlags, textOrFile } from './flags.ts';
+import { createProcessLauncher } from './launcher/process-launcher.ts';
+
+runService({ name: 'mesos-agent', start });
+
+async function start(service: ServiceContext): Promise<RunningService> {
+  const { clock, random, logger } = service;
+  const flags = readAgentFlags(process.argv.slice(2), process.env);
+  const { workDir, ip, port, strict } = flags;
+  const transport = createUndiciTransport();
+  const given = textOrFile('resources', flags.resources);
+  const attributes = textOrFile('attributes', flags.attributes);
+  const agent = createAgent({
+    ...{ clock, random, logger, transport },
+    checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
+    launcher: createProcessLauncher({ clock, logger }),
+    masters: parseMasters(flags.master),
+    address: { hostname: flags.hostname ?? hostname(), ip, port },
+    resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
+    attributes: parseAttributes(attributes),
+    settings: {
+      ...flags,
+      executorEnvironment:
+        flags.executorEnvironment === undefined
+          ? inheritableEnvironment(process.env)
+          : parseEnvironment(flags.executorEnvironment),
+    },
+  });
+  if (flags.recover === 'cleanup') {
+    await agent.cleanUp();
+    logger.info({ workDir }, 'cleaned up; exiting');
+    process.exit(0);
+  }
+  const server = await listen(agent.app, { host: ip, port });
+  await agent.start();
+  return {
+    async close() {
+      await agent.close();
+      await server.close();
+      await transport.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import { CodecError, ContentTypeError } from '../protocol/index.ts';
+
+/** An answer that is no success, in Mesos' form: a status and a line of text. */
+export class MesosHttpError extends Error {
+  readonly code = 'MESOS_ERR_HTTP';
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'MesosHttpError';
+    this.status = status;
+  }
+}
+
+/**
+ * Adds routes that speak as Mesos does: bodies of any type reach the handler as they are (a Buffer,
+ * or `undefined`), and errors are answered with plain text.
+ */
+export function addMesosRoutes(app: FastifyInstance, add: (scope: FastifyInstance) => void): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body);
+    });
+    scope.setErrorHandler((error, _request, reply) => {
+      const answer = toAnswer(error);
+      // Unexpected errors are the app's own business: it logs them and hides what they say.
+      if (answer === undefined) throw error;
+      reply.status(answer.status).type('text/plain; charset=utf-8').send(answer.message);
+    });
+    add(scope);
+  });
+}
+
+function toAnswer(error: unknown): { status: number; message: string } | undefined {
+  if (error instanceof MesosHttpError) return error;
+  if (error instanceof ContentTypeError) return error;
+  if (error instanceof CodecError) return { status: 400, message: error.message };
+  return undefined;
+}
+
+/** The bytes of a request that {@link addMesosRoutes} let through. */
+export function bodyOf(request: { readonly body: unknown }): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+}

@@ -1,0 +1,161 @@
+import type { FastifyInstance } from 'fastify';
+import {
+  type AgentApiCall,
+  type AgentApiResponse,
+  type AgentApiResponseGetContainers,
+  type AgentApiResponseGetExecutors,
+  type AgentApiResponseGetFrameworks,
+  type AgentApiResponseGetTasks,
+  decodeMessage,
+  encodeMessage,
+  MEDIA_TYPES,
+  requestEncoding,
+  responseEncoding,
+  type Task,
+} from '../protocol/index.ts';
+import type { AgentContext } from './context.ts';
+import { addMesosRoutes, bodyOf, MesosHttpError } from './mesos-http.ts';
+import { metricsSnapshot } from './metrics-snapshot.ts';
+import { type Framework, isTerminal, type TaskRecord } from './state.ts';
+import { VERSION_INFO } from './version.ts';
+import { toTask } from './views.ts';
+
+/** What the operator API needs of the agent. */
+export interface OperatorApiOptions {
+  readonly context: AgentContext;
+  /** Base URL of the master that the agent is subscribed at. */
+  readonly master: () => string | undefined;
+}
+
+/** `POST /api/v1` (Mesos' v1 operator API, JSON and protobuf) and the plain GET endpoints. */
+export function installOperatorApi(app: FastifyInstance, options: OperatorApiOptions): void {
+  const { context } = options;
+  addMesosRoutes(app, (scope) => {
+    scope.post('/api/v1', async (request, reply) => {
+      const encoding = requestEncoding(request.headers['content-type']);
+      const call = decodeMessage('agent.Call', encoding, bodyOf(request));
+      const answerEncoding = responseEncoding(request.headers.accept);
+      const response = answer(options, call);
+      const bytes = encodeMessage('agent.Response', answerEncoding, response);
+      return reply.type(MEDIA_TYPES[answerEncoding]).send(Buffer.from(bytes));
+    });
+    scope.get('/health', async (_request, reply) => reply.status(200).send());
+    scope.get('/version', async () => VERSION_INFO);
+    scope.get('/metrics/snapshot', async () => snapshotOf(options));
+    scope.get('/containers', async () =>
+      getContainers(context).containers?.map((each) => ({
+        container_id: each.container_id.value,
+        executor_id: each.executor_id?.value,
+        executor_name: each.executor_name,
+        framework_id: each.framework_id?.value,
+        status: each.container_status,
+      })),
+    );
+  });
+}
+
+function answer(options: OperatorApiOptions, call: AgentApiCall): AgentApiResponse {
+  const { context } = options;
+  const { type } = call;
+  switch (type) {
+    case 'GET_HEALTH':
+      return { type, get_health: { healthy: true } };
+    case 'GET_VERSION':
+      return { type, get_version: { version_info: VERSION_INFO } };
+    case 'GET_METRICS': {
+      const metrics = Object.entries(snapshotOf(options));
+      return { type, get_metrics: { metrics: metrics.map(([name, value]) => ({ name, value })) } };
+    }
+    case 'GET_STATE':
+      return {
+        type,
+        get_state: {
+          get_tasks: getTasks(context),
+          get_executors: getExecutors(context),
+          get_frameworks: getFrameworks(context),
+        },
+      };
+    case 'GET_AGENT':
+      return { type, get_agent: { agent_info: context.agentInfo() } };
+    case 'GET_CONTAINERS':
+      return { type, get_containers: getContainers(context) };
+    case 'GET_FRAMEWORKS':
+      return { type, get_frameworks: getFrameworks(context) };
+    case 'GET_EXECUTORS':
+      return { type, get_executors: getExecutors(context) };
+    case 'GET_TASKS':
+      return { type, get_tasks: getTasks(context) };
+    case 'GET_OPERATIONS':
+      return { type, get_operations: {} };
+    default:
+      throw new MesosHttpError(501, `This agent does not carry out ${type}`);
+  }
+}
+
+function snapshotOf({ context, master }: OperatorApiOptions): Readonly<Record<string, number>> {
+  return metricsSnapshot(context, master() !== undefined);
+}
+
+function frameworksOf({ state }: AgentContext): readonly Framework[] {
+  return [...state.frameworks.values()];
+}
+
+function allFrameworksOf({ state }: AgentContext): readonly Framework[] {
+  return [...state.frameworks.values(), ...state.completedFrameworks];
+}
+
+function getTasks(context: AgentContext): AgentApiResponseGetTasks {
+  const records = frameworksOf(context).flatMap((each) => [...each.tasks.values()]);
+  const view = (wanted: (task: TaskRecord) => boolean): readonly Task[] =>
+    records.filter(wanted).map((task) => toTask(context, task));
+  const queued = new Set(
+    frameworksOf(context)
+      .flatMap((framework) => [...framework.executors.values()])
+      .flatMap((run) => run.queue.flatMap((launch) => launch.tasks)),
+  );
+  return {
+    pending_tasks: [],
+    queued_tasks: view((task) => queued.has(task)),
+    launched_tasks: view((task) => !queued.has(task) && !isTerminal(task)),
+    terminated_tasks: view(isTerminal),
+    completed_tasks: allFrameworksOf(context).flatMap((framework) =>
+      framework.completedTasks.map(({ task }) => task),
+    ),
+  };
+}
+
+function getExecutors(context: AgentContext): AgentApiResponseGetExecutors {
+  return {
+    executors: frameworksOf(context).flatMap((framework) =>
+      Array.from(framework.executors.values(), (run) => ({ executor_info: run.info })),
+    ),
+    completed_executors: allFrameworksOf(context).flatMap((framework) =>
+      framework.completedExecutors.map(({ info }) => ({ executor_info: info })),
+    ),
+  };
+}
+
+function getFrameworks(context: AgentContext): AgentApiResponseGetFrameworks {
+  const view = (frameworks: readonly Framework[]) =>
+    frameworks.map((framework) => ({ framework_info: framework.info }));
+  return {
+    frameworks: view(frameworksOf(context)),
+    completed_frameworks: view(context.state.completedFrameworks),
+  };
+}
+
+function getContainers(context: AgentContext): AgentApiResponseGetContainers {
+  const runs = frameworksOf(context).flatMap((framework) => [...framework.executors.values()]);
+  return {
+    containers: runs.map((run) => ({
+      framework_id: { value: run.frameworkId },
+      executor_id: { value: run.executorId },
+      executor_name: run.info.name ?? '',
+      container_id: { value: run.containerId },
+      container_status: {
+        container_id: { value: run.containerId },
+        executor_pid: run.identity?.pid,
+      },
+    })),
+  };
+}

@@ -1,0 +1,91 @@
+import { PassThrough } from 'node:stream';
+import { type Clock, createHttpApp, type Logger, silentLogger } from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import {
+  AGENT_API_PATH,
+  type AgentCall,
+  type AgentEvent,
+  type AgentSubscribe,
+  encodeRecord,
+  type TaskStatus,
+} from '../../protocol/index.ts';
+
+type Update = Extract<AgentCall, { type: 'UPDATE' }>;
+
+/** A master that does what a test tells it, and remembers what the agent says. */
+export interface FakeMaster {
+  readonly app: FastifyInstance;
+  /** All calls, in order of arrival. */
+  readonly calls: AgentCall[];
+  readonly subscriptions: AgentSubscribe[];
+  /** Updates in order of arrival, each uuid once. */
+  readonly updates: TaskStatus[];
+  /** Acknowledge updates as they come; otherwise tests do. */
+  autoAcknowledge: boolean;
+  /** Answers SUBSCRIBE differently: with this status and, for 307, this location. */
+  refusal: { readonly status: number; readonly location?: string } | undefined;
+  send(event: AgentEvent): void;
+  acknowledge(update: Update): void;
+  /** Ends the agent's stream. */
+  cut(): void;
+}
+
+/** Speaks the agent protocol on a fastify app; gives agents the id `agent-1`. */
+export function createFakeMaster(options: {
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly heartbeatIntervalSeconds?: number;
+}): FakeMaster {
+  const { clock, logger = silentLogger, heartbeatIntervalSeconds = 15 } = options;
+  const app = createHttpApp({ service: 'fake-master', clock, logger });
+  let stream: PassThrough | undefined;
+  const seen = new Set<string>();
+  const master: FakeMaster = {
+    app,
+    calls: [],
+    subscriptions: [],
+    updates: [],
+    autoAcknowledge: true,
+    refusal: undefined,
+    send(event) {
+      stream?.write(encodeRecord(Buffer.from(JSON.stringify(event))));
+    },
+    acknowledge({ framework_id, status }) {
+      const task_id = status.task_id.value;
+      master.send({ type: 'ACKNOWLEDGED', framework_id, task_id, uuid: status.uuid ?? '' });
+    },
+    cut() {
+      stream?.end();
+      stream = undefined;
+    },
+  };
+  app.post(AGENT_API_PATH, async (request, reply) => {
+    const call = request.body as AgentCall;
+    master.calls.push(call);
+    if (call.type === 'SUBSCRIBE') {
+      if (master.refusal !== undefined) {
+        const { status, location } = master.refusal;
+        return reply
+          .status(status)
+          .headers(location === undefined ? {} : { location })
+          .send();
+      }
+      master.subscriptions.push(call.subscribe);
+      stream?.end();
+      stream = new PassThrough();
+      master.send({
+        type: 'SUBSCRIBED',
+        agent_id: call.subscribe.agent_info.id?.value ?? 'agent-1',
+        heartbeat_interval_seconds: heartbeatIntervalSeconds,
+      });
+      return reply.header('mesos-stream-id', 'stream-1').type('application/json').send(stream);
+    }
+    if (call.type === 'UPDATE') {
+      if (!seen.has(call.status.uuid ?? '')) master.updates.push(call.status);
+      seen.add(call.status.uuid ?? '');
+      if (master.autoAcknowledge) master.acknowledge(call);
+    }
+    return reply.status(202).send();
+  });
+  return master;
+}

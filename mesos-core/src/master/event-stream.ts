@@ -1,0 +1,63 @@
+import { Readable } from 'node:stream';
+import type { Clock, Timer } from '@factory/runtime';
+import { encodeRecord } from '../protocol/index.ts';
+
+/** A reader that lets more than this wait is cut off; it subscribes again and is told anew. */
+const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** The sending side of one subscriber's endless answer. */
+export interface EventStream<Event> {
+  readonly id: string;
+  /** What the answer to SUBSCRIBE carries. */
+  readonly body: Readable;
+  send(event: Event): void;
+  /** Ends the answer in an orderly way; `onClosed` is not called. */
+  end(): void;
+}
+
+/** Opens a stream of RecordIO events with heartbeats. */
+export function openEventStream<Event>(options: {
+  readonly id: string;
+  readonly clock: Clock;
+  readonly encode: (event: Event) => Uint8Array;
+  readonly heartbeat: Event;
+  readonly heartbeatIntervalMs: number;
+  /** The peer went away, or was cut off. */
+  readonly onClosed: () => void;
+}): EventStream<Event> {
+  const { id, clock, encode, heartbeat, heartbeatIntervalMs } = options;
+  const body = new Readable({ read: () => undefined });
+  let isOpen = true;
+  let timer: Timer;
+  const send = (event: Event): void => {
+    if (!isOpen) return;
+    body.push(encodeRecord(encode(event)));
+    if (body.readableLength > BUFFER_BYTES_MAX) body.destroy();
+  };
+  const scheduleHeartbeat = (): void => {
+    timer = clock.after(heartbeatIntervalMs, () => {
+      send(heartbeat);
+      scheduleHeartbeat();
+    });
+  };
+  scheduleHeartbeat();
+  // A connection that breaks is reported as an error too; `close` follows in any case.
+  body.on('error', () => undefined);
+  body.on('close', () => {
+    timer.cancel();
+    if (!isOpen) return;
+    isOpen = false;
+    options.onClosed();
+  });
+  return {
+    id,
+    body,
+    send,
+    end() {
+      if (!isOpen) return;
+      isOpen = false;
+      timer.cancel();
+      body.push(null);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { type Clock, createHttpApp, type Logger, type Random, type Timer } from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import { Agents } from './agents.ts';
+import { AllocationDriver } from './allocation.ts';
+import { MasterCore } from './core.ts';
+import { Frameworks } from './frameworks.ts';
+import { checkMasterInvariants } from './invariants.ts';
+import { OperatorApi } from './operator-api.ts';
+import { newRegistry, type RegistryStore } from './registry.ts';
+import { registerMasterRoutes } from './routes.ts';
+import { SchedulerCalls } from './scheduler-calls.ts';
+import { DEFAULT_SETTINGS, type MasterAddress, type MasterSettings } from './settings.ts';
+
+export {
+  createFileRegistryStore,
+  createMemoryRegistryStore,
+  type RegistryStore,
+} from './registry.ts';
+export type { MasterAddress, MasterSettings } from './settings.ts';
+
+/** A call with a thousand tasks of 64 KiB of data each fits. */
+const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
+
+export interface MasterOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly registry: RegistryStore;
+  readonly address: MasterAddress;
+  readonly settings?: Partial<MasterSettings>;
+}
+
+export interface Master {
+  readonly app: FastifyInstance;
+  close(): Promise<void>;
+  /** What is wrong with the master's books; empty when all is well. For tests and audits. */
+  invariants(): readonly string[];
+}
+
+/**
+ * A Mesos master: v1 scheduler and operator API, and our agents' API, on `app`.
+ * Reads its registry first: ids given out before are never given out again.
+ */
+export async function createMaster(options: MasterOptions): Promise<Master> {
+  const { clock, random, logger, registry: store, address } = options;
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const stored = await store.load();
+  const registry = stored ?? newRegistry(newMasterId(random));
+  const core = new MasterCore({ clock, random, logger, settings, address, registry, store });
+  if (stored === undefined) await core.updateRegistry((current) => current);
+  const frameworks = new Frameworks(core);
+  const agents = new Agents(core);
+  const schedulerCalls = new SchedulerCalls(core);
+  const operator = new OperatorApi(core, frameworks, agents);
+  const allocation = new AllocationDriver(core);
+  const app = createHttpApp({
+    service: 'mesos-master',
+    clock,
+    logger,
+    random,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+  });
+  registerMasterRoutes(app, { core, frameworks, schedulerCalls, agents, operator });
+  frameworks.recover();
+  allocation.start();
+  const stopSweeping = startSweeping(core, agents);
+  return {
+    app,
+    close: async () => {
+      stopSweeping();
+      allocation.close();
+      frameworks.close();
+      agents.close();
+    },
+    invariants: () => checkMasterInvariants(core.state),
+  };
+}
+
+function startSweeping(core: MasterCore, agents: Agents): () => void {
+  let timer: Timer;
+  const schedule = (): void => {
+    timer = core.clock.after(core.settings.agentPingTimeoutMs / 3, () => {
+      agents
+        .sweep()
+        .catch((error: unknown) => core.logger.error({ err: error }, 'sweep failed'))
+        .finally(schedule);
+    });
+  };
+  schedule();
+  return () => timer.cancel();
+}
+
+function newMasterId(random: Random): string {
+  const hex = Buffer.from(random.bytes(16)).toString('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
+}

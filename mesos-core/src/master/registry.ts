@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { readJsonIfExists, writeFileAtomic } from '@factory/runtime';
+
+/**
+ * What a master must remember across its own death; everything else is told anew by agents and
+ * frameworks. Written whole: it is small, and changes only when an agent or framework comes or goes.
+ */
+export interface Registry {
+  /** Prefix of all ids that this cluster gives out; the same for ever. */
+  readonly masterId: string;
+  readonly nextAgentNumber: number;
+  readonly nextFrameworkNumber: number;
+  readonly agents: readonly RegisteredAgent[];
+  readonly frameworks: readonly RegisteredFramework[];
+  /** Ids of frameworks that were removed: they may not come back. Bounded, oldest first. */
+  readonly removedFrameworkIds: readonly string[];
+}
+
+export interface RegisteredAgent {
+  readonly id: string;
+  readonly hostname: string;
+  /** `gone`: declared dead for good by an operator. */
+  readonly state: 'admitted' | 'unreachable' | 'gone';
+  readonly sinceMs: number;
+}
+
+/** Kept so that `failover_timeout` is honoured even if the master fails over in between. */
+export interface RegisteredFramework {
+  readonly id: string;
+  readonly name: string;
+  readonly failoverTimeoutSeconds: number;
+}
+
+/** Where the registry is kept. */
+export interface RegistryStore {
+  load(): Promise<Registry | undefined>;
+  /** Resolves when the registry is durable. */
+  save(registry: Registry): Promise<void>;
+}
+
+/** In a file of the master's work directory, replaced atomically and synced. */
+export function createFileRegistryStore(workDirectory: string): RegistryStore {
+  const file = join(workDirectory, 'registry.json');
+  return {
+    load: async () => {
+      const value = await readJsonIfExists(file);
+      return value === undefined ? undefined : decodeRegistry(value);
+    },
+    save: (registry) => writeFileAtomic(file, `${JSON.stringify(registry)}\n`),
+  };
+}
+
+/** For tests and simulations; outlives the master object. */
+export function createMemoryRegistryStore(): RegistryStore {
+  let saved: string | undefined;
+  return {
+    load: async () => (saved === undefined ? undefined : decodeRegistry(JSON.parse(saved))),
+    save: async (registry) => {
+      saved = JSON.stringify(registry);
+    },
+  };
+}
+
+/** The registry file is ours, but not written by this program or damaged. */
+export class BadRegistryError extends Error {
+  readonly code = 'MESOS_ERR_BAD_REGISTRY';
+  constructor() {
+    super('The registry is not one of this program; restore it or start with an empty --work_dir.');
+    this.name = 'BadRegistryError';
+  }
+}
+
+/** The registry of a new cluster. */
+export function newRegistry(masterId: string): Registry {
+  return {
+    masterId,
+    nextAgentNumber: 0,
+    nextFrameworkNumber: 0,
+    agents: [],
+    frameworks: [],
+    removedFrameworkIds: [],
+  };
+}
+
+function decodeRegistry(value: unknown): Registry {
+  if (isRegistry(value)) return value;
+  throw new BadRegistryError();
+}
+
+function isRegistry(value: unknown): value is Registry {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'masterId' in value &&
+    typeof value.masterId === 'string' &&
+    'nextAgentNumber' in value &&
+    typeof value.nextAgentNumber === 'number' &&
+    'nextFrameworkNumber' in value &&
+    typeof value.nextFrameworkNumber === 'number' &&
+    'agents' in value &&
+    Array.isArray(value.agents) &&
+    'frameworks' in value &&
+    Array.isArray(value.frameworks) &&
+    'removedFrameworkIds' in value &&
+    Array.isArray(value.removedFrameworkIds)
+  );
+}

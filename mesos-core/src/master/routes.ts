@@ -1,0 +1,160 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { addMesosRoutes, bodyOf, MesosHttpError } from '../agent/mesos-http.ts';
+import {
+  AGENT_API_PATH,
+  type AgentCall,
+  decodeMessage,
+  encodeMessage,
+  MEDIA_TYPES,
+  requestEncoding,
+  responseEncoding,
+  type SchedulerCall,
+  validateSchedulerCall,
+} from '../protocol/index.ts';
+import type { Agents } from './agents.ts';
+import type { MasterCore } from './core.ts';
+import type { EventStream } from './event-stream.ts';
+import type { Frameworks } from './frameworks.ts';
+import type { OperatorApi } from './operator-api.ts';
+import type { SchedulerCalls } from './scheduler-calls.ts';
+import { MESOS_VERSION } from './settings.ts';
+
+export interface MasterParts {
+  readonly core: MasterCore;
+  readonly frameworks: Frameworks;
+  readonly schedulerCalls: SchedulerCalls;
+  readonly agents: Agents;
+  readonly operator: OperatorApi;
+}
+
+/** All of the master's HTTP API. */
+export function registerMasterRoutes(app: FastifyInstance, parts: MasterParts): void {
+  addMesosRoutes(app, (scope) => {
+    registerSchedulerApi(scope, parts);
+    registerAgentApi(scope, parts);
+    registerOperatorApi(scope, parts);
+  });
+}
+
+function registerSchedulerApi(app: FastifyInstance, parts: MasterParts): void {
+  const path = '/api/v1/scheduler';
+  refuseOtherMethods(app, path);
+  app.post(path, async (request, reply) => {
+    const encoding = requestEncoding(request.headers['content-type']);
+    const call = decodeMessage('scheduler.Call', encoding, bodyOf(request));
+    validateSchedulerCall(call);
+    if (call.type === 'SUBSCRIBE') return subscribeScheduler(parts, call, request, reply);
+    const framework = parts.core.state.frameworks.get(call.framework_id?.value ?? '');
+    if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
+    checkStreamId(framework.id, framework.stream?.id, request);
+    if (call.type === 'TEARDOWN') await parts.frameworks.remove(framework);
+    else if (call.type === 'UPDATE_FRAMEWORK') {
+      const info = call.update_framework.framework_info;
+      const problem = parts.frameworks.update(framework, info);
+      if (problem !== undefined) throw new MesosHttpError(400, problem);
+      return reply.status(200).send();
+    } else parts.schedulerCalls.handle(framework, call);
+    return reply.status(202).send();
+  });
+}
+
+async function subscribeScheduler(
+  { frameworks }: MasterParts,
+  call: Extract<SchedulerCall, { type: 'SUBSCRIBE' }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (request.headers['mesos-stream-id'] !== undefined) {
+    const message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
+    throw new MesosHttpError(400, message);
+  }
+  const accept = responseEncoding(request.headers.accept);
+  const { framework_info, suppressed_roles = [] } = call.subscribe;
+  const stream = await frameworks.subscribe(framework_info, suppressed_roles, accept);
+  return sendStream(reply, stream, MEDIA_TYPES[accept]);
+}
+
+function sendStream(
+  reply: FastifyReply,
+  stream: EventStream<never>,
+  contentType: string,
+): FastifyReply {
+  return reply
+    .header('mesos-stream-id', stream.id)
+    .header('content-type', contentType)
+    .send(stream.body);
+}
+
+function checkStreamId(
+  frameworkId: string,
+  current: string | undefined,
+  request: FastifyRequest,
+): void {
+  const given = request.headers['mesos-stream-id'];
+  if (current === undefined) throw new MesosHttpError(403, 'Framework is not subscribed');
+  if (given === undefined) {
+    const message = "All non-subscribe calls should include the 'Mesos-Stream-Id' header";
+    throw new MesosHttpError(400, message);
+  }
+  if (given === current) return;
+  throw new MesosHttpError(
+    400,
+    `The stream ID '${given}' included in this request didn't match the stream ID currently ` +
+      `associated with framework ID ${frameworkId}`,
+  );
+}
+
+function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
+  app.post(AGENT_API_PATH, async (request, reply) => {
+    const call = decodeAgentCall(bodyOf(request));
+    if (call.type === 'SUBSCRIBE') {
+      const stream = await agents.subscribe(call.subscribe);
+      return sendStream(reply, stream, MEDIA_TYPES.json);
+    }
+    if (!agents.handle(call)) throw new MesosHttpError(403, 'Agent is not subscribed');
+    return reply.status(202).send();
+  });
+}
+
+/** Our own agents' calls: trusted to have the right shape, refused when they are no JSON. */
+function decodeAgentCall(body: Uint8Array): AgentCall {
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8')) as AgentCall;
+  } catch {
+    throw new MesosHttpError(400, 'Failed to parse body into JSON');
+  }
+}
+
+function registerOperatorApi(app: FastifyInstance, { operator }: MasterParts): void {
+  const path = '/api/v1';
+  refuseOtherMethods(app, path);
+  app.post(path, async (request, reply) => {
+    const encoding = requestEncoding(request.headers['content-type']);
+    const call = decodeMessage('master.Call', encoding, bodyOf(request));
+    const accept = responseEncoding(request.headers.accept);
+    const response = await operator.handle(call);
+    if (response === undefined) return reply.status(200).send();
+    const body = encodeMessage('master.Response', accept, response);
+    return reply.header('content-type', MEDIA_TYPES[accept]).send(Buffer.from(body));
+  });
+  for (const prefix of ['', '/master']) {
+    app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
+    app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
+    app.get(`${prefix}/metrics/snapshot`, async () => operator.metricsSnapshot());
+  }
+}
+
+function refuseOtherMethods(app: FastifyInstance, url: string): void {
+  app.route({
+    method: ['GET', 'PUT', 'DELETE', 'PATCH'],
+    url,
+    handler: async (request, reply) =>
+      reply
+        .status(405)
+        .header('allow', 'POST')
+        .type('text/plain; charset=utf-8')
+        .send(
+          `405 Method Not Allowed. Expecting one of { 'POST' }, but received '${request.method}'.`,
+        ),
+  });
+}

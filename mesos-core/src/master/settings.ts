@@ -1,0 +1,30 @@
+/** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
+export interface MasterSettings {
+  /** A framework's and an operator's stream gets a heartbeat this often. */
+  readonly heartbeatIntervalMs: number;
+  /** `--agent_ping_timeout`: agents are asked to speak this often. */
+  readonly agentPingTimeoutMs: number;
+  /** `--max_agent_ping_timeouts`: after so many missed ones an agent is unreachable. */
+  readonly maxAgentPingTimeouts: number;
+  /** `--agent_reregister_timeout`: time for known agents to come back after a master failover. */
+  readonly agentReregisterTimeoutMs: number;
+  /** `--allocation_interval`: a full look at everything, beside the rounds that events trigger. */
+  readonly allocationIntervalMs: number;
+}
+
+export const DEFAULT_SETTINGS: MasterSettings = {
+  heartbeatIntervalMs: 15_000,
+  agentPingTimeoutMs: 15_000,
+  maxAgentPingTimeouts: 5,
+  agentReregisterTimeoutMs: 600_000,
+  allocationIntervalMs: 1_000,
+};
+
+export interface MasterAddress {
+  readonly hostname: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** The version of the v1 API that is spoken: that of the last Apache Mesos. */
+export const MESOS_VERSION = '1.12.0';

@@ -1,0 +1,114 @@
+import type {
+  AgentInfo,
+  ExecutorInfo,
+  FrameworkInfo,
+  KillPolicy,
+  Resource,
+  Task,
+  TaskGroupInfo,
+  TaskInfo,
+  TaskStatus,
+} from './messages.ts';
+
+/**
+ * What our master and our agent say to each other (Apache Mesos uses libprocess messages here, so
+ * this part is ours): the agent dials out. `POST /internal/v1/agent` with SUBSCRIBE answers with an
+ * endless RecordIO stream of {@link AgentEvent}s; every other {@link AgentCall} is answered 202.
+ * JSON both ways. `Mesos-Stream-Id` binds the calls to the stream, as in the scheduler API.
+ *
+ * Delivery: calls may be repeated, so each is idempotent. Events may be lost with the stream: the
+ * agent subscribes again with everything it has, and the master settles the difference (tasks it
+ * launched that the agent does not know are lost; acknowledgements are sent again for updates that
+ * the agent sends again).
+ */
+export const AGENT_API_PATH = '/internal/v1/agent';
+
+/** Everything an agent knows, for a master that may know nothing. */
+export interface AgentSubscribe {
+  /** Has an `id` once a master gave it one; the id survives restarts of both. */
+  readonly agent_info: AgentInfo;
+  readonly version: string;
+  readonly capabilities: readonly string[];
+  /** Agent's total, dynamic reservations and volumes included. */
+  readonly total_resources: readonly Resource[];
+  /** Of all executors that are alive, and those with unacknowledged terminal updates. */
+  readonly frameworks: readonly FrameworkInfo[];
+  readonly executors: readonly ExecutorInfo[];
+  readonly tasks: readonly Task[];
+}
+
+export type AgentCall =
+  | { readonly type: 'SUBSCRIBE'; readonly subscribe: AgentSubscribe }
+  /** Sent at the interval that SUBSCRIBED names; silence makes the agent unreachable. */
+  | { readonly type: 'HEARTBEAT'; readonly agent_id: string }
+  /** Sent again, with back-off, until ACKNOWLEDGED with the same uuid comes. */
+  | {
+      readonly type: 'UPDATE';
+      readonly agent_id: string;
+      readonly framework_id: string;
+      readonly status: TaskStatus;
+      /** The newest state that the agent knows; updates before it may still be on their way. */
+      readonly latest_state: NonNullable<TaskStatus['state']>;
+    }
+  | {
+      readonly type: 'MESSAGE';
+      readonly agent_id: string;
+      readonly framework_id: string;
+      readonly executor_id: string;
+      /** base64 */
+      readonly data: string;
+    }
+  | {
+      readonly type: 'EXECUTOR_EXITED';
+      readonly agent_id: string;
+      readonly framework_id: string;
+      readonly executor_id: string;
+      /** As of wait(2): exit code << 8 | signal. */
+      readonly status: number;
+    };
+
+export type AgentEvent =
+  | {
+      readonly type: 'SUBSCRIBED';
+      readonly agent_id: string;
+      readonly heartbeat_interval_seconds: number;
+    }
+  | { readonly type: 'HEARTBEAT' }
+  /** Launch tasks under one executor; `executor` is undefined for command tasks. */
+  | {
+      readonly type: 'RUN_TASKS';
+      readonly framework: FrameworkInfo;
+      readonly executor?: ExecutorInfo | undefined;
+      readonly tasks: readonly TaskInfo[];
+      readonly task_group?: TaskGroupInfo | undefined;
+    }
+  | {
+      readonly type: 'KILL_TASK';
+      readonly framework_id: string;
+      readonly task_id: string;
+      readonly kill_policy?: KillPolicy | undefined;
+    }
+  | {
+      readonly type: 'ACKNOWLEDGED';
+      readonly framework_id: string;
+      readonly task_id: string;
+      /** base64 */
+      readonly uuid: string;
+    }
+  | {
+      readonly type: 'MESSAGE';
+      readonly framework_id: string;
+      readonly executor_id: string;
+      /** base64 */
+      readonly data: string;
+    }
+  | { readonly type: 'UPDATE_FRAMEWORK'; readonly framework: FrameworkInfo }
+  | {
+      readonly type: 'SHUTDOWN_EXECUTOR';
+      readonly framework_id: string;
+      readonly executor_id: string;
+    }
+  /** The framework is gone for good: end its executors and forget it. */
+  | { readonly type: 'SHUTDOWN_FRAMEWORK'; readonly framework_id: string }
+  /** The agent was removed: end everything and register anew. */
+  | { readonly type: 'SHUTDOWN'; readonly message: string };

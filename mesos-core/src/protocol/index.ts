@@ -1,0 +1,25 @@
+export * from './agent-protocol.ts';
+export * from './attributes.ts';
+export {
+  CodecError,
+  decodeMessage,
+  decodeProtobuf,
+  type Encoding,
+  encodeMessage,
+  encodeProtobuf,
+  fromJson,
+  type MessageName,
+  messageNames,
+  toJson,
+} from './codec.ts';
+export * from './content-type.ts';
+export * from './duration.ts';
+export * from './ids.ts';
+export type * from './messages.ts';
+export * from './recordio.ts';
+export { identityOf, isIndivisible, reservationsOf } from './resource-identity.ts';
+export { formatResource, formatResources, parseResources } from './resource-text.ts';
+export * from './resources.ts';
+export * from './uuid.ts';
+export * from './validation.ts';
+export * from './values.ts';

@@ -1,0 +1,155 @@
+import { checkDepth, type Fields, PendingChecks } from './checks.ts';
+import { CodecError } from './codec-error.ts';
+import type { FieldPlan, MessagePlan } from './schema.ts';
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/**
+ * The message in a parsed JSON value, in its in-memory form: as Mesos reads it. Unknown fields,
+ * unknown names of optional enums, and nulls count as not set; one value stands for a list of one.
+ * The caller still has to settle the unions of `checks`.
+ * @throws CodecError worded as Mesos does, without saying which message was wanted.
+ */
+export function fieldsFromJson(
+  plan: MessagePlan,
+  json: unknown,
+): { readonly fields: Fields; readonly checks: PendingChecks } {
+  if (!isObject(json)) throw new CodecError('Expecting a JSON object');
+  const checks = new PendingChecks(plan);
+  const fields = readObject(plan, json, 0, checks);
+  const missing = checks.missing(fields);
+  if (missing.length > 0) throw new CodecError(`Missing required fields: ${missing.join(', ')}`);
+  return { fields, checks };
+}
+
+function readObject(plan: MessagePlan, json: Fields, depth: number, checks: PendingChecks): Fields {
+  checkDepth(depth);
+  const fields: Fields = {};
+  for (const name of Object.keys(json)) {
+    const field = plan.byName.get(name);
+    const value = json[name];
+    if (field === undefined || value === null) continue;
+    const read = readField(field, value, depth, checks);
+    if (read !== undefined) fields[name] = read;
+  }
+  checks.add(plan, fields);
+  return fields;
+}
+
+function readField(field: FieldPlan, json: unknown, depth: number, checks: PendingChecks): unknown {
+  switch (field.label) {
+    case 'repeated': {
+      const list = Array.isArray(json) ? json : [json];
+      return list
+        .map((element) => readValue(field, element, depth, checks))
+        .filter((element) => element !== undefined);
+    }
+    case 'map': {
+      if (!isObject(json)) throw new CodecError(notExpecting(field, json));
+      const entries = Object.entries(json);
+      return Object.fromEntries(
+        entries.map(([key, element]) => [key, readValue(field, element, depth, checks)]),
+      );
+    }
+    default:
+      if (Array.isArray(json)) throw new CodecError(notExpecting(field, json));
+      return readValue(field, json, depth, checks);
+  }
+}
+
+function readValue(field: FieldPlan, json: unknown, depth: number, checks: PendingChecks): unknown {
+  switch (field.kind) {
+    case 'message':
+      if (!isObject(json) || field.message === undefined) break;
+      return readObject(field.message, json, depth + 1, checks);
+    case 'enum':
+      if (typeof json !== 'string') break;
+      return readEnum(field, json);
+    case 'string':
+      if (typeof json !== 'string') break;
+      return json;
+    case 'bytes':
+      if (typeof json !== 'string') break;
+      return readBytes(field, json);
+    case 'bool':
+      if (typeof json !== 'boolean') break;
+      return json;
+    case 'double':
+    case 'float':
+      if (typeof json !== 'number') break;
+      return json;
+    case 'int32':
+      if (typeof json !== 'number') break;
+      return readInteger(field, json, -(2 ** 31), 2 ** 31 - 1);
+    case 'uint32':
+      if (typeof json !== 'number') break;
+      return readInteger(field, json, 0, 2 ** 32 - 1);
+    case 'int64':
+      if (typeof json !== 'number') break;
+      return readInteger(field, json, -(2 ** 63), 2 ** 63);
+    case 'uint64':
+      if (typeof json !== 'number') break;
+      return readInteger(field, json, 0, 2 ** 64);
+  }
+  throw new CodecError(notExpecting(field, json));
+}
+
+function readEnum(field: FieldPlan, name: string): string | undefined {
+  if (field.enumeration?.numberOf.has(name)) return name;
+  if (field.label === 'required') throw new CodecError(`Failed to find enum for '${name}'`);
+  return undefined;
+}
+
+/** Always padded, so that equal bytes are equal text. */
+function readBytes(field: FieldPlan, text: string): string {
+  if (!BASE64.test(text)) {
+    const wrong = /[^A-Za-z0-9+/=]/.exec(text)?.[0] ?? '=';
+    throw new CodecError(
+      `Failed to base64 decode bytes field '${field.name}': Invalid character '${wrong}'`,
+    );
+  }
+  return text.length % 4 === 0 ? text : Buffer.from(text, 'base64').toString('base64');
+}
+
+/** Fractions are cut off, as Mesos does. Mesos wraps what does not fit; we say so instead. */
+function readInteger(field: FieldPlan, number: number, min: number, max: number): number {
+  const integer = Math.trunc(number);
+  if (integer >= min && integer <= max) return integer;
+  throw new CodecError(`Not expecting the number ${number} for field '${field.name}'`);
+}
+
+function isObject(json: unknown): json is Fields {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+function notExpecting(field: FieldPlan, json: unknown): string {
+  const kind = Array.isArray(json) ? 'array' : json === null ? 'null' : typeof json;
+  return `Not expecting a JSON ${kind} for field '${field.name}'`;
+}
+
+/**
+ * The message as a JSON value with everything that Mesos prints: explicit defaults of fields that
+ * are not set too. Parts without such defaults are the same objects as in `fields`, not copies.
+ */
+export function fieldsToJson(plan: MessagePlan, fields: Fields): Fields {
+  if (!plan.printsDefaults) return fields;
+  const json: Fields = {};
+  for (const field of plan.fields) {
+    const value = fields[field.name] ?? field.printedDefault;
+    if (value !== undefined) json[field.name] = valueToJson(field, value);
+  }
+  return json;
+}
+
+function valueToJson(field: FieldPlan, value: unknown): unknown {
+  const plan = field.message;
+  if (plan === undefined || !plan.printsDefaults) return value;
+  if (field.label === 'repeated') {
+    return (value as readonly Fields[]).map((element) => fieldsToJson(plan, element));
+  }
+  if (field.label === 'map') {
+    const entries = Object.entries(value as Readonly<Record<string, Fields>>);
+    return Object.fromEntries(entries.map(([key, element]) => [key, fieldsToJson(plan, element)]));
+  }
+  return fieldsToJson(plan, value as Fields);
+}

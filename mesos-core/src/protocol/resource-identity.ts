@@ -1,0 +1,95 @@
+import type { Labels, Resource, ResourceReservationInfo } from './messages.ts';
+
+/** Can't be part of a name: names come out of JSON and flags as printable text. */
+const SEPARATOR = '\u0000';
+
+/**
+ * The reservations of a resource, outermost first; empty for an unreserved one. Reads the older
+ * format too (`role` and `reservation`, before reservations could be refined).
+ */
+export function reservationsOf(resource: Resource): readonly ResourceReservationInfo[] {
+  if (resource.reservations !== undefined && resource.reservations.length > 0) {
+    return resource.reservations;
+  }
+  if (resource.role === undefined || resource.role === '*') return [];
+  if (resource.reservation === undefined) return [{ type: 'STATIC', role: resource.role }];
+  const { principal, labels } = resource.reservation;
+  return [
+    {
+      type: 'DYNAMIC',
+      role: resource.role,
+      ...(principal === undefined ? {} : { principal }),
+      ...(labels === undefined ? {} : { labels }),
+    },
+  ];
+}
+
+/**
+ * What a resource is, apart from how much: two with the same identity differ in their value only.
+ * Name, type, allocation, reservations, disk source and persistence, provider, shared, revocable.
+ * A disk's `volume` is not part of it: it says how a task uses the disk.
+ */
+export function identityOf(resource: Resource): string {
+  const reservations = reservationsOf(resource);
+  const { name, type, allocation_info, disk, provider_id, revocable, shared } = resource;
+  const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocation_info?.role ?? ''}`;
+  const isPlain =
+    reservations.length === 0 &&
+    disk === undefined &&
+    provider_id === undefined &&
+    revocable === undefined &&
+    shared === undefined;
+  if (isPlain) return plain;
+  const special = JSON.stringify([
+    reservations.map(reservationKey),
+    diskKey(resource),
+    provider_id?.value ?? null,
+    revocable !== undefined,
+    shared !== undefined,
+  ]);
+  return `${plain}${SEPARATOR}${special}`;
+}
+
+function reservationKey(reservation: ResourceReservationInfo): unknown {
+  const { type, role, principal, labels } = reservation;
+  return [type ?? 'UNKNOWN', role ?? '', principal ?? null, labelsKey(labels)];
+}
+
+function diskKey({ disk }: Resource): unknown {
+  if (disk === undefined) return null;
+  const { source, persistence } = disk;
+  const sourceKey = source && [
+    source.type,
+    source.path?.root ?? null,
+    source.mount?.root ?? null,
+    source.vendor ?? null,
+    source.id ?? null,
+    source.profile ?? null,
+    labelsKey(source.metadata),
+  ];
+  return [sourceKey ?? null, persistence?.id ?? null];
+}
+
+/** Labels are a bag: their order says nothing. */
+function labelsKey(labels: Labels | undefined): unknown {
+  return labels?.labels?.map(({ key, value }) => JSON.stringify([key, value ?? null])).toSorted();
+}
+
+/**
+ * Whether the resource is one thing that can't be cut or merged: a persistent volume, a MOUNT or
+ * BLOCK disk, a RAW disk with an id, or a shared resource.
+ */
+export function isIndivisible({ disk, shared }: Resource): boolean {
+  if (shared !== undefined || disk?.persistence !== undefined) return true;
+  switch (disk?.source?.type) {
+    case 'MOUNT':
+    case 'BLOCK':
+      return true;
+    case 'RAW':
+      return disk.source.id !== undefined;
+    case 'PATH':
+    case 'UNKNOWN':
+    case undefined:
+      return false;
+  }
+}

@@ -1,0 +1,238 @@
+import type { Resource, ResourceReservationInfo } from './messages.ts';
+import { identityOf, isIndivisible, reservationsOf } from './resource-identity.ts';
+import {
+  addRanges,
+  addScalars,
+  addSets,
+  containsRanges,
+  containsSets,
+  fromUnits,
+  subtractRanges,
+  subtractScalars,
+  subtractSets,
+  toUnits,
+} from './values.ts';
+
+/** Resources of one owner. Order says nothing; a shared resource stands in it once per use. */
+export type Resources = readonly Resource[];
+
+/** Amounts of scalar resources by name. */
+export type Quantities = Readonly<Record<string, number>>;
+
+/** Whether there is nothing of it (or, after a subtraction, less). */
+export function isEmptyResource(resource: Resource): boolean {
+  switch (resource.type) {
+    case 'SCALAR':
+      return toUnits(resource.scalar?.value ?? 0) <= 0;
+    case 'RANGES':
+      return (resource.ranges?.range ?? []).every(({ begin, end }) => begin > end);
+    case 'SET':
+      return (resource.set?.item ?? []).length === 0;
+    case 'TEXT':
+      return true;
+  }
+}
+
+/** Whether both are the same, amount included; `volume` of a disk does not count. */
+export function equalResource(a: Resource, b: Resource): boolean {
+  return identityOf(a) === identityOf(b) && containsValue(a, b) && containsValue(b, a);
+}
+
+/** Whether both hold the same. */
+export function equalResources(a: Resources, b: Resources): boolean {
+  return containsResources(a, b) && containsResources(b, a);
+}
+
+/** The same resources with one entry each, and none that is empty. */
+export function normalizeResources(resources: Resources): Resources {
+  return addResources([], resources);
+}
+
+/** The resources of `a` and `b` together. */
+export function addResources(a: Resources, b: Resources): Resources {
+  const sum = [...a];
+  const indexOf = new Map(sum.map((resource, index) => [identityOf(resource), index]));
+  for (const resource of b) {
+    if (isEmptyResource(resource)) continue;
+    const identity = identityOf(resource);
+    const index = isIndivisible(resource) ? undefined : indexOf.get(identity);
+    const same = index === undefined ? undefined : sum[index];
+    if (index === undefined || same === undefined) {
+      indexOf.set(identity, sum.push(resource) - 1);
+    } else {
+      sum[index] = addValue(same, resource);
+    }
+  }
+  return sum;
+}
+
+/**
+ * The resources of `a` that are not in `b`. What `b` has beyond `a` changes nothing, and an
+ * indivisible resource goes as a whole or not at all: ask {@link containsResources} before.
+ */
+export function subtractResources(a: Resources, b: Resources): Resources {
+  const rest = [...normalizeResources(a)];
+  for (const resource of b) {
+    const index = rest.findIndex((candidate) => isSubtractable(candidate, resource));
+    const from = rest[index];
+    if (from === undefined) continue;
+    const left = subtractValue(from, resource);
+    if (isIndivisible(from) || isEmptyResource(left)) rest.splice(index, 1);
+    else rest[index] = left;
+  }
+  return rest;
+}
+
+/** Whether all of `b` is in `a`. */
+export function containsResources(a: Resources, b: Resources): boolean {
+  let rest = normalizeResources(a);
+  for (const resource of normalizeResources(b)) {
+    const isThere = rest.some(
+      (candidate) => isSubtractable(candidate, resource) && containsValue(candidate, resource),
+    );
+    if (!isThere) return false;
+    rest = subtractResources(rest, [resource]);
+  }
+  return true;
+}
+
+function isSubtractable(from: Resource, resource: Resource): boolean {
+  if (identityOf(from) !== identityOf(resource)) return false;
+  return !isIndivisible(from) || equalResource(from, resource);
+}
+
+function containsValue(a: Resource, b: Resource): boolean {
+  switch (a.type) {
+    case 'SCALAR':
+      return toUnits(b.scalar?.value ?? 0) <= toUnits(a.scalar?.value ?? 0);
+    case 'RANGES':
+      return containsRanges(a.ranges?.range ?? [], b.ranges?.range ?? []);
+    case 'SET':
+      return containsSets(a.set?.item ?? [], b.set?.item ?? []);
+    case 'TEXT':
+      return false;
+  }
+}
+
+function addValue(a: Resource, b: Resource): Resource {
+  switch (a.type) {
+    case 'SCALAR':
+      return { ...a, scalar: { value: addScalars(a.scalar?.value ?? 0, b.scalar?.value ?? 0) } };
+    case 'RANGES':
+      return { ...a, ranges: { range: addRanges(a.ranges?.range ?? [], b.ranges?.range ?? []) } };
+    case 'SET':
+      return { ...a, set: { item: addSets(a.set?.item ?? [], b.set?.item ?? []) } };
+    case 'TEXT':
+      return a;
+  }
+}
+
+function subtractValue(a: Resource, b: Resource): Resource {
+  switch (a.type) {
+    case 'SCALAR': {
+      const value = subtractScalars(a.scalar?.value ?? 0, b.scalar?.value ?? 0);
+      return { ...a, scalar: { value } };
+    }
+    case 'RANGES': {
+      const range = subtractRanges(a.ranges?.range ?? [], b.ranges?.range ?? []);
+      return { ...a, ranges: { range } };
+    }
+    case 'SET':
+      return { ...a, set: { item: subtractSets(a.set?.item ?? [], b.set?.item ?? []) } };
+    case 'TEXT':
+      return a;
+  }
+}
+
+/** Of all scalar resources, however reserved or allocated; a shared one counts once. */
+export function scalarQuantities(resources: Resources): Quantities {
+  const units = new Map<string, number>();
+  const shared = new Set<string>();
+  for (const resource of resources) {
+    if (resource.type !== 'SCALAR') continue;
+    if (resource.shared !== undefined) {
+      const identity = identityOf(resource);
+      if (shared.has(identity)) continue;
+      shared.add(identity);
+    }
+    const before = units.get(resource.name) ?? 0;
+    units.set(resource.name, before + toUnits(resource.scalar?.value ?? 0));
+  }
+  return Object.fromEntries([...units].map(([name, count]) => [name, fromUnits(count)]));
+}
+
+/** How much of one scalar resource there is in all; 0 when none. */
+export function scalarAmount(resources: Resources, name: string): number {
+  return scalarQuantities(resources.filter((resource) => resource.name === name))[name] ?? 0;
+}
+
+/** Marks the resources as allocated to `role`; every resource in an offer is. */
+export function allocateResources(resources: Resources, role: string): Resources {
+  return resources.map((resource) => ({ ...resource, allocation_info: { role } }));
+}
+
+/** Takes the mark of {@link allocateResources} away. */
+export function unallocateResources(resources: Resources): Resources {
+  return resources.map(({ allocation_info: _, ...resource }) => resource);
+}
+
+/** Reserves the resources, on top of the reservations they have (a refinement). */
+export function pushReservation(
+  resources: Resources,
+  reservation: ResourceReservationInfo,
+): Resources {
+  return resources.map((resource) => {
+    const { role: _, reservation: __, ...rest } = resource;
+    return { ...rest, reservations: [...reservationsOf(resource), reservation] };
+  });
+}
+
+/** Takes the innermost reservation away. Unreserved resources stay as they are. */
+export function popReservation(resources: Resources): Resources {
+  return resources.map((resource) => {
+    const left = reservationsOf(resource).slice(0, -1);
+    const { role: _, reservation: __, reservations: ___, ...rest } = resource;
+    return left.length === 0 ? rest : { ...rest, reservations: left };
+  });
+}
+
+/** The role that the resource is reserved for, `*` when it is unreserved. */
+export function reservationRole(resource: Resource): string {
+  return reservationsOf(resource).at(-1)?.role ?? '*';
+}
+
+/** Whether the innermost reservation was made at run time, so that it can be taken back. */
+export function isDynamicallyReserved(resource: Resource): boolean {
+  return reservationsOf(resource).at(-1)?.type === 'DYNAMIC';
+}
+
+/** Whether a framework of `role` may be offered the resource: roles inherit from their ancestors. */
+export function isAllocatableTo(resource: Resource, role: string): boolean {
+  const reserved = reservationRole(resource);
+  return reserved === '*' || reserved === role || role.startsWith(`${reserved}/`);
+}
+
+/** The form for frameworks with RESERVATION_REFINEMENT, and ours: `reservations`, no `role`. */
+export function toRefinedFormat(resources: Resources): Resources {
+  return resources.map((resource) => {
+    if (resource.role === undefined && resource.reservation === undefined) return resource;
+    const reservations = reservationsOf(resource);
+    const { role: _, reservation: __, reservations: ___, ...rest } = resource;
+    return reservations.length === 0 ? rest : { ...rest, reservations };
+  });
+}
+
+/**
+ * The form for frameworks without RESERVATION_REFINEMENT: `role` (`*` when unreserved) and, for a
+ * dynamic reservation, `reservation`. A refined one can't be said in it: undefined then.
+ */
+export function toLegacyFormat(resource: Resource): Resource | undefined {
+  const reservations = reservationsOf(resource);
+  if (reservations.length > 1) return undefined;
+  const { reservations: _, reservation: __, ...rest } = resource;
+  const only = reservations[0];
+  if (only === undefined) return { ...rest, role: '*' };
+  if (only.type !== 'DYNAMIC') return { ...rest, role: only.role ?? '*' };
+  const { role, type: ___, ...reservation } = only;
+  return { ...rest, role: role ?? '*', reservation };
+}
