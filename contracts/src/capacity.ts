@@ -29,3 +29,6 @@ export type Capacity = Static<typeof CapacitySchema>;
  * cache of 32 MiB: a 128 MiB guest costs about 170 MB.
  */
 export const VM_MEMORY_OVERHEAD_MIB = 48;
+
+/** What the vm-executor process itself takes of a host, once, before the first machine. */
+export const VM_EXECUTOR_NEED = { vcpus: 0.1, memoryMiB: 128 } as const;

@@ -19,6 +19,8 @@ export const PostOperationsSchema = Type.Object({ operations: Type.Array(Operati
 export const ChangesQuerySchema = Type.Object({
   after: Type.Integer({ minimum: 0 }),
   waitMs: Type.Integer({ minimum: 0, maximum: 25_000 }),
+  /** Up to here the caller has passed everything on: what was deleted by then may be forgotten. */
+  reported: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /**
@@ -30,5 +32,7 @@ export const ChangesSchema = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   vms: Type.Array(VmReportSchema),
   operations: Type.Array(OperationResultSchema),
+  /** What all machines together need that wait for a host. */
+  waiting: Type.Optional(Type.Object({ vcpus: Type.Number(), memoryMiB: Type.Number() })),
 });
 export type Changes = Static<typeof ChangesSchema>;

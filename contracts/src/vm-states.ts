@@ -168,6 +168,16 @@ export function isTransitionAllowed(from: VmState, to: VmState): boolean {
   return from === to || VM_STATE_TABLE[from].next.includes(to);
 }
 
+/**
+ * Whether a VM that was last seen in `from` may be found in `to`. Words of a host may be lost, so
+ * states between the two may have gone by unseen: any path through the table will do.
+ */
+export function isStateReachable(from: VmState, to: VmState): boolean {
+  const reached = new Set<VmState>([from]);
+  for (const state of reached) for (const next of VM_STATE_TABLE[state].next) reached.add(next);
+  return reached.has(to);
+}
+
 /** When the state's owner must have moved the VM on, or `undefined` for states that may last. */
 export function stateDeadlineMs(state: VmState, sinceMs: number): number | undefined {
   const rule = VM_STATE_TABLE[state];

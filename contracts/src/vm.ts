@@ -41,7 +41,8 @@ export const SshPublicKeySchema = Type.String({
 export const LabelsSchema = Type.Record(
   Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$' }),
   Type.String({ maxLength: 255 }),
-  { maxProperties: VM_LIMITS.labelsMax },
+  // Without it JSON Schema lets keys pass that don't match the pattern, with any value.
+  { maxProperties: VM_LIMITS.labelsMax, additionalProperties: false },
 );
 
 /** Where a VM sits in its subnet; fixed when the VM is accepted, so that it never changes. */

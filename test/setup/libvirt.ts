@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layoutOf } from '../../cli/src/supervisor/layout.ts';
+import { systemClock } from '@factory/runtime';
 import { endAll } from '../../cli/src/supervisor/clean-up.ts';
 import { ensureLibvirt } from '../../cli/src/supervisor/host.ts';
+import { layoutOf } from '../../cli/src/supervisor/layout.ts';
 import { identify } from '../../cli/src/supervisor/run-state.ts';
-import { systemClock } from '@factory/runtime';
 
 /** libvirtd and virtlogd for the tests, unless they run already; ended afterwards if they are ours. */
 export default async function setup(): Promise<() => Promise<void>> {

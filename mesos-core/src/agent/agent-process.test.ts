@@ -69,7 +69,7 @@ async function freePort(): Promise<number> {
 }
 
 async function stateOf(taskId: string, state: string): Promise<number> {
-  const status = await waitFor(systemClock, `${taskId} ${state}`, 8000, () =>
+  const status = await waitFor(systemClock, `${taskId} ${state}`, 20_000, () =>
     master.updates.find((each) => each.task_id.value === taskId && each.state === state),
   );
   const pid = status.container_status?.executor_pid ?? 0;
@@ -78,12 +78,13 @@ async function stateOf(taskId: string, state: string): Promise<number> {
 }
 
 function subscribedTimes(count: number): Promise<true> {
-  return waitFor(systemClock, 'SUBSCRIBE', 8000, () =>
+  return waitFor(systemClock, 'SUBSCRIBE', 20_000, () =>
     master.subscriptions.length >= count ? true : undefined,
   );
 }
 
-describe('an agent process', () => {
+// Processes start slowly on a machine that is busy with other tests.
+describe('an agent process', { timeout: 30_000 }, () => {
   it('launches an executor in a sandbox, with the environment that Mesos gives', async () => {
     await subscribedTimes(1);
     master.send(runTasks(tinyExecutor(), 'a', 'b'));
@@ -140,7 +141,7 @@ describe('an agent process', () => {
     expect(again?.agent_info.id).toEqual({ value: 'agent-1' });
     expect(again?.tasks).toMatchObject([{ task_id: { value: 'a' }, state: 'TASK_RUNNING' }]);
     expect(again?.executors).toMatchObject([{ executor_id: { value: 'executor-1' } }]);
-    await waitFor(systemClock, 'pong', 8000, () => {
+    await waitFor(systemClock, 'pong', 20_000, () => {
       const data = Buffer.from('ping').toString('base64');
       const ids = { framework_id: 'framework-1', executor_id: 'executor-1' };
       master.send({ type: 'MESSAGE', ...ids, data });
@@ -157,7 +158,7 @@ describe('an agent process', () => {
     kill(pid, 'SIGKILL');
     const killedAtMs = systemClock.monotonicMs();
     await stateOf('a', 'TASK_FAILED');
-    expect(systemClock.monotonicMs() - killedAtMs).toBeLessThan(1000);
+    expect(systemClock.monotonicMs() - killedAtMs).toBeLessThan(2000);
     expect(master.updates.at(-1)).toMatchObject({
       state: 'TASK_FAILED',
       message: 'Executor terminated',

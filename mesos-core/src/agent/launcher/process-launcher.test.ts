@@ -70,7 +70,7 @@ async function gone(identity: ProcessIdentity): Promise<void> {
   );
 }
 
-describe('the process launcher', () => {
+describe('the process launcher', { timeout: 20_000 }, () => {
   it('runs a shell command in its sandbox, with just the given environment', async () => {
     const executor = await launch(
       'echo "$GREETING from $(pwd)"; echo oops >&2; env | wc -l; exit 3',

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import {
+  authorizationHeader,
+  type Batch,
+  type BatchRequest,
+  BatchSchema,
+  NONCE_HEADER,
+  signRequest,
+  TIMESTAMP_HEADER,
+  type Vm,
+  VmSchema,
+} from '@factory/contracts';
+import {
+  type Clock,
+  type HttpRequest,
+  type HttpTransport,
+  RemoteProblemError,
+  requestJson,
+} from '@factory/runtime';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Connection } from './connection.ts';
+
+const vmAnswer = Compile(VmSchema);
+const batchAnswer = Compile(BatchSchema);
+const cursor = Type.Union([Type.String(), Type.Null()]);
+const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
+const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
+
+const CALL_TIMEOUT_MS = 30_000;
+const PAGE_LIMIT = 500;
+
+export interface FactoryClientOptions extends Connection {
+  readonly clock: Clock;
+  readonly transport: HttpTransport;
+}
+
+/** There is no such thing under that name or id. */
+export class NoSuchThingError extends Error {
+  readonly code = 'FACTORY_ERR_NOT_FOUND';
+  constructor(kind: string, name: string, hint: string) {
+    super(`There is no ${kind} "${name}". ${hint}`);
+    this.name = 'NoSuchThingError';
+  }
+}
+
+/** The REST API, each call signed with the key pair. Errors are RemoteProblemErrors. */
+export class FactoryClient {
+  readonly #options: FactoryClientOptions;
+
+  constructor(options: FactoryClientOptions) {
+    this.#options = options;
+  }
+
+  /** Creates a batch; the idempotency key makes a repeated call give the same batch. */
+  createBatch(request: BatchRequest): Promise<Batch> {
+    const headers = { 'idempotency-key': randomBytes(16).toString('hex') };
+    return this.#call('POST', '/v1/batches', (value) => batchAnswer.Parse(value), request, headers);
+  }
+
+  batches(): Promise<readonly Batch[]> {
+    return this.#all('/v1/batches', (value) => batchPage.Parse(value));
+  }
+
+  batch(id: string): Promise<Batch> {
+    return this.#call('GET', `/v1/batches/${id}`, (value) => batchAnswer.Parse(value));
+  }
+
+  /** The batch with this id or name. */
+  async findBatch(idOrName: string): Promise<Batch> {
+    if (/^bat_[0-9a-f]{32}$/.test(idOrName)) return this.batch(idOrName);
+    const query = `name=${encodeURIComponent(idOrName)}`;
+    const found = await this.#all(`/v1/batches?${query}`, (value) => batchPage.Parse(value));
+    const [batch] = found;
+    if (batch !== undefined) return batch;
+    throw new NoSuchThingError('batch', idOrName, 'See: ./factory batch list');
+  }
+
+  deleteBatch(id: string): Promise<void> {
+    return this.#call('DELETE', `/v1/batches/${id}`, () => undefined);
+  }
+
+  vms(filter: { readonly batchId?: string; readonly state?: string }): Promise<readonly Vm[]> {
+    const query = new URLSearchParams({ ...filter }).toString();
+    const path = query === '' ? '/v1/vms' : `/v1/vms?${query}`;
+    return this.#all(path, (value) => vmPage.Parse(value));
+  }
+
+  vm(id: string): Promise<Vm> {
+    return this.#call('GET', `/v1/vms/${id}`, (value) => vmAnswer.Parse(value));
+  }
+
+  /** The VM with this id or name. */
+  async findVm(idOrName: string): Promise<Vm> {
+    if (/^vm_[0-9a-f]{32}$/.test(idOrName)) return this.vm(idOrName);
+    const query = `name=${encodeURIComponent(idOrName)}`;
+    const [vm] = await this.#all(`/v1/vms?${query}`, (value) => vmPage.Parse(value));
+    if (vm !== undefined) return vm;
+    throw new NoSuchThingError('machine', idOrName, 'See: ./factory vm list');
+  }
+
+  actOnVm(id: string, verb: 'start' | 'stop' | 'reboot'): Promise<void> {
+    return this.#call('POST', `/v1/vms/${id}:${verb}`, () => undefined, {});
+  }
+
+  deleteVm(id: string): Promise<void> {
+    return this.#call('DELETE', `/v1/vms/${id}`, () => undefined);
+  }
+
+  /** The end of the machine's serial console. */
+  async logs(id: string): Promise<string> {
+    const response = await this.#signed('GET', `/v1/vms/${id}/logs`, '');
+    const text = Buffer.from(response.body).toString('utf8');
+    if (response.status === 200) return text;
+    throw new RemoteProblemError(`/v1/vms/${id}/logs`, response.status, parseOrText(text));
+  }
+
+  async #all<T>(
+    path: string,
+    decode: (value: unknown) => {
+      readonly items: readonly T[];
+      readonly nextCursor: string | null;
+    },
+  ): Promise<readonly T[]> {
+    const items: T[] = [];
+    let next: string | null = null;
+    do {
+      const separator = path.includes('?') ? '&' : '?';
+      const from: string = next === null ? '' : `&cursor=${encodeURIComponent(next)}`;
+      const url: string = `${path}${separator}limit=${PAGE_LIMIT}${from}`;
+      const page = await this.#call('GET', url, decode);
+      items.push(...page.items);
+      next = page.nextCursor;
+    } while (next !== null);
+    return items;
+  }
+
+  #call<T>(
+    method: HttpRequest['method'],
+    path: string,
+    decode: (value: unknown) => T,
+    json?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const body = json === undefined ? '' : JSON.stringify(json);
+    const { transport, url } = this.#options;
+    const request = { method, url: `${url}${path}`, timeoutMs: CALL_TIMEOUT_MS };
+    const signed = { ...headers, ...this.#signature(method, path, body) };
+    return requestJson(
+      transport,
+      { ...request, headers: signed, ...(json === undefined ? {} : { json }) },
+      decode,
+    );
+  }
+
+  #signed(method: HttpRequest['method'], path: string, body: string) {
+    const { transport, url } = this.#options;
+    const headers = this.#signature(method, path, body);
+    return transport.request({ method, url: `${url}${path}`, headers, timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  #signature(method: string, pathWithQuery: string, body: string): Record<string, string> {
+    const { clock, keyId, secret } = this.#options;
+    const timestamp = String(Math.floor(clock.nowMs() / 1000));
+    const nonce = randomBytes(18).toString('base64url');
+    const signature = signRequest(secret, { method, pathWithQuery, body, timestamp, nonce });
+    return {
+      authorization: authorizationHeader(keyId, signature),
+      [TIMESTAMP_HEADER]: timestamp,
+      [NONCE_HEADER]: nonce,
+    };
+  }
+}
+
+function parseOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

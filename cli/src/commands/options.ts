@@ -1,0 +1,32 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { OUTPUT_FORMATS } from '../output/format.ts';
+
+/** Parses a whole number of at least `min`. */
+export function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min) return value;
+    throw new InvalidArgumentError(`It should be a whole number of at least ${min}.`);
+  };
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+export function dataOption(): Option {
+  return new Option('--data <dir>', "the factory's data directory (default: .factory/)");
+}
+
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print it')
+    .choices(OUTPUT_FORMATS)
+    .default('table');
+}
+
+export function timeoutOption(defaultSeconds: number): Option {
+  return new Option('--timeout <seconds>', 'how long to wait')
+    .argParser(integer(1))
+    .default(defaultSeconds);
+}

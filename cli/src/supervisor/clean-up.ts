@@ -1,0 +1,92 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Clock,
+  isSameProcessAlive,
+  type ProcessIdentity,
+  readJsonIfExists,
+  waitFor,
+} from '@factory/runtime';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { answers, LIBVIRT_SOCKET, run } from './host.ts';
+import type { Layout } from './layout.ts';
+import { readRunState, removeRunState, writeRunState } from './run-state.ts';
+
+const END_GRACE_MS = 10_000;
+
+const identityFile = Compile(
+  Type.Object({ pid: Type.Integer(), startTicks: Type.Integer(), bootId: Type.String() }),
+);
+
+export interface CleanUpOptions {
+  readonly layout: Layout;
+  readonly keepVms: boolean;
+  readonly clock: Clock;
+  readonly onProgress: (text: string) => void;
+}
+
+/**
+ * Ends everything that a factory has left on this machine: its processes (also those of a supervisor
+ * that was killed), its executors and, unless they are kept, its guests and networks; at last
+ * libvirt's daemons, where the factory had started them. Disks stay: the next `up` starts the
+ * machines again from them. Repeating it changes nothing.
+ */
+export async function cleanUp(options: CleanUpOptions): Promise<void> {
+  const { layout, keepVms, clock, onProgress } = options;
+  const state = await readRunState(layout);
+  const leftOver = (state?.processes ?? []).flatMap(({ identity }) => identity ?? []);
+  await endAll(leftOver, clock);
+  await endAll(await executorsOf(layout), clock);
+  const mayHaveGuests = state?.hypervisor !== 'simulated';
+  if (!keepVms && mayHaveGuests && (await answers(LIBVIRT_SOCKET))) {
+    onProgress('shutting the machines down');
+    await standDown(layout);
+  }
+  if (keepVms && state !== undefined) {
+    // The guests go on, and so must libvirt's daemons; whoever ends the guests ends them too.
+    await writeRunState(layout, { ...state, ready: false, processes: [] });
+  } else {
+    const daemons = [...(state?.daemons ?? [])].reverse();
+    for (const { identity } of daemons) await end(identity, clock);
+    await removeRunState(layout);
+  }
+  await rm(layout.endpointsFile, { force: true });
+}
+
+/** Ends these processes, and nothing that merely has one of their pids by now. */
+export async function endAll(identities: readonly ProcessIdentity[], clock: Clock): Promise<void> {
+  await Promise.all(identities.map((identity) => end(identity, clock)));
+}
+
+async function end(identity: ProcessIdentity, clock: Clock): Promise<void> {
+  if (!(await isSameProcessAlive(identity))) return;
+  process.kill(identity.pid, 'SIGTERM');
+  const isGone = async (): Promise<true | undefined> =>
+    (await isSameProcessAlive(identity)) ? undefined : true;
+  try {
+    await waitFor(clock, `the end of process ${identity.pid}`, END_GRACE_MS, isGone);
+  } catch {
+    process.kill(identity.pid, 'SIGKILL');
+    await waitFor(clock, `the end of process ${identity.pid}`, END_GRACE_MS, isGone);
+  }
+}
+
+/** Every executor writes who it is into its host's folder. */
+async function executorsOf(layout: Layout): Promise<readonly ProcessIdentity[]> {
+  const clusters = join(layout.data, 'clusters');
+  const files = await readdir(clusters, { recursive: true }).catch(() => []);
+  const found = await Promise.all(
+    files
+      .filter((file) => /^[^/]+\/hosts\/[^/]+\/executor\.json$/.test(file))
+      .map((file) => readJsonIfExists(join(clusters, file))),
+  );
+  return found.filter((value) => identityFile.Check(value));
+}
+
+async function standDown(layout: Layout): Promise<void> {
+  const script = join(layout.root, 'services/vm-executor/src/stand-down-main.ts');
+  const args = ['--disable-warning=ExperimentalWarning', script];
+  const env = { ...process.env, FACTORY_INSTANCE: layout.instance };
+  await run(process.execPath, args, join(layout.logs, 'stand-down.log'), env);
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { type Clock, readTextIfExists, waitFor, writeFileAtomic } from '@factory/runtime';
+import type { Layout } from './layout.ts';
+
+export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
+const VIRTLOGD_SOCKET = '/run/libvirt/virtlogd-sock';
+const DAEMON_START_TIMEOUT_MS = 20_000;
+
+/** A daemon that was not running and is now ours to end. */
+export interface OwnedDaemon {
+  readonly name: string;
+  readonly pid: number;
+}
+
+/**
+ * libvirtd and virtlogd, started if nobody (systemd, another factory) runs them.
+ * @throws when one does not come up, with where to look.
+ */
+export async function ensureLibvirt(layout: Layout, clock: Clock): Promise<readonly OwnedDaemon[]> {
+  const daemons = [
+    { name: 'virtlogd', socket: VIRTLOGD_SOCKET },
+    { name: 'libvirtd', socket: LIBVIRT_SOCKET },
+  ];
+  const owned: OwnedDaemon[] = [];
+  for (const { name, socket } of daemons) {
+    if (await answers(socket)) continue;
+    const logFile = join(layout.logs, `${name}.log`);
+    const child = startDaemon(name, logFile);
+    await waitFor(clock, `${name} (its log: ${logFile})`, DAEMON_START_TIMEOUT_MS, async () =>
+      (await answers(socket)) ? true : undefined,
+    );
+    if (child.pid !== undefined) owned.push({ name, pid: child.pid });
+  }
+  return owned;
+}
+
+function startDaemon(name: string, logFile: string): ChildProcess {
+  mkdirSync('/run/libvirt', { recursive: true });
+  const log = openSync(logFile, 'a', 0o600);
+  const child = spawn(name, [], { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  child.unref();
+  return child;
+}
+
+/** Whether somebody listens on the unix socket. */
+export function answers(socket: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const connection = connect(socket);
+  connection.once('connect', () => {
+    connection.destroy();
+    resolve(true);
+  });
+  connection.once('error', () => resolve(false));
+  return promise;
+}
+
+/**
+ * The base image `micro`, built when it is missing or its sources changed.
+ * @throws with the end of the build's output when it fails.
+ */
+export async function ensureMicroImage(
+  layout: Layout,
+  onProgress: (text: string) => void,
+): Promise<void> {
+  const sources = join(layout.root, 'images/micro');
+  const stampFile = join(layout.images, '.micro-sources');
+  const checksum = await checksumOf(sources);
+  if ((await readTextIfExists(stampFile)) === checksum) return;
+  onProgress('building the base image micro from Debian packages');
+  mkdirSync(layout.images, { recursive: true });
+  await run(join(sources, 'build.sh'), [layout.images], join(layout.logs, 'image-micro.log'));
+  await writeFileAtomic(stampFile, checksum, { mode: 0o644 });
+}
+
+async function checksumOf(directory: string): Promise<string> {
+  const hash = createHash('sha256');
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.md'));
+  for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+    hash.update(file.slice(directory.length)).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Runs a program to its end, output to `logFile`.
+ * @throws with the end of the log when it fails.
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  logFile: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
+  mkdirSync(join(logFile, '..'), { recursive: true });
+  const log = openSync(logFile, 'a', 0o600);
+  const child = spawn(program, args, { stdio: ['ignore', log, log], env });
+  closeSync(log);
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  child.once('exit', resolve);
+  child.once('error', reject);
+  const status = await promise;
+  if (status === 0) return;
+  const tail = (await readTextIfExists(logFile))?.split('\n').slice(-15).join('\n') ?? '';
+  throw new Error(`${program} failed (status ${status}). The end of ${logFile}:\n${tail}`);
+}

@@ -1,0 +1,205 @@
+import { join } from 'node:path';
+import { clusterDirectory, hostDirectory, type Layout } from './layout.ts';
+
+export type HypervisorKind = 'libvirt' | 'simulated';
+
+/** What `factory up` was asked for. */
+export interface UpOptions {
+  readonly clusters: number;
+  /** Per cluster. */
+  readonly agents: number;
+  readonly hypervisor: HypervisorKind;
+}
+
+/** What one agent's host offers to Mesos. */
+export interface HostResources {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}
+
+export interface AgentPlan {
+  readonly name: string;
+  readonly port: number;
+}
+
+export interface ClusterPlan {
+  readonly name: string;
+  readonly masterPort: number;
+  readonly vmSchedulerPort: number;
+  readonly clusterServerPort: number;
+  readonly agents: readonly AgentPlan[];
+}
+
+/** All that has to be decided before the first process starts. */
+export interface FactoryPlan {
+  readonly layout: Layout;
+  readonly options: UpOptions;
+  readonly gatewayPort: number;
+  readonly apiServerPort: number;
+  readonly clusters: readonly ClusterPlan[];
+  readonly resourcesPerAgent: HostResources;
+}
+
+/** One process of the factory: how it starts, and how it tells that it is ready. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyUrl: string;
+  /** Needs what the bootstrap makes: its enrolment token. */
+  readonly afterBootstrap: boolean;
+}
+
+/** The file that holds a secret; processes get its path, never the secret itself. */
+export function secretFile(layout: Layout, name: string): string {
+  return join(layout.secrets, name);
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** The processes of a plan, in the order in which they are stopped. Pure. */
+export function processSpecs(plan: FactoryPlan): readonly ProcessSpec[] {
+  return [
+    gatewaySpec(plan),
+    apiServerSpec(plan),
+    ...plan.clusters.flatMap((cluster) => clusterSpecs(plan, cluster)),
+  ];
+}
+
+function gatewaySpec({ layout, gatewayPort, apiServerPort }: FactoryPlan): ProcessSpec {
+  return {
+    name: 'api-gateway',
+    script: 'services/api-gateway/src/main.ts',
+    args: [],
+    env: {
+      FACTORY_GATEWAY_PORT: String(gatewayPort),
+      FACTORY_API_SERVER_URL: urlOf(apiServerPort),
+      FACTORY_INTERNAL_TOKEN_FILE: secretFile(layout, 'internal-token'),
+    },
+    readyUrl: `${urlOf(gatewayPort)}/health/ready`,
+    afterBootstrap: false,
+  };
+}
+
+function apiServerSpec({ layout, apiServerPort }: FactoryPlan): ProcessSpec {
+  return {
+    name: 'api-server',
+    script: 'services/api-server/src/main.ts',
+    args: [],
+    env: {
+      FACTORY_API_PORT: String(apiServerPort),
+      DATABASE_URL_FILE: secretFile(layout, 'api-database-url'),
+      FACTORY_INTERNAL_TOKEN_FILE: secretFile(layout, 'internal-token'),
+      FACTORY_SECRET_KEY_FILE: secretFile(layout, 'secret-key'),
+      FACTORY_SUBNET_CIDR: subnetOf(layout.instance),
+    },
+    readyUrl: `${urlOf(apiServerPort)}/health/ready`,
+    afterBootstrap: false,
+  };
+}
+
+/**
+ * A /16 of its own for each factory on a machine, out of 10.64.0.0/10: libvirt refuses two networks
+ * with the same addresses. Pure, so that it stays the same across starts.
+ */
+export function subnetOf(instance: string): string {
+  return `10.${64 + (Number.parseInt(instance, 16) % 64)}.0.0/16`;
+}
+
+function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly ProcessSpec[] {
+  const { layout } = plan;
+  const directory = clusterDirectory(layout, cluster.name);
+  const databaseUrlFile = secretFile(layout, `${cluster.name}-database-url`);
+  const master = urlOf(cluster.masterPort);
+  const vmScheduler = urlOf(cluster.vmSchedulerPort);
+  const clusterServer: ProcessSpec = {
+    name: `${cluster.name}/cluster-server`,
+    script: 'services/cluster-server/src/main.ts',
+    args: [],
+    env: {
+      FACTORY_CLUSTER_NAME: cluster.name,
+      FACTORY_CLUSTER_SERVER_PORT: String(cluster.clusterServerPort),
+      FACTORY_CLUSTER_DATABASE_URL_FILE: databaseUrlFile,
+      FACTORY_LINK_URL: urlOf(plan.gatewayPort),
+      FACTORY_ENROLMENT_TOKEN_FILE: secretFile(layout, `${cluster.name}-enrolment-token`),
+      FACTORY_MESOS_MASTERS: master,
+      FACTORY_VM_SCHEDULER_URL: vmScheduler,
+      FACTORY_IMAGE_DIR: layout.images,
+    },
+    readyUrl: `${urlOf(cluster.clusterServerPort)}/health/ready`,
+    afterBootstrap: true,
+  };
+  const scheduler: ProcessSpec = {
+    name: `${cluster.name}/vm-scheduler`,
+    script: 'services/vm-scheduler/src/main.ts',
+    args: [],
+    env: {
+      FACTORY_VM_SCHEDULER_PORT: String(cluster.vmSchedulerPort),
+      FACTORY_CLUSTER_DATABASE_URL_FILE: databaseUrlFile,
+      FACTORY_MESOS_MASTERS: master,
+      FACTORY_VM_EXECUTOR_COMMAND: executorCommand(layout),
+    },
+    readyUrl: `${vmScheduler}/health/ready`,
+    afterBootstrap: false,
+  };
+  const mesosMaster: ProcessSpec = {
+    name: `${cluster.name}/mesos-master`,
+    script: 'mesos-core/src/master/main.ts',
+    args: [
+      `--ip=${LOOPBACK}`,
+      `--port=${cluster.masterPort}`,
+      `--hostname=${LOOPBACK}`,
+      `--work_dir=${join(directory, 'master')}`,
+      `--cluster=${cluster.name}`,
+    ],
+    env: {},
+    readyUrl: `${master}/health/ready`,
+    afterBootstrap: false,
+  };
+  const agents = cluster.agents.map((agent) => agentSpec(plan, cluster, agent));
+  return [clusterServer, scheduler, ...agents, mesosMaster];
+}
+
+function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): ProcessSpec {
+  const { layout, options, resourcesPerAgent } = plan;
+  const { cpus, memoryMiB, diskMiB } = resourcesPerAgent;
+  const executorEnvironment = {
+    PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    FACTORY_INSTANCE: layout.instance,
+    FACTORY_HOST_NAME: agent.name,
+    FACTORY_HOST_DIR: hostDirectory(layout, cluster.name, agent.name),
+    FACTORY_IMAGE_DIR: layout.images,
+    FACTORY_HYPERVISOR: options.hypervisor,
+    FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'info',
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(layout.data, 'compile-cache'),
+  };
+  return {
+    name: `${cluster.name}/${agent.name}`,
+    script: 'mesos-core/src/agent/main.ts',
+    args: [
+      `--master=${urlOf(cluster.masterPort)}`,
+      `--ip=${LOOPBACK}`,
+      `--port=${agent.port}`,
+      `--hostname=${agent.name}`,
+      `--work_dir=${join(clusterDirectory(layout, cluster.name), 'agents', agent.name)}`,
+      `--resources=cpus:${cpus};mem:${memoryMiB};disk:${diskMiB}`,
+      '--executor_reregistration_timeout=15secs',
+      `--executor_environment_variables=${JSON.stringify(executorEnvironment)}`,
+    ],
+    env: {},
+    readyUrl: `${urlOf(agent.port)}/health/ready`,
+    afterBootstrap: false,
+  };
+}
+
+/** The same Node and the same checkout as ours; the agent adds the environment. */
+function executorCommand(layout: Layout): string {
+  const script = join(layout.root, 'services/vm-executor/src/main.ts');
+  return `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${script}'`;
+}
+
+export function urlOf(port: number): string {
+  return `http://${LOOPBACK}:${port}`;
+}

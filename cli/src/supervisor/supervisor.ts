@@ -1,0 +1,217 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Endpoints } from '@factory/contracts';
+import {
+  type Clock,
+  createUndiciTransport,
+  grantTraversal,
+  type HttpTransport,
+  isSameProcessAlive,
+  type Logger,
+  writeFileAtomic,
+} from '@factory/runtime';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@factory/runtime/postgres';
+import { bootstrap } from './bootstrap.ts';
+import { cleanUp } from './clean-up.ts';
+import { ensureLibvirt, ensureMicroImage, type OwnedDaemon } from './host.ts';
+import { clusterDirectory, hostDirectory } from './layout.ts';
+import { ManagedProcess } from './managed-process.ts';
+import { type FactoryPlan, type ProcessSpec, processSpecs, urlOf } from './process-plan.ts';
+import { identify, type RunState, readRunState, writeRunState } from './run-state.ts';
+import { ensureSecrets, putSecret } from './secrets.ts';
+
+const READY_TIMEOUT_MS = 90_000;
+
+/** A line for the person who waits. */
+export type OnProgress = (text: string) => void;
+
+export interface SupervisorOptions {
+  readonly plan: FactoryPlan;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onProgress: OnProgress;
+}
+
+/** Runs a whole factory on this machine: brings it up in order, keeps it up, takes it down. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #transport: HttpTransport = createUndiciTransport();
+  #processes: readonly ManagedProcess[] = [];
+  #postgres: EmbeddedPostgres | undefined;
+  #daemons: readonly OwnedDaemon[] = [];
+  #earlierDaemons: RunState['daemons'] = [];
+  #isReady = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Brings everything up; resolves when the factory is ready for work.
+   * @throws with what did not come up and where its log is; `stop` still has to be called.
+   */
+  async start(): Promise<void> {
+    const { plan, onProgress } = this.#options;
+    await this.#prepareFolders();
+    this.#earlierDaemons = (await readRunState(plan.layout))?.daemons ?? [];
+    const { internalToken } = await ensureSecrets(plan.layout);
+    this.#processes = processSpecs(plan).map((spec) => this.#managed(spec));
+    await this.#writeState();
+    onProgress('starting PostgreSQL');
+    await Promise.all([this.#startPostgres(), this.#prepareHost()]);
+    onProgress('starting the services');
+    for (const each of this.#processes) if (!each.spec.afterBootstrap) each.start();
+    await this.#ready('api-server');
+    await bootstrap(plan, this.#transport, internalToken);
+    for (const each of this.#processes) if (each.spec.afterBootstrap) each.start();
+    await Promise.all(this.#processes.map((each) => this.#readyAndSay(each)));
+    await this.#writeEndpoints();
+    this.#isReady = true;
+    await this.#writeState();
+  }
+
+  /** Takes everything down, in order; guests too, unless they are to be kept. */
+  async stop(options: { readonly keepVms: boolean }): Promise<void> {
+    const { plan, onProgress, clock } = this.#options;
+    onProgress('stopping the services');
+    for (const group of stopGroups(this.#processes)) {
+      await Promise.all(group.map((each) => each.stop()));
+    }
+    await this.#writing;
+    await cleanUp({ layout: plan.layout, keepVms: options.keepVms, clock, onProgress });
+    await this.#postgres?.stop();
+    await this.#transport.close();
+  }
+
+  #managed(spec: ProcessSpec): ManagedProcess {
+    const { plan, clock } = this.#options;
+    return new ManagedProcess(spec, {
+      clock,
+      transport: this.#transport,
+      root: plan.layout.root,
+      logDirectory: plan.layout.logs,
+      onChange: () => void this.#writeState(),
+    });
+  }
+
+  async #prepareFolders(): Promise<void> {
+    const { layout, clusters } = this.#options.plan;
+    for (const directory of [layout.run, layout.logs, layout.images]) {
+      await mkdir(directory, { recursive: true });
+    }
+    for (const cluster of clusters) {
+      await mkdir(clusterDirectory(layout, cluster.name), { recursive: true });
+      for (const agent of cluster.agents) {
+        await mkdir(hostDirectory(layout, cluster.name, agent.name), { recursive: true });
+      }
+    }
+  }
+
+  async #startPostgres(): Promise<void> {
+    const { plan, clock, logger } = this.#options;
+    const { layout, clusters } = plan;
+    const dataDirectory = layout.postgres;
+    const postgres = await startEmbeddedPostgres({ dataDirectory, clock, logger });
+    this.#postgres = postgres;
+    const databases = [
+      { name: 'factory_api', secret: 'api-database-url' },
+      ...clusters.map(({ name }) => ({
+        name: `factory_${name.replaceAll('-', '_')}`,
+        secret: `${name}-database-url`,
+      })),
+    ];
+    for (const { name, secret } of databases) {
+      await postgres.ensureDatabase(name);
+      await putSecret(layout, secret, postgres.url(name));
+    }
+  }
+
+  /** What real guests need of this machine. */
+  async #prepareHost(): Promise<void> {
+    const { plan, clock, onProgress } = this.#options;
+    await ensureMicroImage(plan.layout, onProgress);
+    if (plan.options.hypervisor === 'simulated') return;
+    this.#daemons = await ensureLibvirt(plan.layout, clock);
+    await this.#writeState();
+    await grantTraversal({ path: plan.layout.images, user: 'libvirt-qemu' });
+  }
+
+  async #ready(name: string): Promise<void> {
+    const found = this.#processes.find((each) => each.spec.name === name);
+    await found?.waitUntilReady(READY_TIMEOUT_MS);
+  }
+
+  async #readyAndSay(each: ManagedProcess): Promise<void> {
+    await each.waitUntilReady(READY_TIMEOUT_MS);
+    this.#options.onProgress(`${each.spec.name} is ready`);
+  }
+
+  /** Writes who runs what; one write at a time, the last one wins. */
+  #writeState(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const state = await this.#state();
+      if (state !== undefined) await writeRunState(this.#options.plan.layout, state);
+    });
+    return this.#writing;
+  }
+
+  async #state(): Promise<RunState | undefined> {
+    const supervisor = await identify(process.pid);
+    if (supervisor === null) return undefined;
+    const processes = this.#processes.map(async (each) => ({
+      name: each.spec.name,
+      readyUrl: each.spec.readyUrl,
+      logFile: each.logFile,
+      identity: await identify(each.pid),
+      restarts: each.restarts,
+    }));
+    const owned = this.#daemons.map(async ({ name, pid }) => {
+      const identity = await identify(pid);
+      return identity === null ? [] : [{ name, identity }];
+    });
+    // Started by an earlier run that kept its guests: still ours to end.
+    const earlier = this.#earlierDaemons.map(async (daemon) =>
+      (await isSameProcessAlive(daemon.identity)) ? [daemon] : [],
+    );
+    return {
+      supervisor,
+      ready: this.#isReady,
+      hypervisor: this.#options.plan.options.hypervisor,
+      processes: await Promise.all(processes),
+      daemons: (await Promise.all([...earlier, ...owned])).flat(),
+    };
+  }
+
+  async #writeEndpoints(): Promise<void> {
+    const { layout, gatewayPort, clusters } = this.#options.plan;
+    const endpoints: Endpoints = {
+      gateway: urlOf(gatewayPort),
+      console: urlOf(gatewayPort),
+      clusters: clusters.map((cluster) => ({
+        name: cluster.name,
+        master: urlOf(cluster.masterPort),
+        agents: cluster.agents.map(({ port }) => urlOf(port)),
+        vmScheduler: urlOf(cluster.vmSchedulerPort),
+        containerScheduler: null,
+      })),
+    };
+    const text = `${JSON.stringify(endpoints, null, 2)}\n`;
+    await writeFileAtomic(layout.endpointsFile, text, { mode: 0o644, fsync: false });
+  }
+}
+
+/** Callers before callees: what is stopped later still answers those that are stopped earlier. */
+function stopGroups(processes: readonly ManagedProcess[]): readonly (readonly ManagedProcess[])[] {
+  const isIn = (words: readonly string[]) => (each: ManagedProcess) =>
+    words.some((word) => each.spec.name.includes(word));
+  const front = processes.filter(isIn(['api-gateway', 'cluster-server']));
+  const middle = processes.filter(isIn(['api-server', 'vm-scheduler']));
+  const core = processes.filter((each) => !front.includes(each) && !middle.includes(each));
+  return [front, middle, core];
+}
+
+/** The log of the supervisor itself, when it runs in the background. */
+export function supervisorLogFile(plan: FactoryPlan): string {
+  return join(plan.layout.logs, 'supervisor.log');
+}

@@ -1,0 +1,143 @@
+import { PROBLEMS } from '@factory/contracts';
+import {
+  type Clock,
+  createHttpApp,
+  type HttpTransport,
+  type Logger,
+  ProblemError,
+  type Random,
+} from '@factory/runtime';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkSignature, readClaim, type SignedClaim } from './authenticate.ts';
+import { type ApiKey, KeyDirectory } from './key-directory.ts';
+import type { NonceStore } from './nonce-store.ts';
+import { bodyOf, forwardAs, forwardLink, forwardPublic, type ProxyTarget } from './proxy.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+
+export { createMemoryNonceStore, createRedisNonceStore, type NonceStore } from './nonce-store.ts';
+export {
+  createMemoryRateLimiter,
+  createRedisRateLimiter,
+  type RateLimiter,
+} from './rate-limiter.ts';
+
+/** A batch with 64 KiB of user-data and 64 keys fits easily; nothing else is larger. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** One exchange of the cluster link: 2,000 reports, or 20,000 hosts. */
+const LINK_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
+
+export interface ApiGatewayParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: Random;
+  readonly transport: HttpTransport;
+  readonly nonces: NonceStore;
+  readonly rateLimiter: RateLimiter;
+  readonly apiServer: string;
+  readonly internalToken: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    claim: SignedClaim | undefined;
+    apiKey: ApiKey | undefined;
+  }
+}
+
+/**
+ * The gateway: says who is calling and how fast they may go, and holds no business rule. Everything
+ * under `/v1/` must be signed; the cluster link carries its own signatures.
+ */
+export function createApiGateway(parts: ApiGatewayParts): FastifyInstance {
+  const { clock, logger, random, transport, apiServer, internalToken } = parts;
+  const target: ProxyTarget = { transport, apiServer, internalToken };
+  const keys = new KeyDirectory({ clock, transport, apiServer, internalToken });
+  const app = createHttpApp({
+    service: 'api-gateway',
+    clock,
+    logger,
+    random,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+    isReady: () => apiServerIsReady(target),
+  });
+  // Bodies stay bytes: they are signed as bytes, and the api-server reads them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.decorateRequest('claim', undefined);
+  app.decorateRequest('apiKey', undefined);
+  registerSigned(app, parts, keys, target);
+  registerUnsigned(app, target);
+  return app;
+}
+
+function registerSigned(
+  app: FastifyInstance,
+  parts: ApiGatewayParts,
+  keys: KeyDirectory,
+  target: ProxyTarget,
+): void {
+  const startedAtMs = parts.clock.nowMs();
+  const onRequest = async (request: FastifyRequest): Promise<void> => {
+    const claim = readClaim(request.headers, parts.clock.nowMs(), startedAtMs);
+    request.claim = claim;
+    request.apiKey = await findKey(keys, claim.keyId);
+  };
+  const preHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { claim, apiKey, method, url } = request;
+    if (claim === undefined) throw new Error('the claim is read before the body');
+    checkSignature(claim, apiKey?.secret, { method, url, body: bodyOf(request) });
+    await refuseTooFast(parts.rateLimiter, claim.keyId, reply);
+    await refuseReplay(parts.nonces, claim);
+  };
+  app.all('/v1/*', { onRequest, preHandler }, async (request, reply) => {
+    if (request.apiKey === undefined) throw new Error('the key is known after its signature');
+    return forwardAs(request.apiKey, target, request, reply);
+  });
+}
+
+function registerUnsigned(app: FastifyInstance, target: ProxyTarget): void {
+  const bodyLimit = LINK_BODY_LIMIT_BYTES;
+  app.post('/cluster-link/v1/*', { bodyLimit }, (request, reply) =>
+    forwardLink(target, request, reply),
+  );
+  app.get('/openapi.json', (request, reply) => forwardPublic(target, request, reply));
+}
+
+async function findKey(keys: KeyDirectory, keyId: string): Promise<ApiKey | undefined> {
+  try {
+    return await keys.find(keyId);
+  } catch (error) {
+    const detail = 'Keys can not be checked at present: the API server does not answer.';
+    throw new ProblemError(PROBLEMS.notReady, detail, { cause: error });
+  }
+}
+
+async function refuseTooFast(
+  limiter: RateLimiter,
+  keyId: string,
+  reply: FastifyReply,
+): Promise<void> {
+  const waitMs = await limiter.waitMs(keyId);
+  if (waitMs <= 0) return;
+  const seconds = Math.ceil(waitMs / 1000);
+  reply.header('retry-after', seconds);
+  const detail = `This key makes too many requests; go on in ${seconds} s.`;
+  throw new ProblemError(PROBLEMS.rateLimited, detail);
+}
+
+async function refuseReplay(nonces: NonceStore, claim: SignedClaim): Promise<void> {
+  if (await nonces.isFirstUse(claim.keyId, claim.nonce)) return;
+  const detail = 'This signed request was sent before; sign it again with a new nonce.';
+  throw new ProblemError(PROBLEMS.replayed, detail, { field: 'x-factory-nonce' });
+}
+
+async function apiServerIsReady(target: ProxyTarget) {
+  try {
+    const url = `${target.apiServer}/health/ready`;
+    const answer = await target.transport.request({ method: 'GET', url, timeoutMs: 2_000 });
+    if (answer.status === 200) return { ready: true, reasons: [] };
+    return { ready: false, reasons: ['the api-server is not ready'] };
+  } catch {
+    return { ready: false, reasons: ['the api-server does not answer'] };
+  }
+}

@@ -1,0 +1,119 @@
+import {
+  LINK_CLUSTER_HEADER,
+  LINK_SIGNATURE_HEADER,
+  NONCE_HEADER,
+  PROBLEMS,
+  TIMESTAMP_HEADER,
+} from '@factory/contracts';
+import { type HttpTransport, HttpTransportError, ProblemError } from '@factory/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiKey } from './key-directory.ts';
+
+/** Longer than the longest wait that a caller may ask for (25 s). */
+const FORWARD_TIMEOUT_MS = 60_000;
+
+/** Headers that callers may send on; everything else stops at the gateway. */
+const FORWARDED_HEADERS = ['content-type', 'accept', 'idempotency-key', 'if-match', 'traceparent'];
+const LINK_HEADERS = [LINK_CLUSTER_HEADER, LINK_SIGNATURE_HEADER, TIMESTAMP_HEADER, NONCE_HEADER];
+/** Headers of answers that belong to the connection, not to the answer. */
+const HOP_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
+
+export interface ProxyTarget {
+  readonly transport: HttpTransport;
+  readonly apiServer: string;
+  readonly internalToken: string;
+}
+
+/** Sends a request of a known caller on to the api-server, and its answer back. */
+export async function forwardAs(
+  key: ApiKey,
+  target: ProxyTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const headers = {
+    ...pick(request, FORWARDED_HEADERS),
+    authorization: `Bearer ${target.internalToken}`,
+    'x-factory-key': key.keyId,
+    'x-factory-project': key.projectId,
+    'x-factory-role': key.role,
+  };
+  return forward(target, request, reply, headers);
+}
+
+/** Sends a cluster's request on as it is: the api-server checks its signature itself. */
+export async function forwardLink(
+  target: ProxyTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  return forward(target, request, reply, pick(request, [...FORWARDED_HEADERS, ...LINK_HEADERS]));
+}
+
+/** Sends on what anybody may read. */
+export async function forwardPublic(
+  target: ProxyTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  return forward(target, request, reply, pick(request, FORWARDED_HEADERS));
+}
+
+async function forward(
+  target: ProxyTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+): Promise<FastifyReply> {
+  const gone = new AbortController();
+  // The response's side: the request's own `close` comes as soon as its body was read.
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  const body = bodyOf(request);
+  try {
+    const answer = await target.transport.request({
+      method: methodOf(request.method),
+      url: `${target.apiServer}${request.url}`,
+      headers: { ...headers, 'x-request-id': request.id },
+      timeoutMs: FORWARD_TIMEOUT_MS,
+      signal: gone.signal,
+      ...(body.length > 0 ? { body } : {}),
+    });
+    for (const [name, value] of Object.entries(answer.headers)) {
+      if (!HOP_HEADERS.has(name)) reply.header(name, value);
+    }
+    return reply.status(answer.status).send(Buffer.from(answer.body));
+  } catch (error) {
+    if (!(error instanceof HttpTransportError)) throw error;
+    const detail = 'The API server does not answer. It is being restarted, or try again shortly.';
+    throw new ProblemError(PROBLEMS.notReady, detail, { cause: error });
+  }
+}
+
+/** The body exactly as it came: signatures are over its bytes. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+}
+
+function methodOf(method: string): 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' {
+  switch (method) {
+    case 'GET':
+    case 'POST':
+    case 'PUT':
+    case 'PATCH':
+    case 'DELETE':
+      return method;
+    default:
+      throw new ProblemError(PROBLEMS.invalidRequest, `The method ${method} is not used here.`);
+  }
+}
+
+function pick(request: FastifyRequest, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = request.headers[name];
+    if (typeof value === 'string') picked[name] = value;
+  }
+  return picked;
+}

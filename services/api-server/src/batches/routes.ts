@@ -1,0 +1,100 @@
+import { BatchRequestSchema, BatchSchema } from '@factory/contracts';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { decodeCursor, toPage } from '../http/cursor.ts';
+import { goneSignal } from '../http/gone.ts';
+import { principalOf } from '../http/principal.ts';
+import { answers } from '../http/schemas.ts';
+import { summariseBatch } from '../planning/batch-summary.ts';
+import {
+  BatchGetParams,
+  BatchListParams,
+  BatchPageSchema,
+  BatchParams,
+  CreateBatchHeaders,
+} from './schemas.ts';
+import type { BatchService } from './service.ts';
+
+/** `/v1/batches` */
+export function batchRoutes(instance: FastifyInstance, batches: BatchService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const tags = ['batches'];
+  app.post(
+    '/v1/batches',
+    {
+      schema: {
+        operationId: 'createBatch',
+        summary: 'Ask for a batch of machines',
+        tags,
+        headers: CreateBatchHeaders,
+        body: BatchRequestSchema,
+        response: answers(202, BatchSchema),
+      },
+    },
+    async (request, reply) => {
+      const key = request.headers['idempotency-key'];
+      const batch = await batches.create(principalOf(request).projectId, request.body, key);
+      return reply.status(202).header('location', `/v1/batches/${batch.id}`).send(batch);
+    },
+  );
+  app.get(
+    '/v1/batches',
+    {
+      schema: {
+        operationId: 'listBatches',
+        summary: 'List batches, oldest first',
+        tags,
+        querystring: BatchListParams,
+        response: answers(200, BatchPageSchema),
+      },
+    },
+    async (request) => {
+      const { cursor, limit, ...filter } = request.query;
+      const after = decodeCursor(cursor);
+      const views = await batches.list({
+        ...filter,
+        ...(after === undefined ? {} : { after }),
+        projectId: principalOf(request).projectId,
+        limit: limit + 1,
+      });
+      const records = views.map((view) => ({ id: view.batch.id, view }));
+      return toPage(records, limit, ({ view }) => summariseBatch(view));
+    },
+  );
+  app.get(
+    '/v1/batches/:id',
+    {
+      schema: {
+        operationId: 'getBatch',
+        summary: 'Show a batch, or wait until it changes',
+        tags,
+        params: BatchParams,
+        querystring: BatchGetParams,
+        response: answers(200, BatchSchema),
+      },
+    },
+    async (request, reply) => {
+      const { ifChangedFrom: from, waitMs: ms } = request.query;
+      const wait = { from, ms: from === undefined ? 0 : ms, signal: goneSignal(reply) };
+      const { projectId } = principalOf(request);
+      const { batch, etag } = await batches.get(projectId, request.params.id, wait);
+      return reply.header('etag', etag).send(batch);
+    },
+  );
+  app.delete(
+    '/v1/batches/:id',
+    {
+      schema: {
+        operationId: 'deleteBatch',
+        summary: 'Delete a batch and all its machines',
+        tags,
+        params: BatchParams,
+        response: answers(202, BatchSchema),
+      },
+    },
+    async (request, reply) => {
+      const batch = await batches.delete(principalOf(request).projectId, request.params.id);
+      return reply.status(202).send(batch);
+    },
+  );
+}

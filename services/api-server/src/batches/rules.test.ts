@@ -1,0 +1,53 @@
+import type { BatchRequest } from '@factory/contracts';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_SHAPES, ruleBatch } from './rules.ts';
+
+const base = { name: 'render', image: 'micro' };
+const shapes = [
+  { vcpus: 48, memoryMiB: 4096 },
+  { vcpus: 20, memoryMiB: 2048 },
+];
+
+describe('the rules between the fields of a batch', () => {
+  it('fill in what is left out', () => {
+    expect(ruleBatch({ ...base, count: 2 })).toEqual({
+      kind: 'sound',
+      wish: {
+        ...base,
+        size: { kind: 'count', count: 2, shape: { vcpus: 1, memoryMiB: 512 } },
+        diskGiB: 8,
+        sshPublicKeys: [],
+        userData: '',
+        labels: {},
+      },
+    });
+    expect(ruleBatch({ ...base, totalVcpus: 200 })).toMatchObject({
+      wish: { size: { kind: 'cores', totalVcpus: 200, shapes: DEFAULT_SHAPES } },
+    });
+  });
+
+  const refused: readonly [string, BatchRequest][] = [
+    ['count', base],
+    ['count', { ...base, count: 1, totalVcpus: 8 }],
+    ['shapes', { ...base, count: 1, shapes }],
+    ['vcpus', { ...base, totalVcpus: 8, vcpus: 2 }],
+    ['memoryMiB', { ...base, totalVcpus: 8, memoryMiB: 512 }],
+    ['shapes', { ...base, totalVcpus: 48, shapes: [...shapes, { vcpus: 48, memoryMiB: 64 }] }],
+    ['totalVcpus', { ...base, totalVcpus: 50, shapes }],
+    ['totalVcpus', { ...base, totalVcpus: 100_000, shapes: [{ vcpus: 1, memoryMiB: 64 }] }],
+    ['name', { ...base, name: 'n'.repeat(61), count: 10 }],
+    ['userData', { ...base, count: 1, userData: '\0' }],
+    ['userData', { ...base, count: 1, userData: 'é'.repeat(40_000) }],
+    ['labels.a', { ...base, count: 1, labels: { a: '\ud800' } }],
+    ['labels', { ...base, count: 1, labels: { 'no spaces': 'x' } }],
+  ];
+  it.each(refused)('refuse %s of %j', (field, request) => {
+    expect(ruleBatch(request)).toMatchObject({ kind: 'invalid', field });
+  });
+
+  it('say what would do instead', () => {
+    expect(ruleBatch({ ...base, totalVcpus: 70, shapes })).toMatchObject({
+      detail: 'no machines with 48, 20 vCPUs add up to 70; 68 would do',
+    });
+  });
+});

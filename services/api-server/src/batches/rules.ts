@@ -1,0 +1,119 @@
+import { BATCH_LIMITS, type BatchRequest, type Shape, VM_LIMITS } from '@factory/contracts';
+import { reachableTotals } from '../planning/cluster-selection.ts';
+import type { BatchRecord, BatchSize } from './store.ts';
+
+/** What a machine gets when the request does not say. */
+export const BATCH_DEFAULTS = { vcpus: 1, memoryMiB: 512, diskGiB: 8 } as const;
+
+/** For `totalVcpus` without `shapes`: powers of two and 48, with 512 MiB a core. */
+export const DEFAULT_SHAPES: readonly Shape[] = [48, 32, 16, 8, 4, 2, 1].map((vcpus) => ({
+  vcpus,
+  memoryMiB: vcpus * BATCH_DEFAULTS.memoryMiB,
+}));
+
+/** The part of a batch that its request decides. */
+export type BatchWish = Pick<
+  BatchRecord,
+  'name' | 'image' | 'size' | 'diskGiB' | 'sshPublicKeys' | 'userData' | 'labels'
+>;
+
+export type BatchRuling =
+  | { readonly kind: 'sound'; readonly wish: BatchWish }
+  | { readonly kind: 'invalid'; readonly field: string; readonly detail: string };
+
+/** The rules between the fields of a request whose fields are each valid, and the defaults. */
+export function ruleBatch(request: BatchRequest): BatchRuling {
+  const size = request.totalVcpus === undefined ? ruleCount(request) : ruleCores(request);
+  if (size.kind === 'invalid') return size;
+  const problem = ruleName(request, size) ?? ruleLabels(request) ?? ruleTexts(request);
+  if (problem !== undefined) return problem;
+  const { name, image, diskGiB, sshPublicKeys, userData, labels } = request;
+  return {
+    kind: 'sound',
+    wish: {
+      name,
+      image,
+      size,
+      diskGiB: diskGiB ?? BATCH_DEFAULTS.diskGiB,
+      sshPublicKeys: sshPublicKeys ?? [],
+      userData: userData ?? '',
+      labels: labels ?? {},
+    },
+  };
+}
+
+type Invalid = Extract<BatchRuling, { readonly kind: 'invalid' }>;
+
+function invalid(field: string, detail: string): Invalid {
+  return { kind: 'invalid', field, detail };
+}
+
+function ruleCount(request: BatchRequest): BatchSize | Invalid {
+  const { count, vcpus, memoryMiB, shapes } = request;
+  if (count === undefined) return invalid('count', 'give either count or totalVcpus');
+  if (shapes !== undefined) {
+    return invalid('shapes', 'shapes goes with totalVcpus; with count, give vcpus and memoryMiB');
+  }
+  const shape = {
+    vcpus: vcpus ?? BATCH_DEFAULTS.vcpus,
+    memoryMiB: memoryMiB ?? BATCH_DEFAULTS.memoryMiB,
+  };
+  return { kind: 'count', count, shape };
+}
+
+function ruleCores(request: BatchRequest): BatchSize | Invalid {
+  const { count, vcpus, memoryMiB, totalVcpus = 0, shapes = DEFAULT_SHAPES } = request;
+  if (count !== undefined) return invalid('count', 'give either count or totalVcpus, not both');
+  if (vcpus !== undefined) return invalid('vcpus', 'with totalVcpus, give shapes, not vcpus');
+  if (memoryMiB !== undefined) {
+    return invalid('memoryMiB', 'with totalVcpus, give shapes, not memoryMiB');
+  }
+  if (new Set(shapes.map((shape) => shape.vcpus)).size < shapes.length) {
+    return invalid('shapes', 'shapes must differ in vcpus');
+  }
+  const reachable = reachableTotals(totalVcpus, shapes);
+  if (reachable[totalVcpus] !== true) {
+    const sizes = shapes.map((shape) => shape.vcpus).join(', ');
+    const below = reachable.lastIndexOf(true);
+    const instead = below > 0 ? `; ${below} would do` : '';
+    const detail = `no machines with ${sizes} vCPUs add up to ${totalVcpus}${instead}`;
+    return invalid('totalVcpus', detail);
+  }
+  const fewest = Math.ceil(totalVcpus / Math.max(...shapes.map((shape) => shape.vcpus)));
+  if (fewest > BATCH_LIMITS.countMax) {
+    const detail = `this takes at least ${fewest} machines; ${BATCH_LIMITS.countMax} are allowed`;
+    return invalid('totalVcpus', `${detail}: allow larger shapes`);
+  }
+  return { kind: 'cores', totalVcpus, shapes };
+}
+
+/** Machines are called `<name>-<number>`, which must still be a host name. */
+function ruleName({ name }: BatchRequest, size: BatchSize): Invalid | undefined {
+  const last = size.kind === 'count' ? size.count : size.totalVcpus;
+  const longest = 63 - `-${last}`.length;
+  if (name.length <= longest) return undefined;
+  const detail = `name may have ${longest} characters here: its machines are called ${name}-1 …`;
+  return invalid('name', detail);
+}
+
+/** Neither PostgreSQL nor a config drive can hold these. */
+function ruleTexts(request: BatchRequest): Invalid | undefined {
+  const texts = [
+    ['userData', request.userData ?? ''] as const,
+    ...(request.sshPublicKeys ?? []).map((key, i) => [`sshPublicKeys[${i}]`, key] as const),
+    ...Object.entries(request.labels ?? {}).map(([key, text]) => [`labels.${key}`, text] as const),
+  ];
+  const bad = texts.find(([, text]) => text.includes('\0') || !text.isWellFormed());
+  if (bad !== undefined) return invalid(bad[0], `${bad[0]} must be text without NUL characters`);
+  if (Buffer.byteLength(request.userData ?? '') <= VM_LIMITS.userDataBytesMax) return undefined;
+  return invalid('userData', `userData may have ${VM_LIMITS.userDataBytesMax} bytes`);
+}
+
+const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/;
+
+function ruleLabels({ labels = {} }: BatchRequest): Invalid | undefined {
+  const bad = Object.keys(labels).find((key) => !LABEL_KEY.test(key));
+  if (bad === undefined) return undefined;
+  const detail = 'keys of labels have 1 to 63 letters, digits, dots, dashes, slashes, underscores';
+  return invalid('labels', detail);
+}

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import {
+  type Batch,
+  type BatchId,
+  type BatchRequest,
+  ID_PREFIXES,
+  PROBLEMS,
+  type ProjectId,
+} from '@factory/contracts';
+import { type Clock, type IdGenerator, ProblemError, sleep } from '@factory/runtime';
+import { knownImages } from '../images/service.ts';
+import type { JobDispatcher } from '../jobs/dispatcher.ts';
+import { summariseBatch } from '../planning/batch-summary.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { WakeHub } from '../wakeups.ts';
+import { ruleBatch } from './rules.ts';
+import type { BatchListQuery, BatchRecord, BatchView, CreateBatchResult } from './store.ts';
+
+/** A batch under a storm of reports is read again this often at most, for each who waits. */
+const WATCH_PAUSE_MS = 50;
+
+/** What the batch routes can do. */
+export class BatchService {
+  readonly #store: Pick<ApiStore, 'batches' | 'clusters'>;
+  readonly #clock: Clock;
+  readonly #newId: IdGenerator;
+  readonly #jobs: JobDispatcher;
+  readonly #wakes: WakeHub;
+
+  constructor(parts: {
+    readonly store: Pick<ApiStore, 'batches' | 'clusters'>;
+    readonly clock: Clock;
+    readonly newId: IdGenerator;
+    readonly jobs: JobDispatcher;
+    readonly wakes: WakeHub;
+  }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#newId = parts.newId;
+    this.#jobs = parts.jobs;
+    this.#wakes = parts.wakes;
+  }
+
+  /**
+   * Accepts a batch; its machines are planned right after.
+   * @throws ProblemError when it can't be, naming the field at fault; nothing is kept then.
+   */
+  async create(
+    projectId: ProjectId,
+    request: BatchRequest,
+    idempotencyKey: string | undefined,
+  ): Promise<Batch> {
+    const nowMs = this.#clock.nowMs();
+    const batch = await this.#toRecord(projectId, request, nowMs);
+    const answer = summariseBatch({ batch, tallies: [], waiting: [] });
+    const idempotency =
+      idempotencyKey === undefined
+        ? undefined
+        : { key: idempotencyKey, requestHash: hashOf(request), answer };
+    const result = await this.#store.batches.create(batch, idempotency, nowMs);
+    if (result.kind === 'repeated') return result.answer;
+    if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
+    await this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
+    return answer;
+  }
+
+  list(query: BatchListQuery): Promise<readonly BatchView[]> {
+    return this.#store.batches.list(query);
+  }
+
+  /**
+   * The batch, and the tag of this state of it. With a tag in `from`, waits up to `waitMs` until the
+   * batch differs from it.
+   * @throws ProblemError 404 when the project has no such batch.
+   */
+  async get(
+    projectId: ProjectId,
+    id: BatchId,
+    wait: { readonly from: string | undefined; readonly ms: number; readonly signal: AbortSignal },
+  ): Promise<{ readonly batch: Batch; readonly etag: string }> {
+    const endMs = this.#clock.monotonicMs() + wait.ms;
+    const watch = this.#wakes.watch(id);
+    try {
+      for (;;) {
+        const found = await this.#read(projectId, id);
+        if (found.etag !== wait.from) return found;
+        const leftMs = endMs - this.#clock.monotonicMs();
+        if (!(await watch.next(leftMs, wait.signal))) return found;
+        await sleep(this.#clock, Math.min(WATCH_PAUSE_MS, Math.max(0, leftMs)));
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  /** Wishes the batch's machines away. @throws ProblemError 404 when there is no such batch. */
+  async delete(projectId: ProjectId, id: BatchId): Promise<Batch> {
+    const view = await this.#store.batches.delete(projectId, id, this.#clock.nowMs());
+    return summariseBatch(view ?? throwNotFound(id));
+  }
+
+  async #read(projectId: ProjectId, id: BatchId) {
+    const view = (await this.#store.batches.find(projectId, id)) ?? throwNotFound(id);
+    const batch = summariseBatch(view);
+    return { batch, etag: `"${hashOf(batch).slice(0, 32)}"` };
+  }
+
+  async #toRecord(
+    projectId: ProjectId,
+    request: BatchRequest,
+    nowMs: number,
+  ): Promise<BatchRecord> {
+    const ruling = ruleBatch(request);
+    if (ruling.kind === 'invalid') {
+      const { field, detail } = ruling;
+      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field });
+    }
+    await this.#requireImage(ruling.wish.image);
+    return {
+      ...ruling.wish,
+      id: this.#newId(ID_PREFIXES.batch) as BatchId,
+      projectId,
+      state: 'accepted',
+      pendingReason: null,
+      needsPlanning: true,
+      createdAtMs: nowMs,
+      plannedAtMs: 0,
+    };
+  }
+
+  async #requireImage(image: string): Promise<void> {
+    const images = knownImages(await this.#store.clusters.list()).map(({ name }) => name);
+    if (images.includes(image)) return;
+    const known = images.length === 0 ? 'No cluster has any yet' : `Known are ${images.join(', ')}`;
+    const detail = `There is no image ${image}. ${known}.`;
+    throw new ProblemError(PROBLEMS.unknownImage, detail, { field: 'image' });
+  }
+}
+
+function throwNotFound(id: BatchId): never {
+  throw new ProblemError(PROBLEMS.notFound, `There is no batch ${id}.`);
+}
+
+function refusalOf(
+  result: Exclude<CreateBatchResult, { readonly kind: 'created' | 'repeated' }>,
+  { name }: BatchRecord,
+  idempotencyKey: string | undefined,
+): ProblemError {
+  switch (result.kind) {
+    case 'keyReused': {
+      const detail = `The key ${idempotencyKey} was used for another batch; use a new one.`;
+      const field = 'idempotency-key';
+      return new ProblemError(PROBLEMS.idempotencyConflict, detail, { field });
+    }
+    case 'nameTaken': {
+      const detail = `${result.batchId} is called ${name}; delete it first or use another name.`;
+      return new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });
+    }
+    case 'subnetFull': {
+      const free = Math.max(0, result.freeAddresses);
+      const detail = `The subnet has ${free} free addresses; delete machines or ask for fewer.`;
+      return new ProblemError(PROBLEMS.subnetFull, detail, { field: 'count' });
+    }
+    case 'noSubnet':
+      return new ProblemError(PROBLEMS.notReady, 'The project has no subnet yet.');
+  }
+}
+
+/** SHA-256 of a JSON value, the same for any order of its keys. */
+function hashOf(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,90 @@
+import type { Batch, BatchId, ProjectId, Shape, VmState } from '@factory/contracts';
+
+/** What a batch is made of: so many equal machines, or so many cores in machines of some shapes. */
+export type BatchSize =
+  | { readonly kind: 'count'; readonly count: number; readonly shape: Shape }
+  | { readonly kind: 'cores'; readonly totalVcpus: number; readonly shapes: readonly Shape[] };
+
+/** A batch as it is kept. */
+export interface BatchRecord {
+  readonly id: BatchId;
+  readonly projectId: ProjectId;
+  readonly name: string;
+  readonly state: Batch['state'];
+  readonly image: string;
+  readonly size: BatchSize;
+  readonly diskGiB: number;
+  readonly sshPublicKeys: readonly string[];
+  readonly userData: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Why the last planning could not place everything. */
+  readonly pendingReason: string | null;
+  /** Whether something of it has no cluster yet. */
+  readonly needsPlanning: boolean;
+  readonly createdAtMs: number;
+  readonly plannedAtMs: number;
+}
+
+/** How many machines of a batch are in a state; counted from the rows at every reading. */
+export interface StateTally {
+  readonly state: VmState;
+  readonly count: number;
+  readonly readyCount: number;
+}
+
+/** Machines of a batch that wait at their cluster, and what the cluster says of it. */
+export interface WaitingTally {
+  readonly message: string;
+  readonly count: number;
+}
+
+/** A batch with what its machines do. */
+export interface BatchView {
+  readonly batch: BatchRecord;
+  readonly tallies: readonly StateTally[];
+  readonly waiting: readonly WaitingTally[];
+}
+
+/** A request that may be sent again: the same key and body get the same answer. */
+export interface Idempotency {
+  readonly key: string;
+  readonly requestHash: string;
+  /** The answer that is kept for the next time. */
+  readonly answer: Batch;
+}
+
+export type CreateBatchResult =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'repeated'; readonly answer: Batch }
+  | { readonly kind: 'keyReused' }
+  | { readonly kind: 'nameTaken'; readonly batchId: BatchId }
+  | { readonly kind: 'subnetFull'; readonly freeAddresses: number }
+  | { readonly kind: 'noSubnet' };
+
+export interface BatchListQuery {
+  readonly projectId: ProjectId;
+  readonly name?: string;
+  readonly state?: Batch['state'];
+  readonly withDeleted: boolean;
+  /** Only batches with a greater id. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** Batches. Every method is one transaction. */
+export interface BatchStore {
+  /** Keeps a new batch, or says why not. Its addresses are promised with it. */
+  create(
+    batch: BatchRecord,
+    idempotency: Idempotency | undefined,
+    nowMs: number,
+  ): Promise<CreateBatchResult>;
+  /** In order of birth. */
+  list(query: BatchListQuery): Promise<readonly BatchView[]>;
+  find(projectId: ProjectId, id: BatchId): Promise<BatchView | undefined>;
+  /**
+   * Wishes all its machines away and tells their clusters; machines that no cluster has are gone at
+   * once. Doing it again changes nothing. `undefined` when there is no such batch.
+   */
+  delete(projectId: ProjectId, id: BatchId, nowMs: number): Promise<BatchView | undefined>;
+}

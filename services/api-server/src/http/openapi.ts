@@ -1,0 +1,34 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+
+/** Collects the routes' schemas; the document is at `GET /openapi.json`. Register it before them. */
+export async function installOpenApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Compute Factory',
+        version: '1.0.0',
+        description: 'Large batches of virtual machines from many datacenters.',
+      },
+      components: {
+        securitySchemes: {
+          signature: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'authorization',
+            description:
+              'HMAC-SHA256 over method, path, sorted query, body hash, timestamp and nonce.',
+          },
+        },
+      },
+      security: [{ signature: [] }],
+    },
+    transform: ({ schema, url }) => ({
+      // Only what is described is for everybody: the rest is the factory's own.
+      schema: schema?.operationId === undefined ? { ...schema, hide: true } : schema,
+      url: url.replace(/\([^)]*\)/g, '').replaceAll('::', ':'),
+    }),
+  });
+  app.get('/openapi.json', async () => app.swagger());
+}

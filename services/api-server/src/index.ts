@@ -1,0 +1,157 @@
+import {
+  type Clock,
+  createHttpApp,
+  createIdGenerator,
+  type Logger,
+  type Random,
+  sleep,
+  withDeadline,
+} from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import { batchRoutes } from './batches/routes.ts';
+import { BatchService } from './batches/service.ts';
+import { bootstrapRoutes } from './bootstrap/routes.ts';
+import { clusterRoutes } from './clusters/routes.ts';
+import { installOpenApi } from './http/openapi.ts';
+import { requireInternalToken, requirePrincipal } from './http/principal.ts';
+import { imageRoutes } from './images/routes.ts';
+import { JobDispatcher } from './jobs/dispatcher.ts';
+import type { JobQueue } from './jobs/queue.ts';
+import { keyRoutes } from './keys/routes.ts';
+import { SecretBox } from './keys/secret-box.ts';
+import { linkRoutes } from './link/routes.ts';
+import { LinkService } from './link/service.ts';
+import { createLinkMetrics } from './metrics.ts';
+import { operationRoutes } from './operations/routes.ts';
+import { OperationService } from './operations/service.ts';
+import { parseCidr } from './planning/addresses.ts';
+import { PlanningService } from './planning/service.ts';
+import type { ApiStore } from './store/api-store.ts';
+import { vmRoutes } from './vms/routes.ts';
+import { VmService } from './vms/service.ts';
+import { WakeHub } from './wakeups.ts';
+
+export type { BootstrapAnswer, BootstrapRequest } from './bootstrap/service.ts';
+export { createPostgresJobQueue, createRedisJobQueue } from './jobs/bullmq-queue.ts';
+export { MemoryJobQueue } from './jobs/memory-queue.ts';
+export type { Job, JobQueue } from './jobs/queue.ts';
+export type { ApiStore } from './store/api-store.ts';
+export { createMemoryStore, MemoryDatabase } from './store/memory/index.ts';
+export { createPostgresStore } from './store/postgres/index.ts';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+const SWEEP_INTERVAL_MS = 5_000;
+const PING_TIMEOUT_MS = 2_000;
+
+/** What an api-server is made of. The store and the queue stay the caller's to close. */
+export interface ApiServerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly store: ApiStore;
+  readonly jobs: JobQueue;
+  /** What the gateway and the factory's own tools are known by. */
+  readonly internalToken: string;
+  /** 32 bytes in hexadecimal or base64: seals the secrets of API keys. */
+  readonly secretKey: string;
+  /** Of the default project's subnet. */
+  readonly subnetCidr: string;
+}
+
+export interface ApiServer {
+  readonly app: FastifyInstance;
+  /** Begins the background work. */
+  start(): Promise<void>;
+  /** Answers all long polls and ends the background work; the app is the caller's to close. */
+  close(): Promise<void>;
+}
+
+/**
+ * The api-server: batches, machines, planning over clusters, and the cluster link. It trusts the
+ * gateway to say who calls.
+ * @throws BadCidrError, BadSecretKeyError
+ */
+export async function createApiServer(parts: ApiServerParts): Promise<ApiServer> {
+  const { clock, random, logger, store, jobs: queue } = parts;
+  parseCidr(parts.subnetCidr);
+  const newId = createIdGenerator(clock, random);
+  const planning = new PlanningService({ store, clock, newId, logger });
+  const handle = planning.handle.bind(planning);
+  const jobs = new JobDispatcher({ queue, clock, logger, handle });
+  const wakes = new WakeHub(store, clock);
+  const app = createHttpApp({
+    service: 'api-server',
+    clock,
+    logger,
+    random,
+    bodyLimitBytes: BODY_BYTES_MAX,
+    isReady: () => readyReport(store, clock),
+  });
+  // Answers are built field by field; checking them against their schemas again costs more than all
+  // else in a page of 500 machines.
+  app.setSerializerCompiler(() => (body) => JSON.stringify(body));
+  await installOpenApi(app);
+  const metrics = createLinkMetrics(app.metricsRegistry);
+  const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics });
+  registerRoutes(app, parts, { newId, jobs, wakes, link });
+  const ending = new AbortController();
+  let sweeping: Promise<void> = Promise.resolve();
+  return {
+    app,
+    async start() {
+      await queue.start(handle);
+      sweeping = sweepForEver(jobs, clock, ending.signal);
+    },
+    async close() {
+      ending.abort();
+      wakes.close();
+      await sweeping;
+    },
+  };
+}
+
+interface Services {
+  readonly newId: ReturnType<typeof createIdGenerator>;
+  readonly jobs: JobDispatcher;
+  readonly wakes: WakeHub;
+  readonly link: LinkService;
+}
+
+function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
+  const { clock, random, store, internalToken, subnetCidr } = parts;
+  const { newId, jobs, wakes, link } = services;
+  const secrets = new SecretBox(parts.secretKey, random);
+  const operations = new OperationService({ store, clock, newId, wakes });
+  app.register(async (api) => {
+    requireInternalToken(api, internalToken);
+    requirePrincipal(api);
+    batchRoutes(api, new BatchService({ store, clock, newId, jobs, wakes }));
+    vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
+    operationRoutes(api, operations);
+    imageRoutes(api, store);
+    clusterRoutes(api, { store, clock });
+  });
+  app.register(async (internal) => {
+    requireInternalToken(internal, internalToken);
+    keyRoutes(internal, { store, secrets });
+    bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
+  });
+  app.register(async (outer) => linkRoutes(outer, { link, clock }));
+}
+
+async function sweepForEver(jobs: JobDispatcher, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await jobs.dispatch({ kind: 'sweep' });
+    // The only way to be woken early is to be told to end.
+    await sleep(clock, SWEEP_INTERVAL_MS, signal).catch(() => undefined);
+  }
+}
+
+async function readyReport(store: ApiStore, clock: Clock) {
+  try {
+    await withDeadline(clock, 'the database', PING_TIMEOUT_MS, () => store.ping());
+    return { ready: true, reasons: [] };
+  } catch {
+    return { ready: false, reasons: ['the database does not answer'] };
+  }
+}

@@ -1,0 +1,29 @@
+import { PROBLEMS } from '@factory/contracts';
+import { ProblemError } from '@factory/runtime';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { ApiStore } from '../store/api-store.ts';
+import type { SecretBox } from './secret-box.ts';
+
+const KeyParams = Type.Object({ keyId: Type.String({ pattern: '^[\\w-]{1,64}$' }) });
+
+/** `/internal/v1/api-keys`: how the gateway learns what signatures to expect. */
+export function keyRoutes(
+  instance: FastifyInstance,
+  parts: { readonly store: Pick<ApiStore, 'keys'>; readonly secrets: SecretBox },
+): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.get(
+    '/internal/v1/api-keys/:keyId',
+    { schema: { params: KeyParams } },
+    async (request, reply) => {
+      const key = await parts.store.keys.find(request.params.keyId);
+      if (key === undefined) throw new ProblemError(PROBLEMS.notFound, 'There is no such key.');
+      const { id: keyId, projectId, role, revoked } = key;
+      const secret = parts.secrets.open(key.sealedSecret, keyId);
+      reply.header('cache-control', 'no-store');
+      return { keyId, secret, projectId, role, revoked };
+    },
+  );
+}

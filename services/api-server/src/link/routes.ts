@@ -1,0 +1,94 @@
+import {
+  EnrolRequestSchema,
+  ExchangeRequestSchema,
+  PROBLEMS,
+  SessionRequestSchema,
+} from '@factory/contracts';
+import { type Clock, ProblemError } from '@factory/runtime';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { LinkPeer } from '../clusters/store.ts';
+import { goneSignal } from '../http/gone.ts';
+import { type LinkClaim, readLinkClaim, requireLinkSignature } from './authenticate.ts';
+import type { LinkService } from './service.ts';
+
+/** 2,000 reports, or 20,000 hosts. */
+const EXCHANGE_BYTES_MAX = 16 * 1024 * 1024;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    linkClaim: LinkClaim | undefined;
+    linkPeer: LinkPeer | undefined;
+  }
+}
+
+/** `/cluster-link/v1`. To be registered as a plugin of its own: it reads bodies as bytes first. */
+export function linkRoutes(
+  instance: FastifyInstance,
+  { link, clock }: { readonly link: LinkService; readonly clock: Clock },
+): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post('/cluster-link/v1/enrol', { schema: { body: EnrolRequestSchema } }, async (request) => ({
+    clusterId: await link.enrol(request.body),
+  }));
+  app.register(async (signed) => {
+    signByCluster(signed, link, clock);
+    signedRoutes(signed, link);
+  });
+}
+
+function signedRoutes(instance: FastifyInstance, link: LinkService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/cluster-link/v1/sessions',
+    { schema: { body: SessionRequestSchema } },
+    async (request) => {
+      const { peer, claim } = signerOf(request);
+      return { epoch: await link.openSession(peer, request.body.protocolVersion, claim.nonce) };
+    },
+  );
+  app.post(
+    '/cluster-link/v1/exchange',
+    { schema: { body: ExchangeRequestSchema }, bodyLimit: EXCHANGE_BYTES_MAX },
+    async (request, reply) => {
+      const { peer, claim } = signerOf(request);
+      return link.exchange(peer, request.body, claim.nonce, goneSignal(reply));
+    },
+  );
+}
+
+/** Lets only requests pass that an enrolled cluster has signed. */
+function signByCluster(app: FastifyInstance, link: LinkService, clock: Clock): void {
+  app.decorateRequest('linkClaim', undefined);
+  app.decorateRequest('linkPeer', undefined);
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.addHook('onRequest', async (request) => {
+    const claim = readLinkClaim(request, clock);
+    request.linkClaim = claim;
+    request.linkPeer = await link.findPeer(claim.clusterId);
+  });
+  app.addHook('preValidation', async (request) => {
+    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+    const { method, url, linkClaim, linkPeer } = request;
+    if (linkClaim === undefined) throw new Error('the claim is read before the body');
+    requireLinkSignature(linkPeer, linkClaim, { method, url, body });
+    request.body = parseBody(body);
+  });
+}
+
+function parseBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch (cause) {
+    throw new ProblemError(PROBLEMS.invalidRequest, 'The body is not JSON.', { cause });
+  }
+}
+
+function signerOf(request: FastifyRequest): { peer: LinkPeer; claim: LinkClaim } {
+  const { linkPeer: peer, linkClaim: claim } = request;
+  if (peer === undefined || claim === undefined) throw new Error('this route is signed');
+  return { peer, claim };
+}

@@ -1,0 +1,176 @@
+import {
+  type ClusterId,
+  type EnrolRequest,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  ID_PREFIXES,
+  LINK_LIMITS,
+  LINK_PROTOCOL_VERSION,
+  type LinkReports,
+  PROBLEMS,
+} from '@factory/contracts';
+import { type Clock, type IdGenerator, type Logger, ProblemError } from '@factory/runtime';
+import { hashToken } from '../bootstrap/service.ts';
+import { newestPerVm } from '../clusters/reports.ts';
+import type { IngestResult, LinkPeer } from '../clusters/store.ts';
+import type { JobDispatcher } from '../jobs/dispatcher.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { WakeHub } from '../wakeups.ts';
+import { isEd25519PublicKey } from './authenticate.ts';
+import { printable } from './printable.ts';
+
+/** Commands of one answer, as JSON. */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What is counted of the link. */
+export interface LinkMetrics {
+  countReports(outcome: 'changed' | 'foreign', count: number): void;
+}
+
+export interface LinkServiceParts {
+  readonly store: Pick<ApiStore, 'clusters'>;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  readonly logger: Logger;
+  readonly jobs: JobDispatcher;
+  readonly wakes: WakeHub;
+  readonly metrics: LinkMetrics;
+}
+
+type Ingested = Extract<IngestResult, { readonly kind: 'ingested' }>;
+
+/** The api-server's end of the cluster link. */
+export class LinkService {
+  readonly #parts: LinkServiceParts;
+
+  constructor(parts: LinkServiceParts) {
+    this.#parts = parts;
+  }
+
+  findPeer(clusterId: string): Promise<LinkPeer | undefined> {
+    return this.#parts.store.clusters.findPeer(clusterId);
+  }
+
+  /** Takes a cluster in. @throws ProblemError when its token is not good. */
+  async enrol(request: EnrolRequest): Promise<ClusterId> {
+    requireVersion(request.protocolVersion);
+    if (!isEd25519PublicKey(request.publicKey)) {
+      const detail = 'publicKey must be an Ed25519 public key in PEM (SPKI)';
+      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'publicKey' });
+    }
+    const { store, clock, newId, logger } = this.#parts;
+    const result = await store.clusters.enrol({
+      tokenHash: hashToken(request.token),
+      name: request.name,
+      publicKey: request.publicKey,
+      clusterId: newId(ID_PREFIXES.cluster) as ClusterId,
+      nowMs: clock.nowMs(),
+    });
+    if (result.kind === 'refused') {
+      const detail = 'The token is not for this name, was used, or is too old; ask for a new one.';
+      throw new ProblemError(PROBLEMS.forbidden, detail, { field: 'token' });
+    }
+    logger.info({ clusterId: result.clusterId, cluster: request.name }, 'enrolled a cluster');
+    return result.clusterId;
+  }
+
+  /** Opens a session, which fences out those before; gives its epoch. */
+  async openSession(peer: LinkPeer, protocolVersion: number, nonce: string): Promise<number> {
+    requireVersion(protocolVersion);
+    const { store, clock, logger } = this.#parts;
+    const result = await store.clusters.openSession(peer.id, nonce, clock.nowMs());
+    if (result.kind === 'replayed') throw replayed();
+    const { epoch } = result;
+    logger.info({ clusterId: peer.id, cluster: peer.name, epoch }, 'a cluster opened a session');
+    return epoch;
+  }
+
+  /** Takes the reports in, then answers with commands, waiting for some if it was asked to. */
+  async exchange(
+    peer: LinkPeer,
+    request: ExchangeRequest,
+    nonce: string,
+    signal: AbortSignal,
+  ): Promise<ExchangeResponse> {
+    requireVersion(request.protocolVersion);
+    const { store, clock } = this.#parts;
+    const { epoch, appliedCommandSeq, waitMs, reports } = request;
+    const result = await store.clusters.ingest({
+      clusterId: peer.id,
+      epoch,
+      nonce,
+      appliedCommandSeq,
+      ...checkedReports(reports),
+      nowMs: clock.nowMs(),
+    });
+    if (result.kind === 'replayed') throw replayed();
+    if (result.kind === 'stale') throw stale(result.epoch);
+    this.#follow(result);
+    return this.#commands(peer.id, { epoch, appliedCommandSeq, waitMs }, signal);
+  }
+
+  /** What the news give rise to. Not waited for: the cluster's answer does not depend on it. */
+  #follow(result: Ingested): void {
+    const { jobs, metrics } = this.#parts;
+    metrics.countReports('changed', result.vmsChanged);
+    metrics.countReports('foreign', result.vmsForeign);
+    for (const batchId of result.plannedBatchIds)
+      void jobs.dispatch({ kind: 'planBatch', batchId });
+    if (result.isWorthPlanning) void jobs.dispatch({ kind: 'planWaiting' });
+  }
+
+  async #commands(
+    clusterId: ClusterId,
+    poll: Pick<ExchangeRequest, 'epoch' | 'appliedCommandSeq' | 'waitMs'>,
+    signal: AbortSignal,
+  ): Promise<ExchangeResponse> {
+    const { store, clock, wakes } = this.#parts;
+    const bounds = { limit: LINK_LIMITS.commandsPerExchangeMax, bytesMax: ANSWER_BYTES_MAX };
+    const endMs = clock.monotonicMs() + poll.waitMs;
+    const watch = wakes.watch(clusterId);
+    try {
+      for (;;) {
+        const { epoch, appliedCommandSeq } = poll;
+        const due = await store.clusters.commandsAfter(clusterId, epoch, appliedCommandSeq, bounds);
+        if (due.kind === 'stale') throw stale(due.epoch);
+        if (due.commands.length > 0) return { commands: [...due.commands] };
+        const leftMs = endMs - clock.monotonicMs();
+        if (!(await watch.next(leftMs, signal))) return { commands: [] };
+      }
+    } finally {
+      watch.close();
+    }
+  }
+}
+
+/** Reports as they can be kept: one a machine, texts without what PostgreSQL can't hold. */
+function checkedReports(reports: LinkReports) {
+  const vms = newestPerVm(reports.vms).map((report) => ({
+    ...report,
+    message: printable(report.message),
+    hostName: printable(report.hostName),
+  }));
+  const operations = reports.operations.map((result) => ({
+    ...result,
+    message: printable(result.message),
+    output: printable(result.output),
+  }));
+  const plans = reports.plans.map((plan) => ({ ...plan, reason: printable(plan.reason) }));
+  return { vms, operations, plans, capacity: reports.capacity };
+}
+
+function requireVersion(version: number): void {
+  if (version === LINK_PROTOCOL_VERSION) return;
+  const detail = `This factory speaks version ${LINK_PROTOCOL_VERSION} of the cluster link, not ${version}; install the same release on both sides.`;
+  throw new ProblemError(PROBLEMS.unsupportedProtocol, detail, { field: 'protocolVersion' });
+}
+
+function replayed(): ProblemError {
+  const detail = 'This signed request was sent before; sign it again with a new nonce.';
+  return new ProblemError(PROBLEMS.replayed, detail, { field: 'x-factory-nonce' });
+}
+
+function stale(epoch: number): ProblemError {
+  const detail = `Session ${epoch} of this cluster has replaced this one; open a new one.`;
+  return new ProblemError(PROBLEMS.staleEpoch, detail, { field: 'epoch' });
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { apiMigrations } from '@factory/migrations';
+import { type Clock, type Logger, listen, readSettings, runService } from '@factory/runtime';
+import { migrate, openKnex, startEmbeddedPostgres } from '@factory/runtime/postgres';
+import {
+  createApiServer,
+  createPostgresJobQueue,
+  createPostgresStore,
+  createRedisJobQueue,
+} from './index.ts';
+import { settingsDefinition } from './settings.ts';
+
+runService({
+  name: 'api-server',
+  start: async ({ clock, random, logger }) => {
+    const settings = readSettings(settingsDefinition, process.env);
+    const embedded =
+      settings.databaseUrl === undefined
+        ? await startOwnPostgres(settings.dataDirectory, clock, logger)
+        : undefined;
+    const url = settings.databaseUrl ?? embedded?.url ?? '';
+    await applyMigrations(url, logger);
+    const store = createPostgresStore({ url, clock, random, logger });
+    const jobs =
+      settings.redisUrl === undefined
+        ? createPostgresJobQueue(url, logger)
+        : createRedisJobQueue(settings.redisUrl, logger);
+    const { internalToken, secretKey, subnetCidr } = settings;
+    const keys = { internalToken, secretKey, subnetCidr };
+    const api = await createApiServer({ clock, random, logger, store, jobs, ...keys });
+    await api.start();
+    const server = await listen(api.app, { host: settings.host, port: settings.port });
+    logger.info({ url: server.url }, 'listening');
+    return {
+      close: async () => {
+        await api.close();
+        await server.close();
+        await jobs.close();
+        await store.close();
+        await embedded?.stop();
+      },
+    };
+  },
+});
+
+async function startOwnPostgres(dataDirectory: string, clock: Clock, logger: Logger) {
+  const directory = join(dataDirectory, 'postgres');
+  const server = await startEmbeddedPostgres({ dataDirectory: directory, clock, logger });
+  await server.ensureDatabase('factory');
+  return { url: server.url('factory'), stop: () => server.stop() };
+}
+
+async function applyMigrations(url: string, logger: Logger): Promise<void> {
+  const knex = openKnex(url, { poolMax: 2 });
+  try {
+    const applied = await migrate(knex, apiMigrations);
+    if (applied.length > 0) logger.info({ applied }, 'applied migrations');
+  } finally {
+    await knex.destroy();
+  }
+}

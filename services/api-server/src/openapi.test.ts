@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { describeOnEachStore } from './testing/each-store.ts';
+
+describeOnEachStore('the OpenAPI document', (test) => {
+  it('describes every public route, and nothing internal', async () => {
+    const answer = await test().factory.api.app.inject('/openapi.json');
+    const paths: Record<string, Record<string, { operationId: string }>> = answer.json().paths;
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => [operationId, method, path]),
+    );
+    expect(operations.sort()).toEqual([
+      ['createBatch', 'post', '/v1/batches'],
+      ['deleteBatch', 'delete', '/v1/batches/{id}'],
+      ['deleteVm', 'delete', '/v1/vms/{id}'],
+      ['getBatch', 'get', '/v1/batches/{id}'],
+      ['getOperation', 'get', '/v1/operations/{id}'],
+      ['getVm', 'get', '/v1/vms/{id}'],
+      ['getVmLogs', 'get', '/v1/vms/{id}/logs'],
+      ['listBatches', 'get', '/v1/batches'],
+      ['listClusters', 'get', '/v1/clusters'],
+      ['listImages', 'get', '/v1/images'],
+      ['listVms', 'get', '/v1/vms'],
+      ['rebootVm', 'post', '/v1/vms/{id}:reboot'],
+      ['startVm', 'post', '/v1/vms/{id}:start'],
+      ['stopVm', 'post', '/v1/vms/{id}:stop'],
+    ]);
+  });
+
+  it('lets nobody in without the internal token, whatever the route', async () => {
+    const { app } = test().factory.api;
+    const answer = await app.inject('/openapi.json');
+    const paths: Record<string, Record<string, unknown>> = answer.json().paths;
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        const url = path.replace('{id}', `vm_${'0'.repeat(32)}`);
+        const refused = await app.inject({ method: method.toUpperCase() as 'GET', url });
+        expect(refused.statusCode, `${method} ${path}`).toBe(401);
+      }
+    }
+  });
+});

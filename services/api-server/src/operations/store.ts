@@ -1,0 +1,41 @@
+import type { ClusterId, OperationId, OperationKind, ProjectId, VmId } from '@factory/contracts';
+import type { VmRecord } from '../vms/store.ts';
+
+export const OPERATION_STATES = ['running', 'succeeded', 'failed'] as const;
+export type OperationState = (typeof OPERATION_STATES)[number];
+
+/** A one-shot action on a machine. */
+export interface OperationRecord {
+  readonly id: OperationId;
+  readonly projectId: ProjectId;
+  readonly vmId: VmId;
+  readonly clusterId: ClusterId;
+  readonly kind: OperationKind;
+  readonly state: OperationState;
+  readonly message: string;
+  readonly output: string;
+  readonly createdAtMs: number;
+  /** When it counts as failed if nothing was heard of it. */
+  readonly deadlineAtMs: number;
+  readonly finishedAtMs: number | null;
+}
+
+/** Whether an operation may be done now; in words why not. */
+export type OperationDecision =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'refused'; readonly detail: string };
+
+export type StartOperationResult =
+  | { readonly kind: 'notFound' }
+  | { readonly kind: 'refused'; readonly detail: string }
+  | { readonly kind: 'started'; readonly operation: OperationRecord };
+
+/** Operations. Every method is one transaction. */
+export interface OperationStore {
+  /** Keeps the operation and gives it to the machine's cluster, if `decide` allows it. */
+  start(
+    operation: Omit<OperationRecord, 'clusterId'>,
+    decide: (vm: VmRecord) => OperationDecision,
+  ): Promise<StartOperationResult>;
+  find(projectId: ProjectId, id: OperationId): Promise<OperationRecord | undefined>;
+}

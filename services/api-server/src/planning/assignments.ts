@@ -1,0 +1,86 @@
+import {
+  type ClusterId,
+  type DesiredChange,
+  LINK_LIMITS,
+  type LinkCommand,
+  type VmAssignment,
+} from '@factory/contracts';
+import type { BatchRecord } from '../batches/store.ts';
+import type { VmRecord } from '../vms/store.ts';
+import { gatewayAddress } from './addresses.ts';
+
+/** A command may be about this long as JSON; user-data is in it once a machine. */
+const COMMAND_BYTES_MAX = 2 * 1024 * 1024;
+/** Of an assignment without user-data and keys, generously. */
+const ASSIGNMENT_BYTES = 1024;
+
+/** What a batch gives to all its machines. */
+export type VmTemplate = Pick<BatchRecord, 'sshPublicKeys' | 'userData'>;
+
+/** A machine as its cluster is told of it. */
+export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): VmAssignment {
+  return {
+    vmId: vm.id,
+    batchId: vm.batchId,
+    projectId: vm.projectId,
+    assignmentEpoch: vm.assignmentEpoch,
+    generation: vm.generation,
+    desired: vm.desired,
+    timeline: vm.timeline,
+    spec: {
+      hostname: vm.name,
+      image: { name: vm.image },
+      vcpus: vm.vcpus,
+      memoryMiB: vm.memoryMiB,
+      diskGiB: vm.diskGiB,
+      network: {
+        subnetId: vm.subnetId,
+        cidr,
+        gatewayAddress: gatewayAddress(cidr),
+        ipAddress: vm.ipAddress,
+        macAddress: vm.macAddress,
+      },
+      sshPublicKeys: [...template.sshPublicKeys],
+      userData: template.userData,
+    },
+  };
+}
+
+/** How many machines of a batch go into one command. */
+export function vmsPerCommand(template: VmTemplate): number {
+  const keyBytes = template.sshPublicKeys.reduce((sum, key) => sum + key.length, 0);
+  const bytes = ASSIGNMENT_BYTES + Buffer.byteLength(template.userData) * 2 + keyBytes;
+  const byBytes = Math.floor(COMMAND_BYTES_MAX / bytes);
+  return Math.max(1, Math.min(LINK_LIMITS.vmsPerCommandMax, byBytes));
+}
+
+/** New wishes by cluster, as commands of bounded size; machines without a cluster need none. */
+export function wishCommands(
+  vms: readonly Pick<VmRecord, 'id' | 'clusterId' | 'generation' | 'desired'>[],
+): ReadonlyMap<ClusterId, readonly LinkCommand[]> {
+  const byCluster = new Map<ClusterId, DesiredChange[]>();
+  for (const { id: vmId, clusterId, generation, desired } of vms) {
+    if (clusterId === null) continue;
+    const changes = byCluster.get(clusterId) ?? [];
+    changes.push({ vmId, generation, desired });
+    byCluster.set(clusterId, changes);
+  }
+  const commands = new Map<ClusterId, LinkCommand[]>();
+  for (const [clusterId, changes] of byCluster) {
+    const pieces = chunk(changes, LINK_LIMITS.vmsPerCommandMax);
+    commands.set(
+      clusterId,
+      pieces.map((piece) => ({ kind: 'setDesired', changes: piece })),
+    );
+  }
+  return commands;
+}
+
+/** Pieces of at most `size`, in order. */
+export function chunk<T>(items: readonly T[], size: number): T[][] {
+  const pieces: T[][] = [];
+  for (let start = 0; start < items.length; start += size) {
+    pieces.push(items.slice(start, start + size));
+  }
+  return pieces;
+}

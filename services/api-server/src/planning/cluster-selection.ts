@@ -1,0 +1,173 @@
+import type { Capacity, ClusterId, Shape } from '@factory/contracts';
+import { describeLack, machinesFitting, plural, roomsOf } from './rooms.ts';
+
+/** What a choice between clusters depends on. */
+export interface Candidate {
+  readonly id: ClusterId;
+  readonly name: string;
+  readonly isConnected: boolean;
+  readonly capacity: Capacity | null;
+  /** Promised by us, and not yet in `capacity`. */
+  readonly unseenVcpus: number;
+  readonly unseenMemoryMiB: number;
+}
+
+/** Equal machines that need a place. */
+export interface MachineDemand {
+  readonly image: string;
+  readonly shape: Shape;
+  readonly count: number;
+  /** All that the batch has, for the reason. */
+  readonly outOf: number;
+}
+
+/** Cores that need a place, in machines of these shapes. */
+export interface CoreDemand {
+  readonly image: string;
+  readonly shapes: readonly Shape[];
+  readonly totalVcpus: number;
+  /** All that the batch has, for the reason. */
+  readonly outOf: number;
+}
+
+/** Who gets how much: machines or cores, as was asked. */
+export interface Selection {
+  readonly shares: readonly { readonly clusterId: ClusterId; readonly amount: number }[];
+  readonly unplaced: number;
+  /** In words, with counts, why some are not placed; `null` when all are. */
+  readonly reason: string | null;
+}
+
+/** A cluster may be chosen for what it has; or it may not, and this is why. */
+interface Assessment {
+  readonly candidate: Candidate;
+  /** How much of the demand fits. */
+  readonly fits: number;
+  /** About a cluster that can't take all. */
+  readonly remark: string;
+}
+
+/**
+ * Chooses clusters for equal machines: the roomiest that can take all of them; when none can, the
+ * roomiest first and the rest to the next. Pure; ties go by name.
+ */
+export function selectForMachines(
+  demand: MachineDemand,
+  candidates: readonly Candidate[],
+): Selection {
+  const assessments = candidates.map((candidate) =>
+    assess(candidate, demand.image, (capacity) => {
+      const rooms = roomsOf(capacity, promisedOf(candidate, capacity));
+      const fits = rooms.reduce((sum, room) => sum + machinesFitting(room, demand.shape), 0);
+      const lack = describeLack(rooms, demand.shape);
+      return { fits, remark: `${candidate.name} has room for ${fits} (${lack})` };
+    }),
+  );
+  const shares = fillRoomiestFirst(assessments, demand.count);
+  const unplaced = demand.count - total(shares);
+  if (unplaced === 0) return { shares, unplaced, reason: null };
+  const { vcpus, memoryMiB } = demand.shape;
+  const what = `${unplaced} of ${plural(demand.outOf, 'machine')} with ${vcpus} vCPU and ${memoryMiB} MiB`;
+  return { shares, unplaced, reason: explain(what, assessments) };
+}
+
+/**
+ * Chooses clusters for a number of cores, like {@link selectForMachines}. A share is always a sum of
+ * the shapes, and so is what it leaves to the others, wherever the shapes allow it.
+ */
+export function selectForCores(demand: CoreDemand, candidates: readonly Candidate[]): Selection {
+  const isReachable = reachableTotals(demand.totalVcpus, demand.shapes);
+  const assessments = candidates.map((candidate) =>
+    assess(candidate, demand.image, (capacity) => {
+      const rooms = roomsOf(capacity, promisedOf(candidate, capacity));
+      const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand.shapes), 0);
+      return { fits, remark: `${candidate.name} has room for ${plural(fits, 'core')}` };
+    }),
+  );
+  const shares: { clusterId: ClusterId; amount: number }[] = [];
+  let left = demand.totalVcpus;
+  for (const { candidate, fits } of roomiestFirst(assessments)) {
+    const amount = largestShare(Math.min(fits, left), left, isReachable);
+    if (amount > 0) shares.push({ clusterId: candidate.id, amount });
+    left -= amount;
+  }
+  if (left === 0) return { shares, unplaced: 0, reason: null };
+  const what = `${left} of ${plural(demand.outOf, 'core')}`;
+  return { shares, unplaced: left, reason: explain(what, assessments) };
+}
+
+/** For every total from 0 to `total`: whether machines of the shapes can add up to it. */
+export function reachableTotals(total: number, shapes: readonly Shape[]): readonly boolean[] {
+  const reachable = new Array<boolean>(total + 1).fill(false);
+  reachable[0] = true;
+  for (let sum = 1; sum <= total; sum += 1) {
+    reachable[sum] = shapes.some((shape) => reachable[sum - shape.vcpus] === true);
+  }
+  return reachable;
+}
+
+function largestShare(most: number, left: number, isReachable: readonly boolean[]): number {
+  for (let amount = most; amount > 0; amount -= 1) {
+    if (isReachable[amount] === true && isReachable[left - amount] === true) return amount;
+  }
+  return 0;
+}
+
+/** Cores of a room that machines of one of the shapes can use: a bound from below. */
+function coresFitting(room: { vcpus: number; memoryMiB: number }, shapes: readonly Shape[]) {
+  const byShape = shapes.map((shape) => machinesFitting(room, shape) * shape.vcpus);
+  return Math.max(0, ...byShape);
+}
+
+function promisedOf(candidate: Candidate, capacity: Capacity) {
+  return {
+    vcpus: candidate.unseenVcpus + capacity.promisedVcpus,
+    memoryMiB: candidate.unseenMemoryMiB + capacity.promisedMemoryMiB,
+  };
+}
+
+function assess(
+  candidate: Candidate,
+  image: string,
+  measure: (capacity: Capacity) => { readonly fits: number; readonly remark: string },
+): Assessment {
+  const unfit = (remark: string): Assessment => ({ candidate, fits: 0, remark });
+  const { name, capacity, isConnected } = candidate;
+  if (!isConnected) return unfit(`${name} is not connected`);
+  if (capacity === null) return unfit(`${name} has not reported its capacity yet`);
+  if (!capacity.images.includes(image)) return unfit(`${name} lacks the image ${image}`);
+  return { candidate, ...measure(capacity) };
+}
+
+function roomiestFirst(assessments: readonly Assessment[]): readonly Assessment[] {
+  return assessments.toSorted(
+    (a, b) => b.fits - a.fits || (a.candidate.name < b.candidate.name ? -1 : 1),
+  );
+}
+
+function fillRoomiestFirst(assessments: readonly Assessment[], count: number) {
+  const shares: { clusterId: ClusterId; amount: number }[] = [];
+  let left = count;
+  for (const { candidate, fits } of roomiestFirst(assessments)) {
+    const amount = Math.min(fits, left);
+    if (amount > 0) shares.push({ clusterId: candidate.id, amount });
+    left -= amount;
+  }
+  return shares;
+}
+
+function total(shares: readonly { readonly amount: number }[]): number {
+  return shares.reduce((sum, share) => sum + share.amount, 0);
+}
+
+/** Clusters named in a reason; more are only counted. */
+const NAMED_MAX = 5;
+
+function explain(what: string, assessments: readonly Assessment[]): string {
+  if (assessments.length === 0) return `${what} fit nowhere: no cluster is enrolled.`;
+  const named = roomiestFirst(assessments).slice(0, NAMED_MAX);
+  const more = assessments.length - named.length;
+  const remarks = named.map((assessment) => assessment.remark);
+  if (more > 0) remarks.push(`${more} more clusters are full too`);
+  return `${what} fit nowhere at present: ${remarks.join('; ')}.`;
+}

@@ -1,0 +1,195 @@
+import type { Shape, SharePlan } from '@factory/contracts';
+import type { IdGenerator } from '@factory/runtime';
+import type { BatchSize } from '../batches/store.ts';
+import { isConnected } from '../clusters/connection.ts';
+import type { VmRecord } from '../vms/store.ts';
+import {
+  type Candidate,
+  reachableTotals,
+  selectForCores,
+  selectForMachines,
+} from './cluster-selection.ts';
+import { PlanDraft } from './draft.ts';
+import { plural } from './rooms.ts';
+import type { PlanningOutcome, PlanningSnapshot, ShareRecord } from './store.ts';
+
+/** A cluster that does not say within this time how it would make its share, loses it. */
+export const SHARE_DEADLINE_MS = 60_000;
+
+type CountSize = Extract<BatchSize, { readonly kind: 'count' }>;
+type CoresSize = Extract<BatchSize, { readonly kind: 'cores' }>;
+
+/**
+ * What to do for a batch now: which machines to make, which clusters get them, what to ask of
+ * clusters first. Planning again from the state that the outcome led to changes nothing. Pure, but
+ * for the new ids.
+ */
+export function decidePlan(snapshot: PlanningSnapshot, newId: IdGenerator): PlanningOutcome {
+  const draft = new PlanDraft(snapshot, newId);
+  const { size } = snapshot.batch;
+  return size.kind === 'count'
+    ? planMachines(snapshot, size, draft)
+    : planCores(snapshot, size, draft);
+}
+
+function planMachines(
+  snapshot: PlanningSnapshot,
+  size: CountSize,
+  draft: PlanDraft,
+): PlanningOutcome {
+  const isFirst = snapshot.planned.count === 0;
+  const made = isFirst ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape)) : [];
+  if (made === undefined) return outcomeOf(draft, snapshot.shares, subnetIsFull(snapshot));
+  const waiting = isFirst ? made : snapshot.unassigned;
+  const { image } = snapshot.batch;
+  const demand = { image, shape: size.shape, count: waiting.length, outOf: size.count };
+  const selection = selectForMachines(demand, snapshot.clusters.map(candidateAt(snapshot.nowMs)));
+  const after: VmRecord[] = [];
+  for (const { clusterId, amount } of selection.shares) {
+    after.push(...draft.assign(waiting.slice(after.length, after.length + amount), clusterId));
+  }
+  if (isFirst) draft.newVms.push(...after, ...waiting.slice(after.length));
+  else draft.assignedVms.push(...after);
+  return outcomeOf(draft, snapshot.shares, selection);
+}
+
+function planCores(snapshot: PlanningSnapshot, size: CoresSize, draft: PlanDraft): PlanningOutcome {
+  const shares: ShareRecord[] = [];
+  for (const share of snapshot.shares) {
+    const next = settleShare(snapshot, size, share, draft);
+    if (next === 'subnetFull') return outcomeOf(draft, snapshot.shares, subnetIsFull(snapshot));
+    if (next !== undefined) shares.push(next);
+  }
+  const made = draft.newVms.reduce((sum, vm) => sum + vm.vcpus, 0);
+  const asked = sumOfOpen(shares);
+  const left = Math.max(0, size.totalVcpus - snapshot.planned.vcpus - made - asked);
+  const wanted = reachableTotals(left, size.shapes).lastIndexOf(true);
+  const remarks = [leftOver(left - wanted, size), ...declineReasons(snapshot, shares)];
+  const selection = askForShares(snapshot, size, wanted, shares, draft);
+  if (selection.reason !== null) remarks.push(selection.reason);
+  const said = remarks.filter((remark) => remark !== '').join(' ');
+  const unplaced = asked + wanted;
+  return outcomeOf(draft, shares, { unplaced, reason: said === '' ? null : said });
+}
+
+/** Asks clusters that are not busy with this batch to plan what is left; adds to `shares`. */
+function askForShares(
+  snapshot: PlanningSnapshot,
+  size: CoresSize,
+  totalVcpus: number,
+  shares: ShareRecord[],
+  draft: PlanDraft,
+): { readonly reason: string | null } {
+  if (totalVcpus === 0) return { reason: null };
+  const { batch, nowMs } = snapshot;
+  const busy = new Set(shares.map((share) => share.clusterId));
+  const candidates = snapshot.clusters
+    .filter((cluster) => !busy.has(cluster.id))
+    .map(candidateAt(nowMs));
+  if (candidates.length === 0 && busy.size > 0) return { reason: null };
+  const { shapes, totalVcpus: outOf } = size;
+  const demand = { image: batch.image, shapes, totalVcpus, outOf };
+  const selection = selectForCores(demand, candidates);
+  for (const { clusterId, amount } of selection.shares) {
+    const ask = { kind: 'planShare', batchId: batch.id, totalVcpus: amount } as const;
+    draft.command(clusterId, { ...ask, shapes: [...size.shapes] });
+    const opened = { clusterId, state: 'open', totalVcpus: amount, changedAtMs: nowMs } as const;
+    shares.push({ ...opened, plan: null });
+  }
+  return selection;
+}
+
+/**
+ * What becomes of a share: machines are made of an answer; a share that was not placed in full stays
+ * as declined until the cluster reports its capacity again; one that got no answer is withdrawn.
+ */
+function settleShare(
+  snapshot: PlanningSnapshot,
+  size: CoresSize,
+  share: ShareRecord,
+  draft: PlanDraft,
+): ShareRecord | 'subnetFull' | undefined {
+  const cluster = snapshot.clusters.find(({ id }) => id === share.clusterId);
+  const observedAtMs = cluster?.capacity?.observedAtMs ?? 0;
+  const declined = { ...share, state: 'declined', changedAtMs: observedAtMs } as const;
+  switch (share.state) {
+    case 'open':
+      return snapshot.nowMs - share.changedAtMs > SHARE_DEADLINE_MS ? declined : share;
+    case 'declined':
+      return observedAtMs > share.changedAtMs ? undefined : share;
+    case 'answered': {
+      const { plan } = share;
+      if (plan === null || !addsUp(plan, share, size)) return declined;
+      const shapes = plan.machines.flatMap((each) => new Array<Shape>(each.count).fill(each.shape));
+      const made = draft.makeVms(shapes);
+      if (made === undefined) return 'subnetFull';
+      draft.newVms.push(...draft.assign(made, share.clusterId));
+      return plan.unplacedVcpus > 0 ? declined : undefined;
+    }
+  }
+}
+
+/** Whether the answer is one to the question: exactly these cores, in the shapes allowed. */
+function addsUp(plan: SharePlan, share: ShareRecord, size: CoresSize): boolean {
+  const placed = plan.machines.reduce((sum, each) => sum + each.count * each.shape.vcpus, 0);
+  const isAllowed = (shape: Shape): boolean =>
+    size.shapes.some((each) => each.vcpus === shape.vcpus && each.memoryMiB === shape.memoryMiB);
+  return (
+    placed + plan.unplacedVcpus === share.totalVcpus &&
+    plan.machines.every((each) => isAllowed(each.shape))
+  );
+}
+
+function declineReasons(snapshot: PlanningSnapshot, shares: readonly ShareRecord[]): string[] {
+  return shares
+    .filter((share) => share.state === 'declined')
+    .map((share) => {
+      const name = snapshot.clusters.find(({ id }) => id === share.clusterId)?.name ?? 'a cluster';
+      if (share.plan === null) return `${name} did not answer in time.`;
+      return `${name}: ${share.plan.reason || 'its answer was not usable.'}`;
+    });
+}
+
+function leftOver(cores: number, size: CoresSize): string {
+  if (cores === 0) return '';
+  const sizes = size.shapes.map((shape) => shape.vcpus).join(', ');
+  return `${plural(cores, 'core')} left over: no sum of the shapes (${sizes}) makes them.`;
+}
+
+function sumOfOpen(shares: readonly ShareRecord[]): number {
+  return shares
+    .filter((share) => share.state === 'open')
+    .reduce((sum, share) => sum + share.totalVcpus, 0);
+}
+
+function candidateAt(nowMs: number) {
+  return (cluster: PlanningSnapshot['clusters'][number]): Candidate => ({
+    ...cluster,
+    isConnected: isConnected(cluster.lastSeenAtMs, nowMs),
+  });
+}
+
+function subnetIsFull({ subnet }: PlanningSnapshot) {
+  const reason = `The subnet ${subnet.name} (${subnet.cidr}) has not enough free addresses.`;
+  return { unplaced: 1, reason };
+}
+
+function outcomeOf(
+  draft: PlanDraft,
+  shares: readonly ShareRecord[],
+  rest: { readonly unplaced: number; readonly reason: string | null },
+): PlanningOutcome {
+  const needsPlanning = rest.unplaced > 0;
+  return {
+    newVms: draft.newVms,
+    assignedVms: draft.assignedVms,
+    commands: draft.commands,
+    shares,
+    batch: {
+      state: needsPlanning ? 'planning' : 'active',
+      pendingReason: rest.reason,
+      needsPlanning,
+    },
+    nextOffset: draft.nextOffset,
+  };
+}

@@ -1,0 +1,83 @@
+import type { BatchId } from '@factory/contracts';
+import { VM_STATE_TABLE } from '@factory/contracts';
+import type { Clock, IdGenerator, Logger } from '@factory/runtime';
+import type { Job } from '../jobs/queue.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import { decidePlan } from './plan.ts';
+import type { SweepLimits } from './store.ts';
+
+/** Batches that one round plans at most; the next round begins with those left out. */
+const BATCHES_PER_ROUND = 100;
+/** A sweep leaves batches alone that were planned just now. */
+const REPLAN_AFTER_MS = 4_000;
+
+const MINUTE_MS = 60_000;
+const PENDING_RULE = VM_STATE_TABLE.pending;
+const SWEEP_LIMITS: SweepLimits = {
+  pendingMs: PENDING_RULE.kind === 'transitional' ? PENDING_RULE.deadlineMs : 30 * MINUTE_MS,
+  idempotencyKeptMs: 24 * 60 * MINUTE_MS,
+  operationsKeptMs: 60 * MINUTE_MS,
+  // Timestamps are accepted 5 minutes either way.
+  noncesKeptMs: 15 * MINUTE_MS,
+};
+
+/** Does the background work. Every job may be repeated at any time. */
+export class PlanningService {
+  readonly #store: Pick<ApiStore, 'planning'>;
+  readonly #clock: Clock;
+  readonly #newId: IdGenerator;
+  readonly #logger: Logger;
+
+  constructor(parts: {
+    readonly store: Pick<ApiStore, 'planning'>;
+    readonly clock: Clock;
+    readonly newId: IdGenerator;
+    readonly logger: Logger;
+  }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#newId = parts.newId;
+    this.#logger = parts.logger;
+  }
+
+  async handle(job: Job): Promise<void> {
+    switch (job.kind) {
+      case 'planBatch':
+        return this.#planBatch(job.batchId);
+      case 'planWaiting':
+        return this.#planWaiting(this.#clock.nowMs());
+      case 'sweep':
+        return this.#sweep();
+    }
+  }
+
+  async #planBatch(batchId: BatchId): Promise<void> {
+    const startedMs = this.#clock.monotonicMs();
+    let summary = {};
+    const isPlanned = await this.#store.planning.plan(batchId, this.#clock.nowMs(), (snapshot) => {
+      const outcome = decidePlan(snapshot, this.#newId);
+      const made = outcome.newVms.length;
+      const assigned = [...outcome.newVms, ...outcome.assignedVms].filter(
+        (vm) => vm.clusterId !== null,
+      ).length;
+      summary = { made, assigned, reason: outcome.batch.pendingReason };
+      return outcome;
+    });
+    const tookMs = Math.round(this.#clock.monotonicMs() - startedMs);
+    if (isPlanned) this.#logger.info({ batchId, ...summary, tookMs }, 'planned a batch');
+  }
+
+  async #planWaiting(plannedBeforeMs: number): Promise<void> {
+    const waiting = await this.#store.planning.waitingBatches(plannedBeforeMs, BATCHES_PER_ROUND);
+    for (const batchId of waiting) await this.#planBatch(batchId);
+  }
+
+  async #sweep(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const result = await this.#store.planning.sweep(nowMs, SWEEP_LIMITS);
+    if (result.vmsFailed + result.batchesClosed + result.operationsExpired > 0) {
+      this.#logger.info(result, 'swept');
+    }
+    await this.#planWaiting(nowMs - REPLAN_AFTER_MS);
+  }
+}

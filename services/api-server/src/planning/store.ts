@@ -1,0 +1,91 @@
+import type { BatchId, Capacity, ClusterId, LinkCommand, SharePlan } from '@factory/contracts';
+import type { BatchRecord } from '../batches/store.ts';
+import type { SubnetRecord } from '../bootstrap/store.ts';
+import type { VmRecord } from '../vms/store.ts';
+
+/** Cores of a batch that a cluster was asked to turn into machines. */
+export interface ShareRecord {
+  readonly clusterId: ClusterId;
+  /** `declined`: the cluster could not place all; it is not asked again before it has changed. */
+  readonly state: 'open' | 'answered' | 'declined';
+  readonly totalVcpus: number;
+  readonly changedAtMs: number;
+  readonly plan: SharePlan | null;
+}
+
+/** What planning knows of a cluster. */
+export interface PlanningCluster {
+  readonly id: ClusterId;
+  readonly name: string;
+  readonly lastSeenAtMs: number | null;
+  readonly capacity: Capacity | null;
+  /** Given to it after its last capacity report: what these machines need is not free any more. */
+  readonly unseenVcpus: number;
+  readonly unseenMemoryMiB: number;
+  readonly lastCommandSeq: number;
+}
+
+/** Everything that a planning decision depends on. */
+export interface PlanningSnapshot {
+  readonly nowMs: number;
+  readonly batch: BatchRecord;
+  readonly subnet: SubnetRecord;
+  /** All machines that the batch ever had. */
+  readonly planned: { readonly count: number; readonly vcpus: number };
+  /** Its machines that wait for a cluster. */
+  readonly unassigned: readonly VmRecord[];
+  readonly shares: readonly ShareRecord[];
+  readonly clusters: readonly PlanningCluster[];
+  /** Offsets of the subnet's addresses that are in use. */
+  readonly usedOffsets: readonly number[];
+}
+
+/** What is to be written; everything or nothing. */
+export interface PlanningOutcome {
+  readonly newVms: readonly VmRecord[];
+  /** Machines of `unassigned` as they are now that they have a cluster. */
+  readonly assignedVms: readonly VmRecord[];
+  readonly commands: readonly {
+    readonly clusterId: ClusterId;
+    readonly seq: number;
+    readonly command: LinkCommand;
+  }[];
+  /** The batch's shares afterwards. */
+  readonly shares: readonly ShareRecord[];
+  readonly batch: Pick<BatchRecord, 'state' | 'pendingReason' | 'needsPlanning'>;
+  readonly nextOffset: number;
+}
+
+/** What a sweep did. */
+export interface SweepResult {
+  readonly vmsFailed: number;
+  readonly batchesClosed: number;
+  readonly operationsExpired: number;
+  readonly recordsForgotten: number;
+}
+
+/** Planning and sweeping. Every method is one transaction. */
+export interface PlanningStore {
+  /**
+   * Plans a batch: shows `decide` everything, under locks, and writes what it says. Nothing is asked
+   * or written when the batch needs no planning; gives whether it was asked.
+   */
+  plan(
+    batchId: BatchId,
+    nowMs: number,
+    decide: (snapshot: PlanningSnapshot) => PlanningOutcome,
+  ): Promise<boolean>;
+  /** Batches that need planning and were not planned after `plannedBeforeMs`; those first that waited longest. */
+  waitingBatches(plannedBeforeMs: number, limit: number): Promise<readonly BatchId[]>;
+  /** Ends what is past its deadline, closes what is done, forgets what is no longer needed. */
+  sweep(nowMs: number, limits: SweepLimits): Promise<SweepResult>;
+}
+
+/** Ages, in milliseconds. */
+export interface SweepLimits {
+  /** A machine without a cluster fails. */
+  readonly pendingMs: number;
+  readonly idempotencyKeptMs: number;
+  readonly operationsKeptMs: number;
+  readonly noncesKeptMs: number;
+}

@@ -1,0 +1,56 @@
+import {
+  defineSettings,
+  integerSetting,
+  optional,
+  secretSetting,
+  textSetting,
+  urlSetting,
+} from '@factory/runtime';
+
+/** Everything that can be set, by environment variable. */
+export const settingsDefinition = defineSettings({
+  host: textSetting({
+    env: 'FACTORY_API_HOST',
+    default: '127.0.0.1',
+    describe: 'Address to listen on. Only the gateway should reach it.',
+  }),
+  port: integerSetting({
+    env: 'FACTORY_API_PORT',
+    flag: 'port',
+    default: 8081,
+    min: 0,
+    max: 65535,
+    describe: 'Port to listen on.',
+  }),
+  internalToken: secretSetting({
+    env: 'FACTORY_INTERNAL_TOKEN',
+    describe: 'What the gateway and the api-server know each other by.',
+  }),
+  secretKey: secretSetting({
+    env: 'FACTORY_SECRET_KEY',
+    describe: 'Seals the secrets of API keys: 32 bytes as 64 hexadecimal digits or in base64.',
+  }),
+  subnetCidr: textSetting({
+    env: 'FACTORY_SUBNET_CIDR',
+    default: '10.80.0.0/16',
+    describe: "Network of the default project's machines, used when it is first made.",
+  }),
+  databaseUrl: optional(
+    secretSetting({
+      env: 'DATABASE_URL',
+      describe: 'PostgreSQL to use. Without it, one of our own runs under the data directory.',
+    }),
+  ),
+  redisUrl: optional(
+    urlSetting({
+      env: 'REDIS_URL',
+      protocols: ['redis', 'rediss'],
+      describe: 'Redis for background jobs. Without it they are kept in PostgreSQL.',
+    }),
+  ),
+  dataDirectory: textSetting({
+    env: 'FACTORY_DATA_DIR',
+    default: '.factory/api-server',
+    describe: 'Where our own PostgreSQL lives when DATABASE_URL is not set.',
+  }),
+});

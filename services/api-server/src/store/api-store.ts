@@ -1,0 +1,26 @@
+import type { BatchStore } from '../batches/store.ts';
+import type { BootstrapStore } from '../bootstrap/store.ts';
+import type { ClusterStore, Wake } from '../clusters/store.ts';
+import type { KeyStore } from '../keys/store.ts';
+import type { OperationStore } from '../operations/store.ts';
+import type { PlanningStore } from '../planning/store.ts';
+import type { VmStore } from '../vms/store.ts';
+
+/** Everything that the api-server remembers, by noun. */
+export interface ApiStore {
+  readonly batches: BatchStore;
+  readonly vms: VmStore;
+  readonly operations: OperationStore;
+  readonly clusters: ClusterStore;
+  readonly keys: KeyStore;
+  readonly bootstrap: BootstrapStore;
+  readonly planning: PlanningStore;
+  /**
+   * Calls `onWake` after every change that somebody may wait for, made by whichever process.
+   * `undefined` means that some may have been missed: look at everything.
+   */
+  subscribe(onWake: (wake: Wake | undefined) => void): () => void;
+  /** Rejects when the store does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

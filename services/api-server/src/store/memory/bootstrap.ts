@@ -1,0 +1,40 @@
+import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
+import type { MemoryDatabase } from './database.ts';
+
+/** See {@link BootstrapStore}. */
+export function createMemoryBootstrap(db: MemoryDatabase): BootstrapStore {
+  return { bootstrap: async (input) => bootstrap(db, input) };
+}
+
+function bootstrap(db: MemoryDatabase, input: BootstrapInput): BootstrapResult {
+  const organisationId = db.organisations.get(input.organisation.name) ?? input.organisation.id;
+  db.organisations.set(input.organisation.name, organisationId);
+  const projectKey = `${organisationId} ${input.project.name}`;
+  const projectId = db.projects.get(projectKey)?.id ?? input.project.id;
+  db.projects.set(projectKey, { id: projectId, organisationId });
+  if (!db.subnets.has(projectId)) db.subnets.set(projectId, { ...input.subnet, projectId });
+  const isAdminKeyKept = keepAdminKey(db, input, projectId);
+  const clusters = input.tokens.map((token) => {
+    const name = token.clusterName;
+    const cluster = [...db.clusters.values()].find((each) => each.name === name);
+    const isTokenKept =
+      cluster === undefined || cluster.epoch === 0 || input.reenrol.includes(name);
+    if (isTokenKept) db.tokens.set(name, token);
+    return { name, clusterId: cluster?.id ?? null, isTokenKept };
+  });
+  return { projectId, isAdminKeyKept, clusters };
+}
+
+function keepAdminKey(
+  db: MemoryDatabase,
+  { adminKey, rotateAdminKey }: BootstrapInput,
+  projectId: BootstrapResult['projectId'],
+): boolean {
+  const current = [...db.keys.values()].filter(
+    (key) => key.projectId === projectId && key.name === adminKey.name && !key.revoked,
+  );
+  if (current.length > 0 && !rotateAdminKey) return false;
+  for (const key of current) db.keys.set(key.id, { ...key, revoked: true });
+  db.keys.set(adminKey.id, { ...adminKey, projectId });
+  return true;
+}

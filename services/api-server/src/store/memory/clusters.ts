@@ -1,0 +1,213 @@
+import type { BatchId, ClusterId, LinkCommand, OperationId, VmReport } from '@factory/contracts';
+import { mayHaveMoreRoom, summariseCapacity } from '../../clusters/capacity-summary.ts';
+import type {
+  ClusterStore,
+  CommandsResult,
+  EnrolResult,
+  ExchangeNews,
+  IngestResult,
+} from '../../clusters/store.ts';
+import { assignmentOf } from '../../planning/assignments.ts';
+import type { VmRecord } from '../../vms/store.ts';
+import type { MemoryCluster, MemoryDatabase } from './database.ts';
+
+/** See {@link ClusterStore}. */
+export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
+  return {
+    list: async () => [...db.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    findPeer: async (id) => [...db.clusters.values()].find((cluster) => cluster.id === id),
+    enrol: async (input) => enrol(db, input),
+    openSession: async (id, nonce, nowMs) => {
+      if (!useNonce(db, id, nonce, nowMs)) return { kind: 'replayed' };
+      const cluster = clusterOf(db, id);
+      const epoch = cluster.epoch + 1;
+      db.clusters.set(id, { ...cluster, epoch, lastSeenAtMs: nowMs });
+      db.wake({ clusters: [id] });
+      return { kind: 'opened', epoch };
+    },
+    ingest: async (news) => ingest(db, news),
+    commandsAfter: async (id, epoch, afterSeq, bounds) =>
+      commandsAfter(db, id, epoch, afterSeq, bounds),
+  };
+}
+
+function clusterOf(db: MemoryDatabase, id: ClusterId): MemoryCluster {
+  const cluster = db.clusters.get(id);
+  if (cluster === undefined) throw new Error(`there is no cluster ${id}`);
+  return cluster;
+}
+
+function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]): EnrolResult {
+  const { name, nowMs } = input;
+  const token = db.tokens.get(name);
+  if (token?.tokenHash !== input.tokenHash || token.expiresAtMs < nowMs) return { kind: 'refused' };
+  db.tokens.delete(name);
+  const known = [...db.clusters.values()].find((cluster) => cluster.name === name);
+  const clusterId = known?.id ?? input.clusterId;
+  db.clusters.set(clusterId, {
+    id: clusterId,
+    name,
+    epoch: known === undefined || known.epoch === 0 ? 0 : known.epoch + 1,
+    enrolledAtMs: nowMs,
+    lastSeenAtMs: known?.lastSeenAtMs ?? null,
+    capacity: null,
+    publicKey: input.publicKey,
+    fullCapacity: null,
+    ackedSeq: 0,
+    capacitySeq: 0,
+    lastCommandSeq: 0,
+  });
+  db.commands.delete(clusterId);
+  for (const vm of db.vms.values()) {
+    if (vm.clusterId === clusterId && vm.state !== 'deleted') giveAgain(db, vm, clusterId);
+  }
+  db.wake({ clusters: [clusterId] });
+  return { kind: 'enrolled', clusterId };
+}
+
+function giveAgain(db: MemoryDatabase, vm: VmRecord, clusterId: ClusterId): void {
+  const batch = db.batches.get(vm.batchId);
+  const subnet = [...db.subnets.values()].find((each) => each.id === vm.subnetId);
+  if (batch === undefined || subnet === undefined) throw new Error(`${vm.id} has lost its batch`);
+  const command: LinkCommand = { kind: 'assignVms', vms: [assignmentOf(vm, batch, subnet.cidr)] };
+  const seq = db.appendCommands(clusterId, [command]);
+  db.putVm({ ...vm, assignedSeq: seq });
+}
+
+function useNonce(db: MemoryDatabase, id: ClusterId, nonce: string, nowMs: number): boolean {
+  const key = `${id} ${nonce}`;
+  if (db.nonces.has(key)) return false;
+  db.nonces.set(key, nowMs);
+  return true;
+}
+
+function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
+  const { clusterId, nowMs, appliedCommandSeq } = news;
+  if (!useNonce(db, clusterId, news.nonce, nowMs)) return { kind: 'replayed' };
+  const before = clusterOf(db, clusterId);
+  if (before.epoch !== news.epoch) return { kind: 'stale', epoch: before.epoch };
+  const { capacity } = news;
+  const summary = capacity === undefined ? undefined : summariseCapacity(capacity);
+  // A cluster-server that restarted begins to count anew; what it applied before stays applied.
+  const ackedSeq = Math.max(before.ackedSeq, appliedCommandSeq);
+  db.clusters.set(clusterId, {
+    ...before,
+    lastSeenAtMs: nowMs,
+    ackedSeq,
+    ...(capacity === undefined || summary === undefined
+      ? {}
+      : { fullCapacity: capacity, capacity: summary, capacitySeq: ackedSeq }),
+  });
+  const log = db.commands.get(clusterId) ?? [];
+  db.commands.set(
+    clusterId,
+    log.filter((each) => each.seq > appliedCommandSeq),
+  );
+  const { changed, foreign } = ingestVms(db, news);
+  const batches = new Set(changed.map((vm) => vm.batchId));
+  for (const batchId of batches) closeIfGone(db, batchId);
+  const operations = ingestOperations(db, news);
+  const plannedBatchIds = ingestPlans(db, news);
+  if (batches.size > 0 || operations.length > 0) db.wake({ batches: [...batches], operations });
+  const isWaiting = [...db.batches.values()].some((batch) => batch.needsPlanning);
+  return {
+    kind: 'ingested',
+    vmsChanged: changed.length,
+    vmsForeign: foreign,
+    plannedBatchIds,
+    isWorthPlanning:
+      isWaiting && summary !== undefined && mayHaveMoreRoom(before.capacity, summary),
+  };
+}
+
+function ingestVms(db: MemoryDatabase, news: ExchangeNews) {
+  const changed: VmRecord[] = [];
+  let foreign = 0;
+  for (const report of news.vms) {
+    const vm = db.vms.get(report.vmId);
+    const isOurs =
+      vm?.clusterId === news.clusterId && vm.assignmentEpoch === report.assignmentEpoch;
+    if (!isOurs) foreign += 1;
+    else if (report.revision > vm.revision && vm.state !== 'deleted') {
+      const next = applyReport(vm, report, news.nowMs);
+      db.putVm(next);
+      changed.push(next);
+    }
+  }
+  return { changed, foreign };
+}
+
+/** The machine after a newer report. What the API saw first, and when, is part of its timeline. */
+function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
+  const timeline = { ...vm.timeline, ...report.timeline };
+  const isSeen = timeline.started === undefined || timeline.seen !== undefined;
+  return {
+    ...vm,
+    state: report.state,
+    stateSinceMs: report.stateSinceMs,
+    guestReady: report.guestReady,
+    reason: report.reason,
+    message: report.message,
+    hostName: report.hostName,
+    revision: report.revision,
+    appliedGeneration: report.generation,
+    timeline: isSeen ? timeline : { ...timeline, seen: nowMs },
+  };
+}
+
+function closeIfGone(db: MemoryDatabase, batchId: BatchId): void {
+  const batch = db.batches.get(batchId);
+  if (batch?.state !== 'deleting') return;
+  if (db.vmsOf(batchId).every((vm) => vm.state === 'deleted')) {
+    db.batches.set(batchId, { ...batch, state: 'deleted' });
+  }
+}
+
+function ingestOperations(db: MemoryDatabase, news: ExchangeNews): readonly OperationId[] {
+  return news.operations.flatMap((result) => {
+    const operation = db.operations.get(result.operationId);
+    if (operation?.clusterId !== news.clusterId || operation.state !== 'running') return [];
+    const { outcome: state, message, output } = result;
+    db.operations.set(operation.id, {
+      ...operation,
+      state,
+      message,
+      output,
+      finishedAtMs: news.nowMs,
+    });
+    return [operation.id];
+  });
+}
+
+function ingestPlans(db: MemoryDatabase, news: ExchangeNews): readonly BatchId[] {
+  return news.plans.flatMap((plan) => {
+    const shares = db.shares.get(plan.batchId) ?? [];
+    const isAnswer = (share: (typeof shares)[number]): boolean =>
+      share.clusterId === news.clusterId && share.state === 'open';
+    if (!shares.some(isAnswer)) return [];
+    const answered = shares.map((share) =>
+      isAnswer(share) ? { ...share, state: 'answered' as const, plan } : share,
+    );
+    db.shares.set(plan.batchId, answered);
+    return [plan.batchId];
+  });
+}
+
+function commandsAfter(
+  db: MemoryDatabase,
+  id: ClusterId,
+  epoch: number,
+  afterSeq: number,
+  bounds: { readonly limit: number; readonly bytesMax: number },
+): CommandsResult {
+  const cluster = clusterOf(db, id);
+  if (cluster.epoch !== epoch) return { kind: 'stale', epoch: cluster.epoch };
+  const due = (db.commands.get(id) ?? []).filter((each) => each.seq > afterSeq);
+  const commands = due.slice(0, bounds.limit);
+  let bytes = 0;
+  const count = commands.findIndex((each) => {
+    bytes += JSON.stringify(each.command).length;
+    return bytes > bounds.bytesMax;
+  });
+  return { kind: 'commands', commands: count < 0 ? commands : commands.slice(0, count || 1) };
+}

@@ -1,0 +1,111 @@
+import type {
+  Batch,
+  BatchId,
+  Capacity,
+  ClusterId,
+  LinkCommand,
+  NumberedCommand,
+  OperationId,
+  ProjectId,
+  VmId,
+} from '@factory/contracts';
+import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts';
+import type { EnrolmentToken, SubnetRecord } from '../../bootstrap/store.ts';
+import type { ClusterRecord, Wake } from '../../clusters/store.ts';
+import type { ApiKeyRecord } from '../../keys/store.ts';
+import type { OperationRecord } from '../../operations/store.ts';
+import type { ShareRecord } from '../../planning/store.ts';
+import type { VmRecord } from '../../vms/store.ts';
+
+/** A cluster with what only the link and planning need. */
+export interface MemoryCluster extends ClusterRecord {
+  readonly publicKey: string;
+  readonly fullCapacity: Capacity | null;
+  readonly ackedSeq: number;
+  readonly capacitySeq: number;
+  readonly lastCommandSeq: number;
+}
+
+export interface MemoryIdempotency {
+  readonly requestHash: string;
+  readonly answer: Batch;
+  readonly createdAtMs: number;
+}
+
+/**
+ * The api-server's tables as maps. One object may be shared by several stores, like a database by
+ * several processes. A method that does not wait is a transaction here.
+ */
+export class MemoryDatabase {
+  readonly organisations = new Map<string, string>();
+  readonly projects = new Map<
+    string,
+    { readonly id: ProjectId; readonly organisationId: string }
+  >();
+  readonly subnets = new Map<ProjectId, SubnetRecord>();
+  readonly keys = new Map<string, ApiKeyRecord>();
+  readonly tokens = new Map<string, EnrolmentToken>();
+  readonly clusters = new Map<ClusterId, MemoryCluster>();
+  readonly commands = new Map<ClusterId, NumberedCommand[]>();
+  readonly nonces = new Map<string, number>();
+  readonly batches = new Map<BatchId, BatchRecord>();
+  readonly shares = new Map<BatchId, readonly ShareRecord[]>();
+  readonly vms = new Map<VmId, VmRecord>();
+  readonly operations = new Map<OperationId, OperationRecord>();
+  readonly idempotency = new Map<string, MemoryIdempotency>();
+  readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();
+  readonly #listeners = new Set<(wake: Wake | undefined) => void>();
+
+  putVm(vm: VmRecord): void {
+    this.vms.set(vm.id, vm);
+    const ids = this.#vmsByBatch.get(vm.batchId) ?? new Set();
+    this.#vmsByBatch.set(vm.batchId, ids.add(vm.id));
+  }
+
+  vmsOf(batchId: BatchId): readonly VmRecord[] {
+    const ids = this.#vmsByBatch.get(batchId) ?? [];
+    return [...ids].flatMap((id) => this.vms.get(id) ?? []);
+  }
+
+  viewOf(batch: BatchRecord): BatchView {
+    const tallies = new Map<string, StateTally>();
+    const waiting = new Map<string, number>();
+    for (const { state, guestReady, message } of this.vmsOf(batch.id)) {
+      const { count, readyCount } = tallies.get(state) ?? { count: 0, readyCount: 0 };
+      const ready = readyCount + (guestReady ? 1 : 0);
+      tallies.set(state, { state, count: count + 1, readyCount: ready });
+      const isWaiting = state === 'pending' || state === 'scheduled';
+      if (isWaiting && message !== null) waiting.set(message, (waiting.get(message) ?? 0) + 1);
+    }
+    return {
+      batch,
+      tallies: [...tallies.values()].sort((a, b) => (a.state < b.state ? -1 : 1)),
+      waiting: [...waiting].map(([message, count]) => ({ message, count })),
+    };
+  }
+
+  /** Appends to a cluster's command log; gives the last command's number. */
+  appendCommands(clusterId: ClusterId, commands: readonly LinkCommand[]): number {
+    const cluster = this.clusters.get(clusterId);
+    if (cluster === undefined) throw new Error(`there is no cluster ${clusterId}`);
+    const log = this.commands.get(clusterId) ?? [];
+    let seq = cluster.lastCommandSeq;
+    for (const command of commands) {
+      seq += 1;
+      log.push({ seq, command });
+    }
+    this.commands.set(clusterId, log);
+    this.clusters.set(clusterId, { ...cluster, lastCommandSeq: seq });
+    return seq;
+  }
+
+  subscribe(onWake: (wake: Wake | undefined) => void): () => void {
+    this.#listeners.add(onWake);
+    return () => this.#listeners.delete(onWake);
+  }
+
+  wake(wake: Partial<Wake>): void {
+    const full: Wake = { clusters: [], batches: [], operations: [], ...wake };
+    for (const listener of this.#listeners) listener(full);
+  }
+}

@@ -1,0 +1,25 @@
+import type { ApiStore } from '../api-store.ts';
+import { createMemoryBatches } from './batches.ts';
+import { createMemoryBootstrap } from './bootstrap.ts';
+import { createMemoryClusters } from './clusters.ts';
+import { MemoryDatabase } from './database.ts';
+import { createMemoryPlanning } from './planning.ts';
+import { createMemoryOperations, createMemoryVms } from './vms.ts';
+
+export { MemoryDatabase } from './database.ts';
+
+/** An {@link ApiStore} in memory, for tests and simulations. Stores of one database share it. */
+export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
+  return {
+    batches: createMemoryBatches(database),
+    vms: createMemoryVms(database),
+    operations: createMemoryOperations(database),
+    clusters: createMemoryClusters(database),
+    keys: { find: async (id) => database.keys.get(id) },
+    bootstrap: createMemoryBootstrap(database),
+    planning: createMemoryPlanning(database),
+    subscribe: (onWake) => database.subscribe(onWake),
+    ping: async () => undefined,
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,175 @@
+import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import type { BatchRecord } from '../../batches/store.ts';
+import type {
+  PlanningCluster,
+  PlanningOutcome,
+  PlanningSnapshot,
+  PlanningStore,
+  SweepLimits,
+  SweepResult,
+} from '../../planning/store.ts';
+import type { MemoryDatabase } from './database.ts';
+
+/** See {@link PlanningStore}. */
+export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
+  return {
+    plan: async (batchId, nowMs, decide) => {
+      const batch = db.batches.get(batchId);
+      if (batch?.needsPlanning !== true) return false;
+      const outcome = decide(snapshotOf(db, batch, nowMs));
+      apply(db, batch, outcome, nowMs);
+      return true;
+    },
+    waitingBatches: async (plannedBeforeMs, limit) =>
+      [...db.batches.values()]
+        .filter((batch) => batch.needsPlanning && batch.plannedAtMs <= plannedBeforeMs)
+        .sort((a, b) => a.plannedAtMs - b.plannedAtMs || (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map((batch) => batch.id),
+    sweep: async (nowMs, limits) => sweep(db, nowMs, limits),
+  };
+}
+
+function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): PlanningSnapshot {
+  const subnet = db.subnets.get(batch.projectId);
+  if (subnet === undefined) throw new Error(`${batch.projectId} has no subnet`);
+  const own = db.vmsOf(batch.id);
+  const all = [...db.vms.values()].filter((vm) => vm.state !== 'deleted');
+  return {
+    nowMs,
+    batch,
+    subnet,
+    planned: { count: own.length, vcpus: own.reduce((sum, vm) => sum + vm.vcpus, 0) },
+    unassigned: own.filter((vm) => vm.clusterId === null && vm.state === 'pending'),
+    shares: db.shares.get(batch.id) ?? [],
+    clusters: planningClusters(db),
+    usedOffsets: all.filter((vm) => vm.subnetId === subnet.id).map((vm) => vm.addressOffset),
+  };
+}
+
+function planningClusters(db: MemoryDatabase): readonly PlanningCluster[] {
+  const unseen = new Map<ClusterId, { vcpus: number; memoryMiB: number }>();
+  const add = (clusterId: ClusterId, vcpus: number, memoryMiB: number): void => {
+    const sum = unseen.get(clusterId) ?? { vcpus: 0, memoryMiB: 0 };
+    unseen.set(clusterId, { vcpus: sum.vcpus + vcpus, memoryMiB: sum.memoryMiB + memoryMiB });
+  };
+  for (const vm of db.vms.values()) {
+    const { clusterId, assignedSeq } = vm;
+    const capacitySeq = clusterId === null ? undefined : db.clusters.get(clusterId)?.capacitySeq;
+    if (clusterId === null || capacitySeq === undefined || vm.state === 'deleted') continue;
+    if ((assignedSeq ?? 0) > capacitySeq) {
+      add(clusterId, vm.vcpus, vm.memoryMiB + VM_MEMORY_OVERHEAD_MIB);
+    }
+  }
+  for (const shares of db.shares.values()) {
+    for (const share of shares) {
+      if (share.state !== 'declined') add(share.clusterId, share.totalVcpus, 0);
+    }
+  }
+  return [...db.clusters.values()].map((cluster) => ({
+    id: cluster.id,
+    name: cluster.name,
+    lastSeenAtMs: cluster.lastSeenAtMs,
+    capacity: cluster.fullCapacity,
+    unseenVcpus: unseen.get(cluster.id)?.vcpus ?? 0,
+    unseenMemoryMiB: unseen.get(cluster.id)?.memoryMiB ?? 0,
+    lastCommandSeq: cluster.lastCommandSeq,
+  }));
+}
+
+function apply(
+  db: MemoryDatabase,
+  batch: BatchRecord,
+  outcome: PlanningOutcome,
+  nowMs: number,
+): void {
+  for (const vm of [...outcome.newVms, ...outcome.assignedVms]) db.putVm(vm);
+  for (const { clusterId, command } of outcome.commands) db.appendCommands(clusterId, [command]);
+  if (outcome.shares.length === 0) db.shares.delete(batch.id);
+  else db.shares.set(batch.id, outcome.shares);
+  db.batches.set(batch.id, { ...batch, ...outcome.batch, plannedAtMs: nowMs });
+  const subnet = db.subnets.get(batch.projectId);
+  if (subnet !== undefined) {
+    db.subnets.set(batch.projectId, { ...subnet, nextOffset: outcome.nextOffset });
+  }
+  const clusters = [...new Set(outcome.commands.map((each) => each.clusterId))];
+  db.wake({ clusters, batches: [batch.id] });
+}
+
+function sweep(db: MemoryDatabase, nowMs: number, limits: SweepLimits): SweepResult {
+  const touched = new Set<BatchId>();
+  const vmsFailed = failPending(db, nowMs, limits, touched);
+  const batchesClosed = closeBatches(db, nowMs, limits, touched);
+  const expired = [...db.operations.values()].filter(
+    (each) => each.state === 'running' && each.deadlineAtMs < nowMs,
+  );
+  for (const operation of expired) {
+    const message = 'Nothing was heard of it in time.';
+    const failed = { ...operation, state: 'failed', message, finishedAtMs: nowMs } as const;
+    db.operations.set(operation.id, failed);
+  }
+  const recordsForgotten = forget(db, nowMs, limits);
+  if (touched.size + expired.length > 0) {
+    db.wake({ batches: [...touched], operations: expired.map((each) => each.id) });
+  }
+  return { vmsFailed, batchesClosed, operationsExpired: expired.length, recordsForgotten };
+}
+
+function failPending(
+  db: MemoryDatabase,
+  nowMs: number,
+  limits: SweepLimits,
+  touched: Set<BatchId>,
+): number {
+  const overdue = [...db.vms.values()].filter(
+    (vm) =>
+      vm.clusterId === null && vm.state === 'pending' && vm.stateSinceMs < nowMs - limits.pendingMs,
+  );
+  for (const vm of overdue) {
+    const message =
+      db.batches.get(vm.batchId)?.pendingReason ?? 'No cluster had room for it in time.';
+    const failed = { state: 'failed', stateSinceMs: nowMs, reason: 'NO_CAPACITY' } as const;
+    db.putVm({ ...vm, ...failed, message });
+    touched.add(vm.batchId);
+  }
+  return overdue.length;
+}
+
+function closeBatches(
+  db: MemoryDatabase,
+  nowMs: number,
+  limits: SweepLimits,
+  touched: Set<BatchId>,
+): number {
+  let closed = 0;
+  for (const batch of db.batches.values()) {
+    const vms = db.vmsOf(batch.id);
+    const isWaiting = vms.some((vm) => vm.clusterId === null && vm.state === 'pending');
+    const isOverdue = batch.needsPlanning && batch.createdAtMs < nowMs - limits.pendingMs;
+    const isGone = batch.state === 'deleting' && vms.every((vm) => vm.state === 'deleted');
+    if (isGone) db.batches.set(batch.id, { ...batch, state: 'deleted' });
+    else if (isOverdue && !isWaiting) {
+      db.batches.set(batch.id, { ...batch, state: 'active', needsPlanning: false });
+      db.shares.delete(batch.id);
+    } else continue;
+    touched.add(batch.id);
+    closed += 1;
+  }
+  return closed;
+}
+
+function forget(db: MemoryDatabase, nowMs: number, limits: SweepLimits): number {
+  let forgotten = 0;
+  for (const [key, { createdAtMs }] of db.idempotency) {
+    if (createdAtMs < nowMs - limits.idempotencyKeptMs && db.idempotency.delete(key))
+      forgotten += 1;
+  }
+  for (const [id, { state, finishedAtMs }] of db.operations) {
+    const isOld = state !== 'running' && (finishedAtMs ?? 0) < nowMs - limits.operationsKeptMs;
+    if (isOld && db.operations.delete(id)) forgotten += 1;
+  }
+  for (const [nonce, seenAtMs] of db.nonces) {
+    if (seenAtMs < nowMs - limits.noncesKeptMs && db.nonces.delete(nonce)) forgotten += 1;
+  }
+  return forgotten;
+}

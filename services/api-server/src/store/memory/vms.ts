@@ -1,0 +1,78 @@
+import type { OperationStore } from '../../operations/store.ts';
+import { wishCommands } from '../../planning/assignments.ts';
+import type { VmListQuery, VmRecord, VmStore } from '../../vms/store.ts';
+import type { MemoryDatabase } from './database.ts';
+
+/** See {@link VmStore}. */
+export function createMemoryVms(db: MemoryDatabase): VmStore {
+  return {
+    list: async (query) => list(db, query),
+    find: async (projectId, id) => {
+      const vm = db.vms.get(id);
+      return vm?.projectId === projectId ? vm : undefined;
+    },
+    wish: async (projectId, id, decide) => {
+      const vm = db.vms.get(id);
+      if (vm?.projectId !== projectId) return { kind: 'notFound' };
+      const decision = decide(vm);
+      if (decision.kind === 'refused') return decision;
+      if (decision.kind === 'unchanged') return { kind: 'done', vm };
+      put(db, decision.vm);
+      return { kind: 'done', vm: decision.vm };
+    },
+  };
+}
+
+function put(db: MemoryDatabase, vm: VmRecord): void {
+  db.putVm(vm);
+  const commands = wishCommands([vm]);
+  for (const [clusterId, list] of commands) db.appendCommands(clusterId, list);
+  const batch = db.batches.get(vm.batchId);
+  if (batch !== undefined && vm.clusterId === null && vm.state === 'pending') {
+    db.batches.set(batch.id, { ...batch, state: 'planning', needsPlanning: true });
+  }
+  db.wake({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {
+  const { projectId, batchId, state, name, withDeleted, after = '', limit } = query;
+  const all = batchId === undefined ? [...db.vms.values()] : db.vmsOf(batchId);
+  return all
+    .filter(
+      (vm) =>
+        vm.projectId === projectId &&
+        vm.id > after &&
+        (name === undefined || vm.name === name) &&
+        (state === undefined || vm.state === state) &&
+        (withDeleted || state === 'deleted' || vm.state !== 'deleted'),
+    )
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, limit);
+}
+
+/** See {@link OperationStore}. */
+export function createMemoryOperations(db: MemoryDatabase): OperationStore {
+  return {
+    start: async (proposed, decide) => {
+      const vm = db.vms.get(proposed.vmId);
+      if (vm?.projectId !== proposed.projectId) return { kind: 'notFound' };
+      const decision = decide(vm);
+      if (decision.kind === 'refused') return decision;
+      const { clusterId } = vm;
+      if (clusterId === null) {
+        return { kind: 'refused', detail: `${vm.name} has no cluster yet; wait for it.` };
+      }
+      const operation = { ...proposed, clusterId };
+      db.operations.set(operation.id, operation);
+      const { id: operationId, vmId, kind } = operation;
+      const operations = [{ operationId, vmId, kind }];
+      db.appendCommands(clusterId, [{ kind: 'operate', operations }]);
+      db.wake({ clusters: [clusterId] });
+      return { kind: 'started', operation };
+    },
+    find: async (projectId, id) => {
+      const operation = db.operations.get(id);
+      return operation?.projectId === projectId ? operation : undefined;
+    },
+  };
+}

@@ -1,0 +1,217 @@
+import type { BatchId, ProjectId } from '@factory/contracts';
+import type { Knex } from 'knex';
+import type {
+  BatchListQuery,
+  BatchRecord,
+  BatchStore,
+  BatchView,
+  CreateBatchResult,
+  Idempotency,
+  StateTally,
+  WaitingTally,
+} from '../../batches/store.ts';
+import { usableAddresses } from '../../planning/addresses.ts';
+import { wishCommands } from '../../planning/assignments.ts';
+import type { VmRecord } from '../../vms/store.ts';
+import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
+import { batchRows, type Row, vmRows } from './rows.ts';
+
+/** See {@link BatchStore}. */
+export function createPostgresBatches(db: PostgresDatabase): BatchStore {
+  return {
+    create: (batch, idempotency, nowMs) => create(db, batch, idempotency, nowMs),
+    list: (query) => list(db.knex, query),
+    find: (projectId, id) => find(db.knex, projectId, id),
+    delete: (projectId, id, nowMs) => deleteBatch(db, projectId, id, nowMs),
+  };
+}
+
+async function create(
+  db: PostgresDatabase,
+  batch: BatchRecord,
+  idempotency: Idempotency | undefined,
+  nowMs: number,
+): Promise<CreateBatchResult> {
+  try {
+    return await db.transaction(async (trx) => {
+      const repeated = await keepKey(trx, batch, idempotency, nowMs);
+      if (repeated !== undefined) return repeated;
+      const refusal = await insertBatch(trx, batch);
+      if (refusal !== undefined) throw new RolledBack(refusal);
+      return { kind: 'created' } as const;
+    });
+  } catch (error) {
+    if (error instanceof RolledBack) return error.result;
+    throw error;
+  }
+}
+
+/** `undefined` when the key is new, or there is none. */
+async function keepKey(
+  trx: Knex.Transaction,
+  batch: BatchRecord,
+  idempotency: Idempotency | undefined,
+  nowMs: number,
+): Promise<CreateBatchResult | undefined> {
+  if (idempotency === undefined) return undefined;
+  const { key, requestHash, answer } = idempotency;
+  const kept = await trx('idempotency_keys')
+    .insert({
+      project_id: batch.projectId,
+      key,
+      request_hash: requestHash,
+      batch_id: batch.id,
+      answer: JSON.stringify(answer),
+      created_at_ms: nowMs,
+    })
+    .onConflict(['project_id', 'key'])
+    .ignore()
+    .returning('key');
+  if (kept.length > 0) return undefined;
+  const known = await trx('idempotency_keys')
+    .where({ project_id: batch.projectId, key })
+    .first('request_hash', 'answer');
+  if (known?.request_hash !== requestHash) return { kind: 'keyReused' };
+  return { kind: 'repeated', answer: known.answer };
+}
+
+/** Why the batch can't be; `undefined` when it is kept. */
+async function insertBatch(
+  trx: Knex.Transaction,
+  batch: BatchRecord,
+): Promise<CreateBatchResult | undefined> {
+  // One creation a project at a time, so that two can't promise the same addresses.
+  await trx.raw("select pg_advisory_xact_lock(hashtext('batches'), hashtext(?))", [
+    batch.projectId,
+  ]);
+  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
+    `select s.cidr,
+       (select b.id from batches b where b.project_id = s.project_id and b.name = :name
+          and b.state <> 'deleted') as same_name,
+       (select count(*) from vms v where v.subnet_id = s.id and v.state <> 'deleted') +
+       (select coalesce(sum((b.size ->> 'count')::int), 0) from batches b
+          where b.project_id = s.project_id and b.state = 'accepted' and b.needs_planning) as used
+     from subnets s where s.project_id = :projectId and s.name = 'default'`,
+    { name: batch.name, projectId: batch.projectId },
+  );
+  const row = rows[0];
+  if (row === undefined) return { kind: 'noSubnet' };
+  if (row.same_name !== null) return { kind: 'nameTaken', batchId: row.same_name as BatchId };
+  const freeAddresses = usableAddresses(String(row.cidr)) - Number(row.used);
+  if (batch.size.kind === 'count' && batch.size.count > freeAddresses) {
+    return { kind: 'subnetFull', freeAddresses };
+  }
+  const { size, labels, sshPublicKeys } = batch;
+  await trx('batches').insert({
+    ...batchRows.toRow(batch),
+    size: JSON.stringify(size),
+    labels: JSON.stringify(labels),
+    ssh_public_keys: JSON.stringify(sshPublicKeys),
+  });
+  return undefined;
+}
+
+async function list(knex: Knex, query: BatchListQuery): Promise<readonly BatchView[]> {
+  const { projectId, name, state, withDeleted, after, limit } = query;
+  const select = knex('batches').where('project_id', projectId).orderBy('id').limit(limit);
+  if (after !== undefined) select.andWhere('id', '>', after);
+  if (name !== undefined) select.andWhere('name', name);
+  if (state !== undefined) select.andWhere('state', state);
+  else if (!withDeleted) select.andWhereNot('state', 'deleted');
+  const rows: readonly Row[] = await select.select(...batchRows.columns);
+  return viewsOf(knex, rows.map(batchRows.fromRow));
+}
+
+async function find(knex: Knex, projectId: ProjectId, id: BatchId): Promise<BatchView | undefined> {
+  const row: Row | undefined = await knex('batches').where({ id, project_id: projectId }).first();
+  if (row === undefined) return undefined;
+  const [view] = await viewsOf(knex, [batchRows.fromRow(row)]);
+  return view;
+}
+
+/** Counts the machines of batches, all in one statement, from an index alone. */
+async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<readonly BatchView[]> {
+  if (batches.length === 0) return [];
+  const ids = batches.map((batch) => batch.id);
+  const { rows } = await knex.raw<{ rows: readonly (StateTally & { batchId: BatchId })[] }>(
+    `select batch_id as "batchId", state, count(*) as count,
+       count(*) filter (where guest_ready) as "readyCount"
+     from vms where batch_id = any(?) group by batch_id, state order by state`,
+    [[...ids]],
+  );
+  const isWaiting = rows.some(({ state }) => state === 'pending' || state === 'scheduled');
+  const waiting = isWaiting ? await waitingOf(knex, ids) : [];
+  return batches.map((batch) => ({
+    batch,
+    tallies: rows
+      .filter((row) => row.batchId === batch.id)
+      .map(({ state, count, readyCount }) => ({ state, count, readyCount })),
+    waiting: waiting
+      .filter((row) => row.batchId === batch.id)
+      .map(({ message, count }) => ({ message, count })),
+  }));
+}
+
+async function waitingOf(
+  knex: Knex,
+  ids: readonly BatchId[],
+): Promise<readonly (WaitingTally & { batchId: BatchId })[]> {
+  const { rows } = await knex.raw(
+    `select batch_id as "batchId", message, count(*) as count from vms
+     where batch_id = any(?) and state in ('pending', 'scheduled') and message is not null
+     group by batch_id, message`,
+    [[...ids]],
+  );
+  return rows;
+}
+
+async function deleteBatch(
+  db: PostgresDatabase,
+  projectId: ProjectId,
+  id: BatchId,
+  nowMs: number,
+): Promise<BatchView | undefined> {
+  const isKnown = await db.transaction(async (trx, wakes) => {
+    const row: Row | undefined = await trx('batches')
+      .where({ id, project_id: projectId })
+      .forUpdate()
+      .first('state');
+    if (row === undefined) return false;
+    if (row.state === 'deleted') return true;
+    const commands = wishCommands(await wishAllAway(trx, id, nowMs));
+    for (const clusterId of [...commands.keys()].sort()) {
+      await appendCommands(trx, clusterId, commands.get(clusterId) ?? []);
+    }
+    await trx('batch_shares').where('batch_id', id).delete();
+    await trx.raw(
+      `update batches set needs_planning = false, pending_reason = null,
+         state = case when exists (select 1 from vms where batch_id = :id and state <> 'deleted')
+           then 'deleting' else 'deleted' end
+       where id = :id`,
+      { id },
+    );
+    wakes.add({ clusters: [...commands.keys()], batches: [id] });
+    return true;
+  });
+  return isKnown ? find(db.knex, projectId, id) : undefined;
+}
+
+/** What decideWish (vms/wishes.ts) says of `delete`, for all machines of a batch at once. */
+async function wishAllAway(
+  trx: Knex.Transaction,
+  batchId: BatchId,
+  nowMs: number,
+): Promise<readonly VmRecord[]> {
+  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
+    `update vms set desired = 'deleted', generation = generation + 1,
+       state = case when cluster_id is null then 'deleted' else state end,
+       state_since_ms = case when cluster_id is null then :nowMs else state_since_ms end,
+       reason = case when cluster_id is null then null else reason end,
+       message = case when cluster_id is null then null else message end
+     where batch_id = :batchId and state <> 'deleted'
+       and (desired <> 'deleted' or state = 'failed')
+     returning id, cluster_id, generation, desired`,
+    { batchId, nowMs },
+  );
+  return rows.map(vmRows.fromRow);
+}

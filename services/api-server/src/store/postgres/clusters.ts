@@ -1,0 +1,138 @@
+import type { ClusterId, LinkCommand, VmId } from '@factory/contracts';
+import type { Knex } from 'knex';
+import type { BatchRecord } from '../../batches/store.ts';
+import type { ClusterStore, CommandsResult, EnrolResult } from '../../clusters/store.ts';
+import { assignmentOf, chunk, vmsPerCommand } from '../../planning/assignments.ts';
+import { appendCommands, type PostgresDatabase } from './database.ts';
+import { ingest } from './ingest.ts';
+import { batchRows, clusterRows, type Row, vmRows } from './rows.ts';
+
+/** See {@link ClusterStore}. */
+export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
+  return {
+    list: async () => {
+      const rows: readonly Row[] = await db
+        .knex('clusters')
+        .select(...clusterRows.columns)
+        .orderBy('name');
+      return rows.map(clusterRows.fromRow);
+    },
+    findPeer: async (id) => {
+      const row = await db.knex('clusters').where({ id }).first('id', 'name', 'public_key');
+      return row && { id: row.id, name: row.name, publicKey: row.public_key };
+    },
+    enrol: (input) => enrol(db, input),
+    openSession: (id, nonce, nowMs) =>
+      db.transaction(async (trx, wakes) => {
+        const kept = await trx('link_nonces')
+          .insert({ cluster_id: id, nonce, seen_at_ms: nowMs })
+          .onConflict(['cluster_id', 'nonce'])
+          .ignore()
+          .returning('nonce');
+        if (kept.length === 0) return { kind: 'replayed' } as const;
+        const [row] = await trx('clusters')
+          .where({ id })
+          .update({ epoch: trx.raw('epoch + 1'), last_seen_at_ms: nowMs })
+          .returning('epoch');
+        wakes.add({ clusters: [id] });
+        return { kind: 'opened', epoch: row.epoch } as const;
+      }),
+    ingest: (news) => ingest(db, news),
+    commandsAfter: (id, epoch, afterSeq, bounds) =>
+      commandsAfter(db.knex, id, epoch, afterSeq, bounds),
+  };
+}
+
+async function enrol(
+  db: PostgresDatabase,
+  input: Parameters<ClusterStore['enrol']>[0],
+): Promise<EnrolResult> {
+  const { tokenHash, name, publicKey, nowMs } = input;
+  return db.transaction(async (trx, wakes): Promise<EnrolResult> => {
+    const spent = await trx('enrolment_tokens')
+      .where({ token_hash: tokenHash, cluster_name: name })
+      .andWhere('expires_at_ms', '>=', nowMs)
+      .delete();
+    if (spent === 0) return { kind: 'refused' };
+    const { rows } = await trx.raw<{ rows: readonly { id: ClusterId }[] }>(
+      `insert into clusters (id, name, public_key, enrolled_at_ms)
+       values (:id, :name, :publicKey, :nowMs)
+       on conflict (name) do update set public_key = excluded.public_key,
+         enrolled_at_ms = excluded.enrolled_at_ms, capacity = null, capacity_summary = null,
+         acked_seq = 0, capacity_seq = 0,
+         epoch = clusters.epoch + case when clusters.epoch = 0 then 0 else 1 end
+       returning id`,
+      { id: input.clusterId, name, publicKey, nowMs },
+    );
+    const clusterId = rows[0]?.id ?? input.clusterId;
+    await beginLogAnew(trx, clusterId);
+    wakes.add({ clusters: [clusterId] });
+    return { kind: 'enrolled', clusterId };
+  });
+}
+
+/** The cluster knows nothing (any more): its log begins at 1 with all machines it should have. */
+async function beginLogAnew(trx: Knex.Transaction, clusterId: ClusterId): Promise<void> {
+  await trx('command_logs')
+    .insert({ cluster_id: clusterId, last_seq: 0 })
+    .onConflict('cluster_id')
+    .merge();
+  await trx('commands').where('cluster_id', clusterId).delete();
+  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
+    `select v.*, s.cidr, to_jsonb(b) as batch
+     from vms v join subnets s on s.id = v.subnet_id join batches b on b.id = v.batch_id
+     where v.cluster_id = ? and v.state <> 'deleted' order by v.id for update of v`,
+    [clusterId],
+  );
+  for (const [batchId, ofBatch] of Map.groupBy(rows, (row) => row.batch_id)) {
+    const batch = batchRows.fromRow(ofBatch[0]?.batch as Row);
+    await giveAgain(trx, clusterId, batch, ofBatch);
+    if (batch.id !== batchId) throw new Error('machines are grouped by their batch');
+  }
+}
+
+async function giveAgain(
+  trx: Knex.Transaction,
+  clusterId: ClusterId,
+  batch: BatchRecord,
+  rows: readonly Row[],
+): Promise<void> {
+  for (const piece of chunk(rows, vmsPerCommand(batch))) {
+    const vms = piece.map((row) => assignmentOf(vmRows.fromRow(row), batch, String(row.cidr)));
+    const command: LinkCommand = { kind: 'assignVms', vms };
+    const seq = await appendCommands(trx, clusterId, [command]);
+    const ids = piece.map((row) => row.id as VmId);
+    await trx('vms').whereIn('id', ids).update({ assigned_seq: seq });
+  }
+}
+
+async function commandsAfter(
+  knex: Knex,
+  id: ClusterId,
+  epoch: number,
+  afterSeq: number,
+  bounds: { readonly limit: number; readonly bytesMax: number },
+): Promise<CommandsResult> {
+  interface Joined {
+    readonly epoch: number;
+    readonly seq: number | null;
+    readonly command: LinkCommand | null;
+  }
+  const { rows } = await knex.raw<{ rows: readonly Joined[] }>(
+    `select k.epoch, c.seq, c.command
+     from clusters k left join lateral (
+       select seq, command, sum(bytes) over (order by seq) as bytes_so_far,
+         row_number() over (order by seq) as position
+       from (select * from commands where cluster_id = k.id and seq > :afterSeq
+             order by seq limit :limit) due
+     ) c on c.bytes_so_far <= :bytesMax or c.position = 1
+     where k.id = :id order by c.seq`,
+    { id, afterSeq, ...bounds },
+  );
+  const current = rows[0]?.epoch ?? 0;
+  if (current !== epoch) return { kind: 'stale', epoch: current };
+  const commands = rows.flatMap(({ seq, command }) =>
+    seq === null || command === null ? [] : [{ seq, command }],
+  );
+  return { kind: 'commands', commands };
+}

@@ -1,0 +1,54 @@
+import { type Clock, createIdGenerator, type Logger, type Random } from '@factory/runtime';
+import { listenForNotifications, openKnex } from '@factory/runtime/postgres';
+import type { ApiStore } from '../api-store.ts';
+import { createPostgresBatches } from './batches.ts';
+import { createPostgresBootstrap } from './bootstrap.ts';
+import { createPostgresClusters } from './clusters.ts';
+import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
+import { createPostgresPlanning } from './planning.ts';
+import { keyRows, type Row } from './rows.ts';
+import { createPostgresOperations, createPostgresVms } from './vms.ts';
+
+/**
+ * An {@link ApiStore} on PostgreSQL, whose migrations have been applied. Any number of processes may
+ * share the database: they wake each other by notifications.
+ */
+export function createPostgresStore(options: {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly poolMax?: number;
+}): ApiStore {
+  const { url, clock, random, logger, poolMax = 10 } = options;
+  const knex = openKnex(url, { poolMax });
+  const instance = createIdGenerator(clock, random)('api');
+  const db = new PostgresDatabase(knex, instance, logger);
+  const listener = listenForNotifications(url, WAKE_CHANNEL, (text) => db.receive(text), {
+    clock,
+    logger,
+    random,
+  });
+  return {
+    batches: createPostgresBatches(db),
+    vms: createPostgresVms(db),
+    operations: createPostgresOperations(db),
+    clusters: createPostgresClusters(db),
+    bootstrap: createPostgresBootstrap(db),
+    planning: createPostgresPlanning(db),
+    keys: {
+      find: async (id) => {
+        const row: Row | undefined = await knex('api_keys').where({ id }).first();
+        return row === undefined ? undefined : keyRows.fromRow(row);
+      },
+    },
+    subscribe: (onWake) => db.subscribe(onWake),
+    ping: async () => {
+      await knex.raw('select 1');
+    },
+    close: async () => {
+      await listener.close();
+      await knex.destroy();
+    },
+  };
+}

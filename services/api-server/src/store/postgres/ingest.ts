@@ -1,0 +1,178 @@
+import type { BatchId, OperationId } from '@factory/contracts';
+import type { Knex } from 'knex';
+import {
+  type CapacitySummary,
+  mayHaveMoreRoom,
+  summariseCapacity,
+} from '../../clusters/capacity-summary.ts';
+import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
+import type { PostgresDatabase, WakeSet } from './database.ts';
+
+/**
+ * Takes an exchange's news in one transaction, each kind of news in one statement however much
+ * there is of it. See `ClusterStore.ingest`.
+ */
+export async function ingest(db: PostgresDatabase, news: ExchangeNews): Promise<IngestResult> {
+  const { result, emptied } = await db.transaction((trx, wakes) => take(trx, wakes, news));
+  if (emptied.length > 0) await closeEmptied(db, emptied);
+  return result;
+}
+
+interface Taken {
+  readonly result: IngestResult;
+  /** Batches of which a machine is gone: perhaps the last one. */
+  readonly emptied: readonly BatchId[];
+}
+
+async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): Promise<Taken> {
+  const summary = news.capacity === undefined ? undefined : summariseCapacity(news.capacity);
+  const door = await enter(trx, news, summary);
+  if (!door.isFresh) return { result: { kind: 'replayed' }, emptied: [] };
+  if (door.epoch !== news.epoch) {
+    return { result: { kind: 'stale', epoch: door.epoch }, emptied: [] };
+  }
+  const vms = await takeVms(trx, news);
+  const operations = await takeOperations(trx, news);
+  const plannedBatchIds = await takePlans(trx, news);
+  wakes.add({ batches: vms.batchIds, operations });
+  const isWorthPlanning =
+    summary !== undefined &&
+    mayHaveMoreRoom(door.before, summary) &&
+    (await trx('batches').where('needs_planning', true).first('id')) !== undefined;
+  const { changed: vmsChanged, foreign: vmsForeign } = vms;
+  return {
+    result: { kind: 'ingested', vmsChanged, vmsForeign, plannedBatchIds, isWorthPlanning },
+    emptied: vms.emptied,
+  };
+}
+
+/** Spends the nonce, checks the epoch, keeps the capacity, drops acknowledged commands. */
+async function enter(
+  trx: Knex.Transaction,
+  news: ExchangeNews,
+  summary: CapacitySummary | undefined,
+): Promise<{ isFresh: boolean; epoch: number; before: CapacitySummary | null }> {
+  const capacityColumns =
+    summary === undefined
+      ? ''
+      : `, capacity = :capacity::jsonb, capacity_summary = :summary::jsonb,
+         capacity_seq = greatest(acked_seq, :appliedSeq)`;
+  const { rows } = await trx.raw(
+    `with fresh as (
+       insert into link_nonces (cluster_id, nonce, seen_at_ms)
+       values (:clusterId, :nonce, :nowMs) on conflict do nothing returning 1
+     ), touched as (
+       update clusters set last_seen_at_ms = :nowMs,
+         acked_seq = greatest(acked_seq, :appliedSeq)${capacityColumns}
+       where id = :clusterId and epoch = :epoch and exists (select 1 from fresh) returning id
+     ), dropped as (
+       delete from commands where cluster_id in (select id from touched) and seq <= :appliedSeq
+     )
+     select exists (select 1 from fresh) as fresh, epoch, capacity_summary as before
+     from clusters where id = :clusterId`,
+    {
+      clusterId: news.clusterId,
+      nonce: news.nonce,
+      nowMs: news.nowMs,
+      epoch: news.epoch,
+      appliedSeq: news.appliedCommandSeq,
+      ...(summary === undefined
+        ? {}
+        : { capacity: JSON.stringify(news.capacity), summary: JSON.stringify(summary) }),
+    },
+  );
+  const row = rows[0];
+  return { isFresh: row.fresh, epoch: row.epoch, before: row.before };
+}
+
+async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
+  if (news.vms.length === 0) return { changed: 0, foreign: 0, batchIds: [], emptied: [] };
+  const { rows } = await trx.raw<{
+    rows: readonly {
+      known: number;
+      changed: number;
+      batch_ids: readonly BatchId[] | null;
+      emptied: readonly BatchId[] | null;
+    }[];
+  }>(
+    `with report as (
+       select * from jsonb_to_recordset(:reports::jsonb) as r(
+         "vmId" text, "assignmentEpoch" int, revision bigint, generation int, state text,
+         "stateSinceMs" double precision, "guestReady" boolean, reason text, message text,
+         "hostName" text, timeline jsonb)
+     ), known as (
+       select v.id from report r join vms v on v.id = r."vmId"
+         and v.cluster_id = :clusterId and v.assignment_epoch = r."assignmentEpoch"
+     ), changed as (
+       update vms v set state = r.state, state_since_ms = r."stateSinceMs",
+         guest_ready = r."guestReady", reason = r.reason, message = r.message,
+         host_name = r."hostName", revision = r.revision, applied_generation = r.generation,
+         timeline = v.timeline || r.timeline || case
+           when (v.timeline || r.timeline) ->> 'started' is not null
+             and (v.timeline || r.timeline) ->> 'seen' is null
+           then jsonb_build_object('seen', :nowMs::bigint) else '{}'::jsonb end
+       from report r
+       where v.id = r."vmId" and v.cluster_id = :clusterId and v.state <> 'deleted'
+         and v.assignment_epoch = r."assignmentEpoch" and r.revision > v.revision
+       returning v.batch_id, v.state
+     )
+     select (select count(*) from known) as known, count(*) as changed,
+       array_agg(distinct batch_id) as batch_ids,
+       array_agg(distinct batch_id) filter (where state = 'deleted') as emptied
+     from changed`,
+    { reports: JSON.stringify(news.vms), clusterId: news.clusterId, nowMs: news.nowMs },
+  );
+  const row = rows[0];
+  return {
+    changed: row?.changed ?? 0,
+    foreign: news.vms.length - (row?.known ?? 0),
+    batchIds: row?.batch_ids ?? [],
+    emptied: row?.emptied ?? [],
+  };
+}
+
+async function takeOperations(
+  trx: Knex.Transaction,
+  news: ExchangeNews,
+): Promise<readonly OperationId[]> {
+  if (news.operations.length === 0) return [];
+  const { rows } = await trx.raw<{ rows: readonly { id: OperationId }[] }>(
+    `update operations o set state = r.outcome, message = r.message, output = r.output,
+       finished_at_ms = :nowMs
+     from jsonb_to_recordset(:results::jsonb) as r(
+       "operationId" text, outcome text, message text, output text)
+     where o.id = r."operationId" and o.cluster_id = :clusterId and o.state = 'running'
+     returning o.id`,
+    { results: JSON.stringify(news.operations), clusterId: news.clusterId, nowMs: news.nowMs },
+  );
+  return rows.map((row) => row.id);
+}
+
+async function takePlans(trx: Knex.Transaction, news: ExchangeNews): Promise<readonly BatchId[]> {
+  if (news.plans.length === 0) return [];
+  const { rows } = await trx.raw<{ rows: readonly { batch_id: BatchId }[] }>(
+    `update batch_shares s set state = 'answered', plan = r.value
+     from jsonb_array_elements(:plans::jsonb) as r(value)
+     where s.batch_id = r.value ->> 'batchId' and s.cluster_id = :clusterId and s.state = 'open'
+     returning s.batch_id`,
+    { plans: JSON.stringify(news.plans), clusterId: news.clusterId },
+  );
+  return rows.map((row) => row.batch_id);
+}
+
+/**
+ * Batches that were to be deleted and have no machine left are done. Apart from the ingestion: of
+ * two clusters that report a batch's last machines at once, the later one must see the other's.
+ */
+async function closeEmptied(db: PostgresDatabase, batchIds: readonly BatchId[]): Promise<void> {
+  await db.transaction(async (trx, wakes) => {
+    const { rows } = await trx.raw<{ rows: readonly { id: BatchId }[] }>(
+      `update batches b set state = 'deleted'
+       where b.id = any(?) and b.state = 'deleting'
+         and not exists (select 1 from vms v where v.batch_id = b.id and v.state <> 'deleted')
+       returning b.id`,
+      [[...batchIds]],
+    );
+    wakes.add({ batches: rows.map((row) => row.id) });
+  });
+}

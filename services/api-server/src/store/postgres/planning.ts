@@ -1,0 +1,209 @@
+import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import type { Knex } from 'knex';
+import type { BatchRecord } from '../../batches/store.ts';
+import type {
+  PlanningCluster,
+  PlanningOutcome,
+  PlanningSnapshot,
+  PlanningStore,
+  ShareRecord,
+} from '../../planning/store.ts';
+import type { VmRecord } from '../../vms/store.ts';
+import type { PostgresDatabase } from './database.ts';
+import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
+import { sweep } from './sweep.ts';
+
+/** See {@link PlanningStore}. */
+export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
+  return {
+    plan: (batchId, nowMs, decide) =>
+      db.transaction(async (trx, wakes) => {
+        // One planning at a time, over all processes: two would promise the same room.
+        await trx.raw("select pg_advisory_xact_lock(hashtext('planning'))");
+        const row: Row | undefined = await trx('batches')
+          .where({ id: batchId, needs_planning: true })
+          .forUpdate()
+          .first();
+        if (row === undefined) return false;
+        const snapshot = await snapshotOf(trx, batchRows.fromRow(row), nowMs);
+        const outcome = decide(snapshot);
+        await write(trx, snapshot, outcome);
+        const clusters = outcome.commands.map((each) => each.clusterId);
+        wakes.add({ clusters, batches: [batchId] });
+        return true;
+      }),
+    waitingBatches: async (plannedBeforeMs, limit) => {
+      const rows: readonly { id: BatchId }[] = await db
+        .knex('batches')
+        .where('needs_planning', true)
+        .andWhere('planned_at_ms', '<=', plannedBeforeMs)
+        .orderBy(['planned_at_ms', 'id'])
+        .limit(limit)
+        .select('id');
+      return rows.map((row) => row.id);
+    },
+    sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),
+  };
+}
+
+async function snapshotOf(
+  trx: Knex.Transaction,
+  batch: BatchRecord,
+  nowMs: number,
+): Promise<PlanningSnapshot> {
+  const subnet = subnetRows.fromRow(
+    await trx('subnets').where({ project_id: batch.projectId, name: 'default' }).first(),
+  );
+  const planned = await trx('vms')
+    .where('batch_id', batch.id)
+    .first(trx.raw('count(*) as count, coalesce(sum(vcpus), 0) as vcpus'));
+  const isFirst = planned.count === 0;
+  const mayMakeVms = isFirst || batch.size.kind === 'cores';
+  return {
+    nowMs,
+    batch,
+    subnet,
+    planned,
+    unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
+    shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
+    clusters: await clustersOf(trx),
+    usedOffsets: mayMakeVms ? await usedOffsetsOf(trx, subnet.id) : [],
+  };
+}
+
+async function unassignedOf(trx: Knex.Transaction, batchId: BatchId): Promise<VmRecord[]> {
+  const rows: readonly Row[] = await trx('vms')
+    .where({ batch_id: batchId, cluster_id: null, state: 'pending' })
+    .orderBy('id')
+    .select(...vmRows.columns);
+  return rows.map(vmRows.fromRow);
+}
+
+async function sharesOf(trx: Knex.Transaction, batchId: BatchId): Promise<ShareRecord[]> {
+  return trx('batch_shares').where('batch_id', batchId).orderBy('cluster_id').select({
+    clusterId: 'cluster_id',
+    state: 'state',
+    totalVcpus: 'total_vcpus',
+    changedAtMs: 'changed_at_ms',
+    plan: 'plan',
+  });
+}
+
+async function usedOffsetsOf(trx: Knex.Transaction, subnetId: string): Promise<number[]> {
+  const { rows } = await trx.raw<{ rows: readonly { offsets: number[] | null }[] }>(
+    `select array_agg(address_offset::int) as offsets from vms
+     where subnet_id = ? and state <> 'deleted'`,
+    [subnetId],
+  );
+  return rows[0]?.offsets ?? [];
+}
+
+/** All clusters, with their command logs locked: the decision numbers the commands. */
+async function clustersOf(trx: Knex.Transaction): Promise<PlanningCluster[]> {
+  await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
+  const { rows } = await trx.raw<{ rows: PlanningCluster[] }>(
+    `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs", k.capacity,
+       l.last_seq as "lastCommandSeq",
+       coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) as "unseenVcpus",
+       coalesce(u.memory_mib, 0) as "unseenMemoryMiB"
+     from clusters k
+     join command_logs l on l.cluster_id = k.id
+     left join lateral (
+       select sum(vcpus) as vcpus, sum(memory_mib + :overheadMiB) as memory_mib from vms
+       where cluster_id = k.id and assigned_seq > k.capacity_seq and state <> 'deleted') u on true
+     left join lateral (
+       select sum(total_vcpus) as vcpus from batch_shares
+       where cluster_id = k.id and state <> 'declined') s on true
+     order by k.name`,
+    { overheadMiB: VM_MEMORY_OVERHEAD_MIB },
+  );
+  return rows;
+}
+
+async function write(
+  trx: Knex.Transaction,
+  { batch, subnet, nowMs, shares }: PlanningSnapshot,
+  outcome: PlanningOutcome,
+): Promise<void> {
+  await insertVms(trx, outcome.newVms);
+  await updateAssigned(trx, outcome.assignedVms);
+  await insertCommands(trx, outcome.commands);
+  if (outcome.shares.length > 0 || shares.length > 0) {
+    await replaceShares(trx, batch.id, outcome.shares);
+  }
+  await trx('batches').where('id', batch.id).update({
+    state: outcome.batch.state,
+    pending_reason: outcome.batch.pendingReason,
+    needs_planning: outcome.batch.needsPlanning,
+    planned_at_ms: nowMs,
+  });
+  if (outcome.nextOffset !== subnet.nextOffset) {
+    await trx('subnets').where('id', subnet.id).update({ next_offset: outcome.nextOffset });
+  }
+}
+
+async function insertVms(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
+  if (vms.length === 0) return;
+  const columns = vmRows.columns.join(', ');
+  await trx.raw(
+    `insert into vms (${columns})
+     select ${columns} from jsonb_populate_recordset(null::vms, ?::jsonb)`,
+    [JSON.stringify(vms.map(vmRows.toRow))],
+  );
+}
+
+async function updateAssigned(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
+  if (vms.length === 0) return;
+  await trx.raw(
+    `update vms v set cluster_id = r.cluster_id, assigned_seq = r.assigned_seq, state = r.state,
+       state_since_ms = r.state_since_ms, message = r.message, timeline = r.timeline
+     from jsonb_populate_recordset(null::vms, ?::jsonb) r where v.id = r.id`,
+    [JSON.stringify(vms.map(vmRows.toRow))],
+  );
+}
+
+async function insertCommands(
+  trx: Knex.Transaction,
+  commands: PlanningOutcome['commands'],
+): Promise<void> {
+  if (commands.length === 0) return;
+  const texts = commands.map((each) => JSON.stringify(each.command));
+  const lastSeqs = new Map<ClusterId, number>();
+  for (const { clusterId, seq } of commands) lastSeqs.set(clusterId, seq);
+  await trx.raw(
+    `with added as (
+       insert into commands (cluster_id, seq, command, bytes)
+       select c, s, t::jsonb, length(t)
+       from unnest(:clusterIds::text[], :seqs::bigint[], :texts::text[]) as each(c, s, t)
+     )
+     update command_logs l set last_seq = each.seq
+     from unnest(:logs::text[], :lastSeqs::bigint[]) as each(cluster_id, seq)
+     where l.cluster_id = each.cluster_id`,
+    {
+      clusterIds: commands.map((each) => each.clusterId),
+      seqs: commands.map((each) => each.seq),
+      texts,
+      logs: [...lastSeqs.keys()],
+      lastSeqs: [...lastSeqs.values()],
+    },
+  );
+}
+
+async function replaceShares(
+  trx: Knex.Transaction,
+  batchId: BatchId,
+  shares: readonly ShareRecord[],
+): Promise<void> {
+  await trx('batch_shares').where('batch_id', batchId).delete();
+  if (shares.length === 0) return;
+  await trx('batch_shares').insert(
+    shares.map((share) => ({
+      batch_id: batchId,
+      cluster_id: share.clusterId,
+      state: share.state,
+      total_vcpus: share.totalVcpus,
+      changed_at_ms: share.changedAtMs,
+      plan: share.plan === null ? null : JSON.stringify(share.plan),
+    })),
+  );
+}

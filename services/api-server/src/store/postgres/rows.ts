@@ -1,0 +1,127 @@
+import type { BatchRecord } from '../../batches/store.ts';
+import type { SubnetRecord } from '../../bootstrap/store.ts';
+import type { ClusterRecord } from '../../clusters/store.ts';
+import type { ApiKeyRecord } from '../../keys/store.ts';
+import type { OperationRecord } from '../../operations/store.ts';
+import type { VmRecord } from '../../vms/store.ts';
+
+/** A table's row: what pg makes of it. The columns are as the migrations say. */
+export type Row = Readonly<Record<string, unknown>>;
+
+type Columns<T> = { readonly [K in keyof T]: string };
+
+const BATCH_COLUMNS: Columns<BatchRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  name: 'name',
+  state: 'state',
+  image: 'image',
+  size: 'size',
+  diskGiB: 'disk_gib',
+  sshPublicKeys: 'ssh_public_keys',
+  userData: 'user_data',
+  labels: 'labels',
+  pendingReason: 'pending_reason',
+  needsPlanning: 'needs_planning',
+  createdAtMs: 'created_at_ms',
+  plannedAtMs: 'planned_at_ms',
+};
+
+const VM_COLUMNS: Columns<VmRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  batchId: 'batch_id',
+  batchName: 'batch_name',
+  name: 'name',
+  image: 'image',
+  vcpus: 'vcpus',
+  memoryMiB: 'memory_mib',
+  diskGiB: 'disk_gib',
+  subnetId: 'subnet_id',
+  addressOffset: 'address_offset',
+  ipAddress: 'ip_address',
+  macAddress: 'mac_address',
+  createdAtMs: 'created_at_ms',
+  desired: 'desired',
+  generation: 'generation',
+  clusterId: 'cluster_id',
+  assignmentEpoch: 'assignment_epoch',
+  assignedSeq: 'assigned_seq',
+  state: 'state',
+  stateSinceMs: 'state_since_ms',
+  guestReady: 'guest_ready',
+  reason: 'reason',
+  message: 'message',
+  hostName: 'host_name',
+  revision: 'revision',
+  appliedGeneration: 'applied_generation',
+  timeline: 'timeline',
+};
+
+const OPERATION_COLUMNS: Columns<OperationRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  vmId: 'vm_id',
+  clusterId: 'cluster_id',
+  kind: 'kind',
+  state: 'state',
+  message: 'message',
+  output: 'output',
+  createdAtMs: 'created_at_ms',
+  deadlineAtMs: 'deadline_at_ms',
+  finishedAtMs: 'finished_at_ms',
+};
+
+const KEY_COLUMNS: Columns<ApiKeyRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  name: 'name',
+  role: 'role',
+  sealedSecret: 'sealed_secret',
+  revoked: 'revoked',
+  createdAtMs: 'created_at_ms',
+};
+
+const SUBNET_COLUMNS: Columns<SubnetRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  name: 'name',
+  cidr: 'cidr',
+  macSeed: 'mac_seed',
+  nextOffset: 'next_offset',
+};
+
+const CLUSTER_COLUMNS: Columns<ClusterRecord> = {
+  id: 'id',
+  name: 'name',
+  epoch: 'epoch',
+  enrolledAtMs: 'enrolled_at_ms',
+  lastSeenAtMs: 'last_seen_at_ms',
+  capacity: 'capacity_summary',
+};
+
+/** Translates between a kind of record and its table's rows. */
+export interface RowCodec<T> {
+  readonly columns: readonly string[];
+  fromRow(row: Row): T;
+  toRow(record: T): Record<string, unknown>;
+}
+
+function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
+  const pairs = Object.entries(columns) as [keyof T & string, string][];
+  return {
+    columns: pairs.map(([, column]) => column),
+    fromRow: (row) =>
+      // The database is typed by its migrations; this is where that knowledge enters the code.
+      Object.fromEntries(pairs.map(([property, column]) => [property, row[column]])) as T,
+    toRow: (record) =>
+      Object.fromEntries(pairs.map(([property, column]) => [column, record[property]])),
+  };
+}
+
+export const batchRows = codec<BatchRecord>(BATCH_COLUMNS);
+export const vmRows = codec<VmRecord>(VM_COLUMNS);
+export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
+export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);
+export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
+export const clusterRows = codec<ClusterRecord>(CLUSTER_COLUMNS);

@@ -1,0 +1,102 @@
+import type { ProjectId, VmId } from '@factory/contracts';
+import type { Knex } from 'knex';
+import type { OperationStore } from '../../operations/store.ts';
+import { wishCommands } from '../../planning/assignments.ts';
+import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
+import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
+import { operationRows, type Row, vmRows } from './rows.ts';
+
+/** See {@link VmStore}. */
+export function createPostgresVms(db: PostgresDatabase): VmStore {
+  return {
+    list: (query) => list(db.knex, query),
+    find: (projectId, id) => find(db.knex, projectId, id),
+    wish: (projectId, id, decide) =>
+      db.transaction(async (trx, wakes): Promise<WishResult> => {
+        // The batch's row first, as planning does: a machine can't get a cluster meanwhile.
+        await trx.raw(
+          'select 1 from batches where id = (select batch_id from vms where id = ?) for update',
+          [id],
+        );
+        const vm = await find(trx, projectId, id, true);
+        if (vm === undefined) return { kind: 'notFound' };
+        const decision = decide(vm);
+        if (decision.kind === 'refused') return decision;
+        if (decision.kind === 'unchanged') return { kind: 'done', vm };
+        await put(trx, wakes, decision.vm);
+        return { kind: 'done', vm: decision.vm };
+      }),
+  };
+}
+
+async function put(trx: Knex.Transaction, wakes: WakeSet, vm: VmRecord): Promise<void> {
+  const { desired, generation, state, reason, message } = vm;
+  const since = { state_since_ms: vm.stateSinceMs };
+  await trx('vms')
+    .where('id', vm.id)
+    .update({ desired, generation, state, reason, message, ...since });
+  const commands = wishCommands([vm]);
+  for (const [clusterId, list] of commands) await appendCommands(trx, clusterId, list);
+  if (vm.clusterId === null && vm.state === 'pending') {
+    await trx('batches')
+      .where('id', vm.batchId)
+      .update({ state: 'planning', needs_planning: true });
+  }
+  wakes.add({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+async function find(
+  knex: Knex,
+  projectId: ProjectId,
+  id: VmId,
+  isLocking = false,
+): Promise<VmRecord | undefined> {
+  const select = knex('vms')
+    .where({ id, project_id: projectId })
+    .first(...vmRows.columns);
+  const row: Row | undefined = await (isLocking ? select.forUpdate() : select);
+  return row === undefined ? undefined : vmRows.fromRow(row);
+}
+
+async function list(knex: Knex, query: VmListQuery): Promise<readonly VmRecord[]> {
+  const { projectId, batchId, state, name, withDeleted, after, limit } = query;
+  const select = knex('vms').where('project_id', projectId).orderBy('id').limit(limit);
+  if (batchId !== undefined) select.andWhere('batch_id', batchId);
+  if (name !== undefined) select.andWhere('name', name);
+  if (after !== undefined) select.andWhere('id', '>', after);
+  if (state !== undefined) select.andWhere('state', state);
+  else if (!withDeleted) select.andWhereNot('state', 'deleted');
+  const rows: readonly Row[] = await select.select(...vmRows.columns);
+  return rows.map(vmRows.fromRow);
+}
+
+/** See {@link OperationStore}. */
+export function createPostgresOperations(db: PostgresDatabase): OperationStore {
+  return {
+    start: (proposed, decide) =>
+      db.transaction(async (trx, wakes) => {
+        const vm = await find(trx, proposed.projectId, proposed.vmId);
+        if (vm === undefined) return { kind: 'notFound' };
+        const decision = decide(vm);
+        if (decision.kind === 'refused') return decision;
+        const { clusterId } = vm;
+        if (clusterId === null) {
+          return { kind: 'refused', detail: `${vm.name} has no cluster yet; wait for it.` };
+        }
+        const operation = { ...proposed, clusterId };
+        await trx('operations').insert(operationRows.toRow(operation));
+        const { id: operationId, vmId, kind } = operation;
+        const operations = [{ operationId, vmId, kind }];
+        await appendCommands(trx, clusterId, [{ kind: 'operate', operations }]);
+        wakes.add({ clusters: [clusterId] });
+        return { kind: 'started', operation };
+      }),
+    find: async (projectId, id) => {
+      const row: Row | undefined = await db
+        .knex('operations')
+        .where({ id, project_id: projectId })
+        .first();
+      return row === undefined ? undefined : operationRows.fromRow(row);
+    },
+  };
+}

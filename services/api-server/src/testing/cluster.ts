@@ -1,0 +1,156 @@
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  type Capacity,
+  type ClusterId,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  LINK_CLUSTER_HEADER,
+  LINK_PROTOCOL_VERSION,
+  LINK_SIGNATURE_HEADER,
+  type LinkReports,
+  NONCE_HEADER,
+  signExchange,
+  TIMESTAMP_HEADER,
+  type VmAssignment,
+  type VmReport,
+} from '@factory/contracts';
+import type { Clock } from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+
+export const NO_REPORTS: LinkReports = { vms: [], plans: [], operations: [] };
+
+/** A cluster for tests that speaks the link's protocol by hand. */
+export class TestCluster {
+  readonly #app: FastifyInstance;
+  readonly #clock: Clock;
+  readonly #privateKey: KeyObject;
+  readonly publicKey: string;
+  readonly name: string;
+  clusterId = '' as ClusterId;
+  epoch = 0;
+  appliedSeq = 0;
+  #revision = 0;
+
+  constructor(app: FastifyInstance, clock: Clock, name: string) {
+    this.#app = app;
+    this.#clock = clock;
+    this.name = name;
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    this.#privateKey = privateKey;
+    this.publicKey = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  }
+
+  async enrol(token: string) {
+    const answer = await this.#app.inject({
+      method: 'POST',
+      url: '/cluster-link/v1/enrol',
+      payload: {
+        protocolVersion: LINK_PROTOCOL_VERSION,
+        token,
+        name: this.name,
+        publicKey: this.publicKey,
+      },
+    });
+    if (answer.statusCode === 200) this.clusterId = answer.json().clusterId;
+    return answer;
+  }
+
+  async openSession() {
+    const answer = await this.post('sessions', { protocolVersion: LINK_PROTOCOL_VERSION });
+    if (answer.statusCode === 200) this.epoch = answer.json().epoch;
+    return answer;
+  }
+
+  /** A signed call; `overrides` replaces headers after signing. */
+  post(
+    call: 'sessions' | 'exchange',
+    body: unknown,
+    options: {
+      readonly overrides?: Readonly<Record<string, string>>;
+      readonly nonce?: string;
+      readonly timestampMs?: number;
+    } = {},
+  ) {
+    const url = `/cluster-link/v1/${call}`;
+    const payload = JSON.stringify(body);
+    const nowMs = options.timestampMs ?? this.#clock.nowMs();
+    const timestamp = String(Math.floor(nowMs / 1000));
+    const nonce = options.nonce ?? randomBytes(16).toString('hex');
+    const parts = { method: 'POST', pathWithQuery: url, body: payload, timestamp, nonce };
+    return this.#app.inject({
+      method: 'POST',
+      url,
+      payload,
+      headers: {
+        'content-type': 'application/json',
+        [LINK_CLUSTER_HEADER]: this.clusterId,
+        [LINK_SIGNATURE_HEADER]: signExchange(this.#privateKey, parts),
+        [TIMESTAMP_HEADER]: timestamp,
+        [NONCE_HEADER]: nonce,
+        ...options.overrides,
+      },
+    });
+  }
+
+  request(reports: Partial<LinkReports> = {}, waitMs = 0): ExchangeRequest {
+    return {
+      protocolVersion: LINK_PROTOCOL_VERSION,
+      epoch: this.epoch,
+      appliedCommandSeq: this.appliedSeq,
+      waitMs,
+      reports: { ...NO_REPORTS, ...reports },
+    };
+  }
+
+  /** One exchange that must succeed; the commands are applied. */
+  async exchange(reports: Partial<LinkReports> = {}, waitMs = 0): Promise<ExchangeResponse> {
+    const answer = await this.post('exchange', this.request(reports, waitMs));
+    if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}: ${answer.body}`);
+    const response: ExchangeResponse = answer.json();
+    this.appliedSeq = response.commands.at(-1)?.seq ?? this.appliedSeq;
+    return response;
+  }
+
+  /** A report of an assigned machine. */
+  report(vm: VmAssignment, fields: Partial<VmReport> = {}): VmReport {
+    this.#revision += 1;
+    return {
+      vmId: vm.vmId,
+      assignmentEpoch: vm.assignmentEpoch,
+      revision: this.#revision,
+      generation: vm.generation,
+      state: 'running',
+      stateSinceMs: this.#clock.nowMs(),
+      guestReady: true,
+      reason: null,
+      message: null,
+      hostName: 'host-1',
+      timeline: { started: this.#clock.nowMs() },
+      ...fields,
+    };
+  }
+}
+
+/** A capacity of equal hosts with the image `micro`. */
+export function capacityOf(
+  clock: Clock,
+  hosts: number,
+  host: { readonly vcpus: number; readonly memoryMiB: number },
+  images: string[] = ['micro'],
+): Capacity {
+  return {
+    observedAtMs: clock.nowMs(),
+    hosts: Array.from({ length: hosts }, (_, index) => ({
+      agentId: `agent-${index}`,
+      hostName: `host-${index}`,
+      active: true,
+      totalVcpus: host.vcpus,
+      totalMemoryMiB: host.memoryMiB,
+      freeVcpus: host.vcpus,
+      freeMemoryMiB: host.memoryMiB,
+    })),
+    promisedVcpus: 0,
+    promisedMemoryMiB: 0,
+    images,
+  };
+}

@@ -1,0 +1,137 @@
+import { BatchIdSchema, NameSchema, VmIdSchema, VmSchema, VmStateSchema } from '@factory/contracts';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { decodeCursor, toPage } from '../http/cursor.ts';
+import { goneSignal } from '../http/gone.ts';
+import { principalOf } from '../http/principal.ts';
+import { answers, PageQuery, pageOf } from '../http/schemas.ts';
+import { OperationSchema } from '../operations/schemas.ts';
+import { type OperationService, showOperation } from '../operations/service.ts';
+import type { VmService } from './service.ts';
+import { showVm } from './view.ts';
+
+const VmParams = Type.Object({ id: VmIdSchema });
+const VmListParams = Type.Object({
+  ...PageQuery,
+  batchId: Type.Optional(BatchIdSchema),
+  state: Type.Optional(VmStateSchema),
+  name: Type.Optional(NameSchema),
+  withDeleted: Type.Boolean({ default: false, description: 'Show deleted machines too.' }),
+});
+const tags = ['vms'];
+
+interface VmRouteParts {
+  readonly vms: VmService;
+  readonly operations: OperationService;
+}
+
+/** `/v1/vms` */
+export function vmRoutes(instance: FastifyInstance, parts: VmRouteParts): void {
+  readingRoutes(instance, parts);
+  wishRoutes(instance, parts);
+}
+
+function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRouteParts): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.get(
+    '/v1/vms',
+    {
+      schema: {
+        operationId: 'listVms',
+        summary: 'List machines, oldest first',
+        tags,
+        querystring: VmListParams,
+        response: answers(200, pageOf(VmSchema)),
+      },
+    },
+    async (request) => {
+      const { cursor, limit, ...filter } = request.query;
+      const after = decodeCursor(cursor);
+      const found = await vms.list({
+        ...filter,
+        ...(after === undefined ? {} : { after }),
+        projectId: principalOf(request).projectId,
+        limit: limit + 1,
+      });
+      return toPage(found, limit, showVm);
+    },
+  );
+  app.get(
+    '/v1/vms/:id',
+    {
+      schema: {
+        operationId: 'getVm',
+        summary: 'Show a machine',
+        tags,
+        params: VmParams,
+        response: answers(200, VmSchema),
+      },
+    },
+    async (request) => vms.get(principalOf(request).projectId, request.params.id),
+  );
+  app.get(
+    '/v1/vms/:id/logs',
+    {
+      schema: {
+        operationId: 'getVmLogs',
+        summary: "Read the end of a machine's serial console",
+        tags,
+        params: VmParams,
+        produces: ['text/plain'],
+        response: answers(200, Type.String()),
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      const text = await operations.readLog(projectId, request.params.id, goneSignal(reply));
+      return reply.type('text/plain; charset=utf-8').serializer(String).send(text);
+    },
+  );
+}
+
+function wishRoutes(instance: FastifyInstance, { vms, operations }: VmRouteParts): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const schema = { tags, params: VmParams, response: answers(202, VmSchema) };
+  app.post(
+    '/v1/vms/:id([^:/]+)::start',
+    { schema: { ...schema, operationId: 'startVm', summary: 'Start a stopped machine' } },
+    async (request, reply) => {
+      const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'start');
+      return reply.status(202).send(vm);
+    },
+  );
+  app.post(
+    '/v1/vms/:id([^:/]+)::stop',
+    { schema: { ...schema, operationId: 'stopVm', summary: 'Power a machine off' } },
+    async (request, reply) => {
+      const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'stop');
+      return reply.status(202).send(vm);
+    },
+  );
+  app.delete(
+    '/v1/vms/:id',
+    { schema: { ...schema, operationId: 'deleteVm', summary: 'Delete a machine' } },
+    async (request, reply) => {
+      const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'delete');
+      return reply.status(202).send(vm);
+    },
+  );
+  app.post(
+    '/v1/vms/:id([^:/]+)::reboot',
+    {
+      schema: {
+        operationId: 'rebootVm',
+        summary: 'Restart a running machine',
+        tags,
+        params: VmParams,
+        response: answers(202, OperationSchema),
+      },
+    },
+    async (request, reply) => {
+      const started = await operations.reboot(principalOf(request).projectId, request.params.id);
+      const operation = showOperation(started);
+      return reply.status(202).header('location', `/v1/operations/${operation.id}`).send(operation);
+    },
+  );
+}

@@ -1,0 +1,72 @@
+import type {
+  BatchId,
+  ClusterId,
+  DesiredState,
+  ProjectId,
+  SubnetId,
+  Timeline,
+  VmId,
+  VmReason,
+  VmState,
+} from '@factory/contracts';
+import type { WishDecision } from './wishes.ts';
+
+/** A machine as it is kept: what is wished of it, where it is, and what was last reported. */
+export interface VmRecord {
+  readonly id: VmId;
+  readonly projectId: ProjectId;
+  readonly batchId: BatchId;
+  readonly batchName: string;
+  readonly name: string;
+  readonly image: string;
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly diskGiB: number;
+  readonly subnetId: SubnetId;
+  /** The address within the subnet, counted from its first. */
+  readonly addressOffset: number;
+  readonly ipAddress: string;
+  readonly macAddress: string;
+  readonly createdAtMs: number;
+  readonly desired: DesiredState;
+  readonly generation: number;
+  readonly clusterId: ClusterId | null;
+  readonly assignmentEpoch: number;
+  /** Number of the command that gave it to its cluster. */
+  readonly assignedSeq: number | null;
+  readonly state: VmState;
+  readonly stateSinceMs: number;
+  readonly guestReady: boolean;
+  readonly reason: VmReason | null;
+  readonly message: string | null;
+  readonly hostName: string | null;
+  /** Of the last report; 0 before the first. */
+  readonly revision: number;
+  readonly appliedGeneration: number;
+  readonly timeline: Timeline;
+}
+
+export interface VmListQuery {
+  readonly projectId: ProjectId;
+  readonly batchId?: BatchId;
+  readonly state?: VmState;
+  readonly name?: string;
+  readonly withDeleted: boolean;
+  /** Only machines with a greater id. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export type WishResult =
+  | { readonly kind: 'notFound' }
+  | { readonly kind: 'refused'; readonly detail: string }
+  | { readonly kind: 'done'; readonly vm: VmRecord };
+
+/** Machines. Every method is one transaction. */
+export interface VmStore {
+  /** In order of birth, which is the order of their numbers within a batch. */
+  list(query: VmListQuery): Promise<readonly VmRecord[]>;
+  find(projectId: ProjectId, id: VmId): Promise<VmRecord | undefined>;
+  /** Changes what is wished of a machine as `decide` says, and tells its cluster. */
+  wish(projectId: ProjectId, id: VmId, decide: (vm: VmRecord) => WishDecision): Promise<WishResult>;
+}

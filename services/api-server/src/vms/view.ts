@@ -1,0 +1,30 @@
+import type { Vm } from '@factory/contracts';
+import type { VmRecord } from './store.ts';
+
+/** A machine as the API shows it. */
+export function showVm(vm: VmRecord): Vm {
+  return {
+    id: vm.id,
+    name: vm.name,
+    projectId: vm.projectId,
+    batchId: vm.batchId,
+    batchName: vm.batchName,
+    clusterId: vm.clusterId,
+    hostName: vm.hostName,
+    image: vm.image,
+    vcpus: vm.vcpus,
+    memoryMiB: vm.memoryMiB,
+    diskGiB: vm.diskGiB,
+    ipAddress: vm.ipAddress,
+    macAddress: vm.macAddress,
+    desiredState: vm.desired,
+    generation: vm.generation,
+    state: vm.state,
+    guestReady: vm.guestReady,
+    reason: vm.reason,
+    message: vm.message,
+    stateSince: new Date(vm.stateSinceMs).toISOString(),
+    timeline: vm.timeline,
+    createdAt: new Date(vm.createdAtMs).toISOString(),
+  };
+}

@@ -1,0 +1,70 @@
+import type { DesiredState, VmState } from '@factory/contracts';
+import type { VmRecord } from './store.ts';
+
+/** What a user may wish of a machine. */
+export type Wish = 'start' | 'stop' | 'delete';
+
+export type WishDecision =
+  | { readonly kind: 'refused'; readonly detail: string }
+  /** It is wished already. */
+  | { readonly kind: 'unchanged' }
+  /** The machine as it is then; its cluster, if it has one, is told. */
+  | { readonly kind: 'changed'; readonly vm: VmRecord };
+
+const DESIRED: Readonly<Record<Wish, DesiredState>> = {
+  start: 'running',
+  stop: 'stopped',
+  delete: 'deleted',
+};
+
+/** States in which a wish makes sense; anything may be deleted. */
+const ALLOWED: Readonly<Record<'start' | 'stop' | 'reboot', readonly VmState[]>> = {
+  start: ['stopped', 'failed'],
+  stop: ['running', 'starting', 'rebooting', 'unreachable'],
+  reboot: ['running'],
+};
+
+/** What to do instead, by what was asked. */
+const ADVICE: Readonly<Record<'start' | 'stop' | 'reboot', string>> = {
+  start: 'Only a stopped or failed machine can be started',
+  stop: 'Only a running machine can be stopped; one that is not needed can be deleted at any time',
+  reboot: 'Only a running machine can be rebooted; start it first',
+};
+
+/** Whether and how a wish changes a machine. */
+export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecision {
+  const desired = DESIRED[wish];
+  if (vm.desired === 'deleted' && wish !== 'delete') return refuseDeleted(vm);
+  // Asked before, and the host has not come to it yet. What failed may be asked again.
+  const isUnderWay = vm.desired === 'deleted' || vm.generation > vm.appliedGeneration;
+  if (vm.desired === desired && isUnderWay && vm.state !== 'failed') return { kind: 'unchanged' };
+  if (wish !== 'delete' && !ALLOWED[wish].includes(vm.state)) return refuse(vm, wish);
+  const wished = { ...vm, desired, generation: vm.generation + 1 };
+  return { kind: 'changed', vm: vm.clusterId === null ? applyAtOnce(wished, nowMs) : wished };
+}
+
+/** Whether a machine can be rebooted; the detail says why not. */
+export function decideReboot(
+  vm: VmRecord,
+): { readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly detail: string } {
+  if (vm.desired === 'deleted') return refuseDeleted(vm);
+  if (!ALLOWED.reboot.includes(vm.state)) return refuse(vm, 'reboot');
+  if (vm.desired === 'stopped') {
+    return { kind: 'refused', detail: `${vm.name} was asked to stop; wait and start it.` };
+  }
+  return { kind: 'allowed' };
+}
+
+/** No cluster has it, so it is ours to move: it is gone, or waits for a cluster again. */
+function applyAtOnce(vm: VmRecord, nowMs: number): VmRecord {
+  const state = vm.desired === 'deleted' ? 'deleted' : 'pending';
+  return { ...vm, state, stateSinceMs: nowMs, reason: null, message: null };
+}
+
+function refuse(vm: VmRecord, what: 'start' | 'stop' | 'reboot') {
+  return { kind: 'refused', detail: `${vm.name} is ${vm.state}. ${ADVICE[what]}.` } as const;
+}
+
+function refuseDeleted(vm: VmRecord) {
+  return { kind: 'refused', detail: `${vm.name} is being deleted; that can't be undone.` } as const;
+}

@@ -1,0 +1,185 @@
+import { type Capacity, type HostCapacity, type LinkCommand, PROBLEMS } from '@factory/contracts';
+import {
+  type Clock,
+  createBackoff,
+  type Logger,
+  ProblemError,
+  type Random,
+  retryForever,
+  sleep,
+} from '@factory/runtime';
+import { Link } from './link/link.ts';
+import type { LinkClient } from './link/link-client.ts';
+import { Outbox } from './link/outbox.ts';
+import type { VmSchedulerClient } from './picture/scheduler-client.ts';
+import { VmPicture } from './picture/vm-picture.ts';
+import { planShare } from './resource-plan.ts';
+import type { ClusterIdentity, ClusterStore } from './store.ts';
+
+/** How often the cluster's capacity is read from the Mesos master. */
+const CAPACITY_INTERVAL_MS = 2_000;
+/** Unchanged capacity is reported again this often, so that it is never taken for stale. */
+const CAPACITY_REPEAT_MS = 15_000;
+/** How long one question for changes waits at the vm-scheduler. */
+const CHANGES_WAIT_MS = 20_000;
+const BACKOFF_BASE_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+
+export interface ClusterServerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly name: string;
+  /** One-time enrolment token; only needed until the cluster has enrolled. */
+  readonly enrolmentToken: string | undefined;
+  readonly store: ClusterStore;
+  readonly linkClient: LinkClient;
+  readonly vmScheduler: VmSchedulerClient;
+  /** The hosts as the Mesos master sees them. */
+  readonly readHosts: () => Promise<readonly HostCapacity[]>;
+  /** Names of the images that this cluster's hosts can start. */
+  readonly readImages: () => Promise<readonly string[]>;
+  readonly onFenced: () => void;
+}
+
+/**
+ * One per Mesos cluster: takes commands from the api-server and hands them to the schedulers, keeps
+ * the picture of hosts and VMs, and reports what changed. Without the link everything in the cluster
+ * goes on; what happened meanwhile is reported when it is back.
+ */
+export class ClusterServer {
+  readonly #options: ClusterServerOptions;
+  readonly #outbox = new Outbox();
+  readonly #vms = new VmPicture();
+  readonly #link: Link;
+  readonly #closing = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  #hosts: readonly HostCapacity[] = [];
+  #lastCapacity: { readonly text: string; readonly atMs: number } | undefined;
+
+  constructor(options: ClusterServerOptions) {
+    this.#options = options;
+    this.#link = new Link({
+      clock: options.clock,
+      random: options.random,
+      logger: options.logger,
+      client: options.linkClient,
+      store: options.store,
+      outbox: this.#outbox,
+      apply: (command) => this.#apply(command),
+      onFenced: options.onFenced,
+    });
+  }
+
+  /** Enrols if need be, links, and follows the cluster. */
+  start(): void {
+    this.#loops.push(
+      this.#background('following the VMs', () => this.#followVms()),
+      this.#background('reading the capacity', () => this.#followCapacity()),
+      this.#background('linking', async () => this.#link.start(await this.#identity())),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the cluster-server is closing'));
+    await this.#link.close();
+    await Promise.all(this.#loops);
+  }
+
+  /** When the api-server last answered, on the monotonic clock. */
+  get lastAnswerAtMs(): number | undefined {
+    return this.#link.lastAnswerAtMs;
+  }
+
+  /** The cluster as this process sees it, for people and tools. */
+  picture(): {
+    readonly hosts: readonly HostCapacity[];
+    readonly vmCounts: Record<string, number>;
+  } {
+    return { hosts: this.#hosts, vmCounts: { ...this.#vms.counts() } };
+  }
+
+  async #background(what: string, work: () => Promise<void>): Promise<void> {
+    const { clock, logger, random } = this.#options;
+    const backoff = createBackoff({ baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MAX_MS, random });
+    const { signal } = this.#closing;
+    await retryForever({ what, clock, logger, backoff, signal }, work).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
+  async #identity(): Promise<ClusterIdentity> {
+    const { store, linkClient, enrolmentToken, name, logger } = this.#options;
+    const known = await store.loadIdentity();
+    if (known !== undefined) return known;
+    if (enrolmentToken === undefined) {
+      const detail = 'This cluster has not enrolled yet: set FACTORY_ENROLMENT_TOKEN to its token.';
+      throw new ProblemError(PROBLEMS.notReady, detail);
+    }
+    const identity = await linkClient.enrol(enrolmentToken, name);
+    await store.saveIdentity(identity);
+    logger.info({ clusterId: identity.clusterId }, 'enrolled');
+    return identity;
+  }
+
+  /** Applies one command. Everything it calls is idempotent, so it may be applied again. */
+  async #apply(command: LinkCommand): Promise<void> {
+    const { vmScheduler } = this.#options;
+    switch (command.kind) {
+      case 'assignVms':
+        this.#vms.assigned(command.vms);
+        return vmScheduler.putVms(command.vms);
+      case 'setDesired':
+        return vmScheduler.setDesired(command.changes);
+      case 'operate':
+        return vmScheduler.operate(command.operations);
+      case 'planShare': {
+        const plan = planShare(command, this.#hosts, this.#vms.promised());
+        this.#outbox.addPlan({ batchId: command.batchId, ...plan });
+        this.#link.wake();
+        return;
+      }
+    }
+  }
+
+  async #followVms(): Promise<void> {
+    const { signal } = this.#closing;
+    let revision = await this.#options.store.loadReportedRevision();
+    while (!signal.aborted) {
+      const changes = await this.#options.vmScheduler.changes(revision, CHANGES_WAIT_MS, signal);
+      revision = changes.revision;
+      if (changes.vms.length + changes.operations.length === 0) continue;
+      this.#vms.reported(changes.vms);
+      this.#outbox.addChanges(changes);
+      this.#link.wake();
+    }
+  }
+
+  async #followCapacity(): Promise<void> {
+    const { clock, readHosts, readImages } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      this.#hosts = await readHosts();
+      this.#reportCapacity(await readImages());
+      await sleep(clock, CAPACITY_INTERVAL_MS, this.#closing.signal);
+    }
+  }
+
+  #reportCapacity(images: readonly string[]): void {
+    const { clock } = this.#options;
+    const promised = this.#vms.promised();
+    const facts = {
+      hosts: [...this.#hosts],
+      promisedVcpus: promised.vcpus,
+      promisedMemoryMiB: promised.memoryMiB,
+      images: [...images],
+    };
+    const text = JSON.stringify(facts);
+    const last = this.#lastCapacity;
+    const nowMs = clock.monotonicMs();
+    if (last?.text === text && nowMs - last.atMs < CAPACITY_REPEAT_MS) return;
+    this.#lastCapacity = { text, atMs: nowMs };
+    const capacity: Capacity = { observedAtMs: clock.nowMs(), ...facts };
+    this.#outbox.setCapacity(capacity);
+    this.#link.wake();
+  }
+}

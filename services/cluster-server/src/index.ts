@@ -1,0 +1,32 @@
+import { createHttpApp } from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import { ClusterServer, type ClusterServerOptions } from './cluster-server.ts';
+
+export type { ClusterServerOptions } from './cluster-server.ts';
+export { LinkClient } from './link/link-client.ts';
+export { hostsOf } from './picture/hosts.ts';
+export { VmSchedulerClient } from './picture/scheduler-client.ts';
+export { type ClusterStore, createMemoryStore, createPostgresStore } from './store.ts';
+
+export interface ClusterServerService {
+  readonly app: FastifyInstance;
+  start(): void;
+  close(): Promise<void>;
+}
+
+/** The cluster-server on the given ports; `main.ts` wires the real ones, simulations theirs. */
+export function createClusterServer(options: ClusterServerOptions): ClusterServerService {
+  const server = new ClusterServer(options);
+  const app = createHttpApp({
+    service: 'cluster-server',
+    clock: options.clock,
+    logger: options.logger,
+    random: options.random,
+    isReady: () =>
+      server.lastAnswerAtMs === undefined
+        ? { ready: false, reasons: ['the api-server has not answered yet'] }
+        : { ready: true, reasons: [] },
+  });
+  app.get('/v1/picture', async () => server.picture());
+  return { app, start: () => server.start(), close: () => server.close() };
+}

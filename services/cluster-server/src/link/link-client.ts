@@ -1,0 +1,133 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  EnrolResponseSchema,
+  type ExchangeResponse,
+  ExchangeResponseSchema,
+  LINK_CLUSTER_HEADER,
+  LINK_PROTOCOL_VERSION,
+  LINK_SIGNATURE_HEADER,
+  type LinkReports,
+  NONCE_HEADER,
+  SessionResponseSchema,
+  signExchange,
+  TIMESTAMP_HEADER,
+} from '@factory/contracts';
+import { type Clock, type HttpTransport, type Random, requestJson } from '@factory/runtime';
+import { Compile } from 'typebox/compile';
+import type { ClusterIdentity } from '../store.ts';
+
+const enrolResponse = Compile(EnrolResponseSchema);
+const sessionResponse = Compile(SessionResponseSchema);
+const exchangeResponse = Compile(ExchangeResponseSchema);
+
+/** Beyond the wait that was asked for, how long an answer may take. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+export interface LinkClientOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: HttpTransport;
+  /** Base URL of the api-server, or of the gateway in front of it. */
+  readonly url: string;
+}
+
+/** The calls of the cluster link (contracts/cluster-link.ts), signed. It holds no state. */
+export class LinkClient {
+  readonly #options: LinkClientOptions;
+
+  constructor(options: LinkClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a key pair and enrols with the one-time token. The key pair is new each time: a token
+   * that was used but whose answer was lost needs a new token.
+   * @throws RemoteProblemError when the token is refused.
+   */
+  async enrol(token: string, name: string): Promise<ClusterIdentity> {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { clusterId } = await requestJson(
+      this.#options.transport,
+      {
+        method: 'POST',
+        url: `${this.#options.url}/cluster-link/v1/enrol`,
+        json: {
+          protocolVersion: LINK_PROTOCOL_VERSION,
+          token,
+          name,
+          publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
+        },
+        timeoutMs: ANSWER_TIMEOUT_MS,
+      },
+      (value) => enrolResponse.Parse(value),
+    );
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    return { clusterId, privateKey: pem.toString() };
+  }
+
+  /** Opens a session; gives its epoch, which fences out all sessions before. */
+  async openSession(identity: ClusterIdentity): Promise<number> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION };
+    const { epoch } = await this.#signed(identity, 'sessions', body, 0, (value) =>
+      sessionResponse.Parse(value),
+    );
+    return epoch;
+  }
+
+  /** One exchange; see `ExchangeRequestSchema`. */
+  exchange(
+    identity: ClusterIdentity,
+    request: {
+      readonly epoch: number;
+      readonly appliedCommandSeq: number;
+      readonly waitMs: number;
+      readonly reports: LinkReports;
+    },
+    signal?: AbortSignal,
+  ): Promise<ExchangeResponse> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, ...request };
+    const decode = (value: unknown) => exchangeResponse.Parse(value);
+    return this.#signed(identity, 'exchange', body, request.waitMs, decode, signal);
+  }
+
+  async #signed<T>(
+    identity: ClusterIdentity,
+    call: 'sessions' | 'exchange',
+    json: object,
+    waitMs: number,
+    decode: (value: unknown) => T,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const { clock, random, transport, url } = this.#options;
+    const path = `/cluster-link/v1/${call}`;
+    const timestamp = String(Math.floor(clock.nowMs() / 1000));
+    const nonce = Buffer.from(random.bytes(16)).toString('base64url');
+    const parts = { method: 'POST', pathWithQuery: path, body: JSON.stringify(json) };
+    const signature = signExchange(keyOf(identity), { ...parts, timestamp, nonce });
+    return requestJson(
+      transport,
+      {
+        method: 'POST',
+        url: `${url}${path}`,
+        headers: {
+          [LINK_CLUSTER_HEADER]: identity.clusterId,
+          [LINK_SIGNATURE_HEADER]: signature,
+          [TIMESTAMP_HEADER]: timestamp,
+          [NONCE_HEADER]: nonce,
+        },
+        json,
+        timeoutMs: waitMs + ANSWER_TIMEOUT_MS,
+        ...(signal === undefined ? {} : { signal }),
+      },
+      decode,
+    );
+  }
+}
+
+const keys = new WeakMap<ClusterIdentity, KeyObject>();
+
+function keyOf(identity: ClusterIdentity): KeyObject {
+  const key = keys.get(identity) ?? createPrivateKey(identity.privateKey);
+  keys.set(identity, key);
+  return key;
+}

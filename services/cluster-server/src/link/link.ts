@@ -1,0 +1,146 @@
+import { LINK_LIMITS, type NumberedCommand, PROBLEMS } from '@factory/contracts';
+import {
+  type Clock,
+  createBackoff,
+  type Logger,
+  type Random,
+  RemoteProblemError,
+  sleep,
+} from '@factory/runtime';
+import type { ClusterIdentity, ClusterStore } from '../store.ts';
+import type { LinkClient } from './link-client.ts';
+import type { Outbox } from './outbox.ts';
+
+const BACKOFF_BASE_MS = 200;
+const BACKOFF_MAX_MS = 10_000;
+
+export interface LinkOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly client: LinkClient;
+  readonly store: ClusterStore;
+  readonly outbox: Outbox;
+  /** Applies one command; repeating it changes nothing. Throws when it has to be tried again. */
+  readonly apply: (command: NumberedCommand['command']) => Promise<void>;
+  /** Another cluster-server has taken over: this one must end. */
+  readonly onFenced: () => void;
+}
+
+/**
+ * Keeps the link to the api-server: one lane waits for commands, the other reports changes the
+ * moment there are any. Both are the same call; whatever comes in on either is applied in order.
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #closing = new AbortController();
+  #identity: ClusterIdentity | undefined;
+  #epoch: number | undefined;
+  #appliedSeq = 0;
+  #applying: Promise<void> = Promise.resolve();
+  #wakeReporter: () => void = () => undefined;
+  #lanes: Promise<unknown> = Promise.resolve();
+  /** When the api-server last answered, on the monotonic clock; `undefined` before it ever did. */
+  lastAnswerAtMs: number | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  start(identity: ClusterIdentity): void {
+    this.#identity = identity;
+    this.#lanes = Promise.all([this.#lane(() => this.#listen()), this.#lane(() => this.#report())]);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the link is closing'));
+    this.#wakeReporter();
+    await this.#lanes;
+  }
+
+  /** There is something new in the outbox. */
+  wake(): void {
+    this.#wakeReporter();
+  }
+
+  async #lane(step: () => Promise<void>): Promise<void> {
+    const { clock, random, logger } = this.#options;
+    const backoff = createBackoff({ baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MAX_MS, random });
+    while (!this.#closing.signal.aborted) {
+      try {
+        await step();
+        backoff.reset();
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        if (this.#isFenced(error)) return;
+        logger.warn({ err: error }, 'exchange failed; trying again');
+        await sleep(clock, backoff.nextMs(), this.#closing.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
+    await this.#openSession();
+    await this.#exchange(LINK_LIMITS.waitMsMax);
+  }
+
+  async #report(): Promise<void> {
+    if (this.#options.outbox.isEmpty || this.#epoch === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wakeReporter = resolve;
+      if (!this.#closing.signal.aborted) await promise;
+      return;
+    }
+    await this.#exchange(0);
+  }
+
+  async #openSession(): Promise<void> {
+    if (this.#epoch !== undefined || this.#identity === undefined) return;
+    this.#epoch = await this.#options.client.openSession(this.#identity);
+    this.#options.logger.info({ epoch: this.#epoch }, 'linked to the api-server');
+    this.#wakeReporter();
+  }
+
+  async #exchange(waitMs: number): Promise<void> {
+    const { client, outbox, store } = this.#options;
+    if (this.#identity === undefined || this.#epoch === undefined) return;
+    // Plans go out no later than the acknowledgement of the command that asked for them.
+    const { reports, reportedRevision } = outbox.take();
+    const request = { epoch: this.#epoch, appliedCommandSeq: this.#appliedSeq, waitMs, reports };
+    const isWaiting = waitMs > 0 && outbox.isEmpty;
+    const answer = await client.exchange(
+      this.#identity,
+      { ...request, waitMs: isWaiting ? waitMs : 0 },
+      this.#closing.signal,
+    );
+    this.lastAnswerAtMs = this.#options.clock.monotonicMs();
+    outbox.acknowledge(reports);
+    if (reportedRevision !== undefined && reports.vms.length > 0) {
+      await store.saveReportedRevision(reportedRevision);
+    }
+    await this.#applyInOrder(answer.commands);
+  }
+
+  /** Both lanes may bring the same commands: each is applied once, in order. */
+  #applyInOrder(commands: readonly NumberedCommand[]): Promise<void> {
+    const work = async (): Promise<void> => {
+      for (const { seq, command } of commands) {
+        if (seq <= this.#appliedSeq) continue;
+        await this.#options.apply(command);
+        this.#appliedSeq = seq;
+      }
+    };
+    const applied = this.#applying.then(work);
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  #isFenced(error: unknown): boolean {
+    if (!(error instanceof RemoteProblemError)) return false;
+    if (error.code !== PROBLEMS.staleEpoch.code) return false;
+    this.#options.logger.error({}, 'another cluster-server has taken over this cluster');
+    this.#closing.abort(error);
+    this.#options.onFenced();
+    return true;
+  }
+}

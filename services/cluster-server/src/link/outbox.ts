@@ -1,0 +1,74 @@
+import {
+  type Capacity,
+  LINK_LIMITS,
+  type LinkReports,
+  type OperationResult,
+  type SharePlan,
+  type VmReport,
+} from '@factory/contracts';
+
+/**
+ * What is still to be reported upward. Bounded by itself: of each VM only the newest report is
+ * kept, however long the link is cut. Nothing leaves before an exchange has acknowledged it.
+ */
+export class Outbox {
+  #vms = new Map<string, VmReport>();
+  #operations = new Map<string, OperationResult>();
+  #plans = new Map<string, SharePlan>();
+  #capacity: Capacity | undefined;
+  /** The vm-scheduler's revision up to which everything is in here or was acknowledged. */
+  #readRevision = 0;
+
+  get isEmpty(): boolean {
+    const kept = this.#vms.size + this.#operations.size + this.#plans.size;
+    return kept === 0 && this.#capacity === undefined;
+  }
+
+  addChanges(changes: {
+    readonly revision: number;
+    readonly vms: readonly VmReport[];
+    readonly operations: readonly OperationResult[];
+  }): void {
+    for (const report of changes.vms) this.#vms.set(report.vmId, report);
+    for (const result of changes.operations) this.#operations.set(result.operationId, result);
+    this.#readRevision = Math.max(this.#readRevision, changes.revision);
+  }
+
+  addPlan(plan: SharePlan): void {
+    this.#plans.set(plan.batchId, plan);
+  }
+
+  setCapacity(capacity: Capacity): void {
+    this.#capacity = capacity;
+  }
+
+  /**
+   * The next reports to send, oldest VMs first. `reportedRevision` is the revision up to which the
+   * api-server has everything once they are acknowledged, or `undefined` while more is waiting.
+   */
+  take(): { readonly reports: LinkReports; readonly reportedRevision: number | undefined } {
+    const vms = [...this.#vms.values()].slice(0, LINK_LIMITS.vmReportsPerExchangeMax);
+    const isAll = vms.length === this.#vms.size;
+    return {
+      reports: {
+        vms,
+        operations: [...this.#operations.values()],
+        plans: [...this.#plans.values()],
+        ...(this.#capacity === undefined ? {} : { capacity: this.#capacity }),
+      },
+      reportedRevision: isAll ? this.#readRevision : undefined,
+    };
+  }
+
+  /** Drops what was acknowledged, unless something newer has taken its place meanwhile. */
+  acknowledge(reports: LinkReports): void {
+    for (const report of reports.vms) {
+      if (this.#vms.get(report.vmId)?.revision === report.revision) this.#vms.delete(report.vmId);
+    }
+    for (const { operationId } of reports.operations) this.#operations.delete(operationId);
+    for (const plan of reports.plans) {
+      if (this.#plans.get(plan.batchId) === plan) this.#plans.delete(plan.batchId);
+    }
+    if (this.#capacity === reports.capacity) this.#capacity = undefined;
+  }
+}

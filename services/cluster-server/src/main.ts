@@ -1,0 +1,49 @@
+import { clusterMigrations } from '@factory/migrations';
+import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
+import { migrate, openKnex } from '@factory/runtime/postgres';
+import { MasterOperatorClient } from 'mesos-core/client';
+import { readImageNames } from './images.ts';
+import {
+  createClusterServer,
+  createPostgresStore,
+  hostsOf,
+  LinkClient,
+  VmSchedulerClient,
+} from './index.ts';
+import { settingsDefinition } from './settings.ts';
+
+runService({
+  name: 'cluster-server',
+  start: async ({ clock, logger, random }) => {
+    const settings = readSettings(settingsDefinition, process.env);
+    const knex = openKnex(settings.databaseUrl);
+    await migrate(knex, clusterMigrations);
+    const transport = createUndiciTransport();
+    const [url = ''] = settings.masters.split(',');
+    const master = new MasterOperatorClient({ transport, clock, url });
+    const service = createClusterServer({
+      clock,
+      random,
+      logger,
+      name: settings.name,
+      enrolmentToken: settings.enrolmentToken,
+      store: createPostgresStore(knex),
+      linkClient: new LinkClient({ clock, random, transport, url: settings.apiUrl }),
+      vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
+      readHosts: async () => hostsOf((await master.call({ type: 'GET_AGENTS' })).get_agents),
+      readImages: () => readImageNames(settings.imageDirectory),
+      onFenced: () => process.exit(1),
+    });
+    service.start();
+    const server = await listen(service.app, { host: settings.host, port: settings.port });
+    logger.info({ url: server.url }, 'listening');
+    return {
+      close: async () => {
+        await service.close();
+        await server.close();
+        await transport.close();
+        await knex.destroy();
+      },
+    };
+  },
+});

@@ -1,0 +1,52 @@
+import {
+  type Changes,
+  ChangesSchema,
+  type DesiredChange,
+  type OperationRequest,
+  type VmAssignment,
+} from '@factory/contracts';
+import { type HttpTransport, requestJson } from '@factory/runtime';
+import { Compile } from 'typebox/compile';
+
+const changesAnswer = Compile(ChangesSchema);
+const CALL_TIMEOUT_MS = 30_000;
+
+/** The vm-scheduler's API (contracts/vm-scheduler-api.ts). */
+export class VmSchedulerClient {
+  readonly #transport: HttpTransport;
+  readonly #url: string;
+
+  constructor(transport: HttpTransport, url: string) {
+    this.#transport = transport;
+    this.#url = url;
+  }
+
+  /** Resolves when the VMs are durable there. */
+  putVms(vms: readonly VmAssignment[]): Promise<void> {
+    return this.#send('PUT', '/v1/vms', { vms });
+  }
+
+  setDesired(changes: readonly DesiredChange[]): Promise<void> {
+    return this.#send('POST', '/v1/desired', { changes });
+  }
+
+  operate(operations: readonly OperationRequest[]): Promise<void> {
+    return this.#send('POST', '/v1/operations', { operations });
+  }
+
+  /** Everything newer than `after`; waits up to `waitMs` for it. */
+  changes(after: number, waitMs: number, signal: AbortSignal): Promise<Changes> {
+    const timeoutMs = CALL_TIMEOUT_MS + waitMs;
+    const url = `${this.#url}/v1/changes`;
+    return requestJson(
+      this.#transport,
+      { method: 'POST', url, json: { after, waitMs }, timeoutMs, signal },
+      (value) => changesAnswer.Parse(value),
+    );
+  }
+
+  async #send(method: 'PUT' | 'POST', path: string, json: object): Promise<void> {
+    const request = { method, url: `${this.#url}${path}`, json, timeoutMs: CALL_TIMEOUT_MS };
+    await requestJson(this.#transport, request, () => undefined);
+  }
+}

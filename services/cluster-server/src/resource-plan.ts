@@ -1,0 +1,130 @@
+import {
+  type HostCapacity,
+  type Shape,
+  type SharePlan,
+  VM_MEMORY_OVERHEAD_MIB,
+} from '@factory/contracts';
+
+/** Free room of one host while a plan is made. */
+interface Room {
+  readonly agentId: string;
+  vcpus: number;
+  memoryMiB: number;
+}
+
+/** What is asked: so many cores, made of these shapes. */
+export interface ShareRequest {
+  readonly totalVcpus: number;
+  readonly shapes: readonly Shape[];
+}
+
+/**
+ * "200 cores" → "4 × 48 + 1 × 8": as few machines as possible, each of which fits on a host as it is
+ * now, their cores adding up to exactly the total wherever the shapes allow it.
+ *
+ * Greedy, biggest shape first, with one look ahead: a shape is only taken if the rest can still be
+ * made of the shapes (a coin-change table over all totals). Plain greedy would make 60 of {48, 20}
+ * as 48 and leave 12 over; this makes 3 × 20. Each machine goes to the host with the most free
+ * cores, so that large holes are used while they are there. Pure.
+ */
+export function planShare(
+  request: ShareRequest,
+  hosts: readonly HostCapacity[],
+  promised: { readonly vcpus: number; readonly memoryMiB: number },
+): Omit<SharePlan, 'batchId'> {
+  const shapes = [...request.shapes].sort((a, b) => b.vcpus - a.vcpus || b.memoryMiB - a.memoryMiB);
+  const rooms = roomsNetOf(hosts, promised);
+  const isReachable = reachableTotals(request.totalVcpus, shapes);
+  const counts = new Map<Shape, number>();
+  let left = request.totalVcpus;
+  for (;;) {
+    const taken =
+      takeOne(shapes, rooms, left, (rest) => isReachable[rest] === true) ??
+      takeOne(shapes, rooms, left, () => true);
+    if (taken === undefined) break;
+    counts.set(taken, (counts.get(taken) ?? 0) + 1);
+    left -= taken.vcpus;
+  }
+  const machines = shapes.flatMap((shape) => {
+    const count = counts.get(shape) ?? 0;
+    return count === 0 ? [] : [{ shape, count }];
+  });
+  return { machines, unplacedVcpus: left, reason: left === 0 ? '' : whyLeft(left, shapes, rooms) };
+}
+
+/** Takes the biggest shape that fits somewhere and leaves an acceptable rest, and its room. */
+function takeOne(
+  shapes: readonly Shape[],
+  rooms: readonly Room[],
+  left: number,
+  isGoodRest: (rest: number) => boolean,
+): Shape | undefined {
+  for (const shape of shapes) {
+    if (shape.vcpus > left || !isGoodRest(left - shape.vcpus)) continue;
+    const room = roomiest(rooms, shape);
+    if (room === undefined) continue;
+    room.vcpus -= shape.vcpus;
+    room.memoryMiB -= shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB;
+    return shape;
+  }
+  return undefined;
+}
+
+function roomiest(rooms: readonly Room[], shape: Shape): Room | undefined {
+  return rooms
+    .filter((room) => fits(shape, room))
+    .reduce<Room | undefined>(
+      (top, room) => (top === undefined || room.vcpus > top.vcpus ? room : top),
+      undefined,
+    );
+}
+
+function fits(shape: Shape, room: Room): boolean {
+  return shape.vcpus <= room.vcpus && shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB <= room.memoryMiB;
+}
+
+/** For every total from 0 to `total`: whether the shapes can add up to it. */
+function reachableTotals(total: number, shapes: readonly Shape[]): readonly boolean[] {
+  const reachable = new Array<boolean>(total + 1).fill(false);
+  reachable[0] = true;
+  for (let sum = 1; sum <= total; sum += 1) {
+    reachable[sum] = shapes.some((shape) => reachable[sum - shape.vcpus] === true);
+  }
+  return reachable;
+}
+
+/** What is promised to VMs without a host is taken from the roomiest hosts: they will go there. */
+function roomsNetOf(
+  hosts: readonly HostCapacity[],
+  promised: { readonly vcpus: number; readonly memoryMiB: number },
+): readonly Room[] {
+  const rooms = hosts
+    .filter((host) => host.active)
+    .map((host) => ({
+      agentId: host.agentId,
+      vcpus: host.freeVcpus,
+      memoryMiB: host.freeMemoryMiB,
+    }))
+    .sort((a, b) => b.vcpus - a.vcpus);
+  let { vcpus, memoryMiB } = promised;
+  for (const room of rooms) {
+    const takenVcpus = Math.min(vcpus, room.vcpus);
+    const takenMemoryMiB = Math.min(memoryMiB, room.memoryMiB);
+    room.vcpus -= takenVcpus;
+    room.memoryMiB -= takenMemoryMiB;
+    vcpus -= takenVcpus;
+    memoryMiB -= takenMemoryMiB;
+  }
+  return rooms;
+}
+
+function whyLeft(left: number, shapes: readonly Shape[], rooms: readonly Room[]): string {
+  const smallest = shapes.at(-1);
+  if (smallest === undefined) return 'No shapes are allowed.';
+  if (left < smallest.vcpus) {
+    return `${left} cores are left over: the smallest shape has ${smallest.vcpus}.`;
+  }
+  const lackCores = rooms.filter((room) => room.vcpus < smallest.vcpus).length;
+  const lackMemory = rooms.filter((room) => room.memoryMiB < smallest.memoryMiB).length;
+  return `${left} cores fit nowhere: of ${rooms.length} hosts, ${lackCores} lack cores and ${lackMemory} lack memory.`;
+}

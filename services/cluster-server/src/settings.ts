@@ -1,0 +1,59 @@
+import {
+  defineSettings,
+  integerSetting,
+  optional,
+  secretSetting,
+  textSetting,
+  urlSetting,
+} from '@factory/runtime';
+
+/** Everything that can be set, by environment variable. */
+export const settingsDefinition = defineSettings({
+  host: textSetting({
+    env: 'FACTORY_CLUSTER_SERVER_HOST',
+    default: '127.0.0.1',
+    describe: 'Address to listen on, for health checks and the picture of the cluster.',
+  }),
+  port: integerSetting({
+    env: 'FACTORY_CLUSTER_SERVER_PORT',
+    default: 5600,
+    min: 0,
+    max: 65535,
+    describe: 'Port to listen on.',
+  }),
+  name: textSetting({
+    env: 'FACTORY_CLUSTER_NAME',
+    default: 'cluster-1',
+    describe: 'Name under which the cluster enrols.',
+  }),
+  databaseUrl: secretSetting({
+    env: 'FACTORY_CLUSTER_DATABASE_URL',
+    describe: "The cluster's PostgreSQL, shared with the vm-scheduler.",
+  }),
+  apiUrl: urlSetting({
+    env: 'FACTORY_LINK_URL',
+    default: 'http://127.0.0.1:8080',
+    describe: 'Where the cluster dials out to: the gateway, or the api-server itself.',
+  }),
+  enrolmentToken: optional(
+    secretSetting({
+      env: 'FACTORY_ENROLMENT_TOKEN',
+      describe: 'One-time token that the cluster joins with; not needed after that.',
+    }),
+  ),
+  masters: textSetting({
+    env: 'FACTORY_MESOS_MASTERS',
+    default: 'http://127.0.0.1:5050',
+    describe: 'URLs of all Mesos masters, separated by commas.',
+  }),
+  vmScheduler: urlSetting({
+    env: 'FACTORY_VM_SCHEDULER_URL',
+    default: 'http://127.0.0.1:5601',
+    describe: 'Where the vm-scheduler listens.',
+  }),
+  imageDirectory: textSetting({
+    env: 'FACTORY_IMAGE_DIR',
+    default: '/var/lib/compute-factory/images',
+    describe: 'Folder of the images, the same on every host.',
+  }),
+});

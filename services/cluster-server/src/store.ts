@@ -1,0 +1,58 @@
+import type { Knex } from 'knex';
+
+/**
+ * What the cluster-server must not forget. VMs and their wishes are durable at the vm-scheduler,
+ * commands at the api-server until they are acknowledged; here are only the identity by which the
+ * api-server knows this cluster, and how far its VMs' changes were reported.
+ */
+export interface ClusterStore {
+  loadIdentity(): Promise<ClusterIdentity | undefined>;
+  saveIdentity(identity: ClusterIdentity): Promise<void>;
+  /** The vm-scheduler's revision up to which the api-server has everything; 0 at first. */
+  loadReportedRevision(): Promise<number>;
+  saveReportedRevision(revision: number): Promise<void>;
+}
+
+export interface ClusterIdentity {
+  readonly clusterId: string;
+  /** Ed25519, PKCS#8, PEM. Never leaves this cluster. */
+  readonly privateKey: string;
+}
+
+/** For simulations and tests. */
+export function createMemoryStore(): ClusterStore {
+  let identity: ClusterIdentity | undefined;
+  let reportedRevision = 0;
+  return {
+    loadIdentity: async () => identity,
+    saveIdentity: async (value) => {
+      identity = value;
+    },
+    loadReportedRevision: async () => reportedRevision,
+    saveReportedRevision: async (value) => {
+      reportedRevision = value;
+    },
+  };
+}
+
+/** In the cluster's own PostgreSQL: one row. */
+export function createPostgresStore(knex: Knex): ClusterStore {
+  const row = () => knex('cluster_server').first();
+  const put = async (columns: Record<string, string | number>): Promise<void> => {
+    await knex('cluster_server')
+      .insert({ singleton: true, ...columns })
+      .onConflict('singleton')
+      .merge(Object.keys(columns));
+  };
+  return {
+    loadIdentity: async () => {
+      const found = await row();
+      const isKnown = typeof found?.cluster_id === 'string';
+      return isKnown ? { clusterId: found.cluster_id, privateKey: found.private_key } : undefined;
+    },
+    saveIdentity: ({ clusterId, privateKey }) =>
+      put({ cluster_id: clusterId, private_key: privateKey }),
+    loadReportedRevision: async () => Number((await row())?.reported_revision ?? 0),
+    saveReportedRevision: (revision) => put({ reported_revision: revision }),
+  };
+}

@@ -1,0 +1,346 @@
+import {
+  type OperationRequest,
+  parseVmTaskId,
+  type SchedulerMessage,
+  type VmId,
+  type VmTaskData,
+} from '@factory/contracts';
+import {
+  type Clock,
+  createLimiter,
+  keyedMutex,
+  type Logger,
+  type Random,
+  type Timer,
+  withDeadline,
+} from '@factory/runtime';
+import { explainFailure } from './failures.ts';
+import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
+import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
+import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import { findOrphans, type Orphans } from './orphans.ts';
+import { createReporter, type Reporter } from './reporter.ts';
+import type { VmStorage } from './storage/port.ts';
+import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
+import type { PowerOffLimits } from './vm/power-off.ts';
+import { newRecord, takeOver, toObservation, type VmRecord } from './vm/record.ts';
+
+/** How an executor behaves. */
+export interface VmExecutorSettings {
+  /** Guests powered on at a time; more would only fight for the same cores. */
+  readonly powerOnsMax: number;
+  readonly powerOff: PowerOffLimits;
+  /** Without a VM for this long the executor ends; the agent starts another when there is work. */
+  readonly idleExitMs: number;
+  /** How often domains and files of ours are looked for that no task speaks for. */
+  readonly orphanSearchMs: number;
+}
+
+/** What an executor works with. */
+export interface VmExecutorOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly link: ExecutorLink;
+  readonly hypervisor: Hypervisor;
+  readonly storage: VmStorage;
+  readonly settings: VmExecutorSettings;
+}
+
+/** Why an executor has nothing more to do. */
+export type ExecutorEnd = 'idle' | 'shutdown';
+
+/** VMs being made at a time, up to their power-on. */
+const MAKINGS_MAX = 16;
+/** The end of a console log that `readLog` gives. */
+const LOG_BYTES_MAX = 64 * 1024;
+/** Moves under way have this long to end when the executor closes; the next one takes them up. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+interface Guarded {
+  readonly keeper: VmKeeper;
+  taskId: string;
+  /** The agent asked for the task's end. */
+  wasKilled: boolean;
+}
+
+/**
+ * The executor of one agent: takes over the VMs whose tasks it is given, keeps each (VmKeeper), and
+ * reports them. Ending it leaves every guest as it is; the next executor adopts them.
+ */
+export class VmExecutor {
+  readonly #options: VmExecutorOptions;
+  readonly #context: KeeperContext;
+  readonly #reporter: Reporter;
+  readonly #guarded = new Map<VmId, Guarded>();
+  readonly #inOrder = keyedMutex();
+  readonly #ended = Promise.withResolvers<ExecutorEnd>();
+  #idleTimer: Timer | undefined;
+  #orphanTimer: Timer | undefined;
+  #orphans: Orphans = { domains: [], folders: [] };
+  #isClosing = false;
+
+  constructor(options: VmExecutorOptions) {
+    this.#options = options;
+    const { clock, logger, settings } = options;
+    this.#reporter = createReporter({
+      clock,
+      logger,
+      observe: (vmId) => {
+        const guarded = this.#guarded.get(vmId);
+        return guarded === undefined ? undefined : toObservation(guarded.keeper.record);
+      },
+      vmIds: () => this.#guarded.keys(),
+      send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
+    });
+    this.#context = {
+      ...options,
+      limitMaking: createLimiter(MAKINGS_MAX),
+      limitPowerOn: createLimiter(settings.powerOnsMax),
+      powerOff: settings.powerOff,
+      onChange: ({ vmId }) => this.#reporter.changed(vmId),
+      onResult: (result) => this.#reporter.result(result),
+      onEnd: (record) => this.#forget(record),
+    };
+  }
+
+  /** Resolves when the executor should be closed: nothing to do for long, or told so. */
+  get ended(): Promise<ExecutorEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Domains and folders of ours that no task spoke for when last looked at. */
+  get orphans(): Orphans {
+    return this.#orphans;
+  }
+
+  /** The VMs being kept, as they stand. */
+  records(): readonly VmRecord[] {
+    return Array.from(this.#guarded.values(), ({ keeper }) => keeper.record);
+  }
+
+  /** Prepares the host's folders, and starts listening to agent and hypervisor. */
+  async start(): Promise<void> {
+    const { storage, hypervisor, link } = this.#options;
+    await storage.prepare();
+    hypervisor.start((event) => this.#onHypervisorEvent(event));
+    link.start(this.#handlers());
+    this.#reporter.start();
+    this.#watchIdleness();
+    this.#searchOrphansLater();
+  }
+
+  /** Stops listening and reporting. Guests are left as they are. */
+  async close(): Promise<void> {
+    const { clock, logger, link, hypervisor, storage } = this.#options;
+    this.#isClosing = true;
+    this.#idleTimer?.cancel();
+    this.#orphanTimer?.cancel();
+    const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
+    await withDeadline(clock, 'ending moves', CLOSE_TIMEOUT_MS, () => Promise.all(keepers)).catch(
+      (error: unknown) => logger.warn({ err: error }, 'the next executor goes on from here'),
+    );
+    this.#reporter.close();
+    await link.close();
+    await hypervisor.close();
+    await storage.close();
+  }
+
+  #handlers(): LinkHandlers {
+    return {
+      onLaunch: (tasks) => {
+        for (const task of tasks) this.#inBackground('launch', () => this.#launch(task));
+      },
+      onKill: (taskId) => this.#inBackground('kill', () => this.#kill(taskId)),
+      onMessage: (data) => this.#onMessage(data),
+      onSubscribed: (agentHostName) => {
+        this.#options.hypervisor.identify(agentHostName);
+        this.#reporter.reportAll();
+      },
+      onShutdown: () => this.#end('shutdown'),
+    };
+  }
+
+  #inBackground(what: string, work: () => Promise<void>): void {
+    work().catch((error: unknown) => this.#options.logger.error({ err: error }, `${what} failed`));
+  }
+
+  async #launch(task: LaunchedTask): Promise<void> {
+    const data = decodeTaskData(task.data);
+    if (data === undefined) {
+      const message = 'LAUNCH_REFUSED: the data of the task are not those of a VM';
+      this.#options.link.updateTask(task.taskId, 'TASK_FAILED', message);
+      return;
+    }
+    await this.#inOrder(data.vmId, () => this.#takeOver(task.taskId, data));
+  }
+
+  async #takeOver(taskId: string, data: VmTaskData): Promise<void> {
+    const { link, clock, storage } = this.#options;
+    const { vmId } = data;
+    const guarded = this.#guarded.get(vmId);
+    if (guarded?.taskId === taskId) return;
+    const known = guarded?.keeper.record ?? (await storage.readRecord(vmId));
+    if (known !== undefined && data.assignmentEpoch < known.assignmentEpoch) {
+      const message = `LAUNCH_REFUSED: assignment ${known.assignmentEpoch} is newer`;
+      link.updateTask(taskId, 'TASK_FAILED', message);
+      return;
+    }
+    // Said before anything is made: the task runs for as long as something of the VM may be here.
+    if (data.desired !== 'deleted') link.updateTask(taskId, 'TASK_RUNNING', '');
+    if (guarded !== undefined) {
+      link.updateTask(guarded.taskId, 'TASK_KILLED', `replaced by ${taskId}`);
+      guarded.taskId = taskId;
+      guarded.keeper.update((record) => takeOver(record, data));
+      return;
+    }
+    const bornMs = Math.max(clock.nowMs(), this.#reporter.lastSeq(vmId) + 1);
+    const record = known === undefined ? newRecord(data, bornMs) : takeOver(known, data);
+    const keeper = new VmKeeper(record, this.#context);
+    this.#guarded.set(vmId, { keeper, taskId, wasKilled: false });
+    this.#watchIdleness();
+    keeper.start();
+  }
+
+  async #kill(taskId: string): Promise<void> {
+    const vmId = parseVmTaskId(taskId)?.vmId;
+    if (vmId === undefined) return;
+    await this.#inOrder(vmId, async () => {
+      const guarded = [...this.#guarded.values()].find((each) => each.taskId === taskId);
+      if (guarded === undefined) {
+        // Its end was reported already, or it is a task of an executor before this one.
+        this.#options.logger.info({ taskId }, 'asked to end a task that is not here');
+        return;
+      }
+      guarded.wasKilled = true;
+      guarded.keeper.update((record) => ({ ...record, desired: 'deleted' }));
+    });
+  }
+
+  #onMessage(data: Uint8Array): void {
+    const message = decodeSchedulerMessage(data);
+    if (message === undefined) {
+      this.#options.logger.warn({ bytes: data.length }, 'a framework message makes no sense');
+      return;
+    }
+    this.#handleMessage(message);
+  }
+
+  #handleMessage(message: SchedulerMessage): void {
+    switch (message.type) {
+      case 'setDesired':
+        for (const { vmId, generation, desired } of message.changes) {
+          this.#guarded.get(vmId)?.keeper.wish(generation, desired);
+        }
+        return;
+      case 'operate':
+        for (const request of message.operations) this.#operate(request);
+        return;
+      case 'operationsSeen':
+        this.#reporter.resultsSeen(message.operationIds);
+        return;
+      case 'report':
+        this.#reporter.reportAll();
+        return;
+    }
+  }
+
+  #operate(request: OperationRequest): void {
+    const keeper = this.#guarded.get(request.vmId)?.keeper;
+    const { operationId, vmId } = request;
+    if (keeper === undefined) {
+      const message = 'This host has no such machine.';
+      this.#reporter.result({ operationId, vmId, outcome: 'failed', message, output: '' });
+      return;
+    }
+    switch (request.kind) {
+      case 'readLog':
+        this.#inBackground('reading a log', () => this.#readLog(request));
+        return;
+      case 'reboot':
+        keeper.reboot(request);
+        return;
+    }
+  }
+
+  async #readLog({ operationId, vmId }: OperationRequest): Promise<void> {
+    const { storage } = this.#options;
+    const base = { operationId, vmId };
+    try {
+      const size = await storage.consoleSize(vmId);
+      const from = Math.max(0, size - LOG_BYTES_MAX);
+      const { text } = await storage.readConsole(vmId, from, LOG_BYTES_MAX);
+      this.#reporter.result({ ...base, outcome: 'succeeded', message: '', output: text });
+    } catch (error) {
+      const { message } = explainFailure(error);
+      this.#reporter.result({ ...base, outcome: 'failed', message, output: '' });
+    }
+  }
+
+  /** Nothing is left of the VM here: its task ends. */
+  #forget(record: VmRecord): void {
+    const guarded = this.#guarded.get(record.vmId);
+    if (guarded === undefined) return;
+    this.#guarded.delete(record.vmId);
+    this.#reporter.ended(toObservation(record));
+    const message = record.message ?? '';
+    const { taskId, wasKilled } = guarded;
+    if (record.state === 'failed') {
+      this.#options.link.updateTask(taskId, 'TASK_FAILED', `${record.reason}: ${message}`);
+    } else {
+      this.#options.link.updateTask(taskId, wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED', message);
+    }
+    this.#watchIdleness();
+  }
+
+  #onHypervisorEvent(event: HypervisorEvent): void {
+    switch (event.kind) {
+      case 'domainChanged':
+        this.#guarded.get(event.vmId)?.keeper.look();
+        return;
+      case 'connected':
+        this.#options.logger.info({ vms: this.#guarded.size }, 'connected to the hypervisor');
+        for (const { keeper } of this.#guarded.values()) keeper.look();
+        return;
+      case 'disconnected':
+        this.#options.logger.warn({ reason: event.message }, 'the hypervisor is away');
+        return;
+    }
+  }
+
+  /** Whoever closes it already knows that it ends. */
+  #end(why: ExecutorEnd): void {
+    if (!this.#isClosing) this.#ended.resolve(why);
+  }
+
+  #watchIdleness(): void {
+    const { clock, settings } = this.#options;
+    this.#idleTimer?.cancel();
+    if (this.#guarded.size > 0) return;
+    this.#idleTimer = clock.after(settings.idleExitMs, () => this.#end('idle'));
+  }
+
+  #searchOrphansLater(): void {
+    const { clock, settings } = this.#options;
+    this.#orphanTimer = clock.after(settings.orphanSearchMs, () => {
+      this.#inBackground('searching orphans', async () => {
+        try {
+          const { hypervisor, storage, logger } = this.#options;
+          const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
+          this.#orphans = await findOrphans({ hypervisor, storage, isKept });
+          const { domains, folders } = this.#orphans;
+          if (domains.length + folders.length > 0) {
+            logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
+          }
+        } finally {
+          this.#searchOrphansLater();
+        }
+      });
+    });
+  }
+}
+
+/** An executor; nothing happens before its `start`. */
+export function createVmExecutor(options: VmExecutorOptions): VmExecutor {
+  return new VmExecutor(options);
+}

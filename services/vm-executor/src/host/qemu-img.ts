@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process';
+import { rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { writeFileAtomic } from '@factory/runtime';
+import type { DiskTools } from '../storage/disk-tools.ts';
+import { noCloudImage } from './no-cloud.ts';
+
+const execFileAsync = promisify(execFile);
+const CREATE_TIMEOUT_MS = 30_000;
+
+/** Disks by qemu-img, seeds by ourselves. */
+export const qemuDiskTools: DiskTools = {
+  async createOverlay({ path, basePath, sizeBytes }) {
+    const partial = `${path}.partial`;
+    await rm(partial, { force: true });
+    const backing = ['-b', basePath, '-F', 'qcow2'];
+    const args = ['create', '-q', '-f', 'qcow2', ...backing, partial, String(sizeBytes)];
+    await execFileAsync('qemu-img', args, { timeout: CREATE_TIMEOUT_MS });
+    await rename(partial, path);
+  },
+  async writeSeed(path, seed) {
+    // Read by QEMU's own user; made again from the record whenever it is missing, so not synced.
+    await writeFileAtomic(path, noCloudImage(seed), { mode: 0o644, fsync: false });
+  },
+};

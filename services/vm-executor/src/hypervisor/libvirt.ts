@@ -1,0 +1,191 @@
+import type { VmId } from '@factory/contracts';
+import { type DomainRef, type DomainStatus, isLibvirtError } from '@factory/libvirt';
+import type { Clock, Logger, Random } from '@factory/runtime';
+import { type DomainType, domainXml } from './domain-xml.ts';
+import type { Firewall } from './firewall.ts';
+import { createLibvirtLink, type LibvirtLink } from './libvirt-link.ts';
+import { createLibvirtNetworks } from './libvirt-networks.ts';
+import { createLinkPool } from './link-pool.ts';
+import { domainName, domainUuid, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
+import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
+
+/** Starting QEMU on a crowded host takes its time; the state's deadline bounds it all. */
+const POWER_ON_TIMEOUT_MS = 120_000;
+
+/** The hypervisor behind libvirtd. */
+export function createLibvirtHypervisor(options: {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly instance: string;
+  readonly domainType: () => Promise<DomainType>;
+  readonly firewall: Firewall;
+  readonly socketPath: string;
+  readonly uri?: string;
+}): Hypervisor {
+  const { instance, firewall, logger } = options;
+  const newLink = (): LibvirtLink => createLibvirtLink({ uri: 'qemu:///system', ...options });
+  const link = newLink();
+  // Power-ons and -offs take seconds: nothing quick shall wait behind them.
+  const slowLink = createLinkPool([newLink(), newLink(), newLink(), newLink()]);
+  const networks = createLibvirtNetworks({ instance, link, firewall });
+  const owner = Promise.withResolvers<Owner>();
+
+  return {
+    start(listener) {
+      follow(link, logger, listener, () => networks.forget());
+      slowLink.start({ onConnected: async () => undefined, onDisconnected: () => undefined });
+    },
+    identify: (hostName) => owner.resolve({ instance, hostName }),
+    joinNetwork: (lease) => networks.join(lease),
+    leaveNetwork: (lease) => networks.leave(lease),
+    listDomains: async () => listDomains(link, await owner.promise),
+    findDomain: (vmId) =>
+      link.use(async ({ domains }) => {
+        const status = await orUndefined(domains.getState(refOf(vmId)));
+        return status === undefined ? undefined : seen(vmId, status);
+      }),
+    async define(plan) {
+      const xml = domainXml(plan, await options.domainType(), await owner.promise);
+      await link.use(({ domains }) => domains.define(xml));
+    },
+    async powerOn(vmId) {
+      try {
+        await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)));
+      } catch (error) {
+        // Among other reasons, its network may be gone.
+        networks.forget();
+        throw error;
+      }
+    },
+    pressPowerButton: (vmId) =>
+      link.use(({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' }))),
+    powerOff: (vmId) => slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId)))),
+    undefine: (vmId) =>
+      link.use(async ({ domains }) => {
+        const kept = { managedSave: true, snapshotsMetadata: true, nvram: 'remove' } as const;
+        await orUndefined(domains.undefine(refOf(vmId), kept));
+      }),
+    async close() {
+      await Promise.all([link.close(), slowLink.close()]);
+    },
+  };
+}
+
+function follow(
+  link: LibvirtLink,
+  logger: Logger,
+  listener: (event: HypervisorEvent) => void,
+  forget: () => void,
+): void {
+  link.start({
+    async onConnected(libvirt) {
+      await libvirt.events.onDomainLifecycle((event) => {
+        const vmId = vmIdOfDomain(event.domain.name);
+        if (vmId === undefined) return;
+        logger.debug({ vmId, event: event.event, detail: event.detail }, 'domain event');
+        listener({ kind: 'domainChanged', vmId });
+      });
+      forget();
+      listener({ kind: 'connected' });
+    },
+    onDisconnected(message) {
+      listener({ kind: 'disconnected', message });
+    },
+  });
+}
+
+async function listDomains(link: LibvirtLink, owner: Owner): Promise<readonly DomainSeen[]> {
+  return link.use(async ({ domains }) => {
+    const all = await domains.list();
+    const found = await Promise.all(
+      all.map(async (domain) => {
+        const vmId = vmIdOfDomain(domain.name);
+        if (vmId === undefined) return [];
+        // Gone since the list was made: not worth a word.
+        const xml = await orUndefined(domains.getXml(domain));
+        if (xml === undefined || !isOwnedBy(xml, owner)) return [];
+        const status = await orUndefined(domains.getState(domain));
+        return status === undefined ? [] : [seen(vmId, status)];
+      }),
+    );
+    return found.flat();
+  });
+}
+
+async function startDomain(
+  domains: Parameters<Parameters<LibvirtLink['use']>[0]>[0]['domains'],
+  ref: DomainRef,
+): Promise<void> {
+  try {
+    await domains.start(ref, { timeoutMs: POWER_ON_TIMEOUT_MS });
+  } catch (error) {
+    if (!isLibvirtError(error, 'OPERATION_INVALID')) throw error;
+    const status = await domains.getState(ref);
+    if (powerOf(status).kind !== 'on') throw error;
+  }
+}
+
+function refOf(vmId: VmId): DomainRef {
+  return { name: domainName(vmId), uuid: domainUuid(vmId) };
+}
+
+function seen(vmId: VmId, status: DomainStatus): DomainSeen {
+  return { vmId, power: powerOf(status), detail: `${status.state}, reason ${status.reason}` };
+}
+
+/** What libvirt's state and reason mean for us. */
+export function powerOf(status: DomainStatus): Power {
+  switch (status.state) {
+    case 'shutoff':
+      return { kind: 'off', cause: offCause(status.reason) };
+    case 'crashed':
+      return { kind: 'off', cause: 'crashed' };
+    case 'no-state':
+    case 'running':
+    case 'blocked':
+    case 'paused':
+    case 'shutdown':
+    case 'pm-suspended':
+    case 'unknown':
+      return { kind: 'on' };
+  }
+}
+
+/** virDomainShutoffReason in our words. */
+function offCause(reason: string): OffCause {
+  switch (reason) {
+    case 'shutdown':
+      return 'guestShutdown';
+    case 'destroyed':
+      return 'destroyed';
+    // libvirt says so when QEMU's end came without a word (qemuProcessHandleMonitorEOF). Our guests
+    // have no panic device, by which a guest's own crash would end it.
+    case 'crashed':
+      return 'killed';
+    case 'failed':
+      return 'failedToStart';
+    default:
+      return 'unknown';
+  }
+}
+
+/** What is awaited, or undefined when there is no such domain. */
+async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isLibvirtError(error, 'NO_DOMAIN')) return undefined;
+    throw error;
+  }
+}
+
+/** Waits for what only a running domain can do; one that is off or gone needs it no more. */
+async function ifRunning(promise: Promise<void>): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    if (isLibvirtError(error, 'NO_DOMAIN') || isLibvirtError(error, 'OPERATION_INVALID')) return;
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import type { SubnetId, VmId } from '@factory/contracts';
+
+/** The address that a VM has in its subnet, for as long as it exists. */
+export interface AddressLease {
+  readonly vmId: VmId;
+  readonly subnetId: SubnetId;
+  /** Of the whole subnet: `10.80.0.0/16`. */
+  readonly cidr: string;
+  readonly gatewayAddress: string;
+  readonly ipAddress: string;
+  readonly macAddress: string;
+  readonly hostname: string;
+}
+
+/** What a domain is made of. */
+export interface DomainPlan {
+  readonly vmId: VmId;
+  /** The user's wish that it was defined for. */
+  readonly generation: number;
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly subnetId: SubnetId;
+  readonly macAddress: string;
+  /** qcow2 */
+  readonly diskPath: string;
+  /** ISO 9660, NoCloud. */
+  readonly seedPath: string;
+  /** Everything that the guest writes to its serial port is appended here. */
+  readonly consolePath: string;
+}
+
+/** Why a domain is off. */
+export const OFF_CAUSES = [
+  /** The guest powered itself off (of its own will or obeying ACPI). */
+  'guestShutdown',
+  /** Somebody pulled the plug through the hypervisor. */
+  'destroyed',
+  /** The guest's kernel gave up, and said so. */
+  'crashed',
+  /** The process that ran the guest ended by itself or by somebody's hand. */
+  'killed',
+  'failedToStart',
+  /** Not started since it was defined, or since the host's start. */
+  'unknown',
+] as const;
+export type OffCause = (typeof OFF_CAUSES)[number];
+
+export type Power = { readonly kind: 'on' } | { readonly kind: 'off'; readonly cause: OffCause };
+
+/** A domain of ours, as the hypervisor shows it. */
+export interface DomainSeen {
+  readonly vmId: VmId;
+  readonly power: Power;
+  /** The hypervisor's own words: `shutoff, reason crashed`. */
+  readonly detail: string;
+}
+
+export type HypervisorEvent =
+  /** Something happened to this domain; look at it again. */
+  | { readonly kind: 'domainChanged'; readonly vmId: VmId }
+  /** Connected (again): anything may have happened meanwhile. */
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'disconnected'; readonly message: string };
+
+/**
+ * The hypervisor of this host, as far as the executor needs it; functions are added as required.
+ * "Ours" are the domains whose metadata name this factory instance and this agent. All operations
+ * are idempotent: what is so already is no error. They throw VmFailure, which is transient while
+ * the hypervisor can't be reached.
+ */
+export interface Hypervisor {
+  /** Starts following the hypervisor; resolves at once, whether or not it can be reached now. */
+  start(listener: (event: HypervisorEvent) => void): void;
+  /** Says whose domains are ours: those of the agent with this host name. */
+  identify(agentHostName: string): void;
+  /** Makes the VM's subnet exist on this host, with this lease in it. */
+  joinNetwork(lease: AddressLease): Promise<void>;
+  /** Takes the lease out of the subnet; the network stays for others. */
+  leaveNetwork(lease: AddressLease): Promise<void>;
+  /** All domains of ours. */
+  listDomains(): Promise<readonly DomainSeen[]>;
+  findDomain(vmId: VmId): Promise<DomainSeen | undefined>;
+  /** Stores the definition, new or in place of the one before. */
+  define(plan: DomainPlan): Promise<void>;
+  /** Powers on; resolves when the guest's CPUs run. */
+  powerOn(vmId: VmId): Promise<void>;
+  /** Presses the ACPI power button. A guest early in its boot ignores it. */
+  pressPowerButton(vmId: VmId): Promise<void>;
+  /** Pulls the plug. */
+  powerOff(vmId: VmId): Promise<void>;
+  /** Forgets the definition. */
+  undefine(vmId: VmId): Promise<void>;
+  close(): Promise<void>;
+}

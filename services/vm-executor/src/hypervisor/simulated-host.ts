@@ -1,0 +1,183 @@
+import type { SubnetId, VmId } from '@factory/contracts';
+import { type Clock, type Random, sleep } from '@factory/runtime';
+import { VmFailure } from '../failures.ts';
+import type { Image } from '../storage/port.ts';
+import type { AddressLease, DomainPlan, HypervisorEvent, OffCause } from './port.ts';
+
+/** How a simulated host behaves. */
+export interface SimulatedHostOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly images: readonly Image[];
+  readonly latency?: Partial<SimulatedLatency>;
+  /** Probability, 0 to 1, that making, starting or removing something fails for good. */
+  readonly failureRate?: number;
+}
+
+/** Each takes from half to one and a half of this long. */
+export interface SimulatedLatency {
+  readonly callMs: number;
+  readonly powerOnMs: number;
+  readonly guestBootMs: number;
+  readonly guestShutdownMs: number;
+}
+
+const DEFAULT_LATENCY: SimulatedLatency = {
+  callMs: 2,
+  powerOnMs: 300,
+  guestBootMs: 3_000,
+  guestShutdownMs: 500,
+};
+
+interface SimulatedDomain {
+  readonly plan: DomainPlan;
+  on: boolean;
+  offCause: OffCause;
+  /** Counts power-ons: what was set going for an earlier one means nothing for a later. */
+  life: number;
+  hasBooted: boolean;
+}
+
+interface SimulatedFiles {
+  record: string | undefined;
+  hasDisk: boolean;
+  hasSeed: boolean;
+}
+
+/**
+ * A host in memory: domains, networks and files. It outlives the executors that run on it, as the
+ * real one does; tests and simulations reach into it as the outside world would.
+ */
+export class SimulatedHost {
+  readonly clock: Clock;
+  readonly images: readonly Image[];
+  readonly domains = new Map<VmId, SimulatedDomain>();
+  readonly networks = new Map<SubnetId, Map<VmId, AddressLease>>();
+  readonly folders = new Map<VmId, SimulatedFiles>();
+  readonly leases = new Map<VmId, AddressLease>();
+  readonly consoles = new Map<VmId, string>();
+  readonly consoleListeners = new Map<VmId, Set<() => void>>();
+  readonly hypervisorListeners = new Set<(event: HypervisorEvent) => void>();
+  readonly #random: Random;
+  readonly #latency: SimulatedLatency;
+  #failureRate: number;
+  #isReachable = true;
+
+  constructor(options: SimulatedHostOptions) {
+    this.clock = options.clock;
+    this.images = options.images;
+    this.#random = options.random;
+    this.#latency = { ...DEFAULT_LATENCY, ...options.latency };
+    this.#failureRate = options.failureRate ?? 0;
+  }
+
+  /** Waits as a call to the hypervisor does. @throws VmFailure while it can't be reached. */
+  async call(latency: keyof SimulatedLatency = 'callMs'): Promise<void> {
+    this.#requireReachable();
+    await sleep(this.clock, this.#jitter(latency));
+    this.#requireReachable();
+  }
+
+  /** @throws VmFailure at the failure rate. */
+  mayFail(what: string): void {
+    if (this.#random.next() < this.#failureRate) {
+      throw new VmFailure('HYPERVISOR_ERROR', `${what} failed (simulated)`);
+    }
+  }
+
+  /** From now on so much fails. */
+  setFailureRate(rate: number): void {
+    this.#failureRate = rate;
+  }
+
+  /** Guests currently on. */
+  runningVms(): readonly VmId[] {
+    return [...this.domains].filter(([, domain]) => domain.on).map(([vmId]) => vmId);
+  }
+
+  /** The guest comes on, boots, and says so on its console. */
+  powerOn(vmId: VmId): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || domain.on) return;
+    domain.on = true;
+    domain.hasBooted = false;
+    domain.life += 1;
+    const { life } = domain;
+    this.changed(vmId);
+    this.clock.after(this.#jitter('guestBootMs'), () => {
+      if (!domain.on || domain.life !== life || this.domains.get(vmId) !== domain) return;
+      domain.hasBooted = true;
+      const markers = this.images.flatMap((image) => image.readyMarker ?? []);
+      this.writeConsole(vmId, `simulated guest ${vmId}\n${markers.join('\n')}\n`);
+    });
+  }
+
+  /** The power button: a guest that is still booting ignores it. */
+  pressPowerButton(vmId: VmId): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on || !domain.hasBooted) return;
+    const { life } = domain;
+    this.clock.after(this.#jitter('guestShutdownMs'), () => {
+      if (domain.life === life) this.endGuest(vmId, 'guestShutdown');
+    });
+  }
+
+  /** The guest goes off, for this cause: of its own will, crashed, killed, unplugged. */
+  endGuest(vmId: VmId, cause: OffCause): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on) return;
+    domain.on = false;
+    domain.offCause = cause;
+    this.changed(vmId);
+  }
+
+  /** Appends to the guest's console log. */
+  writeConsole(vmId: VmId, text: string): void {
+    this.consoles.set(vmId, (this.consoles.get(vmId) ?? '') + text);
+    for (const listener of this.consoleListeners.get(vmId) ?? []) listener();
+  }
+
+  /** The hypervisor's service stops answering; guests run on. */
+  disconnect(): void {
+    this.#isReachable = false;
+    this.#tell({ kind: 'disconnected', message: 'the hypervisor is away (simulated)' });
+  }
+
+  /** It answers again. */
+  reconnect(): void {
+    this.#isReachable = true;
+    this.#tell({ kind: 'connected' });
+  }
+
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  /** Power failure and restart of the host: guests are off without a cause, networks are gone. */
+  restart(): void {
+    this.networks.clear();
+    for (const domain of this.domains.values()) {
+      domain.on = false;
+      domain.offCause = 'unknown';
+      domain.life += 1;
+    }
+  }
+
+  changed(vmId: VmId): void {
+    if (this.#isReachable) this.#tell({ kind: 'domainChanged', vmId });
+  }
+
+  #tell(event: HypervisorEvent): void {
+    for (const listener of [...this.hypervisorListeners]) listener(event);
+  }
+
+  #jitter(latency: keyof SimulatedLatency): number {
+    return this.#latency[latency] * (0.5 + this.#random.next());
+  }
+
+  #requireReachable(): void {
+    if (this.#isReachable) return;
+    const message = 'the hypervisor is away (simulated)';
+    throw new VmFailure('HYPERVISOR_UNAVAILABLE', message, { isTransient: true });
+  }
+}

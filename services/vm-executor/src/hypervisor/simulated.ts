@@ -1,0 +1,88 @@
+import type { VmId } from '@factory/contracts';
+import { VmFailure } from '../failures.ts';
+import type { DomainSeen, Hypervisor, HypervisorEvent } from './port.ts';
+import type { SimulatedHost } from './simulated-host.ts';
+
+/** One executor's view of a simulated host. */
+export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
+  let listener: ((event: HypervisorEvent) => void) | undefined;
+
+  const see = (vmId: VmId): DomainSeen | undefined => {
+    const domain = host.domains.get(vmId);
+    if (domain === undefined) return undefined;
+    if (domain.on) return { vmId, power: { kind: 'on' }, detail: 'running, simulated' };
+    const cause = domain.offCause;
+    return { vmId, power: { kind: 'off', cause }, detail: `off, simulated ${cause}` };
+  };
+
+  return {
+    start(given) {
+      listener = given;
+      host.hypervisorListeners.add(given);
+      if (host.isReachable) given({ kind: 'connected' });
+    },
+    // All that is on a simulated host belongs to its one agent.
+    identify: () => undefined,
+    async joinNetwork(lease) {
+      await host.call();
+      const network = host.networks.get(lease.subnetId) ?? new Map();
+      for (const other of network.values()) {
+        if (other.vmId !== lease.vmId && other.ipAddress === lease.ipAddress) {
+          throw new VmFailure('NETWORK_ERROR', `${lease.ipAddress} is taken by ${other.vmId}`);
+        }
+      }
+      network.set(lease.vmId, lease);
+      host.networks.set(lease.subnetId, network);
+    },
+    async leaveNetwork(lease) {
+      await host.call();
+      host.networks.get(lease.subnetId)?.delete(lease.vmId);
+    },
+    async listDomains() {
+      await host.call();
+      return [...host.domains.keys()].flatMap((vmId) => see(vmId) ?? []);
+    },
+    async findDomain(vmId) {
+      await host.call();
+      return see(vmId);
+    },
+    async define(plan) {
+      await host.call();
+      host.mayFail('defining the domain');
+      const before = host.domains.get(plan.vmId);
+      const fresh = { on: false, offCause: 'unknown', life: 0, hasBooted: false } as const;
+      host.domains.set(plan.vmId, { ...(before ?? fresh), plan });
+    },
+    async powerOn(vmId) {
+      await host.call();
+      const domain = host.domains.get(vmId);
+      if (domain === undefined) throw new VmFailure('HYPERVISOR_ERROR', `no domain for ${vmId}`);
+      if (domain.on) return;
+      if (host.networks.get(domain.plan.subnetId) === undefined) {
+        throw new VmFailure('NETWORK_ERROR', `no network for ${domain.plan.subnetId}`);
+      }
+      if (host.folders.get(vmId)?.hasDisk !== true) {
+        throw new VmFailure('STORAGE_UNAVAILABLE', `cannot access ${domain.plan.diskPath}`);
+      }
+      await host.call('powerOnMs');
+      host.mayFail('starting the domain');
+      host.powerOn(vmId);
+    },
+    async pressPowerButton(vmId) {
+      await host.call();
+      host.pressPowerButton(vmId);
+    },
+    async powerOff(vmId) {
+      await host.call();
+      host.mayFail('powering the domain off');
+      host.endGuest(vmId, 'destroyed');
+    },
+    async undefine(vmId) {
+      await host.call();
+      if (host.domains.delete(vmId)) host.changed(vmId);
+    },
+    async close() {
+      if (listener !== undefined) host.hypervisorListeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,16 @@
+export {
+  createVmExecutor,
+  VmExecutor,
+  type VmExecutorOptions,
+  type VmExecutorSettings,
+} from './executor.ts';
+export type * from './hypervisor/port.ts';
+export { createSimulatedHypervisor } from './hypervisor/simulated.ts';
+export {
+  SimulatedHost,
+  type SimulatedHostOptions,
+  type SimulatedLatency,
+} from './hypervisor/simulated-host.ts';
+export type * from './link.ts';
+export { createMemoryStorage } from './storage/memory.ts';
+export type * from './storage/port.ts';

@@ -1,0 +1,132 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import {
+  createUndiciTransport,
+  identifyProcess,
+  readSettings,
+  runService,
+  type ServiceContext,
+  type SettingsOf,
+  withProcessLock,
+  writeFileAtomic,
+} from '@factory/runtime';
+import { readExecutorEnvironment } from 'mesos-core/client';
+import { createVmExecutor } from './executor.ts';
+import type { Hypervisor } from './hypervisor/port.ts';
+import { createMesosLink } from './mesos-link.ts';
+import { executorSettings } from './settings.ts';
+import type { VmStorage } from './storage/port.ts';
+
+type Settings = SettingsOf<typeof executorSettings>;
+type World = { readonly hypervisor: Hypervisor; readonly storage: VmStorage };
+
+/** An executor before this one on the same host has this long to end. */
+const TAKE_OVER_TIMEOUT_MS = 60_000;
+const PRESS_AGAIN_MS = 2_000;
+const ORPHAN_SEARCH_MS = 120_000;
+
+runService({
+  name: 'vm-executor',
+  start: async (context) => {
+    const settings = readSettings(executorSettings, process.env);
+    const { clock, random, logger } = context;
+    await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
+    const world =
+      settings.hypervisor === 'simulated'
+        ? await simulatedWorld(context, settings)
+        : await libvirtWorld(context, settings);
+    const transport = createUndiciTransport();
+    const environment = readExecutorEnvironment(process.env);
+    const executor = createVmExecutor({
+      clock,
+      random,
+      logger,
+      link: createMesosLink({ clock, random, logger, transport, environment }),
+      ...world,
+      settings: {
+        powerOnsMax: settings.powerOnsMax ?? Math.max(2, availableParallelism()),
+        powerOff: { graceMs: settings.stopGraceMs, pressAgainMs: PRESS_AGAIN_MS },
+        idleExitMs: settings.idleExitMs,
+        orphanSearchMs: ORPHAN_SEARCH_MS,
+      },
+    });
+    const unlock = await lockHost(context, settings.hostDir);
+    await executor.start();
+    executor.ended.then((why) => {
+      logger.info({ why }, 'nothing more to do');
+      // The same way out as for everybody who ends this process.
+      process.kill(process.pid, 'SIGTERM');
+    });
+    return {
+      async close() {
+        await executor.close();
+        await transport.close();
+        unlock();
+      },
+    };
+  },
+});
+
+/** One executor at a time works on a host's VMs; it says who it is in `executor.json`. */
+async function lockHost({ clock }: ServiceContext, hostDir: string): Promise<() => void> {
+  const held = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const lock = { name: `vm-executor ${hostDir}`, clock, timeoutMs: TAKE_OVER_TIMEOUT_MS };
+  withProcessLock(lock, () => {
+    held.resolve();
+    return released.promise;
+  }).catch(held.reject);
+  await held.promise;
+  const identity = await identifyProcess(process.pid);
+  await writeFileAtomic(join(hostDir, 'executor.json'), JSON.stringify(identity));
+  return released.resolve;
+}
+
+/** Real guests. Imported only here: the simulated world needs neither libvirt nor root. */
+async function libvirtWorld(context: ServiceContext, settings: Settings): Promise<World> {
+  const { clock, random, logger } = context;
+  const { instance, hostDir, imageDir, libvirtSocket: socketPath } = settings;
+  const [libvirt, { createNftFirewall }, { createFileStorage }, { prepareHost }, disks] =
+    await Promise.all([
+      import('./hypervisor/libvirt.ts'),
+      import('./hypervisor/firewall.ts'),
+      import('./storage/files.ts'),
+      import('./prepare-host.ts'),
+      import('./host/qemu-img.ts'),
+    ]);
+  const { createLibvirtHypervisor } = libvirt;
+  const domainType = prepareHost({ ...context, ...settings });
+  // Whoever defines a domain gets the error; until then nobody waits for it.
+  domainType.catch(() => undefined);
+  return {
+    storage: createFileStorage({ hostDir, imageDir, logger, tools: disks.qemuDiskTools }),
+    hypervisor: createLibvirtHypervisor({
+      clock,
+      random,
+      logger,
+      instance,
+      firewall: createNftFirewall(instance),
+      socketPath,
+      domainType: () => domainType,
+    }),
+  };
+}
+
+/** Guests in this process's memory: they end with it. */
+async function simulatedWorld(context: ServiceContext, settings: Settings): Promise<World> {
+  const { clock, random } = context;
+  const [
+    { SimulatedHost },
+    { createSimulatedHypervisor },
+    { createMemoryStorage },
+    { readImages },
+  ] = await Promise.all([
+    import('./hypervisor/simulated-host.ts'),
+    import('./hypervisor/simulated.ts'),
+    import('./storage/memory.ts'),
+    import('./storage/images.ts'),
+  ]);
+  const host = new SimulatedHost({ clock, random, images: await readImages(settings.imageDir) });
+  return { hypervisor: createSimulatedHypervisor(host), storage: createMemoryStorage(host) };
+}

@@ -1,0 +1,116 @@
+import {
+  EXECUTOR_HEARTBEAT_INTERVAL_MS,
+  type ExecutorMessage,
+  type OperationResult,
+  type VmId,
+  type VmObservation,
+} from '@factory/contracts';
+import type { Clock, Logger, Timer } from '@factory/runtime';
+
+/** Changes of this long are sent together: one message for a batch, and no wait worth naming. */
+const COALESCE_MS = 15;
+/** A console log's end may be 64 KiB. */
+const RESULTS_PER_MESSAGE_MAX = 16;
+/** Results that wait to be seen; beyond, the oldest is dropped, and its operation asked for again. */
+const RESULTS_MAX = 256;
+/** VMs that are gone are spoken of for this long, should the message of their end have been lost. */
+const AFTERLIFE_MS = 10 * 60_000;
+
+/** Tells the scheduler how the VMs are: changes at once, everything with each heartbeat. */
+export interface Reporter {
+  start(): void;
+  /** This VM has changed. */
+  changed(vmId: VmId): void;
+  /** The last word on a VM that this host has no more. */
+  ended(last: VmObservation): void;
+  /** The last `seq` of a VM that was here before; 0 for an unknown one. */
+  lastSeq(vmId: VmId): number;
+  /** A result, repeated until it is seen. */
+  result(result: OperationResult): void;
+  resultsSeen(operationIds: readonly string[]): void;
+  /** Everything, now. */
+  reportAll(): void;
+  close(): void;
+}
+
+/** A reporter of what `observe` gives (undefined: not here), sent by `send`. */
+export function createReporter(options: {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observe: (vmId: VmId) => VmObservation | undefined;
+  readonly vmIds: () => Iterable<VmId>;
+  readonly send: (message: ExecutorMessage) => Promise<void>;
+}): Reporter {
+  const { clock, logger, observe } = options;
+  const changed = new Set<VmId>();
+  const gone = new Map<VmId, { readonly last: VmObservation; readonly untilMs: number }>();
+  const results = new Map<string, OperationResult>();
+  const unsent = new Set<string>();
+  let flushTimer: Timer | undefined;
+  let heartbeatTimer: Timer | undefined;
+
+  const send = (full: boolean, vmIds: Iterable<VmId>, resultIds: Iterable<string>): void => {
+    const vms = Array.from(vmIds, (vmId) => observe(vmId) ?? gone.get(vmId)?.last).filter(
+      (each) => each !== undefined,
+    );
+    const operations = Array.from(resultIds, (id) => results.get(id))
+      .filter((each) => each !== undefined)
+      .slice(0, RESULTS_PER_MESSAGE_MAX);
+    for (const { operationId } of operations) unsent.delete(operationId);
+    if (!full && vms.length === 0 && operations.length === 0) return;
+    options.send({ type: 'status', full, vms, operations }).catch((error: unknown) => {
+      logger.debug({ err: error }, 'a status message was not sent; the next heartbeat repeats it');
+    });
+  };
+  const flush = (): void => {
+    flushTimer = undefined;
+    const vmIds = [...changed];
+    changed.clear();
+    send(false, vmIds, [...unsent]);
+    if (unsent.size > 0) flushSoon();
+  };
+  const flushSoon = (): void => {
+    flushTimer ??= clock.after(COALESCE_MS, flush);
+  };
+  const reportAll = (): void => {
+    for (const [vmId, { untilMs }] of gone) {
+      if (untilMs <= clock.monotonicMs()) gone.delete(vmId);
+    }
+    changed.clear();
+    send(true, new Set([...options.vmIds(), ...gone.keys()]), [...results.keys()]);
+  };
+  const beat = (): void => {
+    reportAll();
+    heartbeatTimer = clock.after(EXECUTOR_HEARTBEAT_INTERVAL_MS, beat);
+  };
+
+  return {
+    start: beat,
+    changed(vmId) {
+      changed.add(vmId);
+      flushSoon();
+    },
+    ended(last) {
+      gone.set(last.vmId, { last, untilMs: clock.monotonicMs() + AFTERLIFE_MS });
+      changed.add(last.vmId);
+      flushSoon();
+    },
+    lastSeq: (vmId) => gone.get(vmId)?.last.seq ?? 0,
+    result(result) {
+      results.delete(result.operationId);
+      results.set(result.operationId, result);
+      unsent.add(result.operationId);
+      const [oldest] = results.keys();
+      if (results.size > RESULTS_MAX && oldest !== undefined) results.delete(oldest);
+      flushSoon();
+    },
+    resultsSeen(operationIds) {
+      for (const id of operationIds) results.delete(id);
+    },
+    reportAll,
+    close() {
+      flushTimer?.cancel();
+      heartbeatTimer?.cancel();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import {
+  choiceSetting,
+  defineSettings,
+  durationMsSetting,
+  integerSetting,
+  optional,
+  textSetting,
+} from '@factory/runtime';
+
+/** A factory's name on its machines: part of names of networks and tables. */
+const instance = textSetting({
+  env: 'FACTORY_INSTANCE',
+  flag: 'instance',
+  pattern: /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/,
+  patternHint: 'up to 32 lower-case letters, digits and dashes',
+  describe: 'Name of the factory that this host belongs to; several may share a machine.',
+});
+const hostDir = textSetting({
+  env: 'FACTORY_HOST_DIR',
+  flag: 'host-dir',
+  describe: "Folder for this host's disks, leases and console logs.",
+});
+const libvirtSocket = textSetting({
+  env: 'FACTORY_LIBVIRT_SOCKET',
+  flag: 'libvirt-socket',
+  default: '/run/libvirt/libvirt-sock',
+  describe: "libvirtd's Unix socket.",
+});
+
+/** The settings of the executor. The agent gives it the `MESOS_…` variables besides. */
+export const executorSettings = defineSettings({
+  instance,
+  hostDir,
+  libvirtSocket,
+  imageDir: textSetting({
+    env: 'FACTORY_IMAGE_DIR',
+    describe: 'Folder of the base images: <name>.qcow2 and <name>.json.',
+  }),
+  hypervisor: choiceSetting({
+    env: 'FACTORY_HYPERVISOR',
+    choices: ['libvirt', 'simulated'],
+    default: 'libvirt',
+    describe: 'What runs the guests; the simulated one keeps them in memory.',
+  }),
+  virtualisation: choiceSetting({
+    env: 'FACTORY_VIRTUALISATION',
+    choices: ['auto', 'kvm', 'tcg'],
+    default: 'auto',
+    describe: 'Whether guests run on KVM or are emulated; auto tries KVM with a guest.',
+  }),
+  powerOnsMax: optional(
+    integerSetting({
+      env: 'FACTORY_POWER_ONS_MAX',
+      min: 1,
+      max: 256,
+      describe: 'Guests powered on at a time; by default as many as cores, at least 2.',
+    }),
+  ),
+  stopGraceMs: durationMsSetting({
+    env: 'FACTORY_STOP_GRACE',
+    default: 20_000,
+    max: 100_000,
+    describe: 'How long a guest may take to power off before it is forced.',
+  }),
+  idleExitMs: durationMsSetting({
+    env: 'FACTORY_EXECUTOR_IDLE_EXIT',
+    default: 15 * 60_000,
+    describe: 'After this long without a machine the executor ends.',
+  }),
+});
+
+/** The settings of the stand-down. */
+export const standDownSettings = defineSettings({
+  instance,
+  libvirtSocket,
+  hostDir: optional(hostDir),
+  graceMs: durationMsSetting({
+    env: 'FACTORY_DOWN_GRACE',
+    flag: 'grace',
+    default: 8_000,
+    max: 600_000,
+    describe: 'How long guests may take to power off before they are forced.',
+  }),
+});

@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readSettings, systemClock } from '@factory/runtime';
+import { createNftFirewall } from './hypervisor/firewall.ts';
+import { standDownSettings } from './settings.ts';
+import { removeInstance } from './stand-down.ts';
+
+// Takes an instance's guests, networks and firewall off this machine; with --purge also the disks,
+// leases and logs below FACTORY_HOST_DIR. Progress goes to standard output, a line each.
+const { values } = parseArgs({
+  options: {
+    instance: { type: 'string' },
+    'libvirt-socket': { type: 'string' },
+    'host-dir': { type: 'string' },
+    grace: { type: 'string' },
+    purge: { type: 'boolean' },
+  },
+});
+const { purge, ...flags } = values;
+const settings = readSettings(standDownSettings, process.env, flags);
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const { domains, networks } = await removeInstance({
+  instance: settings.instance,
+  socketPath: settings.libvirtSocket,
+  clock: systemClock,
+  firewall: createNftFirewall(settings.instance),
+  graceMs: settings.graceMs,
+  onProgress: say,
+});
+if (purge === true) {
+  for (const folder of ['overlays', 'leases', 'consoles']) {
+    if (settings.hostDir === undefined) throw new Error('--purge needs --host-dir');
+    await rm(join(settings.hostDir, folder), { recursive: true, force: true });
+  }
+  say(`removed the disks below ${settings.hostDir}`);
+}
+say(`stood down: ${domains} machines, ${networks} networks`);

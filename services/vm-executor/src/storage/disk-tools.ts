@@ -1,0 +1,13 @@
+import type { Seed } from './port.ts';
+
+/** What makes the files of a VM's disks. */
+export interface DiskTools {
+  /** Writes a qcow2 file on top of a base image; a reader never sees a part of it. */
+  createOverlay(options: {
+    readonly path: string;
+    readonly basePath: string;
+    readonly sizeBytes: number;
+  }): Promise<void>;
+  /** Writes a NoCloud seed as an ISO 9660 file, in place of one that is there. */
+  writeSeed(path: string, seed: Seed): Promise<void>;
+}

@@ -1,0 +1,140 @@
+import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type VmId, VmIdSchema } from '@factory/contracts';
+import { hasErrorCode, type Logger, readJsonIfExists, writeFileAtomic } from '@factory/runtime';
+import { Value } from 'typebox/value';
+import { VmFailure } from '../failures.ts';
+import { decodeRecord } from '../vm/record.ts';
+import { createConsoleFiles } from './console-files.ts';
+import type { DiskTools } from './disk-tools.ts';
+import { createImages } from './images.ts';
+import type { VmStorage } from './port.ts';
+
+/** QEMU runs as a user of its own, and must pass to the disks; the folders' lists are not for it. */
+const FOLDER_MODE = 0o711;
+const GIB = 1024 ** 3;
+/** What virtlogd leaves of a log that it turned over (virtlogd.conf: max_backups = 3). */
+const LOG_SUFFIXES = ['', '.0', '.1', '.2'] as const;
+
+/**
+ * The VMs' files on this host: `<host dir>/overlays/<vmId>/{record.json,disk.qcow2,seed.iso}`,
+ * `<host dir>/leases/<vmId>.json` and `<host dir>/consoles/<vmId>.log`.
+ */
+export function createFileStorage(options: {
+  readonly hostDir: string;
+  readonly imageDir: string;
+  readonly logger: Logger;
+  readonly tools: DiskTools;
+}): VmStorage {
+  const { hostDir, logger, tools } = options;
+  const overlays = join(hostDir, 'overlays');
+  const leases = join(hostDir, 'leases');
+  const consoles = join(hostDir, 'consoles');
+  const images = createImages(options.imageDir);
+  const { consolePath, ...consoleFiles } = createConsoleFiles(consoles, logger);
+  const folderOf = (vmId: VmId): string => join(overlays, vmId);
+  const recordPath = (vmId: VmId): string => join(folderOf(vmId), 'record.json');
+  const diskPath = (vmId: VmId): string => join(folderOf(vmId), 'disk.qcow2');
+  const seedPath = (vmId: VmId): string => join(folderOf(vmId), 'seed.iso');
+  const leasePath = (vmId: VmId): string => join(leases, `${vmId}.json`);
+
+  return {
+    ...consoleFiles,
+    async prepare() {
+      for (const folder of [overlays, leases, consoles]) {
+        await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+      }
+    },
+    findImage: (name) => images.find(name),
+    async readRecord(vmId) {
+      try {
+        return decodeRecord(await readJsonIfExists(recordPath(vmId)));
+      } catch (error) {
+        logger.warn({ err: error, vmId }, 'the record can not be read; going on without it');
+        return undefined;
+      }
+    },
+    writeRecord: (record, { durable }) =>
+      orVmFailure('writing the record', async () => {
+        await mkdir(folderOf(record.vmId), { recursive: true, mode: FOLDER_MODE });
+        const text = JSON.stringify(record);
+        await writeFileAtomic(recordPath(record.vmId), text, { fsync: durable });
+      }),
+    listVms: () => listIds(overlays, ''),
+    writeLease: (lease) =>
+      orVmFailure('writing the lease', () =>
+        writeFileAtomic(leasePath(lease.vmId), JSON.stringify(lease), { fsync: false }),
+      ),
+    removeLease: (vmId) =>
+      orVmFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
+    listLeases: () => listIds(leases, '.json'),
+    hasDisk: (vmId) => exists(diskPath(vmId)),
+    createDisk: (vmId, imageName, sizeGiB) =>
+      orVmFailure('making the disk', async () => {
+        const image = await images.find(imageName);
+        if (await exists(diskPath(vmId))) return;
+        await tools.createOverlay({
+          path: diskPath(vmId),
+          basePath: image.path,
+          // A disk smaller than its image would be cut off.
+          sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
+        });
+      }),
+    writeSeed: (vmId, seed) =>
+      orVmFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),
+    removeVm: (vmId) =>
+      orVmFailure('removing the files', async () => {
+        for (const suffix of LOG_SUFFIXES) {
+          await rm(`${consolePath(vmId)}${suffix}`, { force: true });
+        }
+        await removeFolder(folderOf(vmId));
+      }),
+    paths: (vmId) => ({
+      diskPath: diskPath(vmId),
+      seedPath: seedPath(vmId),
+      consolePath: consolePath(vmId),
+    }),
+  };
+}
+
+/** The record goes last: as long as anything is left, it is known whose it is. */
+async function removeFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (names === undefined) return;
+  const recordLast = names.toSorted((a, b) => Number(a === RECORD) - Number(b === RECORD));
+  for (const name of recordLast) await rm(join(folder, name), { force: true });
+  await rmdir(folder);
+}
+
+const RECORD = 'record.json';
+
+async function listIds(folder: string, suffix: string): Promise<readonly VmId[]> {
+  const names = await readdir(folder);
+  return names
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => name.slice(0, name.length - suffix.length))
+    .filter((id): id is VmId => Value.Check(VmIdSchema, id));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** @throws VmFailure with what the system's error means to a user. */
+async function orVmFailure<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof VmFailure) throw cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    const isFull = hasErrorCode(cause, 'ENOSPC') || hasErrorCode(cause, 'EDQUOT');
+    const reason = isFull ? 'DISK_FULL' : 'STORAGE_UNAVAILABLE';
+    throw new VmFailure(reason, `${what} failed: ${detail}`, { cause });
+  }
+}

@@ -1,0 +1,75 @@
+import type { VmId } from '@factory/contracts';
+import { VmFailure } from '../failures.ts';
+import type { SimulatedHost } from '../hypervisor/simulated-host.ts';
+import { decodeRecord } from '../vm/record.ts';
+import { missingImageMessage } from './images.ts';
+import type { VmStorage } from './port.ts';
+
+/** The files of a simulated host. */
+export function createMemoryStorage(host: SimulatedHost): VmStorage {
+  const folderOf = (vmId: VmId) => {
+    const folder = host.folders.get(vmId) ?? { record: undefined, hasDisk: false, hasSeed: false };
+    host.folders.set(vmId, folder);
+    return folder;
+  };
+  const findImage: VmStorage['findImage'] = async (name) => {
+    const image = host.images.find((each) => each.name === name);
+    if (image === undefined) throw new VmFailure('IMAGE_MISSING', missingImageMessage(name));
+    return image;
+  };
+
+  return {
+    prepare: async () => undefined,
+    findImage,
+    async readRecord(vmId) {
+      const text = host.folders.get(vmId)?.record;
+      return text === undefined ? undefined : decodeRecord(JSON.parse(text));
+    },
+    async writeRecord(record) {
+      folderOf(record.vmId).record = JSON.stringify(record);
+    },
+    listVms: async () => [...host.folders.keys()],
+    async writeLease(lease) {
+      host.leases.set(lease.vmId, lease);
+    },
+    async removeLease(vmId) {
+      host.leases.delete(vmId);
+    },
+    listLeases: async () => [...host.leases.keys()],
+    hasDisk: async (vmId) => host.folders.get(vmId)?.hasDisk ?? false,
+    async createDisk(vmId, imageName) {
+      await findImage(imageName);
+      host.mayFail('making the disk');
+      folderOf(vmId).hasDisk = true;
+    },
+    async writeSeed(vmId) {
+      folderOf(vmId).hasSeed = true;
+    },
+    async removeVm(vmId) {
+      host.folders.delete(vmId);
+      host.consoles.delete(vmId);
+    },
+    paths: (vmId) => ({
+      diskPath: `/simulated/${vmId}/disk.qcow2`,
+      seedPath: `/simulated/${vmId}/seed.iso`,
+      consolePath: `/simulated/${vmId}.log`,
+    }),
+    consoleSize: async (vmId) => host.consoles.get(vmId)?.length ?? 0,
+    async readConsole(vmId, fromByte, maxBytes) {
+      const log = host.consoles.get(vmId) ?? '';
+      const start = fromByte > log.length ? 0 : fromByte;
+      const text = log.slice(start, start + maxBytes);
+      return { text, nextByte: start + text.length };
+    },
+    watchConsole(vmId, listener) {
+      const listeners = host.consoleListeners.get(vmId) ?? new Set();
+      listeners.add(listener);
+      host.consoleListeners.set(vmId, listeners);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) host.consoleListeners.delete(vmId);
+      };
+    },
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,74 @@
+import type { VmId } from '@factory/contracts';
+import type { AddressLease } from '../hypervisor/port.ts';
+import type { VmRecord } from '../vm/record.ts';
+
+/** A base image that VMs of this host can be made from. */
+export interface Image {
+  readonly name: string;
+  /** Bytes of the virtual disk. */
+  readonly virtualSizeBytes: number;
+  /** The line on the serial console that says that the guest is up; undefined when it says none. */
+  readonly readyMarker: string | undefined;
+}
+
+/** What the guest finds on its seed. */
+export interface Seed {
+  readonly instanceId: string;
+  readonly hostname: string;
+  readonly sshPublicKeys: readonly string[];
+  readonly userData: string;
+}
+
+/** Where a VM's files are, for the domain's definition. */
+export interface VmPaths {
+  readonly diskPath: string;
+  readonly seedPath: string;
+  readonly consolePath: string;
+}
+
+/** A part of a console log. */
+export interface ConsoleChunk {
+  readonly text: string;
+  /** Where the next part begins. */
+  readonly nextByte: number;
+}
+
+/**
+ * The files of this host's VMs. A VM has a folder with its record, disk and seed, a lease file and a
+ * console log; nothing of it is left after `removeVm` and `removeLease`. All operations are
+ * idempotent. They throw VmFailure.
+ */
+export interface VmStorage {
+  /** Makes the folders. */
+  prepare(): Promise<void>;
+  /** @throws VmFailure `IMAGE_MISSING` or `IMAGE_CORRUPT`. */
+  findImage(name: string): Promise<Image>;
+
+  /** The record; undefined when there is none, or none that can be read. */
+  readRecord(vmId: VmId): Promise<VmRecord | undefined>;
+  /** Replaces the record as a whole. With `durable` it is on the disk when this resolves. */
+  writeRecord(record: VmRecord, options: { readonly durable: boolean }): Promise<void>;
+  /** VMs that have a folder. */
+  listVms(): Promise<readonly VmId[]>;
+
+  writeLease(lease: AddressLease): Promise<void>;
+  removeLease(vmId: VmId): Promise<void>;
+  /** VMs that have a lease file. */
+  listLeases(): Promise<readonly VmId[]>;
+
+  hasDisk(vmId: VmId): Promise<boolean>;
+  /** Makes the VM's disk on top of the image; one that exists is left as it is. */
+  createDisk(vmId: VmId, imageName: string, sizeGiB: number): Promise<void>;
+  writeSeed(vmId: VmId, seed: Seed): Promise<void>;
+  /** Removes the VM's folder with all in it, and its console log. */
+  removeVm(vmId: VmId): Promise<void>;
+  paths(vmId: VmId): VmPaths;
+
+  /** Bytes in the console log; 0 when there is none. */
+  consoleSize(vmId: VmId): Promise<number>;
+  /** What was written from a byte on; from the start, when the log was cut since. */
+  readConsole(vmId: VmId, fromByte: number, maxBytes: number): Promise<ConsoleChunk>;
+  /** Calls `listener` whenever something was written to the log; gives the end of it. */
+  watchConsole(vmId: VmId, listener: () => void): () => void;
+  close(): Promise<void>;
+}

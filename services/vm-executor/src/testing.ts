@@ -1,0 +1,239 @@
+import {
+  type DesiredState,
+  type ExecutorMessage,
+  ID_PREFIXES,
+  type OperationId,
+  type OperationResult,
+  type SchedulerMessage,
+  type SubnetId,
+  type VmId,
+  type VmObservation,
+  type VmTaskData,
+  VmTaskDataSchema,
+  vmTaskId,
+} from '@factory/contracts';
+import { type Logger, silentLogger } from '@factory/runtime';
+import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
+import { Value } from 'typebox/value';
+import { createVmExecutor, type VmExecutor, type VmExecutorSettings } from './executor.ts';
+import type { AddressLease, DomainPlan } from './hypervisor/port.ts';
+import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
+import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
+import type { ExecutorLink, LinkHandlers, TaskState } from './link.ts';
+import { createMemoryStorage } from './storage/memory.ts';
+
+/** The line by which guests of the test image say that they are up. */
+export const READY_MARKER = 'factory: guest ready';
+
+/** A VM's id, different for each number. */
+export function testVmId(number: number): VmId {
+  const digits = number.toString(16).padStart(12, '0');
+  return `${ID_PREFIXES.vm}_0199000000007000a000${digits}` as VmId;
+}
+
+/** An operation's id, different for each number. */
+export function testOperationId(number: number): OperationId {
+  const digits = number.toString(16).padStart(12, '0');
+  return `${ID_PREFIXES.operation}_0199000000007000a000${digits}` as OperationId;
+}
+
+/** A valid task of a small VM. */
+export function testTask(number: number, changes: Partial<VmTaskData> = {}): VmTaskData {
+  const hex = number.toString(16).padStart(2, '0');
+  const data = {
+    version: 1,
+    vmId: testVmId(number),
+    projectId: 'prj_0199000000007000a000000000000001',
+    assignmentEpoch: 1,
+    generation: 1,
+    desired: 'running',
+    spec: {
+      hostname: `node-${number}`,
+      image: { name: 'micro' },
+      vcpus: 1,
+      memoryMiB: 128,
+      diskGiB: 1,
+      network: {
+        subnetId: 'sub_0199000000007000a000000000000001',
+        cidr: '10.99.0.0/16',
+        gatewayAddress: '10.99.0.1',
+        ipAddress: `10.99.0.${number + 1}`,
+        macAddress: `52:54:00:00:00:${hex}`,
+      },
+      sshPublicKeys: [],
+      userData: '',
+    },
+    ...changes,
+  };
+  return Value.Parse(VmTaskDataSchema, data);
+}
+
+/** The other end of an executor: what an agent and a scheduler hear, and can say. */
+export class RecordingLink implements ExecutorLink {
+  readonly updates: { readonly taskId: string; readonly state: TaskState; message: string }[] = [];
+  readonly messages: ExecutorMessage[] = [];
+  #handlers: LinkHandlers | undefined;
+
+  start(handlers: LinkHandlers): void {
+    this.#handlers = handlers;
+    handlers.onSubscribed('host-1');
+  }
+
+  updateTask(taskId: string, state: TaskState, message: string): void {
+    this.updates.push({ taskId, state, message });
+  }
+
+  async sendMessage(data: Uint8Array): Promise<void> {
+    this.messages.push(JSON.parse(Buffer.from(data).toString()));
+  }
+
+  async close(): Promise<void> {
+    this.#handlers = undefined;
+  }
+
+  launch(data: unknown, taskId: string): void {
+    this.#handlers?.onLaunch([{ taskId, data: Buffer.from(JSON.stringify(data)) }]);
+  }
+
+  kill(taskId: string): void {
+    this.#handlers?.onKill(taskId);
+  }
+
+  shutDown(): void {
+    this.#handlers?.onShutdown();
+  }
+
+  say(message: SchedulerMessage): void {
+    this.#handlers?.onMessage(Buffer.from(JSON.stringify(message)));
+  }
+
+  /** All that was said of a VM, oldest first. */
+  observations(vmId: VmId): readonly VmObservation[] {
+    return this.messages.flatMap(({ vms }) => vms.filter((each) => each.vmId === vmId));
+  }
+
+  /** The newest word on a VM. */
+  latest(vmId: VmId): VmObservation | undefined {
+    return this.observations(vmId).reduce<VmObservation | undefined>(
+      (best, each) => (best === undefined || each.seq >= best.seq ? each : best),
+      undefined,
+    );
+  }
+
+  /** The states a VM was reported in, repetitions left out. */
+  states(vmId: VmId): readonly string[] {
+    const all = this.observations(vmId).map(({ state }) => state);
+    return all.filter((state, index) => state !== all[index - 1]);
+  }
+
+  result(operationId: OperationId): OperationResult | undefined {
+    return this.messages
+      .flatMap(({ operations }) => operations)
+      .find((each) => each.operationId === operationId);
+  }
+
+  updatesOf(taskId: string): readonly TaskState[] {
+    return this.updates.filter((each) => each.taskId === taskId).map(({ state }) => state);
+  }
+}
+
+const TEST_SETTINGS: VmExecutorSettings = {
+  powerOnsMax: 2,
+  powerOff: { graceMs: 20_000, pressAgainMs: 2_000 },
+  idleExitMs: 600_000,
+  orphanSearchMs: 60_000,
+};
+
+/** A simulated host on virtual time, with one executor at a time on it. */
+export class TestHost {
+  readonly clock = new VirtualClock();
+  readonly host: SimulatedHost;
+  link = new RecordingLink();
+  executor: VmExecutor;
+  /** Errors that were logged. */
+  readonly errors: unknown[] = [];
+  readonly #seed: number;
+
+  constructor(options: Partial<SimulatedHostOptions> & { readonly seed?: number } = {}) {
+    this.#seed = options.seed ?? 1;
+    this.host = new SimulatedHost({
+      clock: this.clock,
+      random: seededRandom(this.#seed),
+      images: [{ name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: READY_MARKER }],
+      ...options,
+    });
+    this.executor = this.#newExecutor();
+  }
+
+  async start(): Promise<void> {
+    await this.executor.start();
+  }
+
+  /** Ends the executor and puts another in its place, which knows only what is on the host. */
+  async restartExecutor(): Promise<void> {
+    const closing = this.executor.close();
+    await this.clock.run(6_000);
+    await closing;
+    this.link = new RecordingLink();
+    this.executor = this.#newExecutor();
+    await this.executor.start();
+  }
+
+  launch(data: VmTaskData, attempt = 1): string {
+    const taskId = vmTaskId(data.vmId, attempt);
+    this.link.launch(data, taskId);
+    return taskId;
+  }
+
+  wish(vmId: VmId, generation: number, desired: DesiredState): void {
+    this.link.say({ type: 'setDesired', changes: [{ vmId, generation, desired }] });
+  }
+
+  async run(durationMs: number): Promise<void> {
+    await this.clock.run(durationMs);
+  }
+
+  #logger(): Logger {
+    const collect = (fields: object): void => {
+      if ('err' in fields) this.errors.push(fields.err);
+    };
+    return { ...silentLogger, warn: collect, error: collect, child: () => this.#logger() };
+  }
+
+  #newExecutor(): VmExecutor {
+    return createVmExecutor({
+      clock: this.clock,
+      random: seededRandom(this.#seed + 1),
+      logger: this.#logger(),
+      link: this.link,
+      hypervisor: createSimulatedHypervisor(this.host),
+      storage: createMemoryStorage(this.host),
+      settings: TEST_SETTINGS,
+    });
+  }
+}
+
+/** The address of a VM of {@link testTask}. */
+export function testLease(number: number): AddressLease {
+  const { vmId, spec } = testTask(number);
+  const subnetId = number === 99 ? OTHER_SUBNET : spec.network.subnetId;
+  return { vmId, hostname: spec.hostname, ...spec.network, subnetId };
+}
+
+const OTHER_SUBNET = 'sub_0199000000007000a000000000000002' as SubnetId;
+
+/** The domain of a VM of {@link testTask}. */
+export function testPlan(number: number): DomainPlan {
+  const { vmId, generation, spec } = testTask(number);
+  return {
+    vmId,
+    generation,
+    vcpus: spec.vcpus,
+    memoryMiB: spec.memoryMiB,
+    subnetId: spec.network.subnetId,
+    macAddress: spec.network.macAddress,
+    diskPath: `/overlays/${vmId}/disk.qcow2`,
+    seedPath: `/overlays/${vmId}/seed.iso`,
+    consolePath: `/consoles/${vmId}.log`,
+  };
+}

@@ -1,0 +1,155 @@
+import type { DomainSeen, OffCause } from '../hypervisor/port.ts';
+import type { Change } from './observe.ts';
+import type { VmRecord } from './record.ts';
+
+/** Everything that the next move of a VM depends on. */
+export interface Situation {
+  readonly record: VmRecord;
+  /** What the hypervisor shows; undefined when it knows no such domain. */
+  readonly domain: DomainSeen | undefined;
+  readonly hasDisk: boolean;
+  /** This executor has not seen the domain before: the host may have been down meanwhile. */
+  readonly isFirstLook: boolean;
+}
+
+/** The next move. After each but `rest` the VM is looked at again. */
+export type Decision =
+  /** Nothing to do; `change` says how things stand. */
+  | { readonly move: 'rest'; readonly change: Change }
+  /** Make disk, seed, address and domain; power it on if so wished. */
+  | { readonly move: 'make'; readonly powerOn: boolean }
+  /** Remove whatever was made. */
+  | { readonly move: 'unmake'; readonly end: 'deleted' | 'failed' }
+  /** Define the domain anew on its old disk, and power it on. */
+  | { readonly move: 'powerOn' }
+  /** Ask the guest to power off, and force it after a while. */
+  | { readonly move: 'powerOff' }
+  /** The restart that was asked for is done. */
+  | { readonly move: 'finishReboot' };
+
+/** The next move of a VM (DESIGN rule 2: level-triggered, from what is wished and what is seen). */
+export function decide(situation: Situation): Decision {
+  const { record } = situation;
+  if (record.desired === 'deleted') return { move: 'unmake', end: 'deleted' };
+  if (record.makingFailure !== null) return { move: 'unmake', end: 'failed' };
+  if (!record.isMade) return decideMaking(situation);
+  return record.desired === 'stopped' ? decideStopped(situation) : decideRunning(situation);
+}
+
+function decideMaking({ record, domain }: Situation): Decision {
+  if (domain?.power.kind === 'on') return rest(adopted(record));
+  return { move: 'make', powerOn: record.desired === 'running' };
+}
+
+function decideStopped(situation: Situation): Decision {
+  const { record, domain } = situation;
+  const applied = isApplied(record);
+  if (domain?.power.kind === 'on') {
+    // Already stopped once for this wish: somebody powered it on since, and it is left alone.
+    if (applied && record.state !== 'stopping') return rest({ state: 'running' });
+    return { move: 'powerOff' };
+  }
+  if (applied && record.state !== 'stopping') return restOff(situation);
+  const forced = domain?.power.cause === 'destroyed' && record.state === 'stopping';
+  return rest({
+    state: 'stopped',
+    reason: forced ? 'FORCED_OFF' : 'STOPPED_BY_USER',
+    message: forced ? 'The guest did not obey the power button; it was forced off.' : null,
+    appliedGeneration: record.generation,
+  });
+}
+
+function decideRunning(situation: Situation): Decision {
+  const { record, domain } = situation;
+  const isOn = domain?.power.kind === 'on';
+  if (record.reboot !== null) {
+    if (!isOn) return powerOn(situation);
+    return record.reboot.phase === 'off' ? { move: 'powerOff' } : { move: 'finishReboot' };
+  }
+  if (isOn) {
+    // Pressed for a wish that is no longer: the guest is on its way down all the same.
+    if (record.state === 'stopping') return { move: 'powerOff' };
+    return rest({ state: 'running', appliedGeneration: record.generation });
+  }
+  if (!isApplied(record) || record.state === 'starting') return powerOn(situation);
+  if (record.state === 'running' && wentDownWithItsHost(situation)) return powerOn(situation);
+  return restOff(situation);
+}
+
+function powerOn({ hasDisk, record }: Situation): Decision {
+  if (hasDisk) return { move: 'powerOn' };
+  // A new, empty disk in place of a lost one would look like success.
+  return rest({ ...DISK_LOST, appliedGeneration: record.generation });
+}
+
+/** How an off machine stands that nobody wants on any more. */
+function restOff({ record, domain }: Situation): Decision {
+  if (record.state === 'stopped' || record.state === 'failed') return rest({});
+  const cause = domain?.power.kind === 'off' ? domain.power.cause : undefined;
+  const detail = domain?.detail ?? 'its domain is gone';
+  return rest({ ...offChange(cause, detail), appliedGeneration: record.generation });
+}
+
+/** What it means that a machine which should be on is off. */
+function offChange(cause: OffCause | undefined, detail: string): Change {
+  switch (cause) {
+    case 'guestShutdown':
+      return { state: 'stopped', reason: 'GUEST_POWERED_OFF', message: null };
+    case 'crashed':
+      return {
+        state: 'failed',
+        reason: 'GUEST_CRASHED',
+        message: `The guest's kernel crashed (${detail})`,
+      };
+    case 'killed':
+      return {
+        state: 'failed',
+        reason: 'KILLED_FROM_OUTSIDE',
+        message: `QEMU's process was killed on its host, or crashed (${detail})`,
+      };
+    case 'failedToStart':
+      return {
+        state: 'failed',
+        reason: 'HYPERVISOR_ERROR',
+        message: `It did not start (${detail})`,
+      };
+    case 'destroyed':
+    case 'unknown':
+    case undefined:
+      return {
+        state: 'failed',
+        reason: 'KILLED_FROM_OUTSIDE',
+        message: `Somebody powered it off on its host, past the factory (${detail})`,
+      };
+  }
+}
+
+/** The host's end leaves no cause behind; whoever ends a single domain does. */
+function wentDownWithItsHost({ domain, isFirstLook }: Situation): boolean {
+  if (!isFirstLook) return false;
+  return domain === undefined || (domain.power.kind === 'off' && domain.power.cause === 'unknown');
+}
+
+function adopted(record: VmRecord): Change {
+  return {
+    state: 'running',
+    reason: 'ADOPTED',
+    message: 'Found running on its host.',
+    isMade: true,
+    appliedGeneration: record.desired === 'running' ? record.generation : record.appliedGeneration,
+  };
+}
+
+const DISK_LOST: Change = {
+  state: 'failed',
+  reason: 'STORAGE_UNAVAILABLE',
+  message: 'Its disk is missing on its host.',
+};
+
+function isApplied(record: VmRecord): boolean {
+  return record.appliedGeneration >= record.generation;
+}
+
+function rest(change: Change): Decision {
+  return { move: 'rest', change };
+}

@@ -1,0 +1,135 @@
+import {
+  DesiredStateSchema,
+  OperationResultSchema,
+  ProjectIdSchema,
+  type Static,
+  TimelineSchema,
+  VmIdSchema,
+  type VmObservation,
+  VmReasonSchema,
+  VmSpecSchema,
+  VmStateSchema,
+  type VmTaskData,
+} from '@factory/contracts';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { AddressLease } from '../hypervisor/port.ts';
+
+export const RECORD_VERSION = 1;
+
+/** Results of one-shot operations that a record remembers, so that none is applied twice. */
+export const REMEMBERED_OPERATIONS_MAX = 32;
+
+/**
+ * `record.json`: what this host knows of a VM. It is written before anything is made for the VM, and
+ * outlives the executor, so that the next one goes on where this one ended.
+ */
+export const VmRecordSchema = Type.Object({
+  version: Type.Literal(RECORD_VERSION),
+  vmId: VmIdSchema,
+  projectId: ProjectIdSchema,
+  assignmentEpoch: Type.Integer(),
+  spec: VmSpecSchema,
+  /** The newest wish heard, and the one that has been carried out (or has failed). */
+  desired: DesiredStateSchema,
+  generation: Type.Integer(),
+  appliedGeneration: Type.Integer(),
+  /** The domain has been defined and (if so wished) on: from now on its disk is precious. */
+  isMade: Type.Boolean(),
+  /** Why the making failed; what was made so far is being removed. */
+  makingFailure: Type.Union([
+    Type.Object({ reason: VmReasonSchema, message: Type.String() }),
+    Type.Null(),
+  ]),
+  /** A restart under way: `off` comes first, then `on`. */
+  reboot: Type.Union([
+    Type.Object({
+      operationId: OperationResultSchema.properties.operationId,
+      phase: Type.Union([Type.Literal('off'), Type.Literal('on')]),
+    }),
+    Type.Null(),
+  ]),
+  operations: Type.Array(OperationResultSchema),
+  seq: Type.Integer(),
+  state: VmStateSchema,
+  stateSinceMs: Type.Number(),
+  guestReady: Type.Boolean(),
+  reason: Type.Union([VmReasonSchema, Type.Null()]),
+  message: Type.Union([Type.String(), Type.Null()]),
+  timeline: TimelineSchema,
+  /** Where the console log ended when the guest was last powered on. */
+  consoleStartByte: Type.Integer(),
+});
+export type VmRecord = Static<typeof VmRecordSchema>;
+
+/** A record as read back, or undefined when it is not one. */
+export function decodeRecord(value: unknown): VmRecord | undefined {
+  return Value.Check(VmRecordSchema, value) ? value : undefined;
+}
+
+/** The record of a VM that this host has never heard of. */
+export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
+  return {
+    version: RECORD_VERSION,
+    vmId: task.vmId,
+    projectId: task.projectId,
+    assignmentEpoch: task.assignmentEpoch,
+    spec: task.spec,
+    desired: task.desired,
+    generation: task.generation,
+    appliedGeneration: 0,
+    isMade: false,
+    makingFailure: null,
+    reboot: null,
+    operations: [],
+    seq: nowMs,
+    state: task.desired === 'deleted' ? 'deleting' : 'preparing',
+    stateSinceMs: nowMs,
+    guestReady: false,
+    reason: null,
+    message: null,
+    timeline: {},
+    consoleStartByte: 0,
+  };
+}
+
+/** The record with the task's wish, if that is newer; a launch never takes a wish back. */
+export function takeOver(record: VmRecord, task: VmTaskData): VmRecord {
+  const fresh = task.assignmentEpoch > record.assignmentEpoch || !record.isMade;
+  const spec = fresh ? task.spec : record.spec;
+  const assignmentEpoch = Math.max(task.assignmentEpoch, record.assignmentEpoch);
+  return { ...withWish(record, task.generation, task.desired), spec, assignmentEpoch };
+}
+
+/** The record with a wish, if it is newer than the one it has. Deleting is never taken back. */
+export function withWish(
+  record: VmRecord,
+  generation: number,
+  desired: VmRecord['desired'],
+): VmRecord {
+  if (record.desired === 'deleted') return record;
+  const isNewer = generation > record.generation;
+  const isLastWord = desired === 'deleted' && generation === record.generation;
+  return isNewer || isLastWord ? { ...record, generation, desired } : record;
+}
+
+/** What is said of the VM to the scheduler. */
+export function toObservation(record: VmRecord): VmObservation {
+  return {
+    vmId: record.vmId,
+    seq: record.seq,
+    generation: record.appliedGeneration,
+    state: record.state,
+    stateSinceMs: record.stateSinceMs,
+    guestReady: record.guestReady,
+    reason: record.reason,
+    message: record.message,
+    timeline: record.timeline,
+  };
+}
+
+/** The VM's address. */
+export function leaseOf(record: VmRecord): AddressLease {
+  const { network, hostname } = record.spec;
+  return { vmId: record.vmId, hostname, ...network };
+}

@@ -1,0 +1,78 @@
+import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@factory/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DiskTools } from '../src/storage/disk-tools.ts';
+import { createFileStorage } from '../src/storage/files.ts';
+import { testTask, testVmId } from '../src/testing.ts';
+import { newRecord } from '../src/vm/record.ts';
+import { describeStorage } from './storage-contract.ts';
+
+/** Files with something in them; real disks are the subject of host/. */
+const tools: DiskTools = {
+  createOverlay: ({ path, basePath, sizeBytes }) => writeFile(path, `${basePath} ${sizeBytes}`),
+  writeSeed: (path, seed) => writeFile(path, seed.hostname),
+};
+
+async function openFolder() {
+  const root = await mkdtemp(join(tmpdir(), 'factory-storage-'));
+  const manifest = { virtualSizeBytes: 1 << 20, readyMarker: 'guest up' };
+  await writeFile(join(root, 'micro.json'), JSON.stringify(manifest));
+  const storage = createFileStorage({ hostDir: root, imageDir: root, logger: silentLogger, tools });
+  await storage.prepare();
+  return { root, storage };
+}
+
+describeStorage('files', async () => {
+  const { root, storage } = await openFolder();
+  return {
+    storage,
+    guestWrites: (vmId, text) => appendFile(join(root, 'consoles', `${vmId}.log`), text),
+    async close() {
+      await storage.close();
+      await rm(root, { recursive: true });
+    },
+  };
+});
+
+describe('files of VMs', () => {
+  const vmId = testVmId(1);
+  let root: string;
+  let storage: Awaited<ReturnType<typeof openFolder>>['storage'];
+  beforeAll(async () => {
+    ({ root, storage } = await openFolder());
+  });
+  afterAll(async () => {
+    await storage.close();
+    await rm(root, { recursive: true });
+  });
+
+  it('leave empty folders behind, turned-over console logs included', async () => {
+    await storage.writeRecord(newRecord(testTask(1), 1_000), { durable: true });
+    await storage.createDisk(vmId, 'micro', 1);
+    for (const suffix of ['', '.0', '.1', '.2']) {
+      await writeFile(join(root, 'consoles', `${vmId}.log${suffix}`), 'x');
+    }
+    await storage.removeVm(vmId);
+    expect(await readdir(join(root, 'overlays'))).toEqual([]);
+    expect(await readdir(join(root, 'consoles'))).toEqual([]);
+  });
+
+  it.each(['not json', '{"version":1}', ''])(
+    'do without a record that is spoilt: %s',
+    async (text) => {
+      await storage.writeRecord(newRecord(testTask(1), 1_000), { durable: false });
+      await writeFile(join(root, 'overlays', vmId, 'record.json'), text);
+      expect(await storage.readRecord(vmId)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['not json', 'IMAGE_CORRUPT'],
+    ['{"readyMarker":"x"}', 'IMAGE_CORRUPT'],
+  ])('tell a spoilt manifest: %s', async (text, reason) => {
+    await writeFile(join(root, 'spoilt.json'), text);
+    await expect(storage.findImage('spoilt')).rejects.toMatchObject({ reason });
+  });
+});

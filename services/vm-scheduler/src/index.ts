@@ -1,0 +1,62 @@
+import type { Clock, Logger, Random } from '@factory/runtime';
+import { createHttpApp } from '@factory/runtime';
+import type { FastifyInstance } from 'fastify';
+import type { Framework } from './framework.ts';
+import { registerRoutes } from './routes.ts';
+import { VmScheduler } from './scheduler.ts';
+import { SchedulerState } from './state.ts';
+import type { SchedulerStore } from './store/store.ts';
+
+export type { Framework, FrameworkHandler } from './framework.ts';
+export { createMesosFramework } from './mesos-framework.ts';
+export { createMemoryStore } from './store/memory-store.ts';
+export { createPostgresStore } from './store/postgres-store.ts';
+export type { SchedulerStore } from './store/store.ts';
+
+/** A thousand assignments with user-data of 64 KiB each fit. */
+const BODY_LIMIT_BYTES = 80 * 1024 * 1024;
+
+export interface VmSchedulerParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: Random;
+  readonly framework: Framework;
+  readonly store: SchedulerStore;
+  readonly role: string;
+  readonly executorCommand: string;
+}
+
+export interface VmSchedulerService {
+  readonly app: FastifyInstance;
+  readonly state: SchedulerState;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The vm-scheduler on the given ports; `main.ts` wires the real ones, simulations theirs. */
+export function createVmScheduler(parts: VmSchedulerParts): VmSchedulerService {
+  const { clock, logger, random, framework, store, role, executorCommand } = parts;
+  const state = new SchedulerState(store, clock, logger);
+  const scheduler = new VmScheduler({
+    clock,
+    logger,
+    framework,
+    state,
+    role,
+    executorCommand,
+    saveFrameworkId: (frameworkId) => store.saveFrameworkId(frameworkId),
+  });
+  const app = createHttpApp({
+    service: 'vm-scheduler',
+    clock,
+    logger,
+    random,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+    isReady: () =>
+      scheduler.isSubscribed
+        ? { ready: true, reasons: [] }
+        : { ready: false, reasons: ['not subscribed to a Mesos master'] },
+  });
+  registerRoutes(app, scheduler, state);
+  return { app, state, start: () => scheduler.start(), close: () => scheduler.close() };
+}

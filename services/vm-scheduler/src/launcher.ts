@@ -1,0 +1,214 @@
+import type { Clock, Logger } from '@factory/runtime';
+import type { Offer, SchedulerCall } from 'mesos-core/protocol';
+import { nextAction } from './next-action.ts';
+import {
+  acceptCall,
+  EXECUTOR_NEED,
+  type ExecutorTemplate,
+  groupByAgent,
+  toAgentOffer,
+} from './offers.ts';
+import { needOf, type Placement, place } from './placement.ts';
+import type { SchedulerState } from './state.ts';
+import { applyLaunch, applyWaitingReason, toPhase, type VmRecord, vmIdOf } from './vm-record.ts';
+
+/** How long offers are refused when nothing waits; a REVIVE ends it. */
+const REFUSE_IDLE_SECONDS = 3_600;
+/** How long what did not fit is refused while something still waits. */
+const REFUSE_BUSY_SECONDS = 5;
+
+interface LauncherOptions {
+  readonly state: SchedulerState;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly send: (call: SchedulerCall) => Promise<void>;
+  readonly template: () => ExecutorTemplate | undefined;
+  /** The tasks of these VMs may or may not have been launched: ask the master. */
+  readonly onUnknownOutcome: (records: readonly VmRecord[]) => void;
+}
+
+/**
+ * Turns offers into launches. A good citizen: asks for offers only while something waits, gives
+ * back what it does not use, and holds nothing.
+ */
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #offers = new Map<string, Offer>();
+  /** What the master was told last; `undefined` right after a subscription. */
+  #wantsOffers: boolean | undefined;
+  #round: Promise<void> | undefined;
+  #isAgain = false;
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+  }
+
+  /** A new subscription: old offers are void, and the master offers by itself. */
+  reset(): void {
+    this.#offers.clear();
+    this.#wantsOffers = undefined;
+  }
+
+  addOffers(offers: readonly Offer[]): void {
+    for (const offer of offers) this.#offers.set(offer.id.value, offer);
+    this.trigger();
+  }
+
+  rescind(offerId: string): void {
+    this.#offers.delete(offerId);
+  }
+
+  /** New VMs wait: earlier refusals of offers no longer hold. */
+  revive(): void {
+    this.#wantsOffers = undefined;
+    this.trigger();
+  }
+
+  /** Runs a placement round now, or once more after the one that is under way. */
+  trigger(): void {
+    if (this.#round !== undefined) {
+      this.#isAgain = true;
+      return;
+    }
+    this.#round = this.#runRound()
+      .catch((error: unknown) => this.#options.logger.error({ error }, 'placement round failed'))
+      .finally(() => {
+        this.#round = undefined;
+        if (this.#isAgain) {
+          this.#isAgain = false;
+          this.trigger();
+        }
+      });
+  }
+
+  async #runRound(): Promise<void> {
+    const template = this.#options.template();
+    if (template === undefined) return;
+    const wanting = this.#wanting();
+    const offers = [...this.#offers.values()];
+    this.#offers.clear();
+    const agents = groupByAgent(offers);
+    const placement = this.#place(wanting, agents);
+    const launched = this.#recordLaunches(wanting, placement, agents);
+    this.#recordWaiting(wanting, placement, offers.length > 0);
+    // The intent is durable before the act.
+    await this.#options.state.commit();
+    const leftOver = placement.agentOf.size < wanting.length;
+    await Promise.all([
+      ...[...launched].map(([agentId, records]) =>
+        this.#accept(records, agents.get(agentId) ?? [], template, leftOver),
+      ),
+      this.#decline(
+        offers.filter((offer) => !launched.has(offer.agent_id.value)),
+        template,
+        leftOver,
+      ),
+    ]);
+    await this.#tellWhetherWanting(template, leftOver);
+  }
+
+  /** VMs that may be launched now. */
+  #wanting(): readonly VmRecord[] {
+    const { state, clock } = this.#options;
+    return [...state.withoutTask].flatMap((vmId) => {
+      const record = state.vm(vmId);
+      const action = record === undefined ? undefined : nextAction(record);
+      const isDue = action?.type === 'launch' && action.notBeforeMs <= clock.nowMs();
+      return record !== undefined && isDue ? [record] : [];
+    });
+  }
+
+  #place(wanting: readonly VmRecord[], agents: ReadonlyMap<string, readonly Offer[]>): Placement {
+    const requests = wanting.map((record) => ({
+      vmId: vmIdOf(record),
+      need: needOf(record.assignment.spec),
+      boundAgentId: record.boundAgentId,
+    }));
+    const offers = [...agents].map(([agentId, ofAgent]) => toAgentOffer(agentId, ofAgent));
+    return place(requests, offers, EXECUTOR_NEED);
+  }
+
+  #recordLaunches(
+    wanting: readonly VmRecord[],
+    placement: Placement,
+    agents: ReadonlyMap<string, readonly Offer[]>,
+  ): ReadonlyMap<string, readonly VmRecord[]> {
+    const { state, clock } = this.#options;
+    const launched = new Map<string, VmRecord[]>();
+    for (const record of wanting) {
+      const agentId = placement.agentOf.get(vmIdOf(record));
+      if (agentId === undefined) continue;
+      const hostName = agents.get(agentId)?.[0]?.hostname ?? agentId;
+      const next = applyLaunch(record, { agentId, hostName }, clock.nowMs());
+      state.putVm(next);
+      launched.set(agentId, [...(launched.get(agentId) ?? []), next]);
+    }
+    return launched;
+  }
+
+  /** Says why the rest waits; without a single offer there is nothing new to say. */
+  #recordWaiting(wanting: readonly VmRecord[], placement: Placement, hadOffers: boolean): void {
+    if (!hadOffers) return;
+    for (const record of wanting) {
+      const why = placement.waiting.get(vmIdOf(record));
+      if (why !== undefined) this.#options.state.putVm(applyWaitingReason(record, why));
+    }
+  }
+
+  async #accept(
+    records: readonly VmRecord[],
+    offers: readonly Offer[],
+    template: ExecutorTemplate,
+    leftOver: boolean,
+  ): Promise<void> {
+    const { logger, send, onUnknownOutcome } = this.#options;
+    const refuseSeconds = leftOver ? REFUSE_BUSY_SECONDS : REFUSE_IDLE_SECONDS;
+    try {
+      await send(acceptCall(records, offers, template, refuseSeconds));
+    } catch (error) {
+      logger.warn({ error, count: records.length }, 'nobody knows whether a launch was accepted');
+      onUnknownOutcome(records);
+    }
+  }
+
+  async #decline(
+    offers: readonly Offer[],
+    template: ExecutorTemplate,
+    leftOver: boolean,
+  ): Promise<void> {
+    if (offers.length === 0) return;
+    await this.#sendOrForget({
+      type: 'DECLINE',
+      framework_id: { value: template.frameworkId },
+      decline: {
+        offer_ids: offers.map((offer) => offer.id),
+        filters: { refuse_seconds: leftOver ? REFUSE_BUSY_SECONDS : REFUSE_IDLE_SECONDS },
+      },
+    });
+  }
+
+  async #tellWhetherWanting(template: ExecutorTemplate, wants: boolean): Promise<void> {
+    if (this.#wantsOffers === wants) return;
+    this.#wantsOffers = wants;
+    const framework_id = { value: template.frameworkId };
+    await this.#sendOrForget(
+      wants ? { type: 'REVIVE', framework_id } : { type: 'SUPPRESS', framework_id },
+    );
+  }
+
+  /** For calls whose loss only costs time: the next round says it again. */
+  async #sendOrForget(call: SchedulerCall): Promise<void> {
+    try {
+      await this.#options.send(call);
+    } catch (error) {
+      this.#wantsOffers = undefined;
+      this.#options.logger.warn({ error, call: call.type }, 'call was not accepted');
+    }
+  }
+}
+
+/** A VM that no host was found for in time. */
+export function failUnplaced(record: VmRecord, nowMs: number): VmRecord {
+  const message = `No host had room in time. ${record.message ?? ''}`.trim();
+  return toPhase({ ...record, reason: 'NO_CAPACITY', message }, 'failed', nowMs);
+}

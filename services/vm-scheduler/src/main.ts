@@ -1,0 +1,48 @@
+import { clusterMigrations } from '@factory/migrations';
+import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
+import { migrate, openKnex } from '@factory/runtime/postgres';
+import { createMesosFramework, createPostgresStore, createVmScheduler } from './index.ts';
+import { settingsDefinition } from './settings.ts';
+
+runService({
+  name: 'vm-scheduler',
+  start: async ({ clock, logger, random }) => {
+    const settings = readSettings(settingsDefinition, process.env);
+    const knex = openKnex(settings.databaseUrl);
+    await migrate(knex, clusterMigrations);
+    const transport = createUndiciTransport();
+    const framework = createMesosFramework({
+      clock,
+      random,
+      logger,
+      transport,
+      masters: settings.masters.split(','),
+      role: settings.role,
+      principal: settings.principal,
+      onFenced: (error) => {
+        logger.error({ err: error }, 'this scheduler must end');
+        process.exit(1);
+      },
+    });
+    const service = createVmScheduler({
+      clock,
+      logger,
+      random,
+      framework,
+      store: createPostgresStore(knex),
+      role: settings.role,
+      executorCommand: settings.executorCommand,
+    });
+    await service.start();
+    const server = await listen(service.app, { host: settings.host, port: settings.port });
+    logger.info({ url: server.url }, 'listening');
+    return {
+      close: async () => {
+        await service.close();
+        await server.close();
+        await transport.close();
+        await knex.destroy();
+      },
+    };
+  },
+});

@@ -1,0 +1,110 @@
+import type { Clock, HttpTransport, Logger, Random } from '@factory/runtime';
+import { SchedulerClient, SubscriptionRejectedError } from 'mesos-core/client';
+import type { FrameworkInfo, SchedulerCall } from 'mesos-core/protocol';
+import type { Framework, FrameworkHandler } from './framework.ts';
+
+/** Long enough for a person to repair a broken scheduler: until then no machine is touched. */
+const FAILOVER_TIMEOUT_SECONDS = 7 * 24 * 3600;
+
+export interface MesosFrameworkOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly transport: HttpTransport;
+  /** URLs of all masters. */
+  readonly masters: readonly string[];
+  readonly role: string;
+  readonly principal: string;
+  /** Another scheduler subscribed as this framework, or the master refuses it: this one must end. */
+  readonly onFenced: (error: Error) => void;
+}
+
+/** The framework's connection through mesos-core's scheduler client. */
+export function createMesosFramework(options: MesosFrameworkOptions): Framework {
+  return new MesosFramework(options);
+}
+
+class MesosFramework implements Framework {
+  readonly #options: MesosFrameworkOptions;
+  #client: SchedulerClient | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: MesosFrameworkOptions) {
+    this.#options = options;
+  }
+
+  start(frameworkId: string | undefined, handler: FrameworkHandler): void {
+    this.#running = this.#run(frameworkId, handler);
+  }
+
+  async call(call: SchedulerCall): Promise<void> {
+    if (call.type === 'SUBSCRIBE') throw new Error('the client subscribes by itself');
+    const client = this.#client;
+    if (client === undefined) throw new Error('the framework is not started');
+    await client.call(call);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#client?.stop();
+    await this.#running;
+  }
+
+  /** Until it is closed: a framework that the master removed starts over as a new one. */
+  async #run(frameworkId: string | undefined, handler: FrameworkHandler): Promise<void> {
+    let id = frameworkId;
+    while (!this.#isClosed) {
+      this.#client = this.#newClient(id, handler);
+      try {
+        await this.#client.run();
+      } catch (error) {
+        if (this.#isClosed) return;
+        const isRemoved = error instanceof SubscriptionRejectedError && error.reason === 'removed';
+        if (!isRemoved) {
+          this.#options.onFenced(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        this.#options.logger.error({ frameworkId: id }, 'removed by the master; registering anew');
+        handler.onDisconnected();
+        id = undefined;
+      }
+    }
+  }
+
+  #newClient(frameworkId: string | undefined, handler: FrameworkHandler): SchedulerClient {
+    const { clock, random, logger, transport, masters } = this.#options;
+    return new SchedulerClient({
+      transport,
+      clock,
+      random,
+      logger,
+      masters,
+      frameworkInfo: this.#frameworkInfo(frameworkId),
+      onEvent: (event) => handler.onEvent(event),
+      onState: (state) => {
+        if (state === 'disconnected') handler.onDisconnected();
+      },
+    });
+  }
+
+  #frameworkInfo(frameworkId: string | undefined): FrameworkInfo {
+    const { role, principal } = this.#options;
+    return {
+      user: 'root',
+      name: 'vm-scheduler',
+      ...(frameworkId === undefined ? {} : { id: { value: frameworkId } }),
+      failover_timeout: FAILOVER_TIMEOUT_SECONDS,
+      checkpoint: true,
+      roles: [role],
+      principal,
+      capabilities: [
+        { type: 'PARTITION_AWARE' },
+        { type: 'MULTI_ROLE' },
+        { type: 'RESERVATION_REFINEMENT' },
+        { type: 'GPU_RESOURCES' },
+        { type: 'TASK_KILLING_STATE' },
+      ],
+    };
+  }
+}

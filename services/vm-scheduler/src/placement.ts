@@ -1,0 +1,155 @@
+import { VM_MEMORY_OVERHEAD_MIB, type VmSpec } from '@factory/contracts';
+
+/** Resources in Mesos' units: whole and parts of cpus, MiB of memory, MiB of disk. */
+export interface Amounts {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}
+
+/** What is on offer at one agent, all its offers together. */
+export interface AgentOffer {
+  readonly agentId: string;
+  readonly hostName: string;
+  readonly free: Amounts;
+  /** Whether the VM executor already runs there; if not, its own resources come on top. */
+  readonly hasExecutor: boolean;
+}
+
+export interface PlacementRequest {
+  readonly vmId: string;
+  readonly need: Amounts;
+  /** The only agent that will do: the one with its disk. */
+  readonly boundAgentId: string | null;
+}
+
+export interface Placement {
+  /** Agent of each VM that got a place. */
+  readonly agentOf: ReadonlyMap<string, string>;
+  /** Why each of the others did not, in words with counts. */
+  readonly waiting: ReadonlyMap<string, string>;
+}
+
+/** What a VM takes from its host: its own size and what QEMU needs beside it. */
+export function needOf(spec: VmSpec): Amounts {
+  return {
+    cpus: spec.vcpus,
+    memoryMiB: spec.memoryMiB + VM_MEMORY_OVERHEAD_MIB,
+    diskMiB: spec.diskGiB * 1024,
+  };
+}
+
+/**
+ * Who goes where. Best fit decreasing, spread: the biggest VM first (it has the fewest places),
+ * each to the agent that keeps the largest share of its memory free, so that a batch is spread
+ * and boots in parallel. Bound VMs go before all others: their place is the only one.
+ */
+export function place(
+  requests: readonly PlacementRequest[],
+  offers: readonly AgentOffer[],
+  executorNeed: Amounts,
+): Placement {
+  const agents = new Map(offers.map((offer) => [offer.agentId, { ...offer }]));
+  const totals = new Map(offers.map((offer) => [offer.agentId, offer.free]));
+  const agentOf = new Map<string, string>();
+  const waiting = new Map<string, string>();
+  for (const request of [...requests].sort(byUrgency)) {
+    const candidates = candidatesFor(request, agents);
+    const best = candidates
+      .filter((agent) => fits(withExecutor(request.need, agent, executorNeed), agent.free))
+      .map((agent) => ({ agent, score: freeShareAfter(agent, request.need, totals) }))
+      .reduce<Scored | undefined>((top, next) => (isBetter(next, top) ? next : top), undefined);
+    if (best === undefined) {
+      waiting.set(request.vmId, explain(request, candidates, agents.size, executorNeed));
+      continue;
+    }
+    const { agent } = best;
+    const taken = withExecutor(request.need, agent, executorNeed);
+    agents.set(agent.agentId, { ...agent, hasExecutor: true, free: minus(agent.free, taken) });
+    agentOf.set(request.vmId, agent.agentId);
+  }
+  return { agentOf, waiting };
+}
+
+interface Scored {
+  readonly agent: AgentOffer;
+  readonly score: number;
+}
+
+function byUrgency(a: PlacementRequest, b: PlacementRequest): number {
+  const bound = Number(b.boundAgentId !== null) - Number(a.boundAgentId !== null);
+  return bound || b.need.memoryMiB - a.need.memoryMiB || b.need.cpus - a.need.cpus;
+}
+
+function candidatesFor(
+  request: PlacementRequest,
+  agents: ReadonlyMap<string, AgentOffer>,
+): readonly AgentOffer[] {
+  if (request.boundAgentId === null) return [...agents.values()];
+  const bound = agents.get(request.boundAgentId);
+  return bound === undefined ? [] : [bound];
+}
+
+function isBetter(next: Scored, top: Scored | undefined): boolean {
+  return (
+    top === undefined ||
+    next.score > top.score ||
+    (next.score === top.score && next.agent.agentId < top.agent.agentId)
+  );
+}
+
+function freeShareAfter(
+  agent: AgentOffer,
+  need: Amounts,
+  totals: ReadonlyMap<string, Amounts>,
+): number {
+  const total = totals.get(agent.agentId)?.memoryMiB ?? 1;
+  return (agent.free.memoryMiB - need.memoryMiB) / Math.max(1, total);
+}
+
+function withExecutor(need: Amounts, agent: AgentOffer, executorNeed: Amounts): Amounts {
+  return agent.hasExecutor ? need : plus(need, executorNeed);
+}
+
+const KINDS = ['cpus', 'memoryMiB', 'diskMiB'] as const;
+const KIND_NAMES = { cpus: 'cpus', memoryMiB: 'memory', diskMiB: 'disk' } as const;
+
+function fits(need: Amounts, free: Amounts): boolean {
+  return KINDS.every((kind) => need[kind] <= free[kind] + 1e-6);
+}
+
+function explain(
+  request: PlacementRequest,
+  candidates: readonly AgentOffer[],
+  agentCount: number,
+  executorNeed: Amounts,
+): string {
+  if (request.boundAgentId !== null && candidates.length === 0) {
+    return 'Its disk is on a host that makes no offer at present; waiting for that host.';
+  }
+  if (agentCount === 0) return 'No agent offers anything at present.';
+  const lacks = KINDS.map((kind) => {
+    const lacking = candidates.filter(
+      (agent) => withExecutor(request.need, agent, executorNeed)[kind] > agent.free[kind] + 1e-6,
+    );
+    return { name: KIND_NAMES[kind], count: lacking.length };
+  }).filter(({ count }) => count > 0);
+  const words = lacks.map(({ name, count }) => `${count} lack ${name}`).join(', ');
+  return `${candidates.length} agents make offers: ${words}.`;
+}
+
+export function plus(a: Amounts, b: Amounts): Amounts {
+  return {
+    cpus: a.cpus + b.cpus,
+    memoryMiB: a.memoryMiB + b.memoryMiB,
+    diskMiB: a.diskMiB + b.diskMiB,
+  };
+}
+
+function minus(a: Amounts, b: Amounts): Amounts {
+  return {
+    cpus: a.cpus - b.cpus,
+    memoryMiB: a.memoryMiB - b.memoryMiB,
+    diskMiB: a.diskMiB - b.diskMiB,
+  };
+}

@@ -1,0 +1,40 @@
+import { defineSettings, integerSetting, secretSetting, textSetting } from '@factory/runtime';
+
+/** Everything that can be set, by environment variable. */
+export const settingsDefinition = defineSettings({
+  host: textSetting({
+    env: 'FACTORY_VM_SCHEDULER_HOST',
+    default: '127.0.0.1',
+    describe: 'Address to listen on, for the cluster-server.',
+  }),
+  port: integerSetting({
+    env: 'FACTORY_VM_SCHEDULER_PORT',
+    default: 5601,
+    min: 0,
+    max: 65535,
+    describe: 'Port to listen on.',
+  }),
+  databaseUrl: secretSetting({
+    env: 'FACTORY_CLUSTER_DATABASE_URL',
+    describe: "The cluster's PostgreSQL, shared with the cluster-server.",
+  }),
+  masters: textSetting({
+    env: 'FACTORY_MESOS_MASTERS',
+    default: 'http://127.0.0.1:5050',
+    describe: 'URLs of all Mesos masters, separated by commas.',
+  }),
+  role: textSetting({
+    env: 'FACTORY_VM_ROLE',
+    default: 'compute-factory',
+    describe: 'Mesos role that the VMs run under.',
+  }),
+  principal: textSetting({
+    env: 'FACTORY_MESOS_PRINCIPAL',
+    default: 'compute-factory',
+    describe: 'Mesos principal of the framework.',
+  }),
+  executorCommand: textSetting({
+    env: 'FACTORY_VM_EXECUTOR_COMMAND',
+    describe: "Shell command that starts the VM executor on an agent's host.",
+  }),
+});

@@ -1,0 +1,170 @@
+import type { Clock, Logger } from '@factory/runtime';
+import { ChangeLog } from './change-log.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { OperationRecord, SchedulerStore } from './store/store.ts';
+import { isLegalChange, shownState, type VmRecord, vmIdOf } from './vm-record.ts';
+
+/**
+ * The scheduler's memory: records by id with the indexes that decisions need, every change stamped
+ * with a revision, made durable in groups and only then published.
+ */
+export class SchedulerState {
+  readonly changes: ChangeLog;
+  /** VMs without a task: the only ones that a placement round has to look at. */
+  readonly withoutTask = new Set<string>();
+  /** Changes that the state table does not know: each one is a fault of ours. */
+  illegalChangeCount = 0;
+  readonly #vms = new Map<string, VmRecord>();
+  readonly #operations = new Map<string, OperationRecord>();
+  readonly #vmsByAgent = new Map<string, Set<string>>();
+  readonly #dirty = new Set<string>();
+  readonly #removed = new Set<string>();
+  readonly #store: SchedulerStore;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #commits: GroupCommit;
+  #lastRevision = 0;
+
+  constructor(store: SchedulerStore, clock: Clock, logger: Logger) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.changes = new ChangeLog(clock);
+    this.#commits = new GroupCommit(() => this.#write());
+  }
+
+  /** Reads everything from the store; gives the framework id of earlier runs. */
+  async load(): Promise<string | undefined> {
+    const stored = await this.#store.load();
+    for (const vm of stored.vms) this.#index(vm);
+    for (const operation of stored.operations) {
+      this.#operations.set(operation.request.operationId, operation);
+    }
+    const published = [...stored.vms.map(changeOfVm), ...stored.operations.map(changeOfOperation)];
+    published.sort((a, b) => a.revision - b.revision);
+    this.changes.publish(published);
+    this.#lastRevision = this.changes.revision;
+    return stored.frameworkId;
+  }
+
+  vm(vmId: string): VmRecord | undefined {
+    return this.#vms.get(vmId);
+  }
+
+  vms(): IterableIterator<VmRecord> {
+    return this.#vms.values();
+  }
+
+  vmsOfAgent(agentId: string): readonly VmRecord[] {
+    const ids = this.#vmsByAgent.get(agentId) ?? [];
+    return [...ids].flatMap((id) => this.#vms.get(id) ?? []);
+  }
+
+  /** Agents that have a VM with a task. */
+  agentIds(): readonly string[] {
+    return [...this.#vmsByAgent.keys()];
+  }
+
+  operation(id: string): OperationRecord | undefined {
+    return this.#operations.get(id);
+  }
+
+  operations(): IterableIterator<OperationRecord> {
+    return this.#operations.values();
+  }
+
+  /** Takes a changed record (the same object means: no change) and gives it its revision. */
+  putVm(record: VmRecord): void {
+    const before = this.#vms.get(vmIdOf(record));
+    if (before === record) return;
+    if (before !== undefined && !isLegalChange(before, record)) {
+      this.illegalChangeCount += 1;
+      const change = { vmId: vmIdOf(record), from: shownState(before), to: shownState(record) };
+      this.#logger.warn(change, 'a change that the state table does not know');
+    }
+    this.#index({ ...record, revision: this.#nextRevision() }, before);
+    this.#dirty.add(vmIdOf(record));
+  }
+
+  putOperation(record: OperationRecord): void {
+    const { operationId } = record.request;
+    this.#operations.set(operationId, { ...record, revision: this.#nextRevision() });
+    this.#dirty.add(operationId);
+  }
+
+  /** Forgets VMs and operations that nobody will ask for again. */
+  remove(ids: readonly string[]): void {
+    for (const id of ids) {
+      const vm = this.#vms.get(id);
+      if (vm !== undefined) this.#unindex(vm);
+      this.#vms.delete(id);
+      this.#operations.delete(id);
+      this.#dirty.delete(id);
+      this.#removed.add(id);
+      this.changes.remove(id);
+    }
+  }
+
+  /** Resolves when all changes up to now are durable and published. */
+  commit(): Promise<void> {
+    return this.#dirty.size + this.#removed.size === 0 ? Promise.resolve() : this.#commits.commit();
+  }
+
+  async #write(): Promise<void> {
+    const dirty = [...this.#dirty];
+    const removed = [...this.#removed];
+    this.#dirty.clear();
+    this.#removed.clear();
+    const vms = dirty.flatMap((id) => this.#vms.get(id) ?? []);
+    const operations = dirty.flatMap((id) => this.#operations.get(id) ?? []);
+    try {
+      await this.#store.save({
+        vms,
+        operations,
+        removedVmIds: removed.filter((id) => id.startsWith('vm_')),
+        removedOperationIds: removed.filter((id) => !id.startsWith('vm_')),
+      });
+    } catch (error) {
+      for (const id of dirty) this.#dirty.add(id);
+      for (const id of removed) this.#removed.add(id);
+      throw error;
+    }
+    const published = [...vms.map(changeOfVm), ...operations.map(changeOfOperation)];
+    this.changes.publish(published.sort((a, b) => a.revision - b.revision));
+  }
+
+  /** Grows across restarts too, because it follows the wall clock while that does not go back. */
+  #nextRevision(): number {
+    this.#lastRevision = Math.max(this.#lastRevision + 1, Math.floor(this.#clock.nowMs()));
+    return this.#lastRevision;
+  }
+
+  #index(record: VmRecord, before?: VmRecord): void {
+    if (before !== undefined) this.#unindex(before);
+    const vmId = vmIdOf(record);
+    this.#vms.set(vmId, record);
+    if (record.task === null) {
+      this.withoutTask.add(vmId);
+      return;
+    }
+    const ofAgent = this.#vmsByAgent.get(record.task.agentId) ?? new Set<string>();
+    this.#vmsByAgent.set(record.task.agentId, ofAgent.add(vmId));
+  }
+
+  #unindex(record: VmRecord): void {
+    const vmId = vmIdOf(record);
+    this.withoutTask.delete(vmId);
+    if (record.task === null) return;
+    const ofAgent = this.#vmsByAgent.get(record.task.agentId);
+    ofAgent?.delete(vmId);
+    if (ofAgent?.size === 0) this.#vmsByAgent.delete(record.task.agentId);
+  }
+}
+
+function changeOfVm(vm: VmRecord): { id: string; revision: number } {
+  return { id: vmIdOf(vm), revision: vm.revision };
+}
+
+function changeOfOperation(operation: OperationRecord): { id: string; revision: number } {
+  return { id: operation.request.operationId, revision: operation.revision };
+}

@@ -1,0 +1,245 @@
+import {
+  type DesiredChange,
+  isStateReachable,
+  type Timeline,
+  type VmAssignment,
+  type VmId,
+  type VmObservation,
+  type VmReason,
+  type VmReport,
+  type VmState,
+  vmTaskId,
+} from '@factory/contracts';
+
+/**
+ * Where a VM stands from the scheduler's point of view:
+ * - `waiting`: no task; needs an offer (of its bound agent, if it has one);
+ * - `launching`: a task was launched, its executor has not spoken of it since;
+ * - `hosted`: the executor speaks of it; its observation is the truth;
+ * - `lost`: it has a task, but its agent or executor is silent;
+ * - `failed`: it has no task, and none is launched until a newer wish comes;
+ * - `deleted`: nothing of it is left.
+ */
+export type VmPhase = 'waiting' | 'launching' | 'hosted' | 'lost' | 'failed' | 'deleted';
+
+/** One launch of a VM; the task id is made of the VM's id and the attempt. */
+export interface VmTask {
+  readonly attempt: number;
+  readonly agentId: string;
+  readonly launchedAtMs: number;
+}
+
+/** All that the scheduler knows of one VM. Immutable: every change makes a new one. */
+export interface VmRecord {
+  readonly assignment: VmAssignment;
+  /** Grows with every change, so that readers can ask for what is newer. */
+  readonly revision: number;
+  readonly phase: VmPhase;
+  readonly phaseSinceMs: number;
+  /** Launches so far; the next task's attempt is one more. */
+  readonly attempts: number;
+  readonly task: VmTask | null;
+  /** The agent that holds (or may hold) its disk: it is launched nowhere else. */
+  readonly boundAgentId: string | null;
+  readonly hostName: string | null;
+  readonly observation: VmObservation | null;
+  /** Launches in a row that ended before the executor spoke of the VM; slows further ones down. */
+  readonly failedLaunches: number;
+  readonly reason: VmReason | null;
+  readonly message: string | null;
+  readonly timeline: Timeline;
+}
+
+export function vmIdOf(record: VmRecord): VmId {
+  return record.assignment.vmId;
+}
+
+/** The record of a VM that was just given to this cluster. `revision` is set when it is stored. */
+export function newVmRecord(assignment: VmAssignment, nowMs: number): VmRecord {
+  return {
+    assignment,
+    revision: 0,
+    phase: 'waiting',
+    phaseSinceMs: nowMs,
+    attempts: 0,
+    task: null,
+    boundAgentId: null,
+    hostName: null,
+    observation: null,
+    failedLaunches: 0,
+    reason: null,
+    message: null,
+    timeline: assignment.timeline,
+  };
+}
+
+/**
+ * Takes a repeated or newer assignment; older epochs and generations change nothing. A VM that was
+ * deleted here and comes back starts over, but for its attempts: no task id is used twice.
+ */
+export function applyAssignment(
+  record: VmRecord,
+  assignment: VmAssignment,
+  nowMs: number,
+): VmRecord {
+  const current = record.assignment;
+  const isOlder =
+    assignment.assignmentEpoch < current.assignmentEpoch ||
+    assignment.generation < current.generation;
+  const isNewEpoch = assignment.assignmentEpoch > current.assignmentEpoch;
+  if (isOlder || (!isNewEpoch && assignment.generation === current.generation)) return record;
+  if (record.phase !== 'deleted') return withWish({ ...record, assignment }, nowMs);
+  return isNewEpoch
+    ? { ...newVmRecord(assignment, nowMs), attempts: record.attempts }
+    : { ...record, assignment };
+}
+
+/** Takes a newer wish. */
+export function applyDesired(record: VmRecord, change: DesiredChange, nowMs: number): VmRecord {
+  if (change.generation <= record.assignment.generation) return record;
+  const { generation, desired } = change;
+  return withWish({ ...record, assignment: { ...record.assignment, generation, desired } }, nowMs);
+}
+
+/** A failed VM whose wish is new is tried again; to be deleted, it stays failed until it is gone. */
+function withWish(record: VmRecord, nowMs: number): VmRecord {
+  if (record.phase !== 'failed') return record;
+  const fresh = { ...record, failedLaunches: 0 };
+  if (record.assignment.desired === 'deleted') return fresh;
+  // Where nothing of it is left, what was last seen there says nothing of the next try.
+  const observation = record.boundAgentId === null ? null : record.observation;
+  return toPhase({ ...fresh, observation, reason: null, message: null }, 'waiting', nowMs);
+}
+
+/** A launch was decided: the intent that is stored before the ACCEPT goes out. */
+export function applyLaunch(
+  record: VmRecord,
+  launch: { readonly agentId: string; readonly hostName: string },
+  nowMs: number,
+): VmRecord {
+  const attempt = record.attempts + 1;
+  const next = {
+    ...record,
+    attempts: attempt,
+    task: { attempt, agentId: launch.agentId, launchedAtMs: nowMs },
+    boundAgentId: launch.agentId,
+    hostName: launch.hostName,
+    reason: null,
+    message: null,
+    timeline: { offered: nowMs, ...record.timeline, launched: nowMs },
+  };
+  return toPhase(next, 'launching', nowMs);
+}
+
+/** The executor spoke of the VM. Late and repeated words change nothing but end a silence. */
+export function applyObservation(
+  record: VmRecord,
+  observation: VmObservation,
+  nowMs: number,
+): VmRecord {
+  // Without a task the word is of a run that has ended: the next launch will be spoken of anew.
+  if (record.task === null) return record;
+  const known = record.observation;
+  if (known !== null && observation.seq < known.seq) return record;
+  const timeline = { ...record.timeline, ...observation.timeline };
+  if (observation.state === 'deleted' && record.assignment.desired === 'deleted') {
+    return applyRemoval({ ...record, observation, timeline }, nowMs);
+  }
+  const heard = record.phase === 'hosted' ? record : toPhase(record, 'hosted', nowMs);
+  if (known?.seq === observation.seq && heard === record) return record;
+  return {
+    ...heard,
+    observation,
+    failedLaunches: 0,
+    reason: observation.reason,
+    message: observation.message,
+    timeline,
+  };
+}
+
+/** Nothing of it is left, as wished. */
+export function applyRemoval(record: VmRecord, nowMs: number): VmRecord {
+  const gone = { ...record, task: null, boundAgentId: null, reason: null, message: null };
+  return toPhase(gone, 'deleted', nowMs);
+}
+
+/** Its agent or executor fell silent. It may still run, so nothing is started elsewhere. */
+export function applySilence(
+  record: VmRecord,
+  reason: VmReason,
+  message: string,
+  nowMs: number,
+): VmRecord {
+  if (record.phase !== 'hosted' && record.phase !== 'launching') return record;
+  return toPhase({ ...record, reason, message }, 'lost', nowMs);
+}
+
+/** Says why a waiting VM waits. */
+export function applyWaitingReason(record: VmRecord, message: string): VmRecord {
+  if (record.phase !== 'waiting' || record.message === message) return record;
+  return { ...record, reason: 'NO_CAPACITY', message };
+}
+
+export function toPhase(record: VmRecord, phase: VmPhase, nowMs: number): VmRecord {
+  return record.phase === phase ? record : { ...record, phase, phaseSinceMs: nowMs };
+}
+
+/** The state that the world sees: derived from the phase and the observation, never stored apart. */
+export function shownState(record: VmRecord): VmState {
+  switch (record.phase) {
+    case 'waiting':
+      return record.observation === null ? 'scheduled' : 'unreachable';
+    case 'launching':
+      return record.observation === null ? 'launching' : 'unreachable';
+    case 'lost':
+      return 'unreachable';
+    case 'hosted':
+      return hostedState(record);
+    case 'failed':
+      return 'failed';
+    case 'deleted':
+      return 'deleted';
+  }
+}
+
+/** A VM that is gone although nobody here wished it has failed: `deleted` is a promise kept. */
+function hostedState({ observation, assignment }: VmRecord): VmState {
+  if (observation?.state === 'deleted' && assignment.desired !== 'deleted') return 'failed';
+  return observation?.state ?? 'launching';
+}
+
+function shownSinceMs(record: VmRecord): number {
+  return record.phase === 'hosted'
+    ? (record.observation?.stateSinceMs ?? record.phaseSinceMs)
+    : record.phaseSinceMs;
+}
+
+/** What is reported upward. */
+export function toReport(record: VmRecord): VmReport {
+  const { observation, assignment } = record;
+  const isHosted = record.phase === 'hosted';
+  return {
+    vmId: assignment.vmId,
+    assignmentEpoch: assignment.assignmentEpoch,
+    revision: record.revision,
+    generation: observation?.generation ?? 0,
+    state: shownState(record),
+    stateSinceMs: shownSinceMs(record),
+    guestReady: isHosted && (observation?.guestReady ?? false),
+    reason: record.reason,
+    message: record.message,
+    hostName: record.hostName,
+    timeline: record.timeline,
+  };
+}
+
+/** The id of the task that is alive for the VM, if one is. */
+export function currentTaskId(record: VmRecord): string | undefined {
+  return record.task === null ? undefined : vmTaskId(vmIdOf(record), record.task.attempt);
+}
+
+/** Whether the state table has a way from one to the other; if not, that is a fault of ours. */
+export function isLegalChange(before: VmRecord, after: VmRecord): boolean {
+  const isNewLife = before.assignment.assignmentEpoch !== after.assignment.assignmentEpoch;
+  return isNewLife || isStateReachable(shownState(before), shownState(after));
+}

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+/**
+ * `./factory test`: every check and every test, one after the other. All run even if one fails; the
+ * last line is `N passed, N failed`.
+ */
+const ROOT = join(import.meta.dirname, '..');
+const REPORT = join(ROOT, '.toolchain/vitest-report.json');
+const BIN = join(ROOT, 'node_modules/.bin');
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { acceptance: { type: 'boolean' }, quick: { type: 'boolean' } },
+});
+
+const total: Count = { passed: 0, failed: 0 };
+if (positionals.length === 0) await runChecks();
+await runTests();
+if (positionals.length === 0 && values.quick !== true) await runAcceptance();
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+async function runChecks(): Promise<void> {
+  const sources = [
+    'contracts',
+    'runtime',
+    'libvirt',
+    'mesos-core',
+    'migrations',
+    'services',
+    'cli',
+    'test',
+  ];
+  await check('types', 'tsc', ['--noEmit']);
+  await check('lint and format', 'biome', ['check', '.']);
+  await check('boundaries', 'depcruise', ['--config', '.dependency-cruiser.cjs', ...sources]);
+  await check('unused files, exports, dependencies', 'knip', []);
+}
+
+async function check(name: string, program: string, args: readonly string[]): Promise<void> {
+  const status = await run(join(BIN, program), args);
+  count(name, status === 0);
+}
+
+async function runTests(): Promise<void> {
+  await mkdir(join(ROOT, '.toolchain'), { recursive: true });
+  const project = values.quick === true ? ['--project', 'unit'] : [];
+  const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${REPORT}`];
+  const status = await run(join(BIN, 'vitest'), ['run', ...project, ...reporters, ...positionals]);
+  const report: unknown = JSON.parse(await readFile(REPORT, 'utf8'));
+  const { passed, failed } = countsOf(report);
+  total.passed += passed;
+  total.failed += failed;
+  // A run that broke down outside of any test has failed too.
+  if (status !== 0 && failed === 0) count('test run', false);
+}
+
+function countsOf(report: unknown): Count {
+  const { numPassedTests, numFailedTests } = Object(report);
+  if (!Number.isInteger(numPassedTests) || !Number.isInteger(numFailedTests)) {
+    throw new Error(`${REPORT} is not a test report`);
+  }
+  return { passed: numPassedTests, failed: numFailedTests };
+}
+
+/** Each file in test/acceptance/ shows one promise on a real factory and prints its figure. */
+async function runAcceptance(): Promise<void> {
+  const directory = join(ROOT, 'test/acceptance');
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.acceptance.ts')).sort();
+  for (const file of files) {
+    const isLong = file.endsWith('.long.acceptance.ts');
+    if (isLong && values.acceptance !== true) continue;
+    console.log(`\nacceptance: ${file}`);
+    const node = ['--disable-warning=ExperimentalWarning', join(directory, file)];
+    count(file, (await run(process.execPath, node)) === 0);
+  }
+}
+
+function count(name: string, isPassed: boolean): void {
+  console.log(`${isPassed ? 'passed' : 'FAILED'}: ${name}`);
+  total[isPassed ? 'passed' : 'failed'] += 1;
+}
+
+function run(program: string, args: readonly string[]): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit' });
+  child.once('exit', (code) => resolve(code ?? 1));
+  child.once('error', reject);
+  return promise;
+}
