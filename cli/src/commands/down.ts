@@ -31,8 +31,10 @@ export async function down(layout: Layout, keepVms: boolean, progress: Progress)
     await waitFor(systemClock, 'the end of the factory', DOWN_TIMEOUT_MS, async () =>
       (await isSameProcessAlive(state.supervisor)) ? undefined : true,
     );
+    // An orderly end leaves nothing to do, unless guests were kept.
+    if ((await readRunState(layout)) === undefined) return;
   }
-  // Whatever a supervisor that was killed has left; nothing to do after an orderly end.
+  // Whatever a supervisor that was killed has left.
   const clock = systemClock;
   await cleanUp({ layout, keepVms, clock, onProgress: (text) => progress.step(text) });
 }

@@ -23,8 +23,8 @@ runService({
     const store = createPostgresStore({ url, clock, random, logger });
     const jobs =
       settings.redisUrl === undefined
-        ? createPostgresJobQueue(url, logger)
-        : createRedisJobQueue(settings.redisUrl, logger);
+        ? createPostgresJobQueue(url, { clock, logger })
+        : createRedisJobQueue(settings.redisUrl, { clock, logger });
     const { internalToken, secretKey, subnetCidr } = settings;
     const keys = { internalToken, secretKey, subnetCidr };
     const api = await createApiServer({ clock, random, logger, store, jobs, ...keys });

@@ -6,7 +6,6 @@ import {
   ProblemError,
   type Random,
   retryForever,
-  sleep,
 } from '@factory/runtime';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
@@ -54,7 +53,9 @@ export class ClusterServer {
   readonly #link: Link;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
-  #hosts: readonly HostCapacity[] = [];
+  /** As read last; `undefined` before the first time. */
+  #hosts: readonly HostCapacity[] | undefined;
+  #wakeCapacity: () => void = () => undefined;
   #lastCapacity: { readonly text: string; readonly atMs: number } | undefined;
 
   constructor(options: ClusterServerOptions) {
@@ -82,6 +83,7 @@ export class ClusterServer {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('the cluster-server is closing'));
+    this.#wakeCapacity();
     await this.#link.close();
     await Promise.all(this.#loops);
   }
@@ -96,7 +98,7 @@ export class ClusterServer {
     readonly hosts: readonly HostCapacity[];
     readonly vmCounts: Record<string, number>;
   } {
-    return { hosts: this.#hosts, vmCounts: { ...this.#vms.counts() } };
+    return { hosts: this.#hosts ?? [], vmCounts: { ...this.#vms.counts() } };
   }
 
   async #background(what: string, work: () => Promise<void>): Promise<void> {
@@ -116,7 +118,7 @@ export class ClusterServer {
       const detail = 'This cluster has not enrolled yet: set FACTORY_ENROLMENT_TOKEN to its token.';
       throw new ProblemError(PROBLEMS.notReady, detail);
     }
-    const identity = await linkClient.enrol(enrolmentToken, name);
+    const identity = await linkClient.enrol(enrolmentToken, name, this.#closing.signal);
     await store.saveIdentity(identity);
     logger.info({ clusterId: identity.clusterId }, 'enrolled');
     return identity;
@@ -128,13 +130,15 @@ export class ClusterServer {
     switch (command.kind) {
       case 'assignVms':
         this.#vms.assigned(command.vms);
+        this.#outdateCapacity();
         return vmScheduler.putVms(command.vms);
       case 'setDesired':
         return vmScheduler.setDesired(command.changes);
       case 'operate':
         return vmScheduler.operate(command.operations);
       case 'planShare': {
-        const plan = planShare(command, this.#hosts, this.#vms.promised());
+        const hosts = this.#hosts ?? (await this.#readHosts());
+        const plan = planShare(command, hosts, this.#vms.promised());
         this.#outbox.addPlan({ batchId: command.batchId, ...plan });
         this.#link.wake();
         return;
@@ -142,33 +146,66 @@ export class ClusterServer {
     }
   }
 
+  /**
+   * Reads the changes from the very first, for the picture; what the api-server has not got yet goes
+   * out as reports.
+   */
   async #followVms(): Promise<void> {
+    const { store, vmScheduler } = this.#options;
     const { signal } = this.#closing;
-    let revision = await this.#options.store.loadReportedRevision();
+    const from = await store.loadReportedRevision();
+    let revision = 0;
     while (!signal.aborted) {
-      const changes = await this.#options.vmScheduler.changes(revision, CHANGES_WAIT_MS, signal);
+      const reported = this.#link.reportedRevision ?? from;
+      const query = { after: revision, waitMs: CHANGES_WAIT_MS, reported };
+      const changes = await vmScheduler.changes(query, signal);
       revision = changes.revision;
-      if (changes.vms.length + changes.operations.length === 0) continue;
-      this.#vms.reported(changes.vms);
-      this.#outbox.addChanges(changes);
+      this.#vms.reported(changes);
+      const vms = changes.vms.filter((report) => report.revision > from);
+      if (revision <= from || vms.length + changes.operations.length === 0) continue;
+      this.#outbox.addChanges({ ...changes, vms });
       this.#link.wake();
     }
   }
 
   async #followCapacity(): Promise<void> {
-    const { clock, readHosts, readImages } = this.#options;
     while (!this.#closing.signal.aborted) {
-      this.#hosts = await readHosts();
-      this.#reportCapacity(await readImages());
-      await sleep(clock, CAPACITY_INTERVAL_MS, this.#closing.signal);
+      await this.#readHosts();
+      this.#reportCapacity(await this.#options.readImages());
+      await this.#nextCapacity();
     }
+  }
+
+  async #readHosts(): Promise<readonly HostCapacity[]> {
+    const hosts = await this.#options.readHosts();
+    this.#hosts = hosts;
+    return hosts;
+  }
+
+  /** Waits until it is time to read the capacity again, or until it is outdated. */
+  async #nextCapacity(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wakeCapacity = resolve;
+    const timer = this.#options.clock.after(CAPACITY_INTERVAL_MS, resolve);
+    if (!this.#closing.signal.aborted) await promise;
+    timer.cancel();
+  }
+
+  /**
+   * VMs were promised: a capacity from before must not go out with the acknowledgement of the
+   * command that brought them, or their room would be taken for free.
+   */
+  #outdateCapacity(): void {
+    this.#outbox.setCapacity(undefined);
+    this.#lastCapacity = undefined;
+    this.#wakeCapacity();
   }
 
   #reportCapacity(images: readonly string[]): void {
     const { clock } = this.#options;
     const promised = this.#vms.promised();
     const facts = {
-      hosts: [...this.#hosts],
+      hosts: [...(this.#hosts ?? [])],
       promisedVcpus: promised.vcpus,
       promisedMemoryMiB: promised.memoryMiB,
       images: [...images],

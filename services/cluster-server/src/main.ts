@@ -1,12 +1,11 @@
 import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
-import { MasterOperatorClient } from 'mesos-core/client';
 import { readImageNames } from './images.ts';
 import {
   createClusterServer,
+  createHostReader,
   createPostgresStore,
-  hostsOf,
   LinkClient,
   VmSchedulerClient,
 } from './index.ts';
@@ -19,8 +18,7 @@ runService({
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
-    const [url = ''] = settings.masters.split(',');
-    const master = new MasterOperatorClient({ transport, clock, url });
+    const masters = settings.masters.split(',');
     const service = createClusterServer({
       clock,
       random,
@@ -30,7 +28,7 @@ runService({
       store: createPostgresStore(knex),
       linkClient: new LinkClient({ clock, random, transport, url: settings.apiUrl }),
       vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
-      readHosts: async () => hostsOf((await master.call({ type: 'GET_AGENTS' })).get_agents),
+      readHosts: createHostReader({ transport, clock, masters }),
       readImages: () => readImageNames(settings.imageDirectory),
       onFenced: () => process.exit(1),
     });

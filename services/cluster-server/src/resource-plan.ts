@@ -71,12 +71,11 @@ function takeOne(
 }
 
 function roomiest(rooms: readonly Room[], shape: Shape): Room | undefined {
-  return rooms
-    .filter((room) => fits(shape, room))
-    .reduce<Room | undefined>(
-      (top, room) => (top === undefined || room.vcpus > top.vcpus ? room : top),
-      undefined,
-    );
+  let top: Room | undefined;
+  for (const room of rooms) {
+    if (fits(shape, room) && (top === undefined || room.vcpus > top.vcpus)) top = room;
+  }
+  return top;
 }
 
 function fits(shape: Shape, room: Room): boolean {
@@ -125,6 +124,7 @@ function whyLeft(left: number, shapes: readonly Shape[], rooms: readonly Room[])
     return `${left} cores are left over: the smallest shape has ${smallest.vcpus}.`;
   }
   const lackCores = rooms.filter((room) => room.vcpus < smallest.vcpus).length;
-  const lackMemory = rooms.filter((room) => room.memoryMiB < smallest.memoryMiB).length;
+  const memoryMiB = smallest.memoryMiB + VM_MEMORY_OVERHEAD_MIB;
+  const lackMemory = rooms.filter((room) => room.memoryMiB < memoryMiB).length;
   return `${left} cores fit nowhere: of ${rooms.length} hosts, ${lackCores} lack cores and ${lackMemory} lack memory.`;
 }

@@ -361,6 +361,19 @@ describe('operations', () => {
     expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it('gives a restart up for a newer wish', async () => {
+    const { test } = await runningVm();
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
+    await test.run(100);
+    test.wish(vmId, 2, 'stopped');
+    await test.run(10_000);
+    expect(test.link.latest(vmId)?.state).toBe('stopped');
+    expect(test.link.result(operationId)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('stopped'),
+    });
+  });
+
   it('says why it does not restart a machine that is off', async () => {
     const { test } = await runningVm();
     test.host.endGuest(vmId, 'guestShutdown');

@@ -12,5 +12,6 @@ export {
   type SimulatedLatency,
 } from './hypervisor/simulated-host.ts';
 export type * from './link.ts';
+export { createMesosLink } from './mesos-link.ts';
 export { createMemoryStorage } from './storage/memory.ts';
 export type * from './storage/port.ts';

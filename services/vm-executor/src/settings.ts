@@ -53,7 +53,7 @@ export const executorSettings = defineSettings({
       env: 'FACTORY_POWER_ONS_MAX',
       min: 1,
       max: 256,
-      describe: 'Guests powered on at a time; by default as many as cores, at least 2.',
+      describe: 'Guests powered on at a time; by default as many as cores, at least 4.',
     }),
   ),
   stopGraceMs: durationMsSetting({

@@ -32,6 +32,11 @@ export class GroupCommit {
     return this.#next;
   }
 
+  /** Resolves when the writes that are under way or next in line are done; throws as they do. */
+  pending(): Promise<void> {
+    return this.#next ?? this.#current ?? Promise.resolve();
+  }
+
   async #run(): Promise<void> {
     try {
       await this.#write();

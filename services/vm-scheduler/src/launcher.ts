@@ -8,14 +8,16 @@ import {
   groupByAgent,
   toAgentOffer,
 } from './offers.ts';
-import { needOf, type Placement, place } from './placement.ts';
+import { type Amounts, minus, NOTHING, needOf, type Placement, place, plus } from './placement.ts';
 import type { SchedulerState } from './state.ts';
-import { applyLaunch, applyWaitingReason, toPhase, type VmRecord, vmIdOf } from './vm-record.ts';
+import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
 
 /** How long offers are refused when nothing waits; a REVIVE ends it. */
 const REFUSE_IDLE_SECONDS = 3_600;
 /** How long what did not fit is refused while something still waits. */
 const REFUSE_BUSY_SECONDS = 5;
+/** The master is told again that something waits: an old SUPPRESS may have overtaken the REVIVE. */
+const REVIVE_AGAIN_MS = 30_000;
 
 interface LauncherOptions {
   readonly state: SchedulerState;
@@ -36,6 +38,7 @@ export class Launcher {
   readonly #offers = new Map<string, Offer>();
   /** What the master was told last; `undefined` right after a subscription. */
   #wantsOffers: boolean | undefined;
+  #toldAtMs = 0;
   #round: Promise<void> | undefined;
   #isAgain = false;
 
@@ -71,7 +74,9 @@ export class Launcher {
       return;
     }
     this.#round = this.#runRound()
-      .catch((error: unknown) => this.#options.logger.error({ error }, 'placement round failed'))
+      .catch((error: unknown) =>
+        this.#options.logger.error({ err: error }, 'placement round failed'),
+      )
       .finally(() => {
         this.#round = undefined;
         if (this.#isAgain) {
@@ -91,8 +96,7 @@ export class Launcher {
     const placement = this.#place(wanting, agents);
     const launched = this.#recordLaunches(wanting, placement, agents);
     this.#recordWaiting(wanting, placement, offers.length > 0);
-    // The intent is durable before the act.
-    await this.#options.state.commit();
+    await this.#makeDurable(offers, template);
     const leftOver = placement.agentOf.size < wanting.length;
     await Promise.all([
       ...[...launched].map(([agentId, records]) =>
@@ -107,24 +111,53 @@ export class Launcher {
     await this.#tellWhetherWanting(template, leftOver);
   }
 
+  /** The intent is durable before the act. If it can't be, nothing is launched and nothing kept. */
+  async #makeDurable(offers: readonly Offer[], template: ExecutorTemplate): Promise<void> {
+    try {
+      await this.#options.state.commit();
+    } catch (error) {
+      await this.#decline(offers, template, true);
+      throw error;
+    }
+  }
+
   /** VMs that may be launched now. */
   #wanting(): readonly VmRecord[] {
-    const { state, clock } = this.#options;
+    return this.#toLaunch((notBeforeMs) => notBeforeMs <= this.#options.clock.nowMs());
+  }
+
+  #toLaunch(isMeant: (notBeforeMs: number) => boolean): readonly VmRecord[] {
+    const { state } = this.#options;
     return [...state.withoutTask].flatMap((vmId) => {
       const record = state.vm(vmId);
       const action = record === undefined ? undefined : nextAction(record);
-      const isDue = action?.type === 'launch' && action.notBeforeMs <= clock.nowMs();
-      return record !== undefined && isDue ? [record] : [];
+      const isLaunch = action?.type === 'launch' && isMeant(action.notBeforeMs);
+      return record !== undefined && isLaunch ? [record] : [];
     });
+  }
+
+  /** What VMs need that go back to an agent in a moment: others must not take it meanwhile. */
+  #claims(): ReadonlyMap<string, Amounts> {
+    const claims = new Map<string, Amounts>();
+    for (const record of this.#toLaunch((at) => at > this.#options.clock.nowMs())) {
+      const { boundAgentId, assignment } = record;
+      if (boundAgentId === null) continue;
+      claims.set(boundAgentId, plus(claims.get(boundAgentId) ?? NOTHING, needOf(assignment)));
+    }
+    return claims;
   }
 
   #place(wanting: readonly VmRecord[], agents: ReadonlyMap<string, readonly Offer[]>): Placement {
     const requests = wanting.map((record) => ({
       vmId: vmIdOf(record),
-      need: needOf(record.assignment.spec),
+      need: needOf(record.assignment),
       boundAgentId: record.boundAgentId,
     }));
-    const offers = [...agents].map(([agentId, ofAgent]) => toAgentOffer(agentId, ofAgent));
+    const claims = this.#claims();
+    const offers = [...agents].map(([agentId, ofAgent]) => {
+      const offer = toAgentOffer(agentId, ofAgent);
+      return { ...offer, free: minus(offer.free, claims.get(agentId) ?? NOTHING) };
+    });
     return place(requests, offers, EXECUTOR_NEED);
   }
 
@@ -166,7 +199,10 @@ export class Launcher {
     try {
       await send(acceptCall(records, offers, template, refuseSeconds));
     } catch (error) {
-      logger.warn({ error, count: records.length }, 'nobody knows whether a launch was accepted');
+      logger.warn(
+        { err: error, count: records.length },
+        'nobody knows whether a launch was accepted',
+      );
       onUnknownOutcome(records);
     }
   }
@@ -188,8 +224,11 @@ export class Launcher {
   }
 
   async #tellWhetherWanting(template: ExecutorTemplate, wants: boolean): Promise<void> {
-    if (this.#wantsOffers === wants) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const isOld = wants && nowMs - this.#toldAtMs >= REVIVE_AGAIN_MS;
+    if (this.#wantsOffers === wants && !isOld) return;
     this.#wantsOffers = wants;
+    this.#toldAtMs = nowMs;
     const framework_id = { value: template.frameworkId };
     await this.#sendOrForget(
       wants ? { type: 'REVIVE', framework_id } : { type: 'SUPPRESS', framework_id },
@@ -202,13 +241,7 @@ export class Launcher {
       await this.#options.send(call);
     } catch (error) {
       this.#wantsOffers = undefined;
-      this.#options.logger.warn({ error, call: call.type }, 'call was not accepted');
+      this.#options.logger.warn({ err: error, call: call.type }, 'call was not accepted');
     }
   }
-}
-
-/** A VM that no host was found for in time. */
-export function failUnplaced(record: VmRecord, nowMs: number): VmRecord {
-  const message = `No host had room in time. ${record.message ?? ''}`.trim();
-  return toPhase({ ...record, reason: 'NO_CAPACITY', message }, 'failed', nowMs);
 }

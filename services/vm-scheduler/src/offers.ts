@@ -1,4 +1,4 @@
-import { VM_TASK_VERSION, type VmTaskData, vmTaskId } from '@factory/contracts';
+import { VM_EXECUTOR_NEED, VM_TASK_VERSION, type VmTaskData, vmTaskId } from '@factory/contracts';
 import type { ExecutorInfo, Offer, Resource, SchedulerCall, TaskInfo } from 'mesos-core/protocol';
 import { type AgentOffer, type Amounts, needOf } from './placement.ts';
 import { amountsOf, ResourcePool } from './resource-pool.ts';
@@ -7,7 +7,11 @@ import { type VmRecord, vmIdOf } from './vm-record.ts';
 export const EXECUTOR_ID = 'vm-executor';
 
 /** What the executor process itself takes, once a host. */
-export const EXECUTOR_NEED: Amounts = { cpus: 0.1, memoryMiB: 128, diskMiB: 0 };
+export const EXECUTOR_NEED: Amounts = {
+  cpus: VM_EXECUTOR_NEED.vcpus,
+  memoryMiB: VM_EXECUTOR_NEED.memoryMiB,
+  diskMiB: 0,
+};
 
 /** Offers of the same agent, seen as one. */
 export function groupByAgent(offers: Iterable<Offer>): ReadonlyMap<string, readonly Offer[]> {
@@ -51,7 +55,7 @@ export function acceptCall(
   const pool = new ResourcePool(offers);
   const executor = executorInfo(template);
   const tasks = records.map((record) =>
-    taskInfo(record, executor, pool.take(needOf(record.assignment.spec))),
+    taskInfo(record, executor, pool.take(needOf(record.assignment))),
   );
   return {
     type: 'ACCEPT',

@@ -1,4 +1,4 @@
-import { VM_MEMORY_OVERHEAD_MIB, type VmSpec } from '@factory/contracts';
+import { VM_MEMORY_OVERHEAD_MIB, type VmAssignment } from '@factory/contracts';
 
 /** Resources in Mesos' units: whole and parts of cpus, MiB of memory, MiB of disk. */
 export interface Amounts {
@@ -6,6 +6,8 @@ export interface Amounts {
   readonly memoryMiB: number;
   readonly diskMiB: number;
 }
+
+export const NOTHING: Amounts = { cpus: 0, memoryMiB: 0, diskMiB: 0 };
 
 /** What is on offer at one agent, all its offers together. */
 export interface AgentOffer {
@@ -30,8 +32,15 @@ export interface Placement {
   readonly waiting: ReadonlyMap<string, string>;
 }
 
-/** What a VM takes from its host: its own size and what QEMU needs beside it. */
-export function needOf(spec: VmSpec): Amounts {
+/** What a task takes that only cleans up: Mesos wants every task to take something. */
+const CLEAN_UP_NEED: Amounts = { cpus: 0.01, memoryMiB: 32, diskMiB: 0 };
+
+/**
+ * What a VM's task takes from its host: the VM's own size and what QEMU needs beside it. To remove
+ * a VM there is always room.
+ */
+export function needOf({ spec, desired }: Pick<VmAssignment, 'spec' | 'desired'>): Amounts {
+  if (desired === 'deleted') return CLEAN_UP_NEED;
   return {
     cpus: spec.vcpus,
     memoryMiB: spec.memoryMiB + VM_MEMORY_OVERHEAD_MIB,
@@ -135,7 +144,9 @@ function explain(
     return { name: KIND_NAMES[kind], count: lacking.length };
   }).filter(({ count }) => count > 0);
   const words = lacks.map(({ name, count }) => `${count} lack ${name}`).join(', ');
-  return `${candidates.length} agents make offers: ${words}.`;
+  const agents =
+    candidates.length === 1 ? '1 agent makes offers' : `${candidates.length} agents make offers`;
+  return `${agents}: ${words}.`;
 }
 
 export function plus(a: Amounts, b: Amounts): Amounts {
@@ -146,10 +157,11 @@ export function plus(a: Amounts, b: Amounts): Amounts {
   };
 }
 
-function minus(a: Amounts, b: Amounts): Amounts {
+/** What is left of `a`. Mesos' scalars have three decimals: binary fractions must not add up. */
+export function minus(a: Amounts, b: Amounts): Amounts {
   return {
-    cpus: a.cpus - b.cpus,
-    memoryMiB: a.memoryMiB - b.memoryMiB,
-    diskMiB: a.diskMiB - b.diskMiB,
+    cpus: Math.round((a.cpus - b.cpus) * 1000) / 1000,
+    memoryMiB: Math.round((a.memoryMiB - b.memoryMiB) * 1000) / 1000,
+    diskMiB: Math.round((a.diskMiB - b.diskMiB) * 1000) / 1000,
   };
 }

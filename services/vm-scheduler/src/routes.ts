@@ -7,12 +7,15 @@ import {
 } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { NOTHING, needOf, plus } from './placement.ts';
 import type { VmScheduler } from './scheduler.ts';
 import type { SchedulerState } from './state.ts';
 import { toReport } from './vm-record.ts';
 
 /** Most changes in one answer; a reader that is further behind asks again. */
 const CHANGES_PER_ANSWER_MAX = 2_000;
+/** Console logs in one answer, in characters. */
+const OUTPUT_LENGTH_MAX = 4 * 1024 * 1024;
 
 /** The API for the cluster-server (contracts/vm-scheduler-api.ts). */
 export function registerRoutes(
@@ -38,19 +41,33 @@ export function registerRoutes(
   });
 
   app.post('/v1/changes', { schema: { body: ChangesQuerySchema } }, async (request) => {
-    const { after, waitMs } = request.body;
+    const { after, waitMs, reported } = request.body;
+    state.seenUpTo(Math.max(after, reported ?? 0));
+    if (reported !== undefined) scheduler.reportedUpTo(reported);
     await state.changes.wait(after, waitMs);
     return changesAfter(state, after);
   });
 }
 
-/** Everything durable that is newer than `after`, oldest first. */
+/** Everything durable that is newer than `after`, oldest first, in an answer of bounded size. */
 export function changesAfter(state: SchedulerState, after: number): Changes {
-  const { ids, next } = state.changes.after(after, CHANGES_PER_ANSWER_MAX);
-  const operations = ids.flatMap((id) => state.operation(id) ?? []);
-  return {
-    revision: next,
-    vms: ids.flatMap((id) => state.vm(id) ?? []).map(toReport),
-    operations: operations.flatMap((record) => record.result ?? []),
-  };
+  for (let limit = CHANGES_PER_ANSWER_MAX; ; limit = Math.ceil(limit / 2)) {
+    const { ids, next } = state.changes.after(after, limit);
+    const operations = ids.flatMap((id) => state.operation(id)?.result ?? []);
+    const outputLength = operations.reduce((sum, result) => sum + result.output.length, 0);
+    if (outputLength > OUTPUT_LENGTH_MAX && limit > 1) continue;
+    const vms = ids.flatMap((id) => state.vm(id) ?? []).map(toReport);
+    return { revision: next, vms, operations, waiting: waitingNeed(state) };
+  }
+}
+
+/** What all VMs need that wait for a host, QEMU's part included; cleaning up needs nothing. */
+function waitingNeed(state: SchedulerState): { vcpus: number; memoryMiB: number } {
+  let sum = NOTHING;
+  for (const vmId of state.withoutTask) {
+    const record = state.vm(vmId);
+    const isWaiting = record?.phase === 'waiting' && record.assignment.desired !== 'deleted';
+    if (record !== undefined && isWaiting) sum = plus(sum, needOf(record.assignment));
+  }
+  return { vcpus: sum.cpus, memoryMiB: sum.memoryMiB };
 }

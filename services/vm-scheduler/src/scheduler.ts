@@ -1,45 +1,35 @@
 import {
   type DesiredChange,
-  EXECUTOR_HEARTBEAT_INTERVAL_MS,
-  type ExecutorMessage,
-  ExecutorMessageSchema,
   type OperationRequest,
   parseVmTaskId,
-  type SchedulerMessage,
   type VmAssignment,
 } from '@factory/contracts';
 import type { Clock, Logger, Timer } from '@factory/runtime';
-import type { SchedulerCall, SchedulerEvent, TaskStatus } from 'mesos-core/protocol';
-import { Compile } from 'typebox/compile';
+import type { SchedulerEvent, TaskStatus } from 'mesos-core/protocol';
+import { decodeExecutorMessage } from './executor-messages.ts';
 import type { Framework } from './framework.ts';
+import { HostSilence } from './host-silence.ts';
 import { Launcher } from './launcher.ts';
+import { MesosCalls } from './mesos-calls.ts';
 import { nextAction } from './next-action.ts';
-import { EXECUTOR_ID } from './offers.ts';
 import { OperationDesk } from './operations.ts';
+import { Reconciler } from './reconciler.ts';
 import type { SchedulerState } from './state.ts';
 import { overdueChanges, silentChanges } from './sweep.ts';
-import { applyTaskStatus } from './task-status.ts';
+import { applyTaskStatus, isAlive, isDoubtful } from './task-status.ts';
 import {
   applyAssignment,
   applyDesired,
   applyObservation,
+  applyRemoval,
   currentTaskId,
   newVmRecord,
-  toPhase,
   type VmRecord,
   vmIdOf,
 } from './vm-record.ts';
 
-const executorMessage = Compile(ExecutorMessageSchema);
-
 /** How often deadlines and silences are looked for. */
 const SWEEP_INTERVAL_MS = 1_000;
-/** A host whose executor missed this many heartbeats is silent. */
-const MISSED_HEARTBEATS_MAX = 3;
-/** How often a master that did not answer an explicit reconciliation is asked again. */
-const RECONCILE_RETRY_MS = 10_000;
-/** How often the master is asked about everything, in case an update was lost. */
-const RECONCILE_ALL_INTERVAL_MS = 10 * 60_000;
 
 export interface VmSchedulerOptions {
   readonly clock: Clock;
@@ -62,37 +52,46 @@ export class VmScheduler {
   readonly #state: SchedulerState;
   readonly #launcher: Launcher;
   readonly #operations: OperationDesk;
-  /** When each agent's executor was last heard, on the monotonic clock. */
-  readonly #heardAtMs = new Map<string, number>();
-  /** Tasks the master was asked about, and when. */
-  readonly #askedAtMs = new Map<string, number>();
-  #frameworkId: string | undefined;
+  readonly #calls: MesosCalls;
+  readonly #silence: HostSilence;
+  readonly #reconciler: Reconciler;
+  /** The framework id that is durable. */
+  #keptFrameworkId: string | undefined;
+  #keeping: Promise<void> = Promise.resolve();
   #isSubscribed = false;
   #sweepTimer: Timer | undefined;
-  #reconciledAllAtMs = 0;
+  #reportedRevision = 0;
 
   constructor(options: VmSchedulerOptions) {
     this.#options = options;
     this.#state = options.state;
+    this.#calls = new MesosCalls(options.framework, options.logger);
+    this.#silence = new HostSilence(options.clock);
     this.#launcher = new Launcher({
       state: options.state,
       clock: options.clock,
       logger: options.logger,
-      send: (call) => this.#call(call),
+      send: (call) => options.framework.call(call),
       template: () => this.#template(),
-      onUnknownOutcome: (records) => this.#reconcile(records),
+      onUnknownOutcome: (records) => this.#reconciler.ask(records),
+    });
+    this.#reconciler = new Reconciler({
+      state: options.state,
+      clock: options.clock,
+      send: (tasks) => this.#calls.reconcile(tasks),
     });
     this.#operations = new OperationDesk({
       state: options.state,
       clock: options.clock,
-      tell: (agentId, message) => this.#tell(agentId, message),
+      tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
   }
 
   /** Loads what earlier runs knew and subscribes. */
   async start(): Promise<void> {
-    this.#frameworkId = await this.#state.load();
-    this.#options.framework.start(this.#frameworkId, {
+    this.#calls.frameworkId = await this.#state.load();
+    this.#keptFrameworkId = this.#calls.frameworkId;
+    this.#options.framework.start(this.#calls.frameworkId, {
       onEvent: (event) => this.#onEvent(event),
       onDisconnected: () => {
         this.#isSubscribed = false;
@@ -120,7 +119,7 @@ export class VmScheduler {
       const known = this.#state.vm(assignment.vmId);
       return known === undefined
         ? newVmRecord(assignment, clock.nowMs())
-        : applyDesired(applyAssignment(known, assignment), assignment, clock.nowMs());
+        : applyAssignment(known, assignment, clock.nowMs());
     });
     await this.#putAndDrive(records);
   }
@@ -138,6 +137,11 @@ export class VmScheduler {
   /** Takes one-shot actions; each is carried out once, whatever is repeated. */
   async operate(requests: readonly OperationRequest[]): Promise<void> {
     await this.#operations.request(requests);
+  }
+
+  /** The cluster-server has passed on everything up to this revision. */
+  reportedUpTo(revision: number): void {
+    this.#reportedRevision = Math.max(this.#reportedRevision, revision);
   }
 
   async #putAndDrive(records: readonly VmRecord[]): Promise<void> {
@@ -160,7 +164,7 @@ export class VmScheduler {
           isLaunchNeeded ||= action.notBeforeMs <= this.#options.clock.nowMs();
           break;
         case 'markDeleted':
-          this.#state.putVm(toPhase(record, 'deleted', this.#options.clock.nowMs()));
+          this.#state.putVm(applyRemoval(record, this.#options.clock.nowMs()));
           break;
         case 'kill':
           this.#kill(record);
@@ -182,47 +186,20 @@ export class VmScheduler {
       generation,
       desired,
     }));
-    this.#tell(agentId, { type: 'setDesired', changes });
+    this.#calls.tell(agentId, { type: 'setDesired', changes });
   }
 
   #kill(record: VmRecord): void {
     const taskId = currentTaskId(record);
-    if (taskId === undefined || this.#frameworkId === undefined) return;
-    this.#send({
-      type: 'KILL',
-      framework_id: { value: this.#frameworkId },
-      kill: { task_id: { value: taskId }, agent_id: { value: record.task?.agentId ?? '' } },
-    });
-  }
-
-  #tell(agentId: string, message: SchedulerMessage): void {
-    if (this.#frameworkId === undefined) return;
-    this.#send({
-      type: 'MESSAGE',
-      framework_id: { value: this.#frameworkId },
-      message: {
-        agent_id: { value: agentId },
-        executor_id: { value: EXECUTOR_ID },
-        data: Buffer.from(JSON.stringify(message)).toString('base64'),
-      },
-    });
-  }
-
-  /** For calls that the next heartbeat or sweep repeats if they are lost. */
-  #send(call: SchedulerCall): void {
-    this.#call(call).catch((error: unknown) => {
-      this.#options.logger.warn({ error, call: call.type }, 'call was not accepted');
-    });
-  }
-
-  async #call(call: SchedulerCall): Promise<void> {
-    await this.#options.framework.call(call);
+    if (taskId !== undefined) this.#calls.kill(taskId, record.task?.agentId);
   }
 
   #template() {
     const { role, executorCommand } = this.#options;
-    if (this.#frameworkId === undefined || !this.#isSubscribed) return undefined;
-    return { frameworkId: this.#frameworkId, role, command: executorCommand };
+    if (this.#calls.frameworkId === undefined || !this.#isSubscribed) return undefined;
+    // Whoever comes after us must find these tasks again: the id is durable before a launch.
+    if (this.#calls.frameworkId !== this.#keptFrameworkId) return undefined;
+    return { frameworkId: this.#calls.frameworkId, role, command: executorCommand };
   }
 
   #onEvent(event: SchedulerEvent): void {
@@ -243,7 +220,10 @@ export class VmScheduler {
         this.#background(this.#onMessage(event.message.agent_id.value, event.message.data));
         break;
       case 'ERROR':
-        this.#background(this.#onError(event.error.message));
+        this.#options.logger.error(
+          { message: event.error.message },
+          'the master ends this framework',
+        );
         break;
       default:
         break;
@@ -251,56 +231,61 @@ export class VmScheduler {
   }
 
   #background(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#options.logger.error({ error }, 'event not handled'));
+    work.catch((error: unknown) => this.#options.logger.error({ err: error }, 'event not handled'));
   }
 
   #onSubscribed(frameworkId: string): void {
-    this.#frameworkId = frameworkId;
+    this.#calls.frameworkId = frameworkId;
     this.#isSubscribed = true;
     this.#launcher.reset();
-    this.#askedAtMs.clear();
-    this.#background(this.#options.saveFrameworkId(frameworkId));
-    this.#reconcileAll();
-    for (const agentId of this.#state.agentIds()) this.#tell(agentId, { type: 'report' });
-    this.#launcher.trigger();
+    this.#reconciler.askAllAnew();
+    for (const agentId of this.#state.agentIds()) this.#calls.tell(agentId, { type: 'report' });
+    this.#background(this.#keepFrameworkId());
   }
 
-  /** The master forgot the framework and ended its tasks: the VMs are found again by their domains. */
-  async #onError(message: string): Promise<void> {
-    this.#options.logger.error({ message }, 'the master refuses this framework');
-    if (!message.includes('Framework has been removed')) return;
-    this.#frameworkId = undefined;
-    await this.#options.saveFrameworkId(undefined);
+  /** Stores the framework's id if it is new, and goes on with launching. One at a time, in order. */
+  #keepFrameworkId(): Promise<void> {
+    const kept = this.#keeping.then(async () => {
+      const frameworkId = this.#calls.frameworkId;
+      if (frameworkId !== this.#keptFrameworkId) {
+        await this.#options.saveFrameworkId(frameworkId);
+        this.#keptFrameworkId = frameworkId;
+      }
+      this.#launcher.trigger();
+    });
+    this.#keeping = kept.catch(() => undefined);
+    return kept;
   }
 
   /** A task status; acknowledged only when what follows from it is durable. */
   async #onStatus(status: TaskStatus): Promise<void> {
     const taskId = status.task_id.value;
-    this.#askedAtMs.delete(taskId);
+    this.#reconciler.answered(taskId);
     const record = this.#state.vm(parseVmTaskId(taskId)?.vmId ?? '');
-    if (record !== undefined && currentTaskId(record) === taskId) {
-      const facts = {
-        state: status.state,
-        source: status.source,
-        reason: status.reason,
-        message: status.message,
-      };
-      const next = applyTaskStatus(record, facts, this.#options.clock.nowMs());
-      this.#state.putVm(next);
-      await this.#state.commit();
-      this.#drive([this.#state.vm(vmIdOf(next)) ?? next]);
-    }
-    this.#acknowledge(status);
+    if (record === undefined || currentTaskId(record) !== taskId) this.#onForeign(record, status);
+    else await this.#onOwnStatus(record, status);
+    // A status may come twice: the first one's outcome may still be on its way to the disk.
+    await this.#state.commit();
+    this.#calls.acknowledge(status);
   }
 
-  #acknowledge(status: TaskStatus): void {
-    const { uuid, agent_id, task_id } = status;
-    if (uuid === undefined || agent_id === undefined || this.#frameworkId === undefined) return;
-    this.#send({
-      type: 'ACKNOWLEDGE',
-      framework_id: { value: this.#frameworkId },
-      acknowledge: { agent_id, task_id, uuid },
-    });
+  async #onOwnStatus(record: VmRecord, status: TaskStatus): Promise<void> {
+    const { state, source, reason, message } = status;
+    const facts = { state, source, reason, message };
+    const next = applyTaskStatus(record, facts, this.#options.clock.nowMs());
+    this.#state.putVm(next);
+    if (isDoubtful(facts)) this.#reconciler.ask([next]);
+    await this.#state.commit();
+    this.#drive([this.#state.vm(vmIdOf(next)) ?? next]);
+  }
+
+  /** A task of an earlier launch, or one that nobody here knows. */
+  #onForeign(record: VmRecord | undefined, status: TaskStatus): void {
+    if (!isAlive(status.state)) return;
+    const taskId = status.task_id.value;
+    // What may be a machine that somebody wants is left alone.
+    if (record?.assignment.desired === 'deleted') this.#calls.kill(taskId, status.agent_id?.value);
+    else this.#options.logger.warn({ taskId }, 'a task that is not the latest of any machine');
   }
 
   async #onMessage(agentId: string, data: string): Promise<void> {
@@ -310,7 +295,7 @@ export class VmScheduler {
       return;
     }
     const { clock } = this.#options;
-    this.#heardAtMs.set(agentId, clock.monotonicMs());
+    this.#silence.heard(agentId);
     const heard: string[] = [];
     for (const observation of message.vms) {
       const record = this.#state.vm(observation.vmId);
@@ -327,28 +312,6 @@ export class VmScheduler {
     this.#operations.repeat(agentId);
   }
 
-  /** Asks the master about the tasks of these VMs. */
-  #reconcile(records: readonly VmRecord[]): void {
-    if (this.#frameworkId === undefined || !this.#isSubscribed || records.length === 0) return;
-    const nowMs = this.#options.clock.monotonicMs();
-    const tasks = records.flatMap((record) => {
-      const taskId = currentTaskId(record);
-      if (taskId === undefined || record.task === null) return [];
-      this.#askedAtMs.set(taskId, nowMs);
-      return [{ task_id: { value: taskId }, agent_id: { value: record.task.agentId } }];
-    });
-    this.#send({
-      type: 'RECONCILE',
-      framework_id: { value: this.#frameworkId },
-      reconcile: { tasks },
-    });
-  }
-
-  #reconcileAll(): void {
-    this.#reconciledAllAtMs = this.#options.clock.monotonicMs();
-    this.#reconcile([...this.#state.vms()].filter((record) => record.task !== null));
-  }
-
   #scheduleSweep(): void {
     this.#sweepTimer = this.#options.clock.after(SWEEP_INTERVAL_MS, () => {
       this.#background(this.#sweep());
@@ -359,45 +322,21 @@ export class VmScheduler {
   /** No state without an owner and a deadline. */
   async #sweep(): Promise<void> {
     const { clock } = this.#options;
-    for (const record of silentChanges(this.#state, this.#silentAgents(), clock.nowMs())) {
+    const silent = this.#silence.silentOf(this.#state.agentIds());
+    for (const record of silentChanges(this.#state, silent, clock.nowMs())) {
       this.#state.putVm(record);
     }
-    const overdue = overdueChanges(this.#state.vms(), clock.nowMs());
+    const overdue = overdueChanges(this.#state.vms(), clock.nowMs(), this.#reportedRevision);
     for (const record of overdue.changed) this.#state.putVm(record);
     this.#state.remove(overdue.forgotten);
     this.#state.remove(this.#operations.expired());
     for (const record of overdue.killed) this.#kill(record);
     await this.#state.commit();
     if (!this.#isSubscribed) return;
-    this.#reconcile(overdue.unanswered.filter((record) => this.#mayAskAgain(record)));
-    const isDue = clock.monotonicMs() - this.#reconciledAllAtMs > RECONCILE_ALL_INTERVAL_MS;
-    if (isDue) this.#reconcileAll();
+    if (this.#calls.frameworkId !== this.#keptFrameworkId)
+      this.#background(this.#keepFrameworkId());
+    this.#reconciler.askAgain(overdue.unanswered);
+    this.#reconciler.askAllIfDue();
     if (overdue.isLaunchDue) this.#launcher.trigger();
-  }
-
-  #mayAskAgain(record: VmRecord): boolean {
-    const askedAtMs = this.#askedAtMs.get(currentTaskId(record) ?? '');
-    const nowMs = this.#options.clock.monotonicMs();
-    return askedAtMs === undefined || nowMs - askedAtMs > RECONCILE_RETRY_MS;
-  }
-
-  #silentAgents(): readonly string[] {
-    const nowMs = this.#options.clock.monotonicMs();
-    const limitMs = MISSED_HEARTBEATS_MAX * EXECUTOR_HEARTBEAT_INTERVAL_MS;
-    return this.#state.agentIds().filter((agentId) => {
-      const heardAtMs = this.#heardAtMs.get(agentId);
-      // Right after a start nobody was heard yet: the silence counts from here.
-      if (heardAtMs === undefined) this.#heardAtMs.set(agentId, nowMs);
-      return heardAtMs !== undefined && nowMs - heardAtMs > limitMs;
-    });
-  }
-}
-
-function decodeExecutorMessage(data: string): ExecutorMessage | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(data, 'base64').toString('utf8'));
-    return executorMessage.Check(value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -10,7 +10,7 @@ import { isLegalChange, shownState, type VmRecord, vmIdOf } from './vm-record.ts
  */
 export class SchedulerState {
   readonly changes: ChangeLog;
-  /** VMs without a task: the only ones that a placement round has to look at. */
+  /** VMs without a task that are not deleted: all that a placement round has to look at. */
   readonly withoutTask = new Set<string>();
   /** Changes that the state table does not know: each one is a fault of ours. */
   illegalChangeCount = 0;
@@ -105,9 +105,18 @@ export class SchedulerState {
     }
   }
 
-  /** Resolves when all changes up to now are durable and published. */
+  /**
+   * Resolves when all changes up to now are durable and published, those of others included: what
+   * somebody repeats may still be on its way.
+   */
   commit(): Promise<void> {
-    return this.#dirty.size + this.#removed.size === 0 ? Promise.resolve() : this.#commits.commit();
+    const isClean = this.#dirty.size + this.#removed.size === 0;
+    return isClean ? this.#commits.pending() : this.#commits.commit();
+  }
+
+  /** A reader has read up to here: further revisions lie beyond, even if the clock went back. */
+  seenUpTo(revision: number): void {
+    this.#lastRevision = Math.max(this.#lastRevision, revision);
   }
 
   async #write(): Promise<void> {
@@ -144,7 +153,7 @@ export class SchedulerState {
     const vmId = vmIdOf(record);
     this.#vms.set(vmId, record);
     if (record.task === null) {
-      this.withoutTask.add(vmId);
+      if (record.phase !== 'deleted') this.withoutTask.add(vmId);
       return;
     }
     const ofAgent = this.#vmsByAgent.get(record.task.agentId) ?? new Set<string>();

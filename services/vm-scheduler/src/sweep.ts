@@ -1,18 +1,21 @@
 import { VM_STATE_TABLE } from '@factory/contracts';
-import { failUnplaced } from './launcher.ts';
 import { nextAction } from './next-action.ts';
 import type { SchedulerState } from './state.ts';
-import { applySilence, toPhase, type VmRecord, vmIdOf } from './vm-record.ts';
+import { applyRemoval, applySilence, toPhase, type VmRecord, vmIdOf } from './vm-record.ts';
 
 /** A launch that nobody has spoken of for this long is asked about. */
 const LAUNCH_QUIET_MS = 10_000;
-/** Deleted VMs are kept this long for readers that were cut off. */
+/** Deleted VMs that were reported are kept this long, for commands that come twice. */
 const DELETED_KEPT_MS = 10 * 60_000;
+/** And those of which no reader has said that it was told. */
+const DELETED_UNREPORTED_KEPT_MS = 30 * 24 * 3_600_000;
+/** A VM of which no executor has spoken after so many launches has failed. */
+const LAUNCHES_MAX = 12;
 
 /** What a look at all VMs found to be due. */
 export interface Overdue {
   readonly changed: readonly VmRecord[];
-  /** Tasks past their launch deadline: ended, so that they can be launched again. */
+  /** New tasks past their launch deadline: ended, so that they can be launched again. */
   readonly killed: readonly VmRecord[];
   /** The master must be asked about their tasks. */
   readonly unanswered: readonly VmRecord[];
@@ -21,8 +24,15 @@ export interface Overdue {
   readonly isLaunchDue: boolean;
 }
 
-/** Everything whose time has come, by the state table's deadlines. Pure. */
-export function overdueChanges(records: Iterable<VmRecord>, nowMs: number): Overdue {
+/**
+ * Everything whose time has come, by the state table's deadlines. `reportedRevision` is that up to
+ * which the reader of changes has passed everything on. Pure.
+ */
+export function overdueChanges(
+  records: Iterable<VmRecord>,
+  nowMs: number,
+  reportedRevision: number,
+): Overdue {
   const changed: VmRecord[] = [];
   const killed: VmRecord[] = [];
   const unanswered: VmRecord[] = [];
@@ -34,13 +44,15 @@ export function overdueChanges(records: Iterable<VmRecord>, nowMs: number): Over
       case 'waiting':
       case 'failed': {
         const action = nextAction(record);
-        if (action.type === 'markDeleted') changed.push(toPhase(record, 'deleted', nowMs));
+        if (action.type === 'markDeleted') changed.push(applyRemoval(record, nowMs));
+        else if (isHopeless(record)) changed.push(giveUp(record, nowMs));
         else if (isUnplaced(record, ageMs)) changed.push(failUnplaced(record, nowMs));
         else isLaunchDue ||= action.type === 'launch' && action.notBeforeMs <= nowMs;
         break;
       }
       case 'launching':
-        if (ageMs > deadlineOf('launching')) {
+        // One that an executor has spoken of may run there: to kill its task is to delete it.
+        if (ageMs > deadlineOf('launching') && record.observation === null) {
           killed.push(record);
           changed.push(abandonLaunch(record, nowMs));
         } else if (ageMs > LAUNCH_QUIET_MS) unanswered.push(record);
@@ -49,7 +61,7 @@ export function overdueChanges(records: Iterable<VmRecord>, nowMs: number): Over
         unanswered.push(record);
         break;
       case 'deleted':
-        if (ageMs > DELETED_KEPT_MS) forgotten.push(vmIdOf(record));
+        if (ageMs > keptMs(record, reportedRevision)) forgotten.push(vmIdOf(record));
         break;
       case 'hosted':
         break;
@@ -79,6 +91,26 @@ function isUnplaced(record: VmRecord, ageMs: number): boolean {
     record.assignment.desired !== 'deleted' &&
     ageMs > deadlineOf('scheduled')
   );
+}
+
+function isHopeless(record: VmRecord): boolean {
+  const { phase, observation, assignment, failedLaunches } = record;
+  const isNew = phase === 'waiting' && observation === null;
+  return isNew && assignment.desired !== 'deleted' && failedLaunches >= LAUNCHES_MAX;
+}
+
+function giveUp(record: VmRecord, nowMs: number): VmRecord {
+  const message = `Gave up after ${record.failedLaunches} launches. ${record.message ?? ''}`.trim();
+  return toPhase({ ...record, message }, 'failed', nowMs);
+}
+
+function failUnplaced(record: VmRecord, nowMs: number): VmRecord {
+  const message = `No host had room in time. ${record.message ?? ''}`.trim();
+  return toPhase({ ...record, reason: 'NO_CAPACITY', message }, 'failed', nowMs);
+}
+
+function keptMs(record: VmRecord, reportedRevision: number): number {
+  return record.revision <= reportedRevision ? DELETED_KEPT_MS : DELETED_UNREPORTED_KEPT_MS;
 }
 
 function abandonLaunch(record: VmRecord, nowMs: number): VmRecord {

@@ -42,6 +42,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 
 /** The master's answer when it was asked, not news from the agent. */
 const ANSWER = 'REASON_RECONCILIATION';
+/** The agent had not handed the task to the executor yet. */
+const KILLED_BEFORE_START = 'REASON_TASK_KILLED_DURING_LAUNCH';
 
 /**
  * A status of the VM's current task. An executor's own word is final; a task that ended without it
@@ -54,7 +56,8 @@ export function applyTaskStatus(
   nowMs: number,
 ): VmRecord {
   if (record.phase === 'deleted') return record;
-  const meaning = MEANINGS[status.state] ?? 'alive';
+  const hasNotStarted = status.reason === KILLED_BEFORE_START;
+  const meaning = hasNotStarted ? 'neverRan' : (MEANINGS[status.state] ?? 'alive');
   if (status.reason === ANSWER) return applyAnswer(record, meaning, status, nowMs);
   if (isDoubtful(status)) return doubted(record, status);
   return applyMeaning(record, meaning, status, nowMs);
@@ -72,6 +75,11 @@ export function isDoubtful(status: Pick<TaskStatusFacts, 'state' | 'reason'>): b
 function doubted(record: VmRecord, status: TaskStatusFacts): VmRecord {
   if (record.phase !== 'launching') return record;
   return { ...record, reason: 'LAUNCH_REFUSED', message: textOf(status) };
+}
+
+/** Whether the task may be running. */
+export function isAlive(state: string): boolean {
+  return (MEANINGS[state] ?? 'alive') === 'alive';
 }
 
 function applyAnswer(

@@ -33,7 +33,7 @@ describeOnEachStore('batches', (test) => {
     ['name', 400, { image: 'micro', count: 1 }],
     ['colour', 400, { ...sound, colour: 'red' }],
     ['shapes[0].vcpus', 400, { name: 'a', image: 'micro', totalVcpus: 4, shapes: [{}] }],
-    ['labels', 400, { ...sound, labels: { 'a b': 'x' } }],
+    ['labels.a b', 400, { ...sound, labels: { 'a b': 'x' } }],
     ['sshPublicKeys[0]', 400, { ...sound, sshPublicKeys: ['nonsense'] }],
     [undefined, 400, '{"name": '],
     [undefined, 400, '[]'],

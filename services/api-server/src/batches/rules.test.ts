@@ -15,7 +15,7 @@ describe('the rules between the fields of a batch', () => {
       wish: {
         ...base,
         size: { kind: 'count', count: 2, shape: { vcpus: 1, memoryMiB: 512 } },
-        diskGiB: 8,
+        diskGiB: 1,
         sshPublicKeys: [],
         userData: '',
         labels: {},
@@ -39,7 +39,6 @@ describe('the rules between the fields of a batch', () => {
     ['userData', { ...base, count: 1, userData: '\0' }],
     ['userData', { ...base, count: 1, userData: 'é'.repeat(40_000) }],
     ['labels.a', { ...base, count: 1, labels: { a: '\ud800' } }],
-    ['labels', { ...base, count: 1, labels: { 'no spaces': 'x' } }],
   ];
   it.each(refused)('refuse %s of %j', (field, request) => {
     expect(ruleBatch(request)).toMatchObject({ kind: 'invalid', field });

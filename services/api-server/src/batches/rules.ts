@@ -3,7 +3,7 @@ import { reachableTotals } from '../planning/cluster-selection.ts';
 import type { BatchRecord, BatchSize } from './store.ts';
 
 /** What a machine gets when the request does not say. */
-export const BATCH_DEFAULTS = { vcpus: 1, memoryMiB: 512, diskGiB: 8 } as const;
+const BATCH_DEFAULTS = { vcpus: 1, memoryMiB: 512, diskGiB: 1 } as const;
 
 /** For `totalVcpus` without `shapes`: powers of two and 48, with 512 MiB a core. */
 export const DEFAULT_SHAPES: readonly Shape[] = [48, 32, 16, 8, 4, 2, 1].map((vcpus) => ({
@@ -12,7 +12,7 @@ export const DEFAULT_SHAPES: readonly Shape[] = [48, 32, 16, 8, 4, 2, 1].map((vc
 }));
 
 /** The part of a batch that its request decides. */
-export type BatchWish = Pick<
+type BatchWish = Pick<
   BatchRecord,
   'name' | 'image' | 'size' | 'diskGiB' | 'sshPublicKeys' | 'userData' | 'labels'
 >;
@@ -25,7 +25,7 @@ export type BatchRuling =
 export function ruleBatch(request: BatchRequest): BatchRuling {
   const size = request.totalVcpus === undefined ? ruleCount(request) : ruleCores(request);
   if (size.kind === 'invalid') return size;
-  const problem = ruleName(request, size) ?? ruleLabels(request) ?? ruleTexts(request);
+  const problem = ruleName(request, size) ?? ruleTexts(request);
   if (problem !== undefined) return problem;
   const { name, image, diskGiB, sshPublicKeys, userData, labels } = request;
   return {
@@ -107,13 +107,4 @@ function ruleTexts(request: BatchRequest): Invalid | undefined {
   if (bad !== undefined) return invalid(bad[0], `${bad[0]} must be text without NUL characters`);
   if (Buffer.byteLength(request.userData ?? '') <= VM_LIMITS.userDataBytesMax) return undefined;
   return invalid('userData', `userData may have ${VM_LIMITS.userDataBytesMax} bytes`);
-}
-
-const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/;
-
-function ruleLabels({ labels = {} }: BatchRequest): Invalid | undefined {
-  const bad = Object.keys(labels).find((key) => !LABEL_KEY.test(key));
-  if (bad === undefined) return undefined;
-  const detail = 'keys of labels have 1 to 63 letters, digits, dots, dashes, slashes, underscores';
-  return invalid('labels', detail);
 }

@@ -9,7 +9,7 @@ import { Type } from 'typebox';
 import { PageQuery, pageOf } from '../http/schemas.ts';
 
 /** Longest wait for a change of a batch, below what gateways and proxies allow. */
-export const BATCH_WAIT_MS_MAX = 25_000;
+const BATCH_WAIT_MS_MAX = 25_000;
 
 export const BatchParams = Type.Object({ id: BatchIdSchema });
 

@@ -60,7 +60,8 @@ export class BatchService {
     const result = await this.#store.batches.create(batch, idempotency, nowMs);
     if (result.kind === 'repeated') return result.answer;
     if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
-    await this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
+    // Not waited for: the batch is durable, and a job that is lost is found again.
+    void this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
     return answer;
   }
 
@@ -69,7 +70,7 @@ export class BatchService {
   }
 
   /**
-   * The batch, and the tag of this state of it. With a tag in `from`, waits up to `waitMs` until the
+   * The batch, and the tag of this state of it. With a tag in `from`, waits up to `ms` until the
    * batch differs from it.
    * @throws ProblemError 404 when the project has no such batch.
    */

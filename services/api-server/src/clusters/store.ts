@@ -33,7 +33,7 @@ export type EnrolResult =
   | { readonly kind: 'enrolled'; readonly clusterId: ClusterId }
   | { readonly kind: 'refused' };
 
-export type SessionResult =
+type SessionResult =
   | { readonly kind: 'opened'; readonly epoch: number }
   | { readonly kind: 'replayed' };
 

@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 
-/** Collects the routes' schemas; the document is at `GET /openapi.json`. Register it before them. */
+/** Collects the schemas of all routes that come later, for `GET /openapi.json`. */
 export async function installOpenApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {

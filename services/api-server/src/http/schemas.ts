@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox';
 
 /** RFC 9457 problem details, as every error answer is. */
-export const ProblemSchema = Type.Object({
+const ProblemSchema = Type.Object({
   type: Type.String(),
   title: Type.String(),
   status: Type.Integer(),
@@ -12,7 +12,7 @@ export const ProblemSchema = Type.Object({
 });
 
 /** How many items a list page may have. */
-export const PAGE_LIMIT = { default: 100, max: 500 } as const;
+const PAGE_LIMIT = { default: 100, max: 500 } as const;
 
 /** The query parameters that every list has. */
 export const PageQuery = {

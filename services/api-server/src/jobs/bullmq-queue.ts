@@ -1,5 +1,5 @@
 import type { BatchId } from '@factory/contracts';
-import type { Logger } from '@factory/runtime';
+import { type Clock, type Logger, withDeadline } from '@factory/runtime';
 import { createPostgresBackend, Queue, Worker, withBackend } from 'bullmq';
 import {
   JOB_ATTEMPTS,
@@ -13,6 +13,7 @@ import {
 const QUEUE_NAME = 'api-server';
 /** Failed jobs that are kept for a person to look at. */
 const FAILED_KEPT = 100;
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
  * A killed process's jobs are taken over after this time and {@link STALLED_CHECK_MS}. BullMQ's own
@@ -34,30 +35,34 @@ interface Parts {
     add(name: string, data: unknown, options: object): Promise<unknown>;
     close(): Promise<void>;
     on(event: 'error', listener: (error: Error) => void): unknown;
-    waitUntilReady(): Promise<unknown>;
   };
   makeWorker(process: (job: { readonly data: unknown }) => Promise<void>): {
     close(): Promise<void>;
     on(event: 'error', listener: (error: Error) => void): unknown;
     on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown;
-    waitUntilReady(): Promise<unknown>;
   };
 }
 
+/** What the queues need of their process. */
+export interface QueuePorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /** Jobs on BullMQ in PostgreSQL, in a schema of its own: the default. */
-export function createPostgresJobQueue(url: string, logger: Logger): JobQueue {
+export function createPostgresJobQueue(url: string, ports: QueuePorts): JobQueue {
   const connection = { connectionString: url, schema: 'bullmq', migrate: true, max: 4 };
   return new BullJobQueue(
     {
       queue: new postgres.Queue(QUEUE_NAME, { connection }),
       makeWorker: (process) => new postgres.Worker(QUEUE_NAME, process, { connection, ...WORKING }),
     },
-    logger,
+    ports,
   );
 }
 
 /** Jobs on BullMQ in Redis, for factories that have one. */
-export function createRedisJobQueue(url: string, logger: Logger): JobQueue {
+export function createRedisJobQueue(url: string, ports: QueuePorts): JobQueue {
   // A lost Redis must be noticed at once: the job is then done without the queue.
   const forAdding = { url, enableOfflineQueue: false, maxRetriesPerRequest: 1 };
   const forWorking = { url, maxRetriesPerRequest: null };
@@ -67,17 +72,19 @@ export function createRedisJobQueue(url: string, logger: Logger): JobQueue {
       makeWorker: (process) =>
         new Worker(QUEUE_NAME, process, { connection: forWorking, ...WORKING }),
     },
-    logger,
+    ports,
   );
 }
 
 class BullJobQueue implements JobQueue {
   readonly #parts: Parts;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   #worker: ReturnType<Parts['makeWorker']> | undefined;
 
-  constructor(parts: Parts, logger: Logger) {
+  constructor(parts: Parts, { clock, logger }: QueuePorts) {
     this.#parts = parts;
+    this.#clock = clock;
     this.#logger = logger;
     parts.queue.on('error', (error) => logger.warn({ err: error }, 'the job queue has trouble'));
   }
@@ -93,7 +100,6 @@ class BullJobQueue implements JobQueue {
   }
 
   async start(handle: (job: Job) => Promise<void>): Promise<void> {
-    await this.#parts.queue.waitUntilReady();
     const worker = this.#parts.makeWorker(async ({ data }) => {
       const job = decodeJob(data);
       if (job !== undefined) await handle(job);
@@ -101,12 +107,18 @@ class BullJobQueue implements JobQueue {
     this.#worker = worker;
     worker.on('error', (error) => this.#logger.warn({ err: error }, 'the job worker has trouble'));
     worker.on('failed', (_job, error) => this.#logger.warn({ err: error }, 'a job failed'));
-    await worker.waitUntilReady();
   }
 
   async close(): Promise<void> {
-    await this.#worker?.close();
-    await this.#parts.queue.close();
+    try {
+      await withDeadline(this.#clock, 'closing the job queue', CLOSE_TIMEOUT_MS, async () => {
+        await this.#worker?.close();
+        await this.#parts.queue.close();
+      });
+    } catch (error) {
+      // Without its Redis BullMQ waits for ever; what was not done is found by the next sweep.
+      this.#logger.warn({ err: error }, 'the job queue did not close');
+    }
   }
 }
 

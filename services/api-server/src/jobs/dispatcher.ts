@@ -3,6 +3,8 @@ import type { Job, JobQueue } from './queue.ts';
 
 /** A queue that takes longer than this to take a job counts as lost. */
 const ENQUEUE_TIMEOUT_MS = 2_000;
+/** A lost queue is tried again after this time; until then jobs are done here at once. */
+const LOST_FOR_MS = 5_000;
 
 /**
  * Hands jobs to the queue; when the queue is lost, to this process itself. What is due stands in
@@ -13,6 +15,7 @@ export class JobDispatcher {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #handle: (job: Job) => Promise<void>;
+  #lostUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: {
     readonly queue: JobQueue;
@@ -28,10 +31,12 @@ export class JobDispatcher {
 
   /** Never rejects: the sweep does what could not be done. */
   async dispatch(job: Job): Promise<void> {
+    if (this.#clock.monotonicMs() < this.#lostUntilMs) return this.#doHere(job);
     try {
       const what = 'adding a job to the queue';
       await withDeadline(this.#clock, what, ENQUEUE_TIMEOUT_MS, () => this.#queue.enqueue(job));
     } catch (error) {
+      this.#lostUntilMs = this.#clock.monotonicMs() + LOST_FOR_MS;
       this.#logger.warn({ err: error, job }, 'the job queue is lost; doing the job here');
       await this.#doHere(job);
     }

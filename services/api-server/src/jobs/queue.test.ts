@@ -12,6 +12,8 @@ import { createPostgresJobQueue, createRedisJobQueue } from './bullmq-queue.ts';
 import { MemoryJobQueue } from './memory-queue.ts';
 import { JOB_ATTEMPTS, type Job, type JobQueue, jobKey } from './queue.ts';
 
+const ports = { clock: systemClock, logger: silentLogger };
+
 interface Place {
   /** A queue on the place; `second` ones share its jobs. */
   connect(): JobQueue;
@@ -36,7 +38,7 @@ async function openPostgres(): Promise<Place> {
   const options = { template: 'api', migrations: apiMigrations };
   const database = await createTestDatabase(server, options);
   return {
-    connect: () => createPostgresJobQueue(database.url, silentLogger),
+    connect: () => createPostgresJobQueue(database.url, ports),
     close: async () => {
       await database.drop();
       await server.close();
@@ -58,7 +60,7 @@ async function openRedis(): Promise<Place> {
   );
   probe.disconnect();
   return {
-    connect: () => createRedisJobQueue(url, silentLogger),
+    connect: () => createRedisJobQueue(url, ports),
     close: async () => {
       child.kill('SIGTERM');
       await ended;
@@ -66,6 +68,12 @@ async function openRedis(): Promise<Place> {
     },
   };
 }
+
+it('starts and closes without its Redis', async () => {
+  const queue = createRedisJobQueue('redis://127.0.0.1:1', ports);
+  await queue.start(async () => undefined);
+  await expect(queue.close()).resolves.toBeUndefined();
+}, 20_000);
 
 const planOf = (id: number): Job => ({ kind: 'planBatch', batchId: `bat_${id}` as BatchId });
 

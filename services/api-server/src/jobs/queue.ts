@@ -32,7 +32,7 @@ export const JOB_CONCURRENCY = 4;
 export interface JobQueue {
   /** Rejects when the queue does not take it. */
   enqueue(job: Job): Promise<void>;
-  /** Begins to work on jobs, in this process. */
+  /** Begins to work on jobs, in this process; does not wait until the queue can be reached. */
   start(handle: (job: Job) => Promise<void>): Promise<void>;
   /** Takes no more jobs, and waits for those that are being worked on. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { LINK_CLUSTER_HEADER, LINK_SIGNATURE_HEADER } from '@factory/contracts';
 import { expect, it } from 'vitest';
-import { capacityOf, NO_REPORTS, TestCluster } from '../testing/cluster.ts';
+import { capacityOf, TestCluster } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
 import { assignedIn, startFactory, type TestFactory } from '../testing/factory.ts';
 
@@ -187,7 +187,8 @@ describeOnEachStore('the cluster link', (test) => {
     const polling = cluster.exchange({}, 5_000);
     await ask(factory, 'web', 3);
     const vms = assignedIn(await polling);
-    await cluster.exchange({ vms: [cluster.report(vms[0] as never, { state: 'deleted' })] });
+    const gone = vms.slice(0, 1).map((vm) => cluster.report(vm, { state: 'deleted' }));
+    await cluster.exchange({ vms: gone });
     const { token, clusterId } = await tokenFor(factory, 'idc-1', { reenrol: ['idc-1'] });
     const fresh = new TestCluster(factory.api.app, clock, 'idc-1');
     await fresh.enrol(token);
@@ -204,7 +205,7 @@ describeOnEachStore('the cluster link', (test) => {
   });
 
   it('wakes a poll at another api-server', async () => {
-    const { factory, clock, cluster } = await withRoom();
+    const { clock, cluster } = await withRoom();
     const second = await startFactory(test().database, { clock });
     const startedMs = clock.monotonicMs();
     const polling = cluster.exchange({}, 20_000);
@@ -212,7 +213,6 @@ describeOnEachStore('the cluster link', (test) => {
     expect(assignedIn(await polling)).toHaveLength(1);
     expect(clock.monotonicMs() - startedMs).toBeLessThan(5_000);
     await second.close();
-    expect(factory.api.app).toBeDefined();
   });
 
   it('is seen in the list of clusters', async () => {
@@ -245,6 +245,5 @@ describeOnEachStore('the cluster link', (test) => {
     }
     expect(answers).toBeGreaterThan(1);
     expect(new Set(hostnames).size).toBe(300);
-    expect(NO_REPORTS.vms).toEqual([]);
   }, 30_000);
 });

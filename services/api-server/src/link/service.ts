@@ -161,7 +161,8 @@ function checkedReports(reports: LinkReports) {
 
 function requireVersion(version: number): void {
   if (version === LINK_PROTOCOL_VERSION) return;
-  const detail = `This factory speaks version ${LINK_PROTOCOL_VERSION} of the cluster link, not ${version}; install the same release on both sides.`;
+  const ours = `This factory speaks version ${LINK_PROTOCOL_VERSION} of the cluster link`;
+  const detail = `${ours}, not ${version}; install the same release on both sides.`;
   throw new ProblemError(PROBLEMS.unsupportedProtocol, detail, { field: 'protocolVersion' });
 }
 

@@ -18,7 +18,7 @@ import type { OperationDecision, OperationRecord } from './store.ts';
 /** A reboot that was not reported by then counts as failed. */
 const REBOOT_DEADLINE_MS = 5 * 60_000;
 /** How long a caller waits for a log. */
-export const LOG_WAIT_MS = 15_000;
+const LOG_WAIT_MS = 15_000;
 
 /** What the routes can do with operations. */
 export class OperationService {

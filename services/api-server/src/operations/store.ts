@@ -2,7 +2,7 @@ import type { ClusterId, OperationId, OperationKind, ProjectId, VmId } from '@fa
 import type { VmRecord } from '../vms/store.ts';
 
 export const OPERATION_STATES = ['running', 'succeeded', 'failed'] as const;
-export type OperationState = (typeof OPERATION_STATES)[number];
+type OperationState = (typeof OPERATION_STATES)[number];
 
 /** A one-shot action on a machine. */
 export interface OperationRecord {
@@ -25,7 +25,7 @@ export type OperationDecision =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'refused'; readonly detail: string };
 
-export type StartOperationResult =
+type StartOperationResult =
   | { readonly kind: 'notFound' }
   | { readonly kind: 'refused'; readonly detail: string }
   | { readonly kind: 'started'; readonly operation: OperationRecord };

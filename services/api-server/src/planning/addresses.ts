@@ -17,7 +17,7 @@ export interface Address {
 }
 
 /** The subnet is not one that machines can live in. */
-export class BadCidrError extends Error {
+class BadCidrError extends Error {
   readonly code = 'FACTORY_ERR_BAD_CIDR';
   constructor(cidr: string) {
     super(`${cidr} is not an IPv4 network of 8 to 29 bits, such as 10.80.0.0/16`);
@@ -56,9 +56,9 @@ export function gatewayAddress(cidr: string): string {
 export const INITIAL_OFFSET = FIRST_OFFSET;
 
 /**
- * The next `count` free addresses from `space.nextOffset` on, going around once: addresses released
- * lately come last, so that nobody's neighbour tables still hold them. Fewer when there are no more.
- * Same input, same addresses.
+ * The next `count` free addresses from `space.nextOffset` on, going around once: addresses
+ * released lately come last, so that nobody's neighbour tables still hold them. Fewer when there
+ * are no more. Same input, same addresses.
  */
 export function nextFreeAddresses(
   space: AddressSpace,

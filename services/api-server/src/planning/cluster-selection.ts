@@ -67,13 +67,14 @@ export function selectForMachines(
   const unplaced = demand.count - total(shares);
   if (unplaced === 0) return { shares, unplaced, reason: null };
   const { vcpus, memoryMiB } = demand.shape;
-  const what = `${unplaced} of ${plural(demand.outOf, 'machine')} with ${vcpus} vCPU and ${memoryMiB} MiB`;
+  const size = `${vcpus} vCPU and ${memoryMiB} MiB`;
+  const what = `${unplaced} of ${plural(demand.outOf, 'machine')} with ${size}`;
   return { shares, unplaced, reason: explain(what, assessments) };
 }
 
 /**
- * Chooses clusters for a number of cores, like {@link selectForMachines}. A share is always a sum of
- * the shapes, and so is what it leaves to the others, wherever the shapes allow it.
+ * Chooses clusters for a number of cores, like {@link selectForMachines}. A share is always a sum
+ * of the shapes, and so is what it leaves to the others, wherever the shapes allow it.
  */
 export function selectForCores(demand: CoreDemand, candidates: readonly Candidate[]): Selection {
   const isReachable = reachableTotals(demand.totalVcpus, demand.shapes);

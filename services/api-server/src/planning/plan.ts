@@ -100,8 +100,8 @@ function askForShares(
 }
 
 /**
- * What becomes of a share: machines are made of an answer; a share that was not placed in full stays
- * as declined until the cluster reports its capacity again; one that got no answer is withdrawn.
+ * What becomes of a share: machines are made of an answer; a share that was not placed in full
+ * stays as declined until the cluster reports its capacity again, and so does one without answer.
  */
 function settleShare(
   snapshot: PlanningSnapshot,

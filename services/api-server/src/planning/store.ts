@@ -67,15 +67,15 @@ export interface SweepResult {
 /** Planning and sweeping. Every method is one transaction. */
 export interface PlanningStore {
   /**
-   * Plans a batch: shows `decide` everything, under locks, and writes what it says. Nothing is asked
-   * or written when the batch needs no planning; gives whether it was asked.
+   * Plans a batch: shows `decide` everything, under locks, and writes what it says. Nothing is
+   * asked or written when the batch needs no planning; gives whether it was asked.
    */
   plan(
     batchId: BatchId,
     nowMs: number,
     decide: (snapshot: PlanningSnapshot) => PlanningOutcome,
   ): Promise<boolean>;
-  /** Batches that need planning and were not planned after `plannedBeforeMs`; those first that waited longest. */
+  /** Batches that need planning and were not planned after `plannedBeforeMs`, longest ago first. */
   waitingBatches(plannedBeforeMs: number, limit: number): Promise<readonly BatchId[]>;
   /** Ends what is past its deadline, closes what is done, forgets what is no longer needed. */
   sweep(nowMs: number, limits: SweepLimits): Promise<SweepResult>;

@@ -17,7 +17,7 @@ import {
 import type { Clock } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 
-export const NO_REPORTS: LinkReports = { vms: [], plans: [], operations: [] };
+const NO_REPORTS: LinkReports = { vms: [], plans: [], operations: [] };
 
 /** A cluster for tests that speaks the link's protocol by hand. */
 export class TestCluster {

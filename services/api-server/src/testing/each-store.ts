@@ -4,7 +4,7 @@ import { startFactory, type TestFactory } from './factory.ts';
 import { STORE_KINDS, type TestDatabaseHandle } from './stores.ts';
 
 /** The system's clock, some time later. */
-export interface ShiftedClock extends Clock {
+interface ShiftedClock extends Clock {
   shift(byMs: number): void;
 }
 

@@ -46,7 +46,7 @@ export class VmService {
       case 'done': {
         const { vm } = result;
         const needsCluster = vm.clusterId === null && vm.state === 'pending';
-        if (needsCluster) await this.#jobs.dispatch({ kind: 'planBatch', batchId: vm.batchId });
+        if (needsCluster) void this.#jobs.dispatch({ kind: 'planBatch', batchId: vm.batchId });
         return showVm(vm);
       }
     }

@@ -44,7 +44,7 @@ export class LinkClient {
    * that was used but whose answer was lost needs a new token.
    * @throws RemoteProblemError when the token is refused.
    */
-  async enrol(token: string, name: string): Promise<ClusterIdentity> {
+  async enrol(token: string, name: string, signal?: AbortSignal): Promise<ClusterIdentity> {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     const { clusterId } = await requestJson(
       this.#options.transport,
@@ -58,6 +58,7 @@ export class LinkClient {
           publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
         },
         timeoutMs: ANSWER_TIMEOUT_MS,
+        ...(signal === undefined ? {} : { signal }),
       },
       (value) => enrolResponse.Parse(value),
     );
@@ -66,11 +67,10 @@ export class LinkClient {
   }
 
   /** Opens a session; gives its epoch, which fences out all sessions before. */
-  async openSession(identity: ClusterIdentity): Promise<number> {
+  async openSession(identity: ClusterIdentity, signal?: AbortSignal): Promise<number> {
     const body = { protocolVersion: LINK_PROTOCOL_VERSION };
-    const { epoch } = await this.#signed(identity, 'sessions', body, 0, (value) =>
-      sessionResponse.Parse(value),
-    );
+    const decode = (value: unknown) => sessionResponse.Parse(value);
+    const { epoch } = await this.#signed(identity, 'sessions', body, 0, decode, signal);
     return epoch;
   }
 

@@ -13,6 +13,8 @@ import type { Outbox } from './outbox.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
+/** Answers that the same request will always get: not valid, too large. */
+const WRONG_STATUSES: ReadonlySet<number> = new Set([400, 413, 422]);
 
 export interface LinkOptions {
   readonly clock: Clock;
@@ -42,6 +44,8 @@ export class Link {
   #lanes: Promise<unknown> = Promise.resolve();
   /** When the api-server last answered, on the monotonic clock; `undefined` before it ever did. */
   lastAnswerAtMs: number | undefined;
+  /** Up to here the api-server has everything; `undefined` before this process reported anything. */
+  reportedRevision: number | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -95,9 +99,10 @@ export class Link {
   }
 
   async #openSession(): Promise<void> {
+    const { client, logger } = this.#options;
     if (this.#epoch !== undefined || this.#identity === undefined) return;
-    this.#epoch = await this.#options.client.openSession(this.#identity);
-    this.#options.logger.info({ epoch: this.#epoch }, 'linked to the api-server');
+    this.#epoch = await client.openSession(this.#identity, this.#closing.signal);
+    logger.info({ epoch: this.#epoch }, 'linked to the api-server');
     this.#wakeReporter();
   }
 
@@ -117,6 +122,7 @@ export class Link {
     outbox.acknowledge(reports);
     if (reportedRevision !== undefined && reports.vms.length > 0) {
       await store.saveReportedRevision(reportedRevision);
+      this.reportedRevision = Math.max(this.reportedRevision ?? 0, reportedRevision);
     }
     await this.#applyInOrder(answer.commands);
   }
@@ -126,13 +132,25 @@ export class Link {
     const work = async (): Promise<void> => {
       for (const { seq, command } of commands) {
         if (seq <= this.#appliedSeq) continue;
-        await this.#options.apply(command);
+        await this.#apply(seq, command);
         this.#appliedSeq = seq;
       }
     };
     const applied = this.#applying.then(work);
     this.#applying = applied.catch(() => undefined);
     return applied;
+  }
+
+  /** A command that is refused as wrong will always be: the ones behind it must not wait for it. */
+  async #apply(seq: number, command: NumberedCommand['command']): Promise<void> {
+    try {
+      await this.#options.apply(command);
+    } catch (error) {
+      const isWrong = error instanceof RemoteProblemError && WRONG_STATUSES.has(error.status);
+      if (!isWrong) throw error;
+      const fields = { err: error, seq, kind: command.kind };
+      this.#options.logger.error(fields, 'a command was refused; it is left out');
+    }
   }
 
   #isFenced(error: unknown): boolean {

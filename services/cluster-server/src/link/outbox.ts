@@ -7,6 +7,9 @@ import {
   type VmReport,
 } from '@factory/contracts';
 
+/** Console logs in one exchange, in characters: the whole must stay below the limit of bodies. */
+const OUTPUT_LENGTH_MAX = 4 * 1024 * 1024;
+
 /**
  * What is still to be reported upward. Bounded by itself: of each VM only the newest report is
  * kept, however long the link is cut. Nothing leaves before an exchange has acknowledged it.
@@ -38,7 +41,8 @@ export class Outbox {
     this.#plans.set(plan.batchId, plan);
   }
 
-  setCapacity(capacity: Capacity): void {
+  /** The newest capacity; `undefined` takes back one that is no longer true. */
+  setCapacity(capacity: Capacity | undefined): void {
     this.#capacity = capacity;
   }
 
@@ -48,11 +52,12 @@ export class Outbox {
    */
   take(): { readonly reports: LinkReports; readonly reportedRevision: number | undefined } {
     const vms = [...this.#vms.values()].slice(0, LINK_LIMITS.vmReportsPerExchangeMax);
-    const isAll = vms.length === this.#vms.size;
+    const operations = firstOf([...this.#operations.values()]);
+    const isAll = vms.length === this.#vms.size && operations.length === this.#operations.size;
     return {
       reports: {
         vms,
-        operations: [...this.#operations.values()],
+        operations,
         plans: [...this.#plans.values()],
         ...(this.#capacity === undefined ? {} : { capacity: this.#capacity }),
       },
@@ -71,4 +76,13 @@ export class Outbox {
     }
     if (this.#capacity === reports.capacity) this.#capacity = undefined;
   }
+}
+
+/** As many results as go into one exchange, at least one. */
+function firstOf(results: readonly OperationResult[]): OperationResult[] {
+  let length = 0;
+  return results.filter(({ output }, index) => {
+    length += output.length;
+    return index === 0 || length <= OUTPUT_LENGTH_MAX;
+  });
 }

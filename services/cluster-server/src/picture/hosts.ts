@@ -1,22 +1,59 @@
-import type { HostCapacity } from '@factory/contracts';
+import { type HostCapacity, VM_EXECUTOR_NEED } from '@factory/contracts';
+import type { Clock, HttpTransport } from '@factory/runtime';
+import { MasterOperatorClient } from 'mesos-core/client';
 import type { MasterResponseGetAgents, Resource } from 'mesos-core/protocol';
+
+/** A master that does not answer in this time is left for the next one. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Reads the hosts from the leading master, whichever of `masters` that is.
+ * @throws what the last one's call throws, when none answers.
+ */
+export function createHostReader(options: {
+  readonly transport: HttpTransport;
+  readonly clock: Clock;
+  readonly masters: readonly string[];
+}): () => Promise<readonly HostCapacity[]> {
+  const { transport, clock, masters } = options;
+  let clients = masters.map(
+    (url) => new MasterOperatorClient({ transport, clock, url, callTimeoutMs: CALL_TIMEOUT_MS }),
+  );
+  return async () => {
+    let failure: unknown = new Error('no Mesos master is configured');
+    for (const client of clients) {
+      try {
+        const { get_agents } = await client.call({ type: 'GET_AGENTS' });
+        // The next question goes to the one that answered.
+        clients = [client, ...clients.filter((other) => other !== client)];
+        return hostsOf(get_agents);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+}
 
 /**
  * What each agent has, from the master's `GET_AGENTS`. What is offered at this moment is free: the
- * offers are back in a moment. Works on Apache Mesos as well. Pure.
+ * offers are back in a moment. On an empty host the executor has yet to take its part. Works on
+ * Apache Mesos as well. Pure.
  */
 export function hostsOf(answer: MasterResponseGetAgents): readonly HostCapacity[] {
   return (answer.agents ?? []).map((agent) => {
     const total = sums(agent.total_resources ?? []);
     const allocated = sums(agent.allocated_resources ?? []);
+    const isEmpty = allocated.vcpus === 0 && allocated.memoryMiB === 0;
+    const taken = isEmpty ? VM_EXECUTOR_NEED : allocated;
     return {
       agentId: agent.agent_info.id?.value ?? '',
       hostName: agent.agent_info.hostname,
       active: agent.active && agent.deactivated !== true,
       totalVcpus: total.vcpus,
       totalMemoryMiB: total.memoryMiB,
-      freeVcpus: Math.max(0, total.vcpus - allocated.vcpus),
-      freeMemoryMiB: Math.max(0, total.memoryMiB - allocated.memoryMiB),
+      freeVcpus: Math.max(0, roundToMilli(total.vcpus - taken.vcpus)),
+      freeMemoryMiB: Math.max(0, roundToMilli(total.memoryMiB - taken.memoryMiB)),
     };
   });
 }
@@ -27,4 +64,9 @@ function sums(resources: readonly Resource[]): { vcpus: number; memoryMiB: numbe
       .filter((resource) => resource.name === name && resource.revocable === undefined)
       .reduce((total, resource) => total + (resource.scalar?.value ?? 0), 0);
   return { vcpus: sum('cpus'), memoryMiB: sum('mem') };
+}
+
+/** Mesos' scalars have three decimals. */
+function roundToMilli(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }

@@ -34,13 +34,18 @@ export class VmSchedulerClient {
     return this.#send('POST', '/v1/operations', { operations });
   }
 
-  /** Everything newer than `after`; waits up to `waitMs` for it. */
-  changes(after: number, waitMs: number, signal: AbortSignal): Promise<Changes> {
-    const timeoutMs = CALL_TIMEOUT_MS + waitMs;
+  /**
+   * Everything newer than `after`; waits up to `waitMs` for it. Up to `reported` it was passed on.
+   */
+  changes(
+    query: { readonly after: number; readonly waitMs: number; readonly reported: number },
+    signal: AbortSignal,
+  ): Promise<Changes> {
+    const timeoutMs = CALL_TIMEOUT_MS + query.waitMs;
     const url = `${this.#url}/v1/changes`;
     return requestJson(
       this.#transport,
-      { method: 'POST', url, json: { after, waitMs }, timeoutMs, signal },
+      { method: 'POST', url, json: query, timeoutMs, signal },
       (value) => changesAnswer.Parse(value),
     );
   }

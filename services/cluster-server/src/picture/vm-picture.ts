@@ -1,40 +1,50 @@
-import { VM_MEMORY_OVERHEAD_MIB, type VmAssignment, type VmReport } from '@factory/contracts';
+import {
+  type Changes,
+  VM_MEMORY_OVERHEAD_MIB,
+  type VmAssignment,
+  type VmReport,
+} from '@factory/contracts';
 
-/** States in which a VM has no place on a host yet. */
-const UNPLACED = new Set(['pending', 'scheduled']);
+/** Cores and memory, QEMU's own part included. */
+export interface Need {
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+}
 
-/** The cluster's VMs as this process has seen them: what was handed over, and what was reported. */
+const NOTHING: Need = { vcpus: 0, memoryMiB: 0 };
+
+/** The cluster's VMs as the vm-scheduler tells of them. */
 export class VmPicture {
-  readonly #sizes = new Map<string, { readonly vcpus: number; readonly memoryMiB: number }>();
-  readonly #unplaced = new Set<string>();
   readonly #states = new Map<string, VmReport['state']>();
+  /** Handed over since the vm-scheduler last said what waits. */
+  readonly #handedOver = new Map<string, Need>();
+  #waiting: Need = NOTHING;
 
+  /** These are being handed to the vm-scheduler. */
   assigned(vms: readonly VmAssignment[]): void {
-    for (const { vmId, spec } of vms) {
+    for (const { vmId, spec, desired } of vms) {
+      if (this.#states.has(vmId) || desired === 'deleted') continue;
       const memoryMiB = spec.memoryMiB + VM_MEMORY_OVERHEAD_MIB;
-      this.#sizes.set(vmId, { vcpus: spec.vcpus, memoryMiB });
-      if (!this.#states.has(vmId)) this.#unplaced.add(vmId);
+      this.#handedOver.set(vmId, { vcpus: spec.vcpus, memoryMiB });
     }
   }
 
-  reported(reports: readonly VmReport[]): void {
-    for (const { vmId, state } of reports) {
-      this.#states.set(vmId, state);
-      if (!UNPLACED.has(state)) this.#unplaced.delete(vmId);
-      if (state === 'deleted') {
-        this.#sizes.delete(vmId);
-        this.#states.delete(vmId);
-      }
+  /** What the vm-scheduler said. */
+  reported({ vms, waiting }: Pick<Changes, 'vms' | 'waiting'>): void {
+    for (const { vmId, state } of vms) {
+      if (state === 'deleted') this.#states.delete(vmId);
+      else this.#states.set(vmId, state);
     }
+    this.#waiting = waiting ?? NOTHING;
+    this.#handedOver.clear();
   }
 
   /** What VMs without a host will take. */
-  promised(): { readonly vcpus: number; readonly memoryMiB: number } {
-    let vcpus = 0;
-    let memoryMiB = 0;
-    for (const vmId of this.#unplaced) {
-      vcpus += this.#sizes.get(vmId)?.vcpus ?? 0;
-      memoryMiB += this.#sizes.get(vmId)?.memoryMiB ?? 0;
+  promised(): Need {
+    let { vcpus, memoryMiB } = this.#waiting;
+    for (const need of this.#handedOver.values()) {
+      vcpus += need.vcpus;
+      memoryMiB += need.memoryMiB;
     }
     return { vcpus, memoryMiB };
   }

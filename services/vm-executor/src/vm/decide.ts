@@ -25,11 +25,14 @@ export type Decision =
   /** Ask the guest to power off, and force it after a while. */
   | { readonly move: 'powerOff' }
   /** The restart that was asked for is done. */
-  | { readonly move: 'finishReboot' };
+  | { readonly move: 'finishReboot' }
+  /** The restart that was asked for is overtaken by another wish. */
+  | { readonly move: 'abandonReboot' };
 
 /** The next move of a VM (DESIGN rule 2: level-triggered, from what is wished and what is seen). */
 export function decide(situation: Situation): Decision {
   const { record } = situation;
+  if (record.reboot !== null && record.desired !== 'running') return { move: 'abandonReboot' };
   if (record.desired === 'deleted') return { move: 'unmake', end: 'deleted' };
   if (record.makingFailure !== null) return { move: 'unmake', end: 'failed' };
   if (!record.isMade) return decideMaking(situation);

@@ -1,5 +1,6 @@
 import {
   type DesiredState,
+  isTransitionAllowed,
   type OperationRequest,
   type OperationResult,
   stateDeadlineMs,
@@ -23,7 +24,7 @@ import { type Change, observe } from './observe.ts';
 import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
 import { watchReadiness } from './readiness.ts';
 import { endReboot, requestReboot } from './reboot.ts';
-import { type VmRecord, withWish } from './record.ts';
+import { leaseOf, type VmRecord, withWish } from './record.ts';
 import {
   makingSteps,
   powerOnSteps,
@@ -73,6 +74,7 @@ export class VmKeeper {
   #record: VmRecord;
   #saved: VmRecord | undefined;
   #isFirstLook = true;
+  #hasJoined = false;
   #isClosed = false;
   // Monotonic, and this executor's own: a deadline that passed while none ran is no failure.
   #stateSinceMs: number;
@@ -189,6 +191,11 @@ export class VmKeeper {
       case 'powerOff':
         await this.#powerOff();
         return true;
+      case 'abandonReboot': {
+        const why = `The machine is to be ${this.#record.desired} instead.`;
+        this.#replace(endReboot(this.#record, why));
+        return true;
+      }
       case 'finishReboot':
         this.#replace(endReboot(this.#record, undefined));
         await this.#rest({ state: 'running', appliedGeneration: this.#record.generation });
@@ -205,7 +212,21 @@ export class VmKeeper {
     // The first making can be told from what is there; a wish or a result that was carried out not.
     const { appliedGeneration, operations } = this.#record;
     await this.#save(appliedGeneration > 1 || operations.length > 0);
-    if (this.#record.state === 'running') await this.#watchReadiness();
+    if (this.#record.state === 'running') {
+      await this.#watchReadiness();
+      await this.#keepLease();
+    }
+  }
+
+  /** An adopted guest has its lease already; but its network may have to be made again one day. */
+  async #keepLease(): Promise<void> {
+    if (this.#hasJoined) return;
+    try {
+      await this.#context.hypervisor.joinNetwork(leaseOf(this.#record));
+      this.#hasJoined = true;
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'the lease of a running guest may be missing');
+    }
   }
 
   async #make(powerOn: boolean): Promise<void> {
@@ -245,7 +266,10 @@ export class VmKeeper {
 
   async #powerOff(): Promise<void> {
     this.#watchNoMore();
-    this.#apply({ state: this.#record.reboot === null ? 'stopping' : 'rebooting' });
+    const state = this.#record.reboot === null ? 'stopping' : 'rebooting';
+    // It was reported off; but somebody has powered it on since.
+    if (!isTransitionAllowed(this.#record.state, state)) this.#apply({ state: 'running' });
+    this.#apply({ state });
     await this.#save(true);
     const { clock, hypervisor, powerOff: limits } = this.#context;
     const record = () => this.#record;
@@ -254,8 +278,9 @@ export class VmKeeper {
     );
   }
 
-  #take(steps: readonly SagaStep[]): Promise<void> {
-    return this.#within(this.#remainingMs(), () => runSteps(steps, this.#sagaContext));
+  async #take(steps: readonly SagaStep[]): Promise<void> {
+    await this.#within(this.#remainingMs(), () => runSteps(steps, this.#sagaContext));
+    this.#hasJoined = true;
   }
 
   #within<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
@@ -301,12 +326,15 @@ export class VmKeeper {
   async #watchReadiness(): Promise<void> {
     if (this.#record.guestReady || this.#stopWatching !== undefined) return;
     const { storage } = this.#context;
-    const { readyMarker } = await storage.findImage(this.#record.spec.image.name);
-    if (readyMarker === undefined) return;
+    const image = await storage.findImage(this.#record.spec.image.name).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'nobody will know when the guest is ready');
+      return undefined;
+    });
+    if (image?.readyMarker === undefined) return;
     this.#stopWatching = watchReadiness({
       storage,
       record: this.#record,
-      marker: readyMarker,
+      marker: image.readyMarker,
       logger: this.#logger,
       onReady: () => {
         this.#apply({ guestReady: true, stage: 'ready' });

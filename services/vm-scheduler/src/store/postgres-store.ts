@@ -69,6 +69,11 @@ async function upsert(
      select id, revision, record
      from jsonb_to_recordset(?::jsonb) as r(id text, revision bigint, record jsonb)
      on conflict (??) do update set revision = excluded.revision, record = excluded.record`,
-    [table, key, JSON.stringify(rows), key],
+    [table, key, JSON.stringify(rows, storable), key],
   );
+}
+
+/** PostgreSQL's JSON holds no NUL and no half of a surrogate pair; a serial console prints both. */
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value;
 }

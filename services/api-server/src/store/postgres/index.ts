@@ -10,8 +10,8 @@ import { keyRows, type Row } from './rows.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 
 /**
- * An {@link ApiStore} on PostgreSQL, whose migrations have been applied. Any number of processes may
- * share the database: they wake each other by notifications.
+ * An {@link ApiStore} on PostgreSQL, whose migrations have been applied. Any number of processes
+ * may share the database: they wake each other by notifications.
  */
 export function createPostgresStore(options: {
   readonly url: string;

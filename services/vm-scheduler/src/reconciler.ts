@@ -1,0 +1,87 @@
+import type { Clock } from '@factory/runtime';
+import type { AgentID, TaskID } from 'mesos-core/protocol';
+import type { SchedulerState } from './state.ts';
+import { currentTaskId, type VmRecord } from './vm-record.ts';
+
+/** How often the master is asked again about a task that it did not answer for. */
+const ASK_AGAIN_MS = 10_000;
+/** How often the master is asked about everything, in case an update was lost. */
+const ASK_ALL_INTERVAL_MS = 10 * 60_000;
+/** The call of a launch this young may still be on its way: the answer would mislead. */
+const LAUNCH_SETTLES_MS = 10_000;
+
+/** What a RECONCILE call names. */
+export interface AskedTask {
+  readonly task_id: TaskID;
+  readonly agent_id: AgentID;
+}
+
+interface ReconcilerOptions {
+  readonly state: SchedulerState;
+  readonly clock: Clock;
+  /** Without tasks the master answers for all that it knows. */
+  readonly send: (tasks: readonly AskedTask[]) => void;
+}
+
+/** Asks the master about tasks; it answers with a status for each. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** When each task was asked about that has not been answered for, on the monotonic clock. */
+  readonly #askedAtMs = new Map<string, number>();
+  #askedAllAtMs = 0;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Asks about the tasks of these VMs, now. */
+  ask(records: readonly VmRecord[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const tasks = records.flatMap((record) => {
+      const taskId = currentTaskId(record);
+      if (taskId === undefined || record.task === null) return [];
+      this.#askedAtMs.set(taskId, nowMs);
+      return [{ task_id: { value: taskId }, agent_id: { value: record.task.agentId } }];
+    });
+    if (tasks.length > 0) this.#options.send(tasks);
+  }
+
+  /** Asks about those of these VMs that were not asked about lately. */
+  askAgain(records: readonly VmRecord[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.ask(
+      records.filter((record) => {
+        const askedAtMs = this.#askedAtMs.get(currentTaskId(record) ?? '');
+        return askedAtMs === undefined || nowMs - askedAtMs > ASK_AGAIN_MS;
+      }),
+    );
+  }
+
+  /** The master has answered for this task, or the agent by itself. */
+  answered(taskId: string): void {
+    this.#askedAtMs.delete(taskId);
+  }
+
+  /** A new subscription: what was asked before may never be answered. */
+  askAllAnew(): void {
+    this.#askedAtMs.clear();
+    this.#askedAllAtMs = this.#options.clock.monotonicMs();
+    this.ask([...this.#options.state.vms()]);
+  }
+
+  /**
+   * From time to time asks about everything: ours by name, for tasks that the master does not have,
+   * and without names, for tasks that we don't have.
+   */
+  askAllIfDue(): void {
+    const { state, clock, send } = this.#options;
+    if (clock.monotonicMs() - this.#askedAllAtMs <= ASK_ALL_INTERVAL_MS) return;
+    this.#askedAllAtMs = clock.monotonicMs();
+    this.#askedAtMs.clear();
+    const nowMs = clock.nowMs();
+    const isSettled = (record: VmRecord): boolean =>
+      record.phase !== 'launching' || nowMs - record.phaseSinceMs > LAUNCH_SETTLES_MS;
+    this.ask([...state.vms()].filter(isSettled));
+    send([]);
+  }
+}

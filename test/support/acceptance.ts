@@ -1,0 +1,21 @@
+import { systemClock } from '@factory/runtime';
+
+/** Prints a measured figure beside its limit. */
+export function figure(what: string, value: number, unit: string, limit: number): void {
+  const text = `${value.toFixed(2)} ${unit} (limit ${limit} ${unit})`;
+  console.log(`  ${value <= limit ? 'ok  ' : 'OVER'} ${what}: ${text}`);
+  if (value > limit) process.exitCode = 1;
+}
+
+/** Prints a fact, and fails the acceptance when it does not hold. */
+export function expectThat(what: string, holds: boolean, detail = ''): void {
+  console.log(`  ${holds ? 'ok  ' : 'FAIL'} ${what}${holds || detail === '' ? '' : `: ${detail}`}`);
+  if (!holds) process.exitCode = 1;
+}
+
+/** The seconds that `work` takes, and its result. */
+export async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
+  const startedAtMs = systemClock.monotonicMs();
+  const value = await work();
+  return { value, seconds: (systemClock.monotonicMs() - startedAtMs) / 1000 };
+}

@@ -1,0 +1,126 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Vm } from '@factory/contracts';
+import { createUndiciTransport, type HttpTransport, systemClock } from '@factory/runtime';
+import { readConnection } from '../../cli/src/client/connection.ts';
+import { FactoryClient } from '../../cli/src/client/factory-client.ts';
+import { hostDirectory, type Layout, layoutOf } from '../../cli/src/supervisor/layout.ts';
+import { isFree } from '../../cli/src/supervisor/ports.ts';
+
+const execFileAsync = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../..');
+const COMMAND_TIMEOUT_MS = 300_000;
+
+/** A real factory of a test's own: its own data directory, its own port. */
+export interface RealFactory {
+  readonly layout: Layout;
+  readonly url: string;
+  readonly client: FactoryClient;
+  readonly transport: HttpTransport;
+  /** Runs `./factory …` against it; gives standard output. Throws with both outputs when it fails. */
+  run(...args: readonly string[]): Promise<string>;
+  /** `down`, and everything of it deleted. */
+  remove(): Promise<void>;
+}
+
+/** Brings a factory up as a user would: with the front door, in the background. */
+export async function startRealFactory(...upArgs: readonly string[]): Promise<RealFactory> {
+  const data = await mkdtemp(join(tmpdir(), 'factory-test-'));
+  const layout = layoutOf(ROOT, data);
+  const run = (...args: readonly string[]): Promise<string> =>
+    runFactory([...args, '--data', data]);
+  const transport = createUndiciTransport();
+  const remove = async (): Promise<void> => {
+    await transport.close();
+    await run('down');
+    await rm(data, { recursive: true, force: true });
+  };
+  try {
+    await run('up', '--detach', '--port', String(await freePort()), ...upArgs);
+    const connection = await readConnection(layout);
+    const client = new FactoryClient({ clock: systemClock, transport, ...connection });
+    return { layout, url: connection.url, client, transport, run, remove };
+  } catch (error) {
+    await showLogs(layout);
+    await remove();
+    throw error;
+  }
+}
+
+/** Runs the front door; throws with its output when it fails. */
+export async function runFactory(args: readonly string[], cwd = ROOT): Promise<string> {
+  const options = { cwd, timeout: COMMAND_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 };
+  const { stdout } = await execFileAsync(join(cwd, 'factory'), args, options);
+  return stdout;
+}
+
+async function showLogs(layout: Layout): Promise<void> {
+  const names = await readdir(layout.logs).catch(() => []);
+  for (const name of names) {
+    const text = await readFile(join(layout.logs, name), 'utf8');
+    process.stderr.write(`--- ${name}\n${text.split('\n').slice(-12).join('\n')}\n`);
+  }
+}
+
+async function freePort(): Promise<number> {
+  for (let port = 18_080; port < 19_000; port += 10) if (await isFree(port)) return port;
+  throw new Error('no free port');
+}
+
+/** Whether the machine answers a ping within `timeoutSeconds`. */
+export async function pings(vm: Vm, timeoutSeconds = 5): Promise<boolean> {
+  const args = [
+    '-c',
+    '1',
+    '-W',
+    '1',
+    '-i',
+    '0.5',
+    '-w',
+    String(timeoutSeconds),
+    vm.ipAddress ?? '',
+  ];
+  const child = spawn('ping', args, { stdio: 'ignore' });
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  child.once('exit', (code) => resolve(code === 0));
+  child.once('error', () => resolve(false));
+  return promise;
+}
+
+/** Names of this factory's domains, as virsh sees them. */
+export async function domainsOf(vms: readonly Vm[]): Promise<readonly string[]> {
+  const { stdout } = await execFileAsync('virsh', ['list', '--all', '--name']);
+  const ours = new Set(vms.map((vm) => `fct-${vm.id}`));
+  return stdout.split('\n').filter((name) => ours.has(name));
+}
+
+/** What is left in the folders of disks and leases of all hosts. */
+export async function filesLeft(layout: Layout): Promise<readonly string[]> {
+  const host = hostDirectory(layout, 'cluster-1', 'cluster-1-agent-1');
+  const folders = ['overlays', 'leases'].map((name) => join(host, name));
+  const found = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((file) => join(folder, file))),
+  );
+  return found.flat();
+}
+
+/** QEMU processes of these machines: pid and start time, so that a restart would show. */
+export async function guestProcesses(vms: readonly Vm[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    const vm = vms.find(({ id }) => command.includes(`guest=fct-${id}`));
+    if (
+      vm === undefined ||
+      (!command.startsWith('qemu-system') && !command.includes('/qemu-system'))
+    )
+      continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8');
+    found.set(vm.id, `${entry}@${stat.slice(stat.lastIndexOf(')')).split(' ')[20]}`);
+  }
+  return found;
+}
