@@ -88,10 +88,12 @@ function fromForeign(error: unknown, requestId: string): ProblemBody {
   }
   const code = property(error, 'code');
   const known = typeof code === 'string' ? FASTIFY_PROBLEMS[code] : undefined;
-  if (known !== undefined) return { ...known, detail: error.message, requestId };
+  // What they complain about is always the body as a whole, or its media type.
+  const field = known === STANDARD_PROBLEMS.mediaType ? 'content-type' : 'body';
+  if (known !== undefined) return { ...known, detail: error.message, field, requestId };
   // secure-json-parse (a body with `__proto__`) throws a plain SyntaxError.
   if (error instanceof SyntaxError) {
-    return { ...STANDARD_PROBLEMS.badJson, detail: error.message, requestId };
+    return { ...STANDARD_PROBLEMS.badJson, detail: error.message, field: 'body', requestId };
   }
   const title = STATUS_CODES[status] ?? 'The request was refused';
   const stable = typeof code === 'string' ? code : `FACTORY_ERR_HTTP_${status}`;
