@@ -12,7 +12,12 @@ const only = (name, from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     only('runtime-imports-nothing', '^runtime/', []),
     only('contracts-import-nothing', '^contracts/', []),
     only('migrations-on-runtime', '^migrations/', ['^runtime/']),
@@ -32,16 +37,27 @@ module.exports = {
     },
     {
       name: 'adapters-only',
-      comment: 'Decisions do no I/O: databases, queues and sockets belong to stores, adapters and main.ts.',
+      comment:
+        'Decisions do no I/O: databases, queues and sockets belong to stores, adapters and main.ts.',
       severity: 'error',
-      from: { path: '^services/[^/]+/src/(planning|vm|placement|resource-plan|next-action|task-status|vm-record)' , pathNot: `${TESTS}|store` },
-      to: { path: 'node_modules/(knex|pg|bullmq|ioredis|undici)/', dependencyTypesNot: ['type-only'] },
+      from: {
+        path: '^services/[^/]+/src/(planning|vm|placement|resource-plan|next-action|task-status|vm-record)',
+        pathNot: `${TESTS}|store`,
+      },
+      to: {
+        path: 'node_modules/(knex|pg|bullmq|ioredis|undici)/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'node', 'default'], exportsFields: ['exports'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      conditionNames: ['import', 'node', 'default'],
+      exportsFields: ['exports'],
+    },
   },
 };

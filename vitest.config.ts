@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Real libvirt, real guests: one file after the other, so that they don't slow each other down. */
-const INTEGRATION = ['libvirt/test/**/*.test.ts', '**/*.integration.test.ts', 'test/e2e/**/*.test.ts'];
+const INTEGRATION = [
+  'libvirt/test/**/*.test.ts',
+  '**/*.integration.test.ts',
+  'test/e2e/**/*.test.ts',
+];
 const EXCLUDED = ['**/node_modules/**', '**/.factory/**', '**/.toolchain/**'];
 
 export default defineConfig({

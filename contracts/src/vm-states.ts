@@ -153,7 +153,12 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
   failed: {
     kind: 'stable',
     meaning: 'It could not be made or was lost; the reason says why. It can be started or deleted.',
-    next: ['scheduled', 'launching', ...EXECUTOR_STATES, 'unreachable'],
+    next: [
+      'scheduled',
+      'launching',
+      ...EXECUTOR_STATES.filter((state) => state !== 'failed'),
+      'unreachable',
+    ],
   },
   unreachable: {
     kind: 'stable',

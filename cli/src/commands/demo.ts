@@ -5,7 +5,7 @@ import { formatVms } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { isSupervisorAlive, readRunState } from '../supervisor/run-state.ts';
 import { layoutFor, withClient } from './context.ts';
-import { dataOption } from './options.ts';
+import { dataOption, integer, PORT_MAX } from './options.ts';
 import { sayWhereToLook, UP_DEFAULTS, type UpCommandOptions, upDetached } from './up.ts';
 import { waitForBatch } from './wait.ts';
 
@@ -16,7 +16,7 @@ const DEMO_TIMEOUT_MS = 300_000;
 export function demoCommand(): Command {
   return new Command('demo')
     .description(`bring the factory up and make ${DEMO_MACHINES} real machines`)
-    .option('--port <port>', 'port of the API', Number, UP_DEFAULTS.port)
+    .option('--port <port>', 'port of the API', integer(1, PORT_MAX), UP_DEFAULTS.port)
     .addOption(dataOption())
     .action(demo);
 }

@@ -1,14 +1,18 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { OUTPUT_FORMATS } from '../output/format.ts';
 
-/** Parses a whole number of at least `min`. */
-export function integer(min: number): (text: string) => number {
+/** Parses a whole number of at least `min` and at most `max`. */
+export function integer(min: number, max?: number): (text: string) => number {
+  const bounds = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
   return (text) => {
     const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min) return value;
-    throw new InvalidArgumentError(`It should be a whole number of at least ${min}.`);
+    if (Number.isSafeInteger(value) && value >= min && value <= (max ?? value)) return value;
+    throw new InvalidArgumentError(`It should be a whole number ${bounds}.`);
   };
 }
+
+/** The highest TCP port. */
+export const PORT_MAX = 65_535;
 
 /** Collects an option that may be given several times. */
 export function collect(value: string, before: readonly string[] | undefined): readonly string[] {

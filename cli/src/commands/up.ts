@@ -18,7 +18,7 @@ import type { HypervisorKind } from '../supervisor/process-plan.ts';
 import { runFactory } from '../supervisor/run-factory.ts';
 import { isSupervisorAlive, readRunState } from '../supervisor/run-state.ts';
 import { layoutFor, ROOT } from './context.ts';
-import { dataOption, integer } from './options.ts';
+import { dataOption, integer, PORT_MAX } from './options.ts';
 
 export interface UpCommandOptions {
   readonly data?: string;
@@ -50,7 +50,7 @@ export function upCommand(): Command {
         .choices(['libvirt', 'simulated'])
         .default(UP_DEFAULTS.hypervisor),
     )
-    .option('--port <port>', 'port of the API', integer(1), UP_DEFAULTS.port)
+    .option('--port <port>', 'port of the API', integer(1, PORT_MAX), UP_DEFAULTS.port)
     .addOption(dataOption())
     .addHelpText('after', EXAMPLES)
     .action(up);

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Clock,
+  hasErrorCode,
   isSameProcessAlive,
   type ProcessIdentity,
   readJsonIfExists,
@@ -61,14 +62,23 @@ export async function endAll(identities: readonly ProcessIdentity[], clock: Cloc
 
 async function end(identity: ProcessIdentity, clock: Clock): Promise<void> {
   if (!(await isSameProcessAlive(identity))) return;
-  process.kill(identity.pid, 'SIGTERM');
+  signal(identity.pid, 'SIGTERM');
   const isGone = async (): Promise<true | undefined> =>
     (await isSameProcessAlive(identity)) ? undefined : true;
   try {
     await waitFor(clock, `the end of process ${identity.pid}`, END_GRACE_MS, isGone);
   } catch {
-    process.kill(identity.pid, 'SIGKILL');
+    signal(identity.pid, 'SIGKILL');
     await waitFor(clock, `the end of process ${identity.pid}`, END_GRACE_MS, isGone);
+  }
+}
+
+/** A process that has just ended by itself needs no signal. */
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ESRCH')) throw error;
   }
 }
 

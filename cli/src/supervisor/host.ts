@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, readTextIfExists, waitFor, writeFileAtomic } from '@factory/runtime';
+import { grantKvmAccess } from './kvm-access.ts';
 import type { Layout } from './layout.ts';
 
 export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
@@ -27,13 +29,17 @@ export async function ensureLibvirt(layout: Layout, clock: Clock): Promise<reado
     { name: 'libvirtd', socket: LIBVIRT_SOCKET },
   ];
   const owned: OwnedDaemon[] = [];
+  await grantKvmAccess();
   for (const { name, socket } of daemons) {
     if (await answers(socket)) continue;
     const logFile = join(layout.logs, `${name}.log`);
     const child = startDaemon(name, logFile);
-    await waitFor(clock, `${name} (its log: ${logFile})`, DAEMON_START_TIMEOUT_MS, async () =>
-      (await answers(socket)) ? true : undefined,
-    );
+    const failed = once(child, 'error').then(([error]) => {
+      throw new Error(`${name} can not be started; is it installed?`, { cause: error });
+    });
+    const isUp = async () => ((await answers(socket)) ? true : undefined);
+    const what = `${name} (its log: ${logFile})`;
+    await Promise.race([waitFor(clock, what, DAEMON_START_TIMEOUT_MS, isUp), failed]);
     if (child.pid !== undefined) owned.push({ name, pid: child.pid });
   }
   return owned;

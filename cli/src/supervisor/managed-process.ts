@@ -44,7 +44,9 @@ export class ManagedProcess {
     return join(this.#options.logDirectory, `${this.spec.name.replaceAll('/', '-')}.log`);
   }
 
+  /** Starts it; one that has been stopped stays stopped. */
   start(): void {
+    if (this.#isStopping) return;
     const { root, clock } = this.#options;
     mkdirSync(dirname(this.logFile), { recursive: true });
     const log = openSync(this.logFile, 'a', 0o600);
@@ -97,6 +99,7 @@ export class ManagedProcess {
     while (clock.monotonicMs() < deadlineMs) {
       const state = await this.readiness();
       if (state === 'ready') return;
+      if (this.#isStopping) throw new Error(`${this.spec.name} was stopped`);
       last = state;
       await sleep(clock, READY_POLL_MS);
     }

@@ -24,9 +24,13 @@ export class PortBook {
     return new PortBook(file, portsFile.Check(known) ? { ...known } : {});
   }
 
-  /** The port of a part; the same at the next start, as long as nobody else has taken it. */
+  /**
+   * The port of a part; the same at the next start, as long as nobody else has taken it. Without a
+   * wish (0) any free one.
+   */
   async portFor(name: string, wished: number): Promise<number> {
-    const candidates = [this.#ports[name], wished].filter((port) => port !== undefined);
+    const isPort = (port: number | undefined): port is number => port !== undefined && port > 0;
+    const candidates = [this.#ports[name], wished].filter(isPort);
     for (const port of candidates) {
       if (!this.#given.has(port) && (await isFree(port))) return this.#give(name, port);
     }

@@ -197,7 +197,13 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
 /** The same Node and the same checkout as ours; the agent adds the environment. */
 function executorCommand(layout: Layout): string {
   const script = join(layout.root, 'services/vm-executor/src/main.ts');
-  return `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${script}'`;
+  const node = quoted(process.execPath);
+  return `exec ${node} --disable-warning=ExperimentalWarning ${quoted(script)}`;
+}
+
+/** One word for a shell, whatever is in it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 export function urlOf(port: number): string {

@@ -40,8 +40,10 @@ export async function runFactory(run: RunFactoryOptions): Promise<void> {
     await supervisor.stop({ keepVms });
   } catch (error) {
     logger.error({ err: error }, 'the factory could not be brought up');
-    await supervisor?.stop({ keepVms: true });
-    run.onFailed(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
+    await supervisor
+      ?.stop({ keepVms: true })
+      .catch((failure: unknown) => logger.error({ err: failure }, 'not everything was ended'));
+    run.onFailed(error instanceof Error ? error.message : String(error));
   }
 }

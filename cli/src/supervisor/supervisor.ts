@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Endpoints } from '@factory/contracts';
 import {
   type Clock,
@@ -41,6 +40,8 @@ export class Supervisor {
   #daemons: readonly OwnedDaemon[] = [];
   #earlierDaemons: RunState['daemons'] = [];
   #isReady = false;
+  #starting: Promise<void> = Promise.resolve();
+  #isStopping = false;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
@@ -51,7 +52,12 @@ export class Supervisor {
    * Brings everything up; resolves when the factory is ready for work.
    * @throws with what did not come up and where its log is; `stop` still has to be called.
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting = this.#bringUp();
+    return this.#starting;
+  }
+
+  async #bringUp(): Promise<void> {
     const { plan, onProgress } = this.#options;
     await this.#prepareFolders();
     this.#earlierDaemons = (await readRunState(plan.layout))?.daemons ?? [];
@@ -59,7 +65,9 @@ export class Supervisor {
     this.#processes = processSpecs(plan).map((spec) => this.#managed(spec));
     await this.#writeState();
     onProgress('starting PostgreSQL');
-    await Promise.all([this.#startPostgres(), this.#prepareHost()]);
+    const prepared = await Promise.allSettled([this.#startPostgres(), this.#prepareHost()]);
+    for (const each of prepared) if (each.status === 'rejected') throw each.reason;
+    if (this.#isStopping) throw new Error('the factory was stopped while it started');
     onProgress('starting the services');
     for (const each of this.#processes) if (!each.spec.afterBootstrap) each.start();
     await this.#ready('api-server');
@@ -74,10 +82,13 @@ export class Supervisor {
   /** Takes everything down, in order; guests too, unless they are to be kept. */
   async stop(options: { readonly keepVms: boolean }): Promise<void> {
     const { plan, onProgress, clock } = this.#options;
+    this.#isStopping = true;
     onProgress('stopping the services');
     for (const group of stopGroups(this.#processes)) {
       await Promise.all(group.map((each) => each.stop()));
     }
+    // What is being started at this moment has to be there before it can be ended.
+    await Promise.allSettled([this.#starting]);
     await this.#writing;
     await cleanUp({ layout: plan.layout, keepVms: options.keepVms, clock, onProgress });
     await this.#postgres?.stop();
@@ -149,10 +160,14 @@ export class Supervisor {
 
   /** Writes who runs what; one write at a time, the last one wins. */
   #writeState(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      const state = await this.#state();
-      if (state !== undefined) await writeRunState(this.#options.plan.layout, state);
-    });
+    const { logger, plan } = this.#options;
+    this.#writing = this.#writing
+      .then(async () => {
+        const state = await this.#state();
+        if (state !== undefined) await writeRunState(plan.layout, state);
+      })
+      // The next change writes it again; the processes run meanwhile.
+      .catch((error: unknown) => logger.error({ err: error }, 'the state can not be written'));
     return this.#writing;
   }
 
@@ -209,9 +224,4 @@ function stopGroups(processes: readonly ManagedProcess[]): readonly (readonly Ma
   const middle = processes.filter(isIn(['api-server', 'vm-scheduler']));
   const core = processes.filter((each) => !front.includes(each) && !middle.includes(each));
   return [front, middle, core];
-}
-
-/** The log of the supervisor itself, when it runs in the background. */
-export function supervisorLogFile(plan: FactoryPlan): string {
-  return join(plan.layout.logs, 'supervisor.log');
 }

@@ -11,6 +11,8 @@ import {
 export interface AllocatableAgent {
   readonly agentId: string;
   readonly free: Resources;
+  /** It has GPUs, free or not: only frameworks that know of them are offered anything of it. */
+  readonly hasGpus?: boolean;
 }
 
 /** A framework that may be offered resources under one of its roles. */
@@ -19,8 +21,12 @@ export interface Candidate {
   readonly role: string;
   /** What it uses and is offered under this role. */
   readonly allocated: Quantities;
-  /** It only wants offers that have at least one of these sets of quantities; empty: any. */
-  readonly minAllocatable: readonly Quantities[];
+  /**
+   * It only wants offers that have at least one of these sets of quantities; empty: any at all;
+   * `undefined`: the usual minimum, 0.01 CPUs or 32 MiB.
+   */
+  readonly minAllocatable?: readonly Quantities[] | undefined;
+  readonly isGpuAware?: boolean;
 }
 
 /** A refusal: not these resources (or fewer) of this agent, until it expires. */
@@ -49,86 +55,116 @@ export interface Allocation {
   readonly resources: Resources;
 }
 
-/** Less than this of both is not worth an offer (Mesos' MIN_CPUS and MIN_MEM). */
-const MIN_CPUS = 0.01;
-const MIN_MEM_MIB = 32;
+/** Less than either is not worth an offer (Mesos' `--min_allocatable_resources`). */
+const USUAL_MINIMUM: readonly Quantities[] = [{ cpus: 0.01 }, { mem: 32 }];
 
 /**
  * Who is offered what: each agent's free resources, as a whole, to the candidate with the smallest
  * weighted dominant share that may and wants to have them (Dominant Resource Fairness, Ghodsi et
- * al., NSDI 2011; coarse-grained like Mesos' hierarchical allocator). What one candidate refuses is
- * offered to the next in the same round. Pure.
+ * al., NSDI 2011; first among roles, then among the frameworks of a role, and coarse-grained, like
+ * Mesos' hierarchical allocator). What one candidate refuses, or may not have, is offered to the
+ * next in the same round. Pure.
  */
 export function allocate(input: AllocationInput): readonly Allocation[] {
   const allocations: Allocation[] = [];
-  const shares = new Map(
-    input.candidates.map((each) => [each, shareOf(each.allocated, each.role, input)]),
-  );
+  const ranking = new Ranking(input);
   const filters = Map.groupBy(input.filters, (filter) => keyOf(filter, filter.agentId));
   for (const agent of input.agents) {
     let free = agent.free;
-    for (const candidate of inOrder(input.candidates, shares)) {
-      const offered = free.filter((resource) => isAllocatableTo(resource, candidate.role));
-      const refusals = filters.get(keyOf(candidate, agent.agentId)) ?? [];
-      if (!isWanted(offered, candidate, refusals)) continue;
-      const resources = allocateResources(offered, candidate.role);
+    // Nothing changes the order while one agent is dealt out, but what is given of it.
+    for (const candidate of ranking.inOrder()) {
+      if (free.length === 0) break;
+      if (agent.hasGpus === true && candidate.isGpuAware !== true) continue;
       const { frameworkId, role } = candidate;
+      const offered = free.filter((resource) => isAllocatableTo(resource, role));
+      const quantities = scalarQuantities(offered);
+      if (!hasMinimum(quantities, candidate.minAllocatable ?? USUAL_MINIMUM)) continue;
+      const refusals = filters.get(keyOf(candidate, agent.agentId)) ?? [];
+      if (refusals.some((refusal) => containsResources(refusal.resources, offered))) continue;
+      const resources = allocateResources(offered, role);
       allocations.push({ frameworkId, role, agentId: agent.agentId, resources });
-      const added = shareOf(scalarQuantities(offered), role, input);
-      shares.set(candidate, (shares.get(candidate) ?? 0) + added);
+      ranking.give(candidate, quantities);
       free = free.filter((resource) => !offered.includes(resource));
     }
   }
   return allocations;
 }
 
-/** By weighted share of the role, then of the framework; names break ties, so that it is stable. */
-function inOrder(
-  candidates: readonly Candidate[],
-  shares: ReadonlyMap<Candidate, number>,
-): readonly Candidate[] {
-  const byRole = new Map<string, number>();
-  for (const candidate of candidates) {
-    const share = (byRole.get(candidate.role) ?? 0) + (shares.get(candidate) ?? 0);
-    byRole.set(candidate.role, share);
+/** Somebody's dominant share, kept up to date as it is given more. */
+class Share {
+  readonly #amounts: Map<string, number>;
+  readonly #total: Quantities;
+  readonly #weight: number;
+  value = 0;
+
+  constructor(total: Quantities, weight: number) {
+    this.#amounts = new Map();
+    this.#total = total;
+    this.#weight = weight;
   }
-  return [...candidates].sort(
-    (a, b) =>
-      (byRole.get(a.role) ?? 0) - (byRole.get(b.role) ?? 0) ||
-      (shares.get(a) ?? 0) - (shares.get(b) ?? 0) ||
-      (a.frameworkId < b.frameworkId ? -1 : 1),
-  );
+
+  add(quantities: Quantities): void {
+    for (const [name, added] of Object.entries(quantities)) {
+      const amount = (this.#amounts.get(name) ?? 0) + added;
+      this.#amounts.set(name, amount);
+      const all = this.#total[name] ?? 0;
+      if (all > 0) this.value = Math.max(this.value, amount / all / this.#weight);
+    }
+  }
 }
 
-/** The largest part of any resource, divided by the role's weight. */
-function shareOf(
-  quantities: Quantities,
-  role: string,
-  { total, weights }: AllocationInput,
-): number {
-  const parts = Object.entries(quantities).map(([name, value]) => {
-    const all = total[name] ?? 0;
-    return all > 0 ? value / all : 0;
-  });
-  return Math.max(0, ...parts) / (weights.get(role) ?? 1);
-}
+/** The candidates by their roles' shares and then their own; names break ties, so it is stable. */
+class Ranking {
+  readonly #entries: { candidate: Candidate; own: Share; role: Share }[];
+  #isSorted = false;
 
-function isWanted(
-  offered: Resources,
-  candidate: Candidate,
-  refusals: readonly OfferFilter[],
-): boolean {
-  const quantities = scalarQuantities(offered);
-  const isWorthIt = (quantities.cpus ?? 0) >= MIN_CPUS || (quantities.mem ?? 0) >= MIN_MEM_MIB;
-  if (!isWorthIt || !hasMinimum(quantities, candidate.minAllocatable)) return false;
-  return !refusals.some((refusal) => containsResources(refusal.resources, offered));
+  constructor({ candidates, total, weights }: AllocationInput) {
+    const roles = new Map<string, Share>();
+    this.#entries = candidates.map((candidate) => {
+      const weight = weights.get(candidate.role) ?? 1;
+      const role = roles.get(candidate.role) ?? new Share(total, weight);
+      roles.set(candidate.role, role);
+      const own = new Share(total, weight);
+      own.add(candidate.allocated);
+      role.add(candidate.allocated);
+      return { candidate, own, role };
+    });
+  }
+
+  inOrder(): readonly Candidate[] {
+    if (!this.#isSorted) {
+      this.#entries.sort(
+        (a, b) =>
+          a.role.value - b.role.value ||
+          a.own.value - b.own.value ||
+          compareTexts(a.candidate.role, b.candidate.role) ||
+          compareTexts(a.candidate.frameworkId, b.candidate.frameworkId),
+      );
+      this.#isSorted = true;
+    }
+    return this.#entries.map(({ candidate }) => candidate);
+  }
+
+  give(candidate: Candidate, quantities: Quantities): void {
+    const entry = this.#entries.find((each) => each.candidate === candidate);
+    entry?.own.add(quantities);
+    entry?.role.add(quantities);
+    this.#isSorted = false;
+  }
 }
 
 function hasMinimum(quantities: Quantities, minimums: readonly Quantities[]): boolean {
+  const amounts = Object.values(quantities);
+  if (!amounts.some((amount) => amount > 0)) return false;
   if (minimums.length === 0) return true;
   return minimums.some((minimum) =>
     Object.entries(minimum).every(([name, value]) => (quantities[name] ?? 0) >= value),
   );
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 function keyOf(holder: { frameworkId: string; role: string }, agentId: string): string {

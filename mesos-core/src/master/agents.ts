@@ -1,55 +1,72 @@
 import {
   type AgentCall,
   type AgentEvent,
+  type AgentInfo,
   type AgentSubscribe,
-  type Task,
-  unallocateResources,
+  CodecError,
+  idProblem,
+  type TaskState,
+  type TaskStatus,
+  type TaskStatusReason,
 } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
-import { newFramework } from './frameworks.ts';
-import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
+import type { Frameworks } from './frameworks.ts';
+import { type RegisteredAgent, withAgents } from './registry.ts';
+import { type Agent, isTerminal, taskKey } from './state.ts';
+import { takeOver } from './takeover.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
+
+/** Statuses of a task that are kept: the newest. */
+const STATUSES_PER_TASK_MAX = 10;
 
 /** Comings, goings and words of agents (protocol/agent-protocol.ts). */
 export class Agents {
   readonly #core: MasterCore;
+  readonly #frameworks: Frameworks;
 
-  constructor(core: MasterCore) {
+  constructor(core: MasterCore, frameworks: Frameworks) {
     this.#core = core;
+    this.#frameworks = frameworks;
   }
 
   close(): void {
     for (const agent of this.#core.state.agents.values()) agent.stream?.end();
   }
 
-  /** Subscribes an agent, new or known; the stream is its answer. */
-  async subscribe(subscribe: AgentSubscribe): Promise<EventStream<AgentEvent>> {
+  /**
+   * Subscribes an agent, new or known; the stream is its answer.
+   * @param ip where it calls from.
+   * @throws CodecError when its id can't be one.
+   */
+  async subscribe(subscribe: AgentSubscribe, ip: string): Promise<EventStream<AgentEvent>> {
     const id = await this.#admit(subscribe);
-    const { settings, state, clock } = this.#core;
     if (id === undefined) {
       const stream = this.#newStream(() => undefined);
       stream.send({ type: 'SHUTDOWN', message: 'This agent was marked as gone; register anew.' });
       stream.end();
       return stream;
     }
+    const { settings, state, clock, logger } = this.#core;
     const stream: EventStream<AgentEvent> = this.#newStream(() => this.#onStreamClosed(id, stream));
-    const known = state.agents.get(id);
-    const agent = known ?? this.#newAgent(id, subscribe);
-    known?.stream?.end();
+    const agent = state.agents.get(id) ?? this.#newAgent(id, subscribe.agent_info);
+    agent.stream?.end();
     agent.stream = stream;
     agent.lastHeardMs = clock.monotonicMs();
     agent.reregisteredAtMs = clock.nowMs();
     agent.info = { ...subscribe.agent_info, id: { value: id } };
+    agent.ip = ip;
     agent.total = subscribe.total_resources;
     agent.version = subscribe.version;
     agent.capabilities = subscribe.capabilities;
     state.agents.set(id, agent);
+    state.touch(id);
     const heartbeat_interval_seconds = settings.agentPingTimeoutMs / 1000;
     stream.send({ type: 'SUBSCRIBED', agent_id: id, heartbeat_interval_seconds });
-    this.#takeOver(agent, subscribe);
-    this.#core.requestAllocation();
+    logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
+    takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
+    this.#core.requestAllocation('changed');
     return stream;
   }
 
@@ -76,58 +93,72 @@ export class Agents {
 
   /** Marks agents that have been silent for too long as unreachable. */
   async sweep(): Promise<void> {
-    const { clock, settings, state } = this.#core;
-    const limitMs = settings.agentPingTimeoutMs * settings.maxAgentPingTimeouts;
-    const nowMs = clock.monotonicMs();
-    const silent = [...state.agents.values()].filter((each) => nowMs - each.lastHeardMs > limitMs);
-    for (const agent of silent) await this.#markUnreachable(agent);
-    await this.#giveUpOnAbsent();
+    const { state, clock, settings, startedMonotonicMs, registry } = this.#core;
+    const silent = [...state.agents.values()].filter((agent) => this.#isSilent(agent));
+    await Promise.all(
+      silent.map((agent) => this.#markUnreachable(agent, 'health check timed out')),
+    );
+    // Known agents that did not come back in time after a failover of the master.
+    if (clock.monotonicMs() - startedMonotonicMs < settings.agentReregisterTimeoutMs) return;
+    const absent = registry.agents.filter(
+      (each) => each.state === 'admitted' && !state.agents.has(each.id),
+    );
+    if (absent.length > 0) await this.#register(absent, 'unreachable');
   }
 
-  /** An operator says that the agent will never come back. */
+  /** An operator says that the agent will never come back. @returns whether it is known. */
   async markGone(agentId: string): Promise<boolean> {
     const registered = this.#core.registry.agents.find(({ id }) => id === agentId);
     if (registered === undefined) return false;
-    await this.#setRegistered(agentId, registered.hostname, 'gone');
+    await this.#register([registered], 'gone');
     const agent = this.#core.state.agents.get(agentId);
     if (agent === undefined) return true;
     agent.stream?.send({ type: 'SHUTDOWN', message: 'This agent was marked as gone.' });
     agent.stream?.end();
-    this.#drop(agent, 'TASK_GONE_BY_OPERATOR', 'Agent has been marked gone');
+    this.#drop(agent, {
+      state: 'TASK_GONE_BY_OPERATOR',
+      reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
+      message: 'Agent has been marked gone',
+    });
     return true;
   }
 
   /** The agent's id, durable before it is used; `undefined` when it may not come back. */
   async #admit({ agent_info }: AgentSubscribe): Promise<string | undefined> {
     const given = agent_info.id?.value;
-    const { registry } = this.#core;
-    if (given !== undefined) {
-      const registered = registry.agents.find(({ id }) => id === given);
-      if (registered?.state === 'gone') return undefined;
-      if (registered?.state !== 'admitted') {
-        await this.#setRegistered(given, agent_info.hostname, 'admitted');
-      }
-      return given;
+    if (given === undefined) return this.#admitNew(agent_info);
+    const problem = idProblem(given);
+    if (problem !== undefined) throw new CodecError(`Invalid agent id: ${problem}`);
+    const registered = this.#core.registry.agents.find(({ id }) => id === given);
+    if (registered?.state === 'gone') return undefined;
+    if (registered?.state !== 'admitted') {
+      await this.#register([{ id: given, hostname: agent_info.hostname }], 'admitted');
     }
+    return given;
+  }
+
+  async #admitNew({ hostname, port }: AgentInfo): Promise<string> {
+    const { registry, state } = this.#core;
     const id = `${registry.masterId}-S${registry.nextAgentNumber}`;
-    await this.#core.updateRegistry((current) => ({
-      ...current,
-      nextAgentNumber: registry.nextAgentNumber + 1,
-    }));
-    await this.#setRegistered(id, agent_info.hostname, 'admitted');
+    this.#core.registry = { ...registry, nextAgentNumber: registry.nextAgentNumber + 1 };
+    await this.#register([{ id, hostname }], 'admitted');
+    // It took the place of one that has lost its memory, which will not come back.
+    const former = [...state.agents.values()].filter(
+      ({ info, stream }) =>
+        stream === undefined && info.hostname === hostname && info.port === port,
+    );
+    const why = 'a new agent registered at the same address';
+    await Promise.all(former.map((agent) => this.#markUnreachable(agent, why)));
     return id;
   }
 
-  async #setRegistered(
-    id: string,
-    hostname: string,
-    state: 'admitted' | 'unreachable' | 'gone',
+  #register(
+    agents: readonly Pick<RegisteredAgent, 'id' | 'hostname'>[],
+    state: RegisteredAgent['state'],
   ): Promise<void> {
-    const entry = { id, hostname, state, sinceMs: this.#core.clock.nowMs() };
-    await this.#core.updateRegistry((registry) => ({
-      ...registry,
-      agents: [...registry.agents.filter((each) => each.id !== id), entry],
-    }));
+    const sinceMs = this.#core.clock.nowMs();
+    const entries = agents.map(({ id, hostname }) => ({ id, hostname, state, sinceMs }));
+    return this.#core.updateRegistry((registry) => withAgents(registry, entries, sinceMs));
   }
 
   #newStream(onClosed: () => void): EventStream<AgentEvent> {
@@ -141,98 +172,24 @@ export class Agents {
     });
   }
 
-  #newAgent(
-    id: string,
-    { agent_info, version, capabilities, total_resources }: AgentSubscribe,
-  ): Agent {
+  #newAgent(id: string, info: AgentInfo): Agent {
     const nowMs = this.#core.clock.nowMs();
     return {
       id,
-      info: agent_info,
-      version,
-      capabilities,
-      total: total_resources,
+      info,
+      ip: '',
+      version: '',
+      capabilities: [],
+      total: [],
       used: [],
       stream: undefined,
       lastHeardMs: this.#core.clock.monotonicMs(),
       tasks: new Map(),
       executors: new Map(),
+      kills: new Map(),
       registeredAtMs: nowMs,
       reregisteredAtMs: nowMs,
     };
-  }
-
-  /** Settles the difference between what the agent says and what the master knew. */
-  #takeOver(agent: Agent, subscribe: AgentSubscribe): void {
-    const { state, clock } = this.#core;
-    for (const info of subscribe.frameworks) {
-      const id = info.id?.value ?? '';
-      if (this.#core.registry.removedFrameworkIds.includes(id)) {
-        agent.stream?.send({ type: 'SHUTDOWN_FRAMEWORK', framework_id: id });
-      } else if (!state.frameworks.has(id)) {
-        state.frameworks.set(id, newFramework(id, info, clock.nowMs()));
-      }
-    }
-    this.#takeOverExecutors(agent, subscribe);
-    const reported = new Set(
-      subscribe.tasks.map((task) => taskKey(task.framework_id.value, task.task_id.value)),
-    );
-    for (const task of [...agent.tasks.values()]) {
-      const isKnownThere = reported.has(taskKey(task.framework_id.value, task.task_id.value));
-      if (!isKnownThere) this.#dropUnknownThere(agent, task);
-    }
-    for (const task of subscribe.tasks) this.#takeOverTask(agent, task);
-    // Resources may have changed hands: offers made before can't be trusted.
-    this.#core.rescindOffersOf(agent);
-  }
-
-  #takeOverExecutors(agent: Agent, subscribe: AgentSubscribe): void {
-    const { state } = this.#core;
-    const isRemoved = (id: string): boolean => this.#core.registry.removedFrameworkIds.includes(id);
-    const reported = new Set(
-      subscribe.executors.map((e) => executorKey(e.framework_id?.value ?? '', e.executor_id.value)),
-    );
-    for (const [key, { frameworkId, info }] of [...agent.executors]) {
-      if (!reported.has(key)) state.removeExecutor(agent, frameworkId, info.executor_id.value);
-    }
-    for (const info of subscribe.executors) {
-      const frameworkId = info.framework_id?.value ?? '';
-      if (!isRemoved(frameworkId)) state.putExecutor(agent, frameworkId, info);
-    }
-  }
-
-  #takeOverTask(agent: Agent, task: Task): void {
-    const { state } = this.#core;
-    const frameworkId = task.framework_id.value;
-    if (this.#core.registry.removedFrameworkIds.includes(frameworkId)) return;
-    const key = taskKey(frameworkId, task.task_id.value);
-    state.putTask(agent, task);
-    if (!state.unreachableTasks.delete(key)) return;
-    const status = this.#core.masterStatus(
-      task.task_id.value,
-      agent.id,
-      task.status_update_state ?? task.state,
-      'REASON_AGENT_REREGISTERED',
-      'The agent is back',
-    );
-    this.#core.sendStatus(state.frameworks.get(frameworkId), status);
-  }
-
-  /** A launch that was lost on its way, or a task that the agent lost. */
-  #dropUnknownThere(agent: Agent, task: Task): void {
-    const framework = this.#core.state.frameworks.get(task.framework_id.value);
-    const wasOver = isTerminal(task.state);
-    const state = this.#core.lostState(framework?.info, 'TASK_DROPPED');
-    this.#core.state.removeTask(agent, { ...task, state: wasOver ? task.state : state });
-    if (wasOver) return;
-    const status = this.#core.masterStatus(
-      task.task_id.value,
-      agent.id,
-      state,
-      'REASON_RECONCILIATION',
-      'Task is unknown to the agent',
-    );
-    this.#core.sendStatus(framework, status);
   }
 
   #onUpdate(agent: Agent, { framework_id, status, latest_state }: Call<'UPDATE'>): void {
@@ -243,11 +200,11 @@ export class Agents {
         ...task,
         // Once over, a task stays over: a late update of an earlier state changes nothing.
         state: isTerminal(task.state) ? task.state : latest_state,
-        statuses: [...(task.statuses ?? []).slice(-9), status],
+        statuses: withStatus(task.statuses ?? [], status),
         status_update_state: status.state,
         ...(status.uuid === undefined ? {} : { status_update_uuid: status.uuid }),
       });
-      if (isTerminal(latest_state)) this.#core.requestAllocation();
+      this.#core.requestAllocation('changed');
     }
     this.#core.sendStatus(state.frameworks.get(framework_id), status);
   }
@@ -267,7 +224,7 @@ export class Agents {
       type: 'FAILURE',
       failure: { agent_id: { value: agent.id }, executor_id: { value: executor_id }, status },
     });
-    this.#core.requestAllocation();
+    this.#core.requestAllocation('changed');
   }
 
   /** The connection broke: nothing is offered of the agent until it is back. */
@@ -279,63 +236,70 @@ export class Agents {
     this.#core.rescindOffersOf(agent);
   }
 
-  async #markUnreachable(agent: Agent): Promise<void> {
-    this.#core.logger.warn({ agentId: agent.id }, 'agent is unreachable');
-    await this.#setRegistered(agent.id, agent.info.hostname, 'unreachable');
-    // It may have spoken while the registry was written.
-    const limitMs =
-      this.#core.settings.agentPingTimeoutMs * this.#core.settings.maxAgentPingTimeouts;
-    if (this.#core.clock.monotonicMs() - agent.lastHeardMs <= limitMs) {
-      await this.#setRegistered(agent.id, agent.info.hostname, 'admitted');
+  #isSilent(agent: Agent): boolean {
+    const { agentPingTimeoutMs, maxAgentPingTimeouts } = this.#core.settings;
+    const silentMs = this.#core.clock.monotonicMs() - agent.lastHeardMs;
+    return silentMs > agentPingTimeoutMs * maxAgentPingTimeouts;
+  }
+
+  async #markUnreachable(agent: Agent, why: string): Promise<void> {
+    const { hostname } = agent.info;
+    const { lastHeardMs } = agent;
+    this.#core.logger.warn({ agentId: agent.id, why }, 'agent is unreachable');
+    const sinceMs = this.#core.clock.nowMs();
+    await this.#register([{ id: agent.id, hostname }], 'unreachable');
+    if (this.#core.state.agents.get(agent.id) !== agent) return;
+    if (agent.lastHeardMs !== lastHeardMs) {
+      // It has spoken while the registry was written.
+      await this.#register([{ id: agent.id, hostname }], 'admitted');
       return;
     }
     agent.stream?.end();
     for (const task of agent.tasks.values()) {
-      if (isTerminal(task.state)) continue;
-      const key = taskKey(task.framework_id.value, task.task_id.value);
-      this.#core.state.unreachableTasks.set(key, task);
+      if (!isTerminal(task.state)) this.#core.state.putUnreachableTask(task);
     }
-    this.#drop(agent, 'TASK_UNREACHABLE', 'Agent is unreachable');
+    this.#drop(agent, {
+      state: 'TASK_UNREACHABLE',
+      reason: 'REASON_AGENT_REMOVED',
+      message: `Agent ${hostname} is unreachable: ${why}`,
+      unreachable_time: { nanoseconds: sinceMs * 1e6 },
+    });
   }
 
-  /** Takes the agent out, and tells the frameworks about their tasks on it. */
-  #drop(agent: Agent, aware: 'TASK_UNREACHABLE' | 'TASK_GONE_BY_OPERATOR', message: string): void {
+  /** Takes the agent out, and tells the frameworks: of their tasks there, and of the agent. */
+  #drop(
+    agent: Agent,
+    end: Pick<TaskStatus, 'unreachable_time'> & {
+      readonly state: TaskState;
+      readonly reason: TaskStatusReason;
+      readonly message: string;
+    },
+  ): void {
     const { state } = this.#core;
+    const { reason, message, unreachable_time } = end;
     this.#core.rescindOffersOf(agent);
     state.removeAgent(agent);
-    const told = new Set<string>();
     for (const task of agent.tasks.values()) {
-      const framework = state.frameworks.get(task.framework_id.value);
-      if (framework !== undefined) told.add(framework.id);
       if (isTerminal(task.state)) continue;
-      const lost = this.#core.lostState(framework?.info, aware);
-      const reason = 'REASON_AGENT_REMOVED';
-      const id = task.task_id.value;
-      this.#core.sendStatus(
-        framework,
-        this.#core.masterStatus(id, agent.id, lost, reason, message),
-      );
+      const framework = state.frameworks.get(task.framework_id.value);
+      const lost = this.#core.lostState(framework?.info, end.state);
+      const taskId = task.task_id.value;
+      const status = this.#core.masterStatus(taskId, agent.id, lost, reason, message);
+      this.#core.sendStatus(framework, {
+        ...status,
+        ...(unreachable_time === undefined ? {} : { unreachable_time }),
+      });
     }
-    for (const frameworkId of told) {
+    for (const framework of state.frameworks.values()) {
       const failure = { agent_id: { value: agent.id } };
-      this.#core.send(state.frameworks.get(frameworkId), { type: 'FAILURE', failure });
+      this.#core.send(framework, { type: 'FAILURE', failure });
     }
-  }
-
-  /** Known agents that did not come back in time after a failover of the master. */
-  async #giveUpOnAbsent(): Promise<void> {
-    const { registry, state, clock, startedAtMs, settings } = this.#core;
-    if (clock.nowMs() - startedAtMs < settings.agentReregisterTimeoutMs) return;
-    const absent = registry.agents.filter(
-      (each) => each.state === 'admitted' && !state.agents.has(each.id),
-    );
-    for (const { id, hostname } of absent) await this.#setRegistered(id, hostname, 'unreachable');
   }
 }
 
-/** What tasks and executors of an agent take, from scratch: to check the running account. */
-export function usedOf(agent: Agent) {
-  const tasks = [...agent.tasks.values()].filter((task) => !isTerminal(task.state));
-  const executors = [...agent.executors.values()].map(({ info }) => info);
-  return unallocateResources([...tasks, ...executors].flatMap(({ resources }) => resources ?? []));
+/** As Mesos keeps them: one for a run of the same state, and without data, which may be large. */
+function withStatus(statuses: readonly TaskStatus[], status: TaskStatus): readonly TaskStatus[] {
+  const { data: _, ...kept } = status;
+  const others = statuses.at(-1)?.state === status.state ? statuses.slice(0, -1) : statuses;
+  return [...others, kept].slice(-STATUSES_PER_TASK_MAX);
 }

@@ -1,36 +1,45 @@
 import type { Timer } from '@factory/runtime';
 import { type Allocation, allocate, type Candidate } from '../allocator/allocate.ts';
-import {
-  addResources,
-  type Offer,
-  type Quantities,
-  type SchedulerEvent,
-  scalarQuantities,
-} from '../protocol/index.ts';
+import { type Offer, scalarAmount, scalarQuantities } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
-import { type Framework, rolesOf } from './state.ts';
+import { inOfferOrder, offerFor } from './offer-form.ts';
+import { type Agent, type Framework, hasCapability, rolesOf } from './state.ts';
 
 /** Events within this time share one round. */
 const DEBOUNCE_MS = 2;
 
-/** Runs allocation rounds: shortly after anything changed, and at an interval. */
+/**
+ * Runs allocation rounds, shortly after anything changed: over the agents that changed, or over all
+ * when a framework's wishes did. At an interval filters that have expired count as such a change.
+ */
 export class AllocationDriver {
   readonly #core: MasterCore;
-  readonly weights = new Map<string, number>();
+  readonly #weights: ReadonlyMap<string, number> = new Map();
+  #scope: 'changed' | 'all' = 'changed';
   #pending: Timer | undefined;
   #interval: Timer | undefined;
 
   constructor(core: MasterCore) {
     this.#core = core;
-    core.requestAllocation = () => this.request();
+    core.requestAllocation = (scope) => this.#request(scope);
   }
 
   start(): void {
+    const { clock, settings } = this.#core;
     const tick = (): void => {
-      this.request();
-      this.#interval = this.#core.clock.after(this.#core.settings.allocationIntervalMs, tick);
+      this.#expireFilters();
+      this.#core.nextExpiryMs = clock.monotonicMs() + settings.allocationIntervalMs;
+      this.#interval = clock.after(settings.allocationIntervalMs, tick);
     };
     tick();
+  }
+
+  #expireFilters(): void {
+    const { state, clock } = this.#core;
+    const nowMs = clock.monotonicMs();
+    const affected = [...state.frameworks.values()].flatMap(({ filters }) => filters.expire(nowMs));
+    for (const agentId of affected) state.touch(agentId);
+    this.#request('changed');
   }
 
   close(): void {
@@ -40,90 +49,94 @@ export class AllocationDriver {
   }
 
   /** Asks for a round; those asked for in between are the same one. */
-  request(): void {
-    if (this.#pending !== undefined) return;
-    this.#pending = this.#core.clock.after(DEBOUNCE_MS, () => {
+  #request(scope: 'changed' | 'all'): void {
+    if (scope === 'all') this.#scope = scope;
+    this.#pending ??= this.#core.clock.after(DEBOUNCE_MS, () => {
       this.#pending = undefined;
       this.#run();
     });
   }
 
   #run(): void {
-    const { state, clock } = this.#core;
-    const nowMs = clock.monotonicMs();
+    const { state } = this.#core;
+    const changed = state.takeChangedAgents();
+    const isFull = this.#scope === 'all';
+    this.#scope = 'changed';
     const wanting = [...state.frameworks.values()].filter(({ stream }) => stream !== undefined);
     const candidates = wanting.flatMap((framework) => this.#candidatesOf(framework));
     if (candidates.length === 0) return;
-    for (const framework of wanting) {
-      const isExpired = framework.filters.some(({ expiresAtMs }) => expiresAtMs <= nowMs);
-      if (!isExpired) continue;
-      framework.filters = framework.filters.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    }
-    const agents = [...state.agents.values()].filter(({ stream }) => stream !== undefined);
+    const agents = (isFull ? [...state.agents.values()] : changed).filter(isConnected);
+    const free = agents
+      .map((agent) => ({
+        agentId: agent.id,
+        free: state.freeOf(agent),
+        hasGpus: scalarAmount(agent.total, 'gpus') > 0,
+      }))
+      .filter((agent) => agent.free.length > 0);
+    if (free.length === 0) return;
+    const all = [...state.agents.values()].filter(isConnected);
     const allocations = allocate({
-      agents: agents.map((agent) => ({ agentId: agent.id, free: state.freeOf(agent) })),
+      agents: free,
       candidates,
-      filters: wanting.flatMap(({ filters }) => filters),
-      total: scalarQuantities(agents.flatMap(({ total }) => total)),
-      weights: this.weights,
+      filters: free.flatMap(({ agentId }) => wanting.flatMap(({ filters }) => filters.of(agentId))),
+      total: scalarQuantities(all.flatMap(({ total }) => total)),
+      weights: this.#weights,
     });
     this.#offer(allocations);
   }
 
-  #candidatesOf(framework: Framework): readonly Candidate[] {
-    const minimums = framework.info.offer_filters?.min_allocatable_resources?.quantities ?? [];
-    const minAllocatable = minimums.map(({ quantities }) => quantitiesOf(quantities));
-    return rolesOf(framework.info)
-      .filter((role) => !framework.suppressedRoles.has(role))
+  #candidatesOf({ id, info, suppressedRoles }: Framework): readonly Candidate[] {
+    return rolesOf(info)
+      .filter((role) => !suppressedRoles.has(role))
       .map((role) => ({
-        frameworkId: framework.id,
+        frameworkId: id,
         role,
-        allocated: this.#allocatedTo(framework, role),
-        minAllocatable,
+        allocated: this.#core.state.usageOf(id, role),
+        minAllocatable: info.offer_filters?.min_allocatable_resources?.quantities?.map(
+          ({ quantities }) => quantitiesOf(quantities),
+        ),
+        isGpuAware: hasCapability(info, 'GPU_RESOURCES'),
       }));
-  }
-
-  #allocatedTo(framework: Framework, role: string): Quantities {
-    const { state } = this.#core;
-    const used = state.tasksOf(framework.id).flatMap((task) => task.resources ?? []);
-    const offered = state.offersOfFramework(framework.id).flatMap((offer) => offer.resources ?? []);
-    const ofRole = [...used, ...offered].filter(
-      (resource) => resource.allocation_info?.role === role,
-    );
-    return scalarQuantities(ofRole);
   }
 
   #offer(allocations: readonly Allocation[]): void {
     const { state } = this.#core;
     const byFramework = Map.groupBy(allocations, ({ frameworkId }) => frameworkId);
     for (const [frameworkId, ofFramework] of byFramework) {
-      const offers = ofFramework.map((allocation) => this.#offerOf(allocation));
+      const framework = state.frameworks.get(frameworkId);
+      if (framework === undefined) continue;
+      const offers = ofFramework.flatMap((allocation) => {
+        const agent = state.agents.get(allocation.agentId);
+        return agent === undefined ? [] : [this.#offerOf(allocation, agent)];
+      });
       for (const offer of offers) state.addOffer(offer);
-      const event: SchedulerEvent = { type: 'OFFERS', offers: { offers } };
-      this.#core.send(state.frameworks.get(frameworkId), event);
+      const told = offers.map((offer) => offerFor(framework.info, offer));
+      this.#core.send(framework, { type: 'OFFERS', offers: { offers: told } });
     }
   }
 
-  #offerOf({ frameworkId, role, agentId, resources }: Allocation): Offer {
-    const agent = this.#core.state.agents.get(agentId);
-    const info = agent?.info ?? { hostname: agentId };
-    const executors = [...(agent?.executors.values() ?? [])]
+  #offerOf({ frameworkId, role, resources }: Allocation, agent: Agent): Offer {
+    const { hostname, port = 5051, attributes = [], domain } = agent.info;
+    const executors = [...agent.executors.values()]
       .filter((executor) => executor.frameworkId === frameworkId)
       .map((executor) => executor.info.executor_id);
-    const { hostname, port = 5051 } = info;
     return {
       id: { value: this.#core.newOfferId() },
       framework_id: { value: frameworkId },
-      agent_id: { value: agentId },
+      agent_id: { value: agent.id },
       hostname,
-      url: { scheme: 'http', address: { hostname, port }, path: '/slave(1)' },
-      resources: addResources(resources, []),
-      attributes: info.attributes ?? [],
-      executor_ids: executors,
+      url: { scheme: 'http', address: { hostname, ip: agent.ip, port }, path: '/slave(1)' },
+      ...(domain === undefined ? {} : { domain }),
+      resources: inOfferOrder(resources),
+      attributes,
+      ...(executors.length === 0 ? {} : { executor_ids: executors }),
       allocation_info: { role },
-      ...(info.domain === undefined ? {} : { domain: info.domain }),
     };
   }
+}
+
+function isConnected({ stream }: Agent): boolean {
+  return stream !== undefined;
 }
 
 function quantitiesOf(map: Readonly<Record<string, { readonly value: number }>> | undefined) {

@@ -1,8 +1,10 @@
+import { isIPv4 } from 'node:net';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import {
   encodeMessage,
   type FrameworkInfo,
   type MasterInfo,
+  newUuidBase64,
   type Resources,
   type SchedulerEvent,
   type Task,
@@ -17,6 +19,8 @@ import { type Agent, type Framework, hasCapability, MasterState } from './state.
 
 /** Removed frameworks that are remembered, so that they can be told. */
 const REMOVED_FRAMEWORKS_MAX = 1_000;
+/** More than one start of a master can ever make. */
+const OFFERS_PER_START = 1e9;
 
 /** What all parts of the master share: its memory, its registry, its ways to speak. */
 export class MasterCore {
@@ -27,12 +31,19 @@ export class MasterCore {
   readonly settings: MasterSettings;
   readonly address: MasterAddress;
   readonly startedAtMs: number;
+  readonly startedMonotonicMs: number;
   registry: Registry;
   readonly #store: RegistryStore;
-  #saving: Promise<void> = Promise.resolve();
+  #lastSave: Promise<void> = Promise.resolve();
+  #nextSave: Promise<void> | undefined;
   #nextOffer = 0;
-  /** Asks for an allocation round; set by the allocator's driver. */
-  requestAllocation: () => void = () => undefined;
+  /**
+   * Asks for an allocation round of the agents that changed, or of all when frameworks did; set by
+   * the allocator's driver.
+   */
+  requestAllocation: (scope: 'changed' | 'all') => void = () => undefined;
+  /** Monotonic time at which filters are looked at next. */
+  nextExpiryMs = 0;
 
   constructor(options: {
     readonly clock: Clock;
@@ -50,14 +61,26 @@ export class MasterCore {
     this.address = options.address;
     this.registry = options.registry;
     this.startedAtMs = options.clock.nowMs();
+    this.startedMonotonicMs = options.clock.monotonicMs();
     this.#store = options.store;
   }
 
-  /** Changes the registry; resolves when that is durable. */
-  async updateRegistry(change: (registry: Registry) => Registry): Promise<void> {
+  /**
+   * Changes the registry; resolves when that is durable. Changes made while it is being written go
+   * together into the next write.
+   */
+  updateRegistry(change: (registry: Registry) => Registry): Promise<void> {
     this.registry = change(this.registry);
-    this.#saving = this.#saving.catch(() => undefined).then(() => this.#store.save(this.registry));
-    await this.#saving;
+    this.#nextSave ??= this.#saveAfter(this.#lastSave);
+    return this.#nextSave;
+  }
+
+  async #saveAfter(previous: Promise<void>): Promise<void> {
+    // Whoever asked for the previous one has its error.
+    await previous.catch(() => undefined);
+    this.#nextSave = undefined;
+    this.#lastSave = this.#store.save(this.registry);
+    await this.#lastSave;
   }
 
   /** Remembers that the framework may not come back. */
@@ -86,15 +109,14 @@ export class MasterCore {
   }
 
   newStreamId(): string {
-    const hex = Buffer.from(this.random.bytes(16)).toString('hex');
-    const [a, b, c, d] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(13, 16), hex.slice(17, 20)];
-    return `${a}-${b}-4${c}-8${d}-${hex.slice(20)}`;
+    return newUuidText(this.random);
   }
 
   newOfferId(): string {
-    const id = `${this.registry.masterId}-O${this.#nextOffer}`;
+    // Offers are not registered: each start of the master has a range of numbers of its own.
+    const number = this.registry.starts * OFFERS_PER_START + this.#nextOffer;
     this.#nextOffer += 1;
-    return id;
+    return `${this.registry.masterId}-O${number}`;
   }
 
   send(framework: Framework | undefined, event: SchedulerEvent): void {
@@ -137,7 +159,7 @@ export class MasterCore {
       const framework = this.state.frameworks.get(offer.framework_id.value);
       this.send(framework, { type: 'RESCIND', rescind: { offer_id: offer.id } });
     }
-    this.requestAllocation();
+    this.requestAllocation('changed');
   }
 
   rescindOffersOf(agent: Agent): void {
@@ -148,8 +170,15 @@ export class MasterCore {
   }
 }
 
-/** The bytes of an address as one number, the first byte lowest, as `MasterInfo.ip` has it. */
+/** A random UUID in its usual form. */
+export function newUuidText(random: Random): string {
+  const hex = Buffer.from(newUuidBase64(random), 'base64').toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** The bytes of an address as one number, the first byte lowest, as `MasterInfo.ip` has it; 0 for IPv6. */
 function packIp(ip: string): number {
+  if (!isIPv4(ip)) return 0;
   const bytes = ip.split('.').map(Number);
   return bytes.reduceRight((packed, byte) => packed * 256 + byte, 0);
 }
@@ -160,7 +189,8 @@ export function encodeSchedulerEvent(encoding: 'json' | 'protobuf') {
 
 /** A task as it is kept, made of what was launched. */
 export function taskOf(info: TaskInfo, frameworkId: string, resources: Resources): Task {
-  const { name, task_id, agent_id, executor, labels, discovery, container, health_check } = info;
+  const { name, task_id, agent_id, executor, labels, discovery, container } = info;
+  const { health_check, kill_policy, limits } = info;
   return {
     name,
     task_id,
@@ -169,10 +199,12 @@ export function taskOf(info: TaskInfo, frameworkId: string, resources: Resources
     state: 'TASK_STAGING',
     resources,
     statuses: [],
-    executor_id: executor?.executor_id ?? { value: task_id.value },
+    ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
     ...(labels === undefined ? {} : { labels }),
     ...(discovery === undefined ? {} : { discovery }),
     ...(container === undefined ? {} : { container }),
     ...(health_check === undefined ? {} : { health_check }),
+    ...(kill_policy === undefined ? {} : { kill_policy }),
+    ...(limits === undefined ? {} : { limits }),
   };
 }

@@ -4,6 +4,8 @@ import { encodeRecord } from '../protocol/index.ts';
 
 /** A reader that lets more than this wait is cut off; it subscribes again and is told anew. */
 const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
+/** A reader that has not taken the rest of an ended answer after this long is cut off too. */
+const LAST_WORDS_MS = 30_000;
 
 /** The sending side of one subscriber's endless answer. */
 export interface EventStream<Event> {
@@ -30,7 +32,7 @@ export function openEventStream<Event>(options: {
   let isOpen = true;
   let timer: Timer;
   const send = (event: Event): void => {
-    if (!isOpen) return;
+    if (!isOpen || body.destroyed) return;
     body.push(encodeRecord(encode(event)));
     if (body.readableLength > BUFFER_BYTES_MAX) body.destroy();
   };
@@ -57,6 +59,7 @@ export function openEventStream<Event>(options: {
       if (!isOpen) return;
       isOpen = false;
       timer.cancel();
+      timer = clock.after(LAST_WORDS_MS, () => body.destroy());
       body.push(null);
     },
   };

@@ -1,35 +1,89 @@
 import type { FrameworkInfo } from '../protocol/index.ts';
-import { hasCapability } from './state.ts';
+import { idProblem } from '../protocol/index.ts';
+import { hasCapability, rolesOf } from './state.ts';
 
-/**
- * What is wrong with a framework's description, in Mesos' words, or `undefined`. Pure.
- */
+/** Mesos keeps durations as 64-bit nanoseconds. */
+const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
+
+/** What is wrong with a framework's description, in Mesos' words, or `undefined`. Pure. */
 export function frameworkInfoProblem(info: FrameworkInfo): string | undefined {
-  if (hasCapability(info, 'MULTI_ROLE')) {
-    if (info.role !== undefined) {
-      return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
-    }
-    const invalid = (info.roles ?? []).map(roleProblem).find((problem) => problem !== undefined);
-    return invalid === undefined
-      ? duplicateProblem(info.roles ?? [])
-      : `'FrameworkInfo.roles' contains invalid role: ${invalid}`;
-  }
-  if ((info.roles ?? []).length > 0) {
-    return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable";
-  }
-  const invalid = info.role === undefined ? undefined : roleProblem(info.role);
-  return invalid === undefined ? undefined : `'FrameworkInfo.role' is not a valid role: ${invalid}`;
+  return rolesProblem(info) ?? frameworkIdProblem(info) ?? failoverTimeoutProblem(info);
 }
 
-function duplicateProblem(roles: readonly string[]): string | undefined {
-  const duplicate = roles.find((role, index) => roles.indexOf(role) !== index);
-  return duplicate === undefined
+/** Why the roles to begin suppressed with can't be, or `undefined`. Pure. */
+export function suppressedRolesProblem(
+  info: FrameworkInfo,
+  suppressed: readonly string[],
+): string | undefined {
+  const roles = rolesOf(info);
+  const unknown = [...new Set(suppressed)].filter((role) => !roles.includes(role));
+  return unknown.length === 0
     ? undefined
-    : `'FrameworkInfo.roles' contains duplicate items: ${duplicate}`;
+    : `Suppressed roles ${formatNames(unknown)} are not contained in the set of roles`;
+}
+
+/** Why a framework may not be described anew like this, or `undefined`. Pure. */
+export function frameworkUpdateProblem(
+  before: FrameworkInfo,
+  after: FrameworkInfo,
+): string | undefined {
+  if (before.principal !== after.principal) return principalProblem;
+  const [from, to] = [before, after].map(({ checkpoint = false }) => checkpoint);
+  if (before.user !== after.user) return unsupportedUpdate('user', before.user, after.user);
+  return from === to ? undefined : unsupportedUpdate('checkpoint', String(from), String(to));
+}
+
+/** What somebody else with the framework's id is told. */
+export const principalProblem = "Changing framework's principal is not allowed.";
+
+function unsupportedUpdate(field: string, from: string, to: string): string {
+  const attempt = `attempted to update from '${from}' to '${to}'`;
+  return `Updating 'FrameworkInfo.${field}' is unsupported; ${attempt}`;
+}
+
+/** The new description with those fields of the old one that never change. Pure. */
+export function withImmutableFields(before: FrameworkInfo, after: FrameworkInfo): FrameworkInfo {
+  const { user, checkpoint } = before;
+  return { ...after, user, ...(checkpoint === after.checkpoint ? {} : { checkpoint }) };
+}
+
+function rolesProblem(info: FrameworkInfo): string | undefined {
+  const { role, roles = [] } = info;
+  if (!hasCapability(info, 'MULTI_ROLE')) {
+    if (roles.length > 0) {
+      return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable";
+    }
+    const invalid = role === undefined ? undefined : roleProblem(role);
+    return invalid && `'FrameworkInfo.role' is not a valid role: ${invalid}`;
+  }
+  if (role !== undefined) {
+    return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
+  }
+  const duplicates = roles.filter((each, index) => roles.indexOf(each) !== index);
+  if (duplicates.length > 0) {
+    return `'FrameworkInfo.roles' contains duplicate items: ${formatNames(duplicates)}`;
+  }
+  const invalid = roles.map(roleProblem).find((problem) => problem !== undefined);
+  return invalid && `'FrameworkInfo.roles' contains invalid role: ${invalid}`;
+}
+
+function frameworkIdProblem({ id }: FrameworkInfo): string | undefined {
+  return id === undefined || id.value === '' ? undefined : idProblem(id.value);
+}
+
+function failoverTimeoutProblem({ failover_timeout = 0 }: FrameworkInfo): string | undefined {
+  const isDuration =
+    Math.abs(failover_timeout) <= DURATION_SECONDS_MAX && !Number.isNaN(failover_timeout);
+  return isDuration ? undefined : `The framework failover_timeout (${failover_timeout}) is invalid`;
+}
+
+/** As Mesos prints a set. */
+function formatNames(names: readonly string[]): string {
+  return `{ ${[...new Set(names)].toSorted().join(', ')} }`;
 }
 
 /** Each part between slashes: not empty, not `.` or `..`, no leading dash, no odd characters. */
-export function roleProblem(role: string): string | undefined {
+function roleProblem(role: string): string | undefined {
   if (role === '*') return undefined;
   if (role === '') return 'Empty role name is invalid';
   if (role.startsWith('/')) return `Role '${role}' cannot start with a slash`;
@@ -40,7 +94,6 @@ export function roleProblem(role: string): string | undefined {
     if (part === '*') return "Role component '*' is invalid";
     if (part.startsWith('-'))
       return `Role component '${part}' is invalid because it begins with a dash`;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: backspace and DEL are what it looks for.
     if (/[\s\b\u007F]/.test(part)) {
       return `Role component '${part}' is invalid because it contains backspace or whitespace`;
     }

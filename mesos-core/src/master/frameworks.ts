@@ -1,9 +1,21 @@
 import type { Timer } from '@factory/runtime';
-import type { Encoding, FrameworkInfo, SchedulerEvent } from '../protocol/index.ts';
+import type {
+  Encoding,
+  FrameworkInfo,
+  SchedulerCallUpdateFramework,
+  SchedulerEvent,
+} from '../protocol/index.ts';
 import { encodeSchedulerEvent, type MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
-import { frameworkInfoProblem } from './framework-info.ts';
-import { type Framework, hasCapability, isTerminal, rolesOf } from './state.ts';
+import {
+  frameworkInfoProblem,
+  frameworkUpdateProblem,
+  principalProblem,
+  suppressedRolesProblem,
+  withImmutableFields,
+} from './framework-info.ts';
+import { OfferFilters } from './offer-filters.ts';
+import { type Framework, isTerminal, rolesOf } from './state.ts';
 
 /** Removed frameworks that operators can still look at. */
 const COMPLETED_FRAMEWORKS_MAX = 50;
@@ -32,6 +44,20 @@ export class Frameworks {
   }
 
   /**
+   * Takes up a framework that an agent still runs something of, if it was not known yet.
+   * @returns false when the framework was removed: the agent should end what it has of it.
+   */
+  adopt(info: FrameworkInfo): boolean {
+    const id = info.id?.value ?? '';
+    const { state, registry, clock } = this.#core;
+    if (registry.removedFrameworkIds.includes(id)) return false;
+    if (state.frameworks.has(id)) return true;
+    state.frameworks.set(id, newFramework(id, info, clock.nowMs()));
+    if (!this.#failoverTimers.has(id)) this.#startFailoverTimer(id, info.failover_timeout ?? 0);
+    return true;
+  }
+
+  /**
    * Subscribes a scheduler; the stream is its answer. Problems are told on the stream, as Mesos
    * does, which then ends.
    */
@@ -40,33 +66,46 @@ export class Frameworks {
     suppressedRoles: readonly string[],
     encoding: Encoding,
   ): Promise<EventStream<SchedulerEvent>> {
-    const problem = this.#problem(info);
+    const problem = this.#problem(info, suppressedRoles);
     if (problem !== undefined) return this.#refusal(problem, encoding);
     const framework = await this.#admit(info);
-    const previous = framework.stream;
+    if (this.#core.state.frameworks.get(framework.id) !== framework) {
+      return this.#refusal('Framework has been removed', encoding);
+    }
     const stream = this.#open(framework.id, encoding);
-    this.#failOver(framework, previous);
+    this.#failOver(framework);
     framework.stream = stream;
     framework.recovered = false;
-    framework.info = { ...info, id: { value: framework.id } };
+    framework.info = { ...withImmutableFields(framework.info, info), id: { value: framework.id } };
     framework.reregisteredAtMs = this.#core.clock.nowMs();
-    framework.filters = [];
-    framework.suppressedRoles.clear();
-    for (const role of suppressedRoles) framework.suppressedRoles.add(role);
-    this.#failoverTimers.get(framework.id)?.cancel();
-    this.#failoverTimers.delete(framework.id);
+    framework.filters.clear();
+    setRoles(framework.suppressedRoles, suppressedRoles);
+    this.#cancelFailoverTimer(framework.id);
     this.#greet(framework);
     this.#tellAgents(framework);
-    this.#core.requestAllocation();
+    this.#core.requestAllocation('all');
     return stream;
   }
 
   /** Takes a changed description. @returns what is wrong with it, or `undefined`. */
-  update(framework: Framework, info: FrameworkInfo): string | undefined {
-    const problem = frameworkInfoProblem(info);
+  async update(
+    framework: Framework,
+    call: SchedulerCallUpdateFramework,
+  ): Promise<string | undefined> {
+    const { framework_info: info, suppressed_roles = [] } = call;
+    if (info.id?.value !== framework.id) {
+      const problem = "'framework_id' differs from 'update_framework.framework_info.id'";
+      return `Failed to validate scheduler::Call: ${problem}`;
+    }
+    const problem =
+      frameworkInfoProblem(info) ??
+      frameworkUpdateProblem(framework.info, info) ??
+      suppressedRolesProblem(info, suppressed_roles);
     if (problem !== undefined) return problem;
-    framework.info = { ...info, id: { value: framework.id } };
-    const roles = rolesOf(framework.info);
+    await this.#register(framework.id, info);
+    framework.info = info;
+    setRoles(framework.suppressedRoles, suppressed_roles);
+    const roles = rolesOf(info);
     const lost = this.#core.state
       .offersOfFramework(framework.id)
       .filter((offer) => !roles.includes(offer.allocation_info?.role ?? '*'));
@@ -75,6 +114,7 @@ export class Frameworks {
       true,
     );
     this.#tellAgents(framework);
+    this.#core.requestAllocation('all');
     return undefined;
   }
 
@@ -83,36 +123,37 @@ export class Frameworks {
     const { state } = this.#core;
     const offers = state.offersOfFramework(framework.id).map((offer) => offer.id.value);
     this.#core.rescind(offers, false);
-    this.#failoverTimers.get(framework.id)?.cancel();
-    this.#failoverTimers.delete(framework.id);
+    this.#cancelFailoverTimer(framework.id);
     const { stream } = framework;
     framework.stream = undefined;
+    framework.unregisteredAtMs = this.#core.clock.nowMs();
     stream?.end();
+    for (const task of state.tasksOf(framework.id)) {
+      const agent = state.agents.get(task.agent_id.value);
+      const last = isTerminal(task.state) ? task.state : 'TASK_KILLED';
+      if (agent !== undefined) state.removeTask(agent, { ...task, state: last });
+    }
     for (const agent of state.agents.values()) {
       agent.stream?.send({ type: 'SHUTDOWN_FRAMEWORK', framework_id: framework.id });
-      for (const task of [...agent.tasks.values()]) {
-        if (task.framework_id.value !== framework.id) continue;
-        const last = isTerminal(task.state) ? task.state : 'TASK_KILLED';
-        state.removeTask(agent, { ...task, state: last });
-      }
-      for (const entry of [...agent.executors.values()]) {
-        if (entry.frameworkId !== framework.id) continue;
-        state.removeExecutor(agent, framework.id, entry.info.executor_id.value);
+      for (const { frameworkId, info } of [...agent.executors.values()]) {
+        if (frameworkId !== framework.id) continue;
+        state.removeExecutor(agent, framework.id, info.executor_id.value);
       }
     }
-    state.frameworks.delete(framework.id);
-    state.completedFrameworks.push(framework);
-    if (state.completedFrameworks.length > COMPLETED_FRAMEWORKS_MAX) {
-      state.completedFrameworks.shift();
-    }
+    state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);
     await this.#core.registerRemoval(framework.id);
-    this.#core.requestAllocation();
+    this.#core.requestAllocation('changed');
   }
 
-  #problem(info: FrameworkInfo): string | undefined {
+  #problem(info: FrameworkInfo, suppressedRoles: readonly string[]): string | undefined {
+    const problem = frameworkInfoProblem(info) ?? suppressedRolesProblem(info, suppressedRoles);
+    if (problem !== undefined) return problem;
     const id = info.id?.value ?? '';
     if (this.#core.registry.removedFrameworkIds.includes(id)) return 'Framework has been removed';
-    return frameworkInfoProblem(info);
+    const known = this.#core.state.frameworks.get(id);
+    return known === undefined || known.info.principal === info.principal
+      ? undefined
+      : principalProblem;
   }
 
   #refusal(message: string, encoding: Encoding): EventStream<SchedulerEvent> {
@@ -124,32 +165,36 @@ export class Frameworks {
 
   /** Finds the framework or makes it; a new id is durable before it is given out. */
   async #admit(info: FrameworkInfo): Promise<Framework> {
-    const { state } = this.#core;
-    const known = state.frameworks.get(info.id?.value ?? '');
-    if (known !== undefined) {
-      await this.#register(known.id, info);
-      return known;
-    }
-    const number = this.#core.registry.nextFrameworkNumber;
-    const givenId = info.id?.value ?? '';
-    const id = givenId !== '' ? givenId : `${this.#core.registry.masterId}-${pad(number)}`;
-    const framework = newFramework(id, info, this.#core.clock.nowMs());
+    const { state, clock } = this.#core;
+    const id = info.id?.value || this.#newId();
+    const known = state.frameworks.get(id);
+    const framework = known ?? newFramework(id, info, clock.nowMs());
     state.frameworks.set(id, framework);
-    await this.#register(id, info);
+    try {
+      await this.#register(id, info);
+    } catch (error) {
+      if (known === undefined) state.frameworks.delete(id);
+      throw error;
+    }
     return framework;
+  }
+
+  /** The number is used up in memory at once, and durable with the framework's own entry. */
+  #newId(): string {
+    const { registry } = this.#core;
+    const number = registry.nextFrameworkNumber;
+    this.#core.registry = { ...registry, nextFrameworkNumber: number + 1 };
+    return `${registry.masterId}-${String(number).padStart(4, '0')}`;
   }
 
   async #register(id: string, info: FrameworkInfo): Promise<void> {
     const entry = { id, name: info.name, failoverTimeoutSeconds: info.failover_timeout ?? 0 };
-    const { frameworks, nextFrameworkNumber } = this.#core.registry;
-    const known = frameworks.find((each) => each.id === id);
+    const known = this.#core.registry.frameworks.find((each) => each.id === id);
     const isSame =
       known?.name === entry.name && known.failoverTimeoutSeconds === entry.failoverTimeoutSeconds;
     if (isSame) return;
-    const isNewId = id === `${this.#core.registry.masterId}-${pad(nextFrameworkNumber)}`;
     await this.#core.updateRegistry((registry) => ({
       ...registry,
-      nextFrameworkNumber: registry.nextFrameworkNumber + Number(isNewId),
       frameworks: [...registry.frameworks.filter((each) => each.id !== id), entry],
     }));
   }
@@ -170,15 +215,16 @@ export class Frameworks {
     });
   }
 
-  /** The scheduler that was connected before is told, and loses its offers. */
-  #failOver(framework: Framework, previous: EventStream<SchedulerEvent> | undefined): void {
+  /** The scheduler that was connected before, if any, loses its offers, is told, and let go. */
+  #failOver(framework: Framework): void {
+    const { stream } = framework;
     const offers = this.#core.state.offersOfFramework(framework.id);
     this.#core.rescind(
       offers.map((offer) => offer.id.value),
-      previous !== undefined,
+      true,
     );
-    previous?.send({ type: 'ERROR', error: { message: 'Framework failed over' } });
-    previous?.end();
+    stream?.send({ type: 'ERROR', error: { message: 'Framework failed over' } });
+    stream?.end();
   }
 
   #greet(framework: Framework): void {
@@ -193,12 +239,15 @@ export class Frameworks {
     this.#core.send(framework, { type: 'HEARTBEAT' });
   }
 
-  /** Agents that run something of it keep its description up to date. */
+  /** Agents that have something of it keep its description up to date. */
   #tellAgents(framework: Framework): void {
-    for (const agent of this.#core.state.agents.values()) {
-      const isThere = [...agent.executors.values()].some((e) => e.frameworkId === framework.id);
-      if (!isThere) continue;
-      agent.stream?.send({ type: 'UPDATE_FRAMEWORK', framework: framework.info });
+    const { state } = this.#core;
+    const withTasks = new Set(state.tasksOf(framework.id).map((task) => task.agent_id.value));
+    for (const agent of state.agents.values()) {
+      const isThere =
+        withTasks.has(agent.id) ||
+        [...agent.executors.values()].some((each) => each.frameworkId === framework.id);
+      if (isThere) agent.stream?.send({ type: 'UPDATE_FRAMEWORK', framework: framework.info });
     }
   }
 
@@ -216,12 +265,19 @@ export class Frameworks {
   }
 
   #startFailoverTimer(frameworkId: string, seconds: number): void {
+    this.#cancelFailoverTimer(frameworkId);
     const timer = this.#core.clock.after(seconds * 1000, () => {
+      this.#failoverTimers.delete(frameworkId);
       this.#onFailoverTimeout(frameworkId).catch((error: unknown) => {
         this.#core.logger.error({ err: error, frameworkId }, 'framework could not be removed');
       });
     });
     this.#failoverTimers.set(frameworkId, timer);
+  }
+
+  #cancelFailoverTimer(frameworkId: string): void {
+    this.#failoverTimers.get(frameworkId)?.cancel();
+    this.#failoverTimers.delete(frameworkId);
   }
 
   async #onFailoverTimeout(frameworkId: string): Promise<void> {
@@ -233,24 +289,21 @@ export class Frameworks {
 }
 
 /** A framework without a connection. */
-export function newFramework(id: string, info: FrameworkInfo, nowMs: number): Framework {
+function newFramework(id: string, info: FrameworkInfo, nowMs: number): Framework {
   return {
     id,
     info: { ...info, id: { value: id } },
     stream: undefined,
     recovered: true,
     suppressedRoles: new Set(),
-    filters: [],
+    filters: new OfferFilters(),
     registeredAtMs: nowMs,
     reregisteredAtMs: nowMs,
+    unregisteredAtMs: undefined,
   };
 }
 
-function pad(number: number): string {
-  return String(number).padStart(4, '0');
-}
-
-/** Whether the framework knows the finer states of partitions. */
-export function isPartitionAware(framework: Framework): boolean {
-  return hasCapability(framework.info, 'PARTITION_AWARE');
+function setRoles(set: Set<string>, roles: readonly string[]): void {
+  set.clear();
+  for (const role of roles) set.add(role);
 }

@@ -2,7 +2,7 @@ import { type Clock, createHttpApp, type Logger, type Random, type Timer } from 
 import type { FastifyInstance } from 'fastify';
 import { Agents } from './agents.ts';
 import { AllocationDriver } from './allocation.ts';
-import { MasterCore } from './core.ts';
+import { MasterCore, newUuidText } from './core.ts';
 import { Frameworks } from './frameworks.ts';
 import { checkMasterInvariants } from './invariants.ts';
 import { OperatorApi } from './operator-api.ts';
@@ -18,8 +18,11 @@ export {
 } from './registry.ts';
 export type { MasterAddress, MasterSettings } from './settings.ts';
 
-/** A call with a thousand tasks of 64 KiB of data each fits. */
-const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
+/**
+ * Mesos has no limit; ours keeps a peer from making the master parse for seconds. An agent that
+ * subscribes with ten thousand tasks fits.
+ */
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
 
 export interface MasterOptions {
   readonly clock: Clock;
@@ -45,11 +48,14 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const { clock, random, logger, registry: store, address } = options;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const stored = await store.load();
-  const registry = stored ?? newRegistry(newMasterId(random));
+  const registry =
+    stored === undefined
+      ? newRegistry(newUuidText(random))
+      : { ...stored, starts: stored.starts + 1 };
   const core = new MasterCore({ clock, random, logger, settings, address, registry, store });
-  if (stored === undefined) await core.updateRegistry((current) => current);
+  await core.updateRegistry((current) => current);
   const frameworks = new Frameworks(core);
-  const agents = new Agents(core);
+  const agents = new Agents(core, frameworks);
   const schedulerCalls = new SchedulerCalls(core);
   const operator = new OperatorApi(core, frameworks, agents);
   const allocation = new AllocationDriver(core);
@@ -88,15 +94,4 @@ function startSweeping(core: MasterCore, agents: Agents): () => void {
   };
   schedule();
   return () => timer.cancel();
-}
-
-function newMasterId(random: Random): string {
-  const hex = Buffer.from(random.bytes(16)).toString('hex');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ].join('-');
 }

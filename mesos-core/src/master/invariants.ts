@@ -4,8 +4,8 @@ import {
   equalResources,
   unallocateResources,
 } from '../protocol/index.ts';
-import { usedOf } from './agents.ts';
 import type { MasterState } from './state.ts';
+import { usedOf } from './takeover.ts';
 
 /** Every rule that the books break, in words; empty when all is well. */
 export function checkMasterInvariants(state: MasterState): readonly string[] {

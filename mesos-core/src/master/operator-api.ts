@@ -1,16 +1,24 @@
 import { MesosHttpError } from '../agent/mesos-http.ts';
-import type {
-  MasterCall,
-  MasterResponse,
-  MasterResponseGetAgents,
-  MasterResponseGetExecutors,
-  MasterResponseGetFrameworks,
-  MasterResponseGetFrameworksFramework,
-  MasterResponseGetTasks,
+import {
+  addResources,
+  fromJson,
+  type MasterCall,
+  type MasterResponse,
+  type MasterResponseGetAgents,
+  type MasterResponseGetAgentsAgent,
+  type MasterResponseGetExecutors,
+  type MasterResponseGetFrameworks,
+  type MasterResponseGetFrameworksFramework,
+  type MasterResponseGetTasks,
+  type Offer,
+  type Quantities,
+  type Resource,
+  type Resources,
 } from '../protocol/index.ts';
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
 import type { Frameworks } from './frameworks.ts';
+import { inOfferOrder, operatorForm } from './offer-form.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { type Agent, type Framework, isTerminal, rolesOf } from './state.ts';
 
@@ -116,35 +124,41 @@ export class OperatorApi {
   }
 
   #getAgents(): MasterResponseGetAgents {
-    const agents = [...this.#core.state.agents.values()].map((agent) => ({
+    const { state, registry } = this.#core;
+    const recovered = registry.agents
+      .filter((agent) => agent.state === 'admitted' && !state.agents.has(agent.id))
+      .map(({ id, hostname }) => ({ hostname, id: { value: id } }));
+    const agents = [...state.agents.values()].map((agent) => this.#agent(agent));
+    return { agents, recovered_agents: recovered };
+  }
+
+  #agent(agent: Agent): MasterResponseGetAgentsAgent {
+    const offers = this.#core.state.offersOfAgent(agent.id);
+    return {
       agent_info: agent.info,
       active: agent.stream !== undefined,
       deactivated: false,
       version: agent.version,
-      pid: `slave(1)@${this.#core.address.ip}:${agent.info.port ?? 5051}`,
+      pid: `slave(1)@${agent.ip}:${agent.info.port ?? 5051}`,
       registered_time: time(agent.registeredAtMs),
-      reregistered_time: time(agent.reregisteredAtMs),
-      total_resources: agent.total,
-      allocated_resources: allocatedOf(agent),
-      offered_resources: this.#core.state
-        .offersOfAgent(agent.id)
-        .flatMap((offer) => offer.resources ?? []),
-    }));
-    const known = new Set(agents.map(({ agent_info }) => agent_info.id?.value));
-    const recovered = this.#core.registry.agents
-      .filter(({ id, state }) => state === 'admitted' && !known.has(id))
-      .map(({ id, hostname }) => ({ hostname, id: { value: id } }));
-    return { agents, recovered_agents: recovered };
+      ...(agent.reregisteredAtMs === agent.registeredAtMs
+        ? {}
+        : { reregistered_time: time(agent.reregisteredAtMs) }),
+      total_resources: operatorForm(agent.total),
+      allocated_resources: unlessEmpty(operatorForm(allocatedOf(agent))),
+      offered_resources: unlessEmpty(operatorForm(offeredIn(offers))),
+      capabilities: agent.capabilities.flatMap(
+        (name) => fromJson('AgentInfo.Capability', { type: name }) ?? [],
+      ),
+    };
   }
 
   #getFrameworks(): MasterResponseGetFrameworks {
-    const { state } = this.#core;
+    const { frameworks, completedFrameworks } = this.#core.state;
+    const completed = completedFrameworks.map((framework) => this.#framework(framework));
     return {
-      frameworks: [...state.frameworks.values()].map((framework) => this.#framework(framework)),
-      completed_frameworks: state.completedFrameworks.map((framework) =>
-        this.#framework(framework),
-      ),
-      recovered_frameworks: [],
+      frameworks: [...frameworks.values()].map((framework) => this.#framework(framework)),
+      completed_frameworks: completed,
     };
   }
 
@@ -153,6 +167,7 @@ export class OperatorApi {
     const offers = state.offersOfFramework(framework.id);
     const tasks = state.tasksOf(framework.id).filter((task) => !isTerminal(task.state));
     const isConnected = framework.stream !== undefined;
+    const { unregisteredAtMs } = framework;
     return {
       framework_info: framework.info,
       active: isConnected,
@@ -160,20 +175,20 @@ export class OperatorApi {
       recovered: framework.recovered,
       registered_time: time(framework.registeredAtMs),
       reregistered_time: time(framework.reregisteredAtMs),
-      offers,
-      allocated_resources: tasks.flatMap((task) => task.resources ?? []),
-      offered_resources: offers.flatMap((offer) => offer.resources ?? []),
+      ...(unregisteredAtMs === undefined ? {} : { unregistered_time: time(unregisteredAtMs) }),
+      offers: unlessEmpty(offers),
+      allocated_resources: unlessEmpty(operatorForm(sumOf(tasks))),
+      offered_resources: unlessEmpty(operatorForm(offeredIn(offers))),
+      offer_constraints: {},
     };
   }
 
   #getTasks(): MasterResponseGetTasks {
-    const { state } = this.#core;
+    const { agents, unreachableTasks, completedTasks } = this.#core.state;
     return {
-      pending_tasks: [],
-      tasks: [...state.agents.values()].flatMap((agent) => [...agent.tasks.values()]),
-      unreachable_tasks: [...state.unreachableTasks.values()],
-      completed_tasks: state.completedTasks,
-      orphan_tasks: [],
+      tasks: [...agents.values()].flatMap((agent) => [...agent.tasks.values()]),
+      unreachable_tasks: [...unreachableTasks.values()],
+      completed_tasks: completedTasks,
     };
   }
 
@@ -184,33 +199,57 @@ export class OperatorApi {
         agent_id: { value: agent.id },
       })),
     );
-    return { executors, orphan_executors: [] };
+    return { executors };
   }
 
   #roles() {
     const { state } = this.#core;
     const frameworks = [...state.frameworks.values()];
-    const names = new Set(['*', ...frameworks.flatMap(({ info }) => rolesOf(info))]);
-    return [...names].map((name) => ({
-      name,
-      weight: 1,
-      frameworks: frameworks
-        .filter(({ info }) => rolesOf(info).includes(name))
-        .map(({ id }) => ({ value: id })),
-      resources: frameworks
-        .flatMap(({ id }) => state.tasksOf(id))
-        .filter((task) => !isTerminal(task.state))
-        .flatMap((task) => task.resources ?? [])
-        .filter((resource) => resource.allocation_info?.role === name),
-    }));
+    const names = new Set(frameworks.flatMap(({ info }) => rolesOf(info)));
+    return [...names].toSorted().map((name) => {
+      const members = frameworks.filter(({ info }) => rolesOf(info).includes(name));
+      return {
+        name,
+        weight: 1,
+        frameworks: members.map(({ id }) => ({ value: id })),
+        resources: unlessEmpty(asScalars(members.map(({ id }) => state.usageOf(id, name)))),
+      };
+    });
   }
 }
 
-function allocatedOf(agent: Agent) {
+/** Mesos leaves out some lists that are empty. */
+function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+/** Sums, by name. */
+function asScalars(quantities: readonly Quantities[]): readonly Resource[] {
+  const resources = quantities.flatMap((each) =>
+    Object.entries(each).map(([name, value]) => ({
+      name,
+      type: 'SCALAR' as const,
+      scalar: { value },
+    })),
+  );
+  return addResources([], resources).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function allocatedOf(agent: Agent): Resources {
   const tasks = [...agent.tasks.values()].filter((task) => !isTerminal(task.state));
-  const executors = [...agent.executors.values()].map(({ info }) => info);
-  const resources = [...tasks, ...executors].flatMap((each) => each.resources ?? []);
-  return resources;
+  return sumOf([...tasks, ...[...agent.executors.values()].map(({ info }) => info)]);
+}
+
+/** The resources of all of them together. */
+function sumOf(holders: readonly { readonly resources?: Resources | undefined }[]): Resources {
+  return addResources(
+    [],
+    holders.flatMap(({ resources }) => resources ?? []),
+  );
+}
+
+function offeredIn(offers: readonly Offer[]): Resources {
+  return inOfferOrder(sumOf(offers));
 }
 
 function time(atMs: number): { readonly nanoseconds: number } {

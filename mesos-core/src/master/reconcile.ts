@@ -8,6 +8,13 @@ export interface ReconcileTask {
   readonly agent_id?: AgentID | undefined;
 }
 
+/** What the master says of a task that no agent has. */
+interface Verdict {
+  readonly state: TaskState;
+  readonly message: string;
+  readonly unreachableSinceMs?: number | undefined;
+}
+
 /**
  * Answers with the latest state of each task; of all of the framework's when none is named. Says
  * nothing about tasks of agents that are still expected back after a failover of the master.
@@ -27,21 +34,27 @@ export function reconcile(
       sendLatest(core, framework, known);
       continue;
     }
-    const answer = stateOfUnknown(core, framework, task_id.value, agent_id?.value);
-    if (answer === undefined) continue;
+    const verdict = verdictOn(core, framework, task_id.value, agent_id?.value);
+    if (verdict === undefined) continue;
+    const { unreachableSinceMs } = verdict;
     const status = core.masterStatus(
       task_id.value,
       agent_id?.value,
-      core.lostState(framework.info, answer.state),
+      core.lostState(framework.info, verdict.state),
       'REASON_RECONCILIATION',
-      `Reconciliation: ${answer.message}`,
+      `Reconciliation: ${verdict.message}`,
     );
-    core.sendStatus(framework, status);
+    core.sendStatus(framework, {
+      ...status,
+      ...(unreachableSinceMs === undefined
+        ? {}
+        : { unreachable_time: { nanoseconds: unreachableSinceMs * 1e6 } }),
+    });
   }
 }
 
 function sendLatest(core: MasterCore, framework: Framework, task: Task): void {
-  const last = task.statuses?.at(-1);
+  const { container_status, healthy, check_status } = task.statuses?.at(-1) ?? {};
   const status = core.masterStatus(
     task.task_id.value,
     task.agent_id.value,
@@ -49,34 +62,37 @@ function sendLatest(core: MasterCore, framework: Framework, task: Task): void {
     'REASON_RECONCILIATION',
     'Reconciliation: Latest task state',
   );
-  const container = last?.container_status;
   core.sendStatus(framework, {
     ...status,
-    ...(container === undefined ? {} : { container_status: container }),
+    ...(container_status === undefined ? {} : { container_status }),
+    ...(healthy === undefined ? {} : { healthy }),
+    ...(check_status === undefined ? {} : { check_status }),
   });
 }
 
-function stateOfUnknown(
+function verdictOn(
   core: MasterCore,
   framework: Framework,
   taskId: string,
   agentId: string | undefined,
-): { readonly state: TaskState; readonly message: string } | undefined {
-  if (core.state.unreachableTasks.has(taskKey(framework.id, taskId))) {
-    return { state: 'TASK_UNREACHABLE', message: 'Task is unreachable' };
-  }
-  if (agentId === undefined) return { state: 'TASK_UNKNOWN', message: 'Task is unknown' };
-  if (core.state.agents.has(agentId)) {
+): Verdict | undefined {
+  const { state, registry } = core;
+  const unreachable = state.unreachableTasks.get(taskKey(framework.id, taskId));
+  const whereId = unreachable?.agent_id.value ?? agentId;
+  if (whereId === undefined) return { state: 'TASK_UNKNOWN', message: 'Task is unknown' };
+  if (state.agents.has(whereId)) {
     return { state: 'TASK_GONE', message: 'Task is unknown to the agent' };
   }
-  const registered = core.registry.agents.find(({ id }) => id === agentId);
-  switch (registered?.state) {
+  const agent = registry.agents.find(({ id }) => id === whereId);
+  switch (agent?.state) {
     case 'admitted':
       return undefined;
-    case 'unreachable':
-      return { state: 'TASK_UNREACHABLE', message: 'Task is on an unreachable agent' };
+    case 'unreachable': {
+      const message = 'Task is unreachable';
+      return { state: 'TASK_UNREACHABLE', message, unreachableSinceMs: agent.sinceMs };
+    }
     case 'gone':
-      return { state: 'TASK_GONE_BY_OPERATOR', message: 'Task is on a gone agent' };
+      return { state: 'TASK_GONE_BY_OPERATOR', message: 'Task is gone' };
     case undefined:
       return { state: 'TASK_UNKNOWN', message: 'Task is unknown' };
   }

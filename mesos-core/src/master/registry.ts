@@ -8,6 +8,8 @@ import { readJsonIfExists, writeFileAtomic } from '@factory/runtime';
 export interface Registry {
   /** Prefix of all ids that this cluster gives out; the same for ever. */
   readonly masterId: string;
+  /** How often a master has started on this registry. */
+  readonly starts: number;
   readonly nextAgentNumber: number;
   readonly nextFrameworkNumber: number;
   readonly agents: readonly RegisteredAgent[];
@@ -70,10 +72,34 @@ export class BadRegistryError extends Error {
   }
 }
 
+/** Agents that are not admitted are forgotten after two weeks, or when there are more than so many. */
+const ABSENT_AGENTS_AGE_MAX_MS = 14 * 24 * 3600 * 1000;
+const ABSENT_AGENTS_COUNT_MAX = 10_000;
+
+/** The registry with entries added or replaced, and without those that are of no more use. Pure. */
+export function withAgents(
+  registry: Registry,
+  entries: readonly RegisteredAgent[],
+  nowMs: number,
+): Registry {
+  const changed = new Set(entries.map(({ id }) => id));
+  const agents = [...registry.agents.filter(({ id }) => !changed.has(id)), ...entries];
+  const absent = agents.filter(({ state }) => state !== 'admitted');
+  const forgotten = new Set(
+    absent.filter(
+      ({ sinceMs }, index) =>
+        nowMs - sinceMs > ABSENT_AGENTS_AGE_MAX_MS ||
+        index < absent.length - ABSENT_AGENTS_COUNT_MAX,
+    ),
+  );
+  return { ...registry, agents: agents.filter((agent) => !forgotten.has(agent)) };
+}
+
 /** The registry of a new cluster. */
 export function newRegistry(masterId: string): Registry {
   return {
     masterId,
+    starts: 0,
     nextAgentNumber: 0,
     nextFrameworkNumber: 0,
     agents: [],
@@ -92,6 +118,8 @@ function isRegistry(value: unknown): value is Registry {
   return (
     'masterId' in value &&
     typeof value.masterId === 'string' &&
+    'starts' in value &&
+    typeof value.starts === 'number' &&
     'nextAgentNumber' in value &&
     typeof value.nextAgentNumber === 'number' &&
     'nextFrameworkNumber' in value &&

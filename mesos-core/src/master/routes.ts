@@ -2,15 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../agent/mesos-http.ts';
 import {
   AGENT_API_PATH,
-  type AgentCall,
   decodeMessage,
+  type Encoding,
   encodeMessage,
+  type MasterResponse,
   MEDIA_TYPES,
   requestEncoding,
   responseEncoding,
   type SchedulerCall,
+  toJson,
   validateSchedulerCall,
 } from '../protocol/index.ts';
+import { decodeAgentCall } from './agent-call.ts';
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
@@ -47,13 +50,18 @@ function registerSchedulerApi(app: FastifyInstance, parts: MasterParts): void {
     const framework = parts.core.state.frameworks.get(call.framework_id?.value ?? '');
     if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
     checkStreamId(framework.id, framework.stream?.id, request);
-    if (call.type === 'TEARDOWN') await parts.frameworks.remove(framework);
-    else if (call.type === 'UPDATE_FRAMEWORK') {
-      const info = call.update_framework.framework_info;
-      const problem = parts.frameworks.update(framework, info);
-      if (problem !== undefined) throw new MesosHttpError(400, problem);
-      return reply.status(200).send();
-    } else parts.schedulerCalls.handle(framework, call);
+    switch (call.type) {
+      case 'TEARDOWN':
+        await parts.frameworks.remove(framework);
+        break;
+      case 'UPDATE_FRAMEWORK': {
+        const problem = await parts.frameworks.update(framework, call.update_framework);
+        if (problem !== undefined) throw new MesosHttpError(400, problem);
+        return reply.status(200).send();
+      }
+      default:
+        parts.schedulerCalls.handle(framework, call);
+    }
     return reply.status(202).send();
   });
 }
@@ -108,21 +116,12 @@ function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
   app.post(AGENT_API_PATH, async (request, reply) => {
     const call = decodeAgentCall(bodyOf(request));
     if (call.type === 'SUBSCRIBE') {
-      const stream = await agents.subscribe(call.subscribe);
+      const stream = await agents.subscribe(call.subscribe, request.ip.replace(/^::ffff:/, ''));
       return sendStream(reply, stream, MEDIA_TYPES.json);
     }
     if (!agents.handle(call)) throw new MesosHttpError(403, 'Agent is not subscribed');
     return reply.status(202).send();
   });
-}
-
-/** Our own agents' calls: trusted to have the right shape, refused when they are no JSON. */
-function decodeAgentCall(body: Uint8Array): AgentCall {
-  try {
-    return JSON.parse(Buffer.from(body).toString('utf8')) as AgentCall;
-  } catch {
-    throw new MesosHttpError(400, 'Failed to parse body into JSON');
-  }
 }
 
 function registerOperatorApi(app: FastifyInstance, { operator }: MasterParts): void {
@@ -134,7 +133,7 @@ function registerOperatorApi(app: FastifyInstance, { operator }: MasterParts): v
     const accept = responseEncoding(request.headers.accept);
     const response = await operator.handle(call);
     if (response === undefined) return reply.status(200).send();
-    const body = encodeMessage('master.Response', accept, response);
+    const body = encodeResponse(accept, response);
     return reply.header('content-type', MEDIA_TYPES[accept]).send(Buffer.from(body));
   });
   for (const prefix of ['', '/master']) {
@@ -142,6 +141,16 @@ function registerOperatorApi(app: FastifyInstance, { operator }: MasterParts): v
     app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
     app.get(`${prefix}/metrics/snapshot`, async () => operator.metricsSnapshot());
   }
+}
+
+/** Mesos' JSON says of each agent that it checkpoints, although v1's AgentInfo has no such field. */
+function encodeResponse(encoding: Encoding, response: MasterResponse): Uint8Array {
+  if (encoding === 'protobuf') return encodeMessage('master.Response', encoding, response);
+  return Buffer.from(
+    JSON.stringify(toJson('master.Response', response), (key, value: unknown) =>
+      key === 'agent_info' && typeof value === 'object' ? { ...value, checkpoint: true } : value,
+    ),
+  );
 }
 
 function refuseOtherMethods(app: FastifyInstance, url: string): void {

@@ -8,7 +8,7 @@ export interface MasterSettings {
   readonly maxAgentPingTimeouts: number;
   /** `--agent_reregister_timeout`: time for known agents to come back after a master failover. */
   readonly agentReregisterTimeoutMs: number;
-  /** `--allocation_interval`: a full look at everything, beside the rounds that events trigger. */
+  /** `--allocation_interval`: how often refusals that have expired are looked for. */
   readonly allocationIntervalMs: number;
 }
 

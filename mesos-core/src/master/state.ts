@@ -1,4 +1,3 @@
-import type { OfferFilter } from '../allocator/allocate.ts';
 import {
   type AgentEvent,
   type AgentInfo,
@@ -6,6 +5,7 @@ import {
   type ExecutorInfo,
   type FrameworkInfo,
   type Offer,
+  type Quantities,
   type Resources,
   type SchedulerEvent,
   subtractResources,
@@ -14,6 +14,8 @@ import {
   unallocateResources,
 } from '../protocol/index.ts';
 import type { EventStream } from './event-stream.ts';
+import type { OfferFilters } from './offer-filters.ts';
+import { entryOf, RoleUsage } from './role-usage.ts';
 
 /** States after which nothing of a task runs any more. */
 const TERMINAL: ReadonlySet<TaskState> = new Set([
@@ -27,6 +29,7 @@ const TERMINAL: ReadonlySet<TaskState> = new Set([
   'TASK_GONE_BY_OPERATOR',
 ]);
 
+/** Whether nothing of a task in this state runs any more. */
 export function isTerminal(state: TaskState): boolean {
   return TERMINAL.has(state);
 }
@@ -40,15 +43,19 @@ export interface Framework {
   /** Known only from agents, since this master leads. */
   recovered: boolean;
   readonly suppressedRoles: Set<string>;
-  filters: readonly (OfferFilter & { readonly expiresAtMs: number })[];
+  readonly filters: OfferFilters;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
+  /** When it was removed, for those that are completed. */
+  unregisteredAtMs: number | undefined;
 }
 
 /** An agent as the master knows it. */
 export interface Agent {
   readonly id: string;
   info: AgentInfo;
+  /** Where it called from. */
+  ip: string;
   version: string;
   capabilities: readonly string[];
   total: Resources;
@@ -58,9 +65,13 @@ export interface Agent {
   lastHeardMs: number;
   readonly tasks: Map<string, Task>;
   readonly executors: Map<string, ExecutorEntry>;
+  /** KILLs of tasks that have not ended: sent again when the agent subscribes. */
+  readonly kills: Map<string, KillOrder>;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
 }
+
+export type KillOrder = Extract<AgentEvent, { type: 'KILL_TASK' }>;
 
 export interface ExecutorEntry {
   readonly frameworkId: string;
@@ -72,12 +83,15 @@ export function taskKey(frameworkId: string, taskId: string): string {
   return `${frameworkId} ${taskId}`;
 }
 
+/** Executor ids are unique within a framework on one agent. */
 export function executorKey(frameworkId: string, executorId: string): string {
   return `${frameworkId} ${executorId}`;
 }
 
 /** Completed tasks that operators can still look at. */
 const COMPLETED_TASKS_MAX = 1_000;
+/** Tasks on unreachable agents that are remembered; the oldest are forgotten. */
+const UNREACHABLE_TASKS_MAX = 100_000;
 
 /** The master's memory, with the accounting that must never be wrong in one place. */
 export class MasterState {
@@ -88,53 +102,61 @@ export class MasterState {
   readonly completedTasks: Task[] = [];
   /** Tasks of agents that are unreachable. */
   readonly unreachableTasks = new Map<string, Task>();
+  readonly #usage = new RoleUsage();
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
-  readonly #agentOfTask = new Map<string, string>();
+  readonly #tasksByFramework = new Map<string, Map<string, Task>>();
+  readonly #free = new Map<string, Resources>();
+  #changedAgents = new Set<string>();
 
   /** The agent that runs the task, if it is known. */
   agentOfTask(frameworkId: string, taskId: string): Agent | undefined {
-    return this.agents.get(this.#agentOfTask.get(taskKey(frameworkId, taskId)) ?? '');
+    return this.agents.get(this.findTask(frameworkId, taskId)?.agent_id.value ?? '');
   }
 
   findTask(frameworkId: string, taskId: string): Task | undefined {
-    const agent = this.agentOfTask(frameworkId, taskId);
-    return agent?.tasks.get(taskKey(frameworkId, taskId));
+    return this.#tasksByFramework.get(frameworkId)?.get(taskId);
   }
 
   /** All tasks of a framework that agents have. */
   tasksOf(frameworkId: string): readonly Task[] {
-    return [...this.agents.values()].flatMap((agent) =>
-      [...agent.tasks.values()].filter((task) => task.framework_id.value === frameworkId),
-    );
+    return [...(this.#tasksByFramework.get(frameworkId)?.values() ?? [])];
+  }
+
+  /** What tasks, executors and offers give the framework under the role. */
+  usageOf(frameworkId: string, role: string): Quantities {
+    return this.#usage.of(frameworkId, role);
   }
 
   /** Puts a task in place; its resources are taken unless it has ended. */
   putTask(agent: Agent, task: Task): void {
-    const key = taskKey(task.framework_id.value, task.task_id.value);
-    const before = agent.tasks.get(key);
-    agent.used = subtractResources(agent.used, held(before));
-    agent.used = addResources(agent.used, held(task));
+    const frameworkId = task.framework_id.value;
+    const key = taskKey(frameworkId, task.task_id.value);
+    this.#release(agent, frameworkId, held(agent.tasks.get(key)));
+    this.#take(agent, frameworkId, held(task));
     agent.tasks.set(key, task);
-    this.#agentOfTask.set(key, agent.id);
+    const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map<string, Task>());
+    ofFramework.set(task.task_id.value, task);
+    if (isTerminal(task.state)) agent.kills.delete(key);
   }
 
   removeTask(agent: Agent, task: Task): void {
-    const key = taskKey(task.framework_id.value, task.task_id.value);
+    const frameworkId = task.framework_id.value;
+    const key = taskKey(frameworkId, task.task_id.value);
     const before = agent.tasks.get(key);
     if (before === undefined) return;
-    agent.used = subtractResources(agent.used, held(before));
+    this.#release(agent, frameworkId, held(before));
     agent.tasks.delete(key);
-    this.#agentOfTask.delete(key);
-    this.completedTasks.push(task);
-    if (this.completedTasks.length > COMPLETED_TASKS_MAX) this.completedTasks.shift();
+    agent.kills.delete(key);
+    this.#forgetTask(before);
+    pushBounded(this.completedTasks, task, COMPLETED_TASKS_MAX);
   }
 
   putExecutor(agent: Agent, frameworkId: string, info: ExecutorInfo): void {
     const key = executorKey(frameworkId, info.executor_id.value);
     if (agent.executors.has(key)) return;
     agent.executors.set(key, { frameworkId, info });
-    agent.used = addResources(agent.used, unallocateResources(info.resources ?? []));
+    this.#take(agent, frameworkId, info.resources ?? []);
   }
 
   removeExecutor(agent: Agent, frameworkId: string, executorId: string): boolean {
@@ -142,20 +164,51 @@ export class MasterState {
     const entry = agent.executors.get(key);
     if (entry === undefined) return false;
     agent.executors.delete(key);
-    agent.used = subtractResources(agent.used, unallocateResources(entry.info.resources ?? []));
+    this.#release(agent, frameworkId, entry.info.resources ?? []);
     return true;
   }
 
-  /** Forgets an agent and all it has; its tasks are the caller's business. */
+  /** Forgets an agent and all it has; its tasks and offers are the caller's business. */
   removeAgent(agent: Agent): void {
-    for (const key of agent.tasks.keys()) this.#agentOfTask.delete(key);
+    for (const task of agent.tasks.values()) {
+      this.#usage.subtract(task.framework_id.value, held(task));
+      this.#forgetTask(task);
+    }
+    for (const { frameworkId, info } of agent.executors.values()) {
+      this.#usage.subtract(frameworkId, info.resources ?? []);
+    }
     this.agents.delete(agent.id);
+    this.#free.delete(agent.id);
+    this.#offersByAgent.delete(agent.id);
+    for (const { filters } of this.frameworks.values()) filters.forgetAgent(agent.id);
+  }
+
+  /** Remembers a task whose agent fell silent, until the agent is back. */
+  putUnreachableTask(task: Task): void {
+    this.unreachableTasks.set(taskKey(task.framework_id.value, task.task_id.value), task);
+    const [oldest] = this.unreachableTasks.keys();
+    if (this.unreachableTasks.size > UNREACHABLE_TASKS_MAX && oldest !== undefined) {
+      this.unreachableTasks.delete(oldest);
+    }
+  }
+
+  /** Forgets a framework; its tasks, executors and offers are the caller's business. */
+  removeFramework(framework: Framework, completedMax: number): void {
+    this.frameworks.delete(framework.id);
+    this.#offersByFramework.delete(framework.id);
+    for (const [key, task] of this.unreachableTasks) {
+      if (task.framework_id.value === framework.id) this.unreachableTasks.delete(key);
+    }
+    pushBounded(this.completedFrameworks, framework, completedMax);
   }
 
   addOffer(offer: Offer): void {
-    this.offers.set(offer.id.value, offer);
-    setOf(this.#offersByAgent, offer.agent_id.value).add(offer.id.value);
-    setOf(this.#offersByFramework, offer.framework_id.value).add(offer.id.value);
+    const { id, agent_id, framework_id } = offer;
+    this.offers.set(id.value, offer);
+    entryOf(this.#offersByAgent, agent_id.value, () => new Set<string>()).add(id.value);
+    entryOf(this.#offersByFramework, framework_id.value, () => new Set<string>()).add(id.value);
+    this.#usage.add(framework_id.value, offer.resources ?? []);
+    this.touch(agent_id.value);
   }
 
   /** The offer is used up, refused or void; its resources are free again. */
@@ -165,6 +218,8 @@ export class MasterState {
     this.offers.delete(offerId);
     this.#offersByAgent.get(offer.agent_id.value)?.delete(offerId);
     this.#offersByFramework.get(offer.framework_id.value)?.delete(offerId);
+    this.#usage.subtract(offer.framework_id.value, offer.resources ?? []);
+    this.touch(offer.agent_id.value);
     return offer;
   }
 
@@ -178,9 +233,47 @@ export class MasterState {
 
   /** What nobody uses and nobody is offered. */
   freeOf(agent: Agent): Resources {
+    const known = this.#free.get(agent.id);
+    if (known !== undefined) return known;
     const offered = this.offersOfAgent(agent.id).flatMap((offer) => offer.resources ?? []);
     const rest = subtractResources(agent.total, agent.used);
-    return subtractResources(rest, unallocateResources(offered));
+    const free = subtractResources(rest, unallocateResources(offered));
+    this.#free.set(agent.id, free);
+    return free;
+  }
+
+  /** Notes that an agent may have something new to offer. */
+  touch(agentId: string): void {
+    this.#free.delete(agentId);
+    this.#changedAgents.add(agentId);
+  }
+
+  /** Agents that were touched since the last time. */
+  takeChangedAgents(): readonly Agent[] {
+    const changed = this.#changedAgents;
+    this.#changedAgents = new Set();
+    return [...changed].flatMap((id) => this.agents.get(id) ?? []);
+  }
+
+  #take(agent: Agent, frameworkId: string, resources: Resources): void {
+    if (resources.length === 0) return;
+    agent.used = addResources(agent.used, unallocateResources(resources));
+    this.#usage.add(frameworkId, resources);
+    this.touch(agent.id);
+  }
+
+  #release(agent: Agent, frameworkId: string, resources: Resources): void {
+    if (resources.length === 0) return;
+    agent.used = subtractResources(agent.used, unallocateResources(resources));
+    this.#usage.subtract(frameworkId, resources);
+    this.touch(agent.id);
+  }
+
+  #forgetTask({ framework_id, task_id, agent_id }: Task): void {
+    const ofFramework = this.#tasksByFramework.get(framework_id.value);
+    if (ofFramework?.get(task_id.value)?.agent_id.value !== agent_id.value) return;
+    ofFramework.delete(task_id.value);
+    if (ofFramework.size === 0) this.#tasksByFramework.delete(framework_id.value);
   }
 
   #resolve(ids: ReadonlySet<string> | undefined): readonly Offer[] {
@@ -190,16 +283,12 @@ export class MasterState {
 
 /** The resources that a task keeps from others: none once it has ended. */
 function held(task: Task | undefined): Resources {
-  if (task === undefined || isTerminal(task.state)) return [];
-  return unallocateResources(task.resources ?? []);
+  return task === undefined || isTerminal(task.state) ? [] : (task.resources ?? []);
 }
 
-function setOf(map: Map<string, Set<string>>, key: string): Set<string> {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = new Set<string>();
-  map.set(key, made);
-  return made;
+function pushBounded<T>(list: T[], item: T, max: number): void {
+  list.push(item);
+  if (list.length > max) list.shift();
 }
 
 /** Roles under which a framework may be offered resources. */
@@ -207,6 +296,7 @@ export function rolesOf(info: FrameworkInfo): readonly string[] {
   return hasCapability(info, 'MULTI_ROLE') ? (info.roles ?? []) : [info.role ?? '*'];
 }
 
+/** Whether the framework says that it can deal with something. */
 export function hasCapability(info: FrameworkInfo, type: string): boolean {
   return (info.capabilities ?? []).some((capability) => capability.type === type);
 }

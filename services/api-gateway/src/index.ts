@@ -7,7 +7,7 @@ import {
   ProblemError,
   type Random,
 } from '@factory/runtime';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkSignature, readClaim, type SignedClaim } from './authenticate.ts';
 import { type ApiKey, KeyDirectory } from './key-directory.ts';
 import type { NonceStore } from './nonce-store.ts';
@@ -82,11 +82,11 @@ function registerSigned(
     request.claim = claim;
     request.apiKey = await findKey(keys, claim.keyId);
   };
-  const preHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  const preHandler = async (request: FastifyRequest): Promise<void> => {
     const { claim, apiKey, method, url } = request;
     if (claim === undefined) throw new Error('the claim is read before the body');
     checkSignature(claim, apiKey?.secret, { method, url, body: bodyOf(request) });
-    await refuseTooFast(parts.rateLimiter, claim.keyId, reply);
+    await refuseTooFast(parts.rateLimiter, claim.keyId);
     await refuseReplay(parts.nonces, claim);
   };
   app.all('/v1/*', { onRequest, preHandler }, async (request, reply) => {
@@ -112,23 +112,29 @@ async function findKey(keys: KeyDirectory, keyId: string): Promise<ApiKey | unde
   }
 }
 
-async function refuseTooFast(
-  limiter: RateLimiter,
-  keyId: string,
-  reply: FastifyReply,
-): Promise<void> {
-  const waitMs = await limiter.waitMs(keyId);
+async function refuseTooFast(limiter: RateLimiter, keyId: string): Promise<void> {
+  const waitMs = await fromStore('Request rates', () => limiter.waitMs(keyId));
   if (waitMs <= 0) return;
-  const seconds = Math.ceil(waitMs / 1000);
-  reply.header('retry-after', seconds);
-  const detail = `This key makes too many requests; go on in ${seconds} s.`;
-  throw new ProblemError(PROBLEMS.rateLimited, detail);
+  const retryAfterSeconds = Math.ceil(waitMs / 1000);
+  const detail = `This key makes too many requests; go on in ${retryAfterSeconds} s.`;
+  throw new ProblemError(PROBLEMS.rateLimited, detail, { extra: { retryAfterSeconds } });
 }
 
 async function refuseReplay(nonces: NonceStore, claim: SignedClaim): Promise<void> {
-  if (await nonces.isFirstUse(claim.keyId, claim.nonce)) return;
+  const { keyId, nonce } = claim;
+  if (await fromStore('Replays', () => nonces.isFirstUse(keyId, nonce))) return;
   const detail = 'This signed request was sent before; sign it again with a new nonce.';
   throw new ProblemError(PROBLEMS.replayed, detail, { field: 'x-factory-nonce' });
+}
+
+/** Without the store nobody is let in: what can't be checked is not allowed. */
+async function fromStore<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const detail = `${what} can not be checked at present; try again shortly.`;
+    throw new ProblemError(PROBLEMS.notReady, detail, { cause: error });
+  }
 }
 
 async function apiServerIsReady(target: ProxyTarget) {

@@ -14,7 +14,11 @@ runService({
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
     const transport = createUndiciTransport();
-    const redis = settings.redisUrl === undefined ? undefined : new Redis(settings.redisUrl);
+    // A request does not wait for a Redis that is away: it gets a 503.
+    const redisOptions = { maxRetriesPerRequest: 1, connectTimeout: 5_000, commandTimeout: 2_000 };
+    const redis =
+      settings.redisUrl === undefined ? undefined : new Redis(settings.redisUrl, redisOptions);
+    redis?.on('error', (error: unknown) => logger.warn({ err: error }, 'Redis is away'));
     const app = createApiGateway({
       clock,
       logger,

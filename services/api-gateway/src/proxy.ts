@@ -65,19 +65,15 @@ async function forward(
   reply: FastifyReply,
   headers: Readonly<Record<string, string>>,
 ): Promise<FastifyReply> {
-  const gone = new AbortController();
-  // The response's side: the request's own `close` comes as soon as its body was read.
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort();
-  });
   const body = bodyOf(request);
+  const gone = goneSignal(reply);
   try {
     const answer = await target.transport.request({
       method: methodOf(request.method),
-      url: `${target.apiServer}${request.url}`,
+      url: targetUrl(target, request.url),
       headers: { ...headers, 'x-request-id': request.id },
       timeoutMs: FORWARD_TIMEOUT_MS,
-      signal: gone.signal,
+      signal: gone,
       ...(body.length > 0 ? { body } : {}),
     });
     for (const [name, value] of Object.entries(answer.headers)) {
@@ -86,9 +82,33 @@ async function forward(
     return reply.status(answer.status).send(Buffer.from(answer.body));
   } catch (error) {
     if (!(error instanceof HttpTransportError)) throw error;
+    // Nobody is left to answer.
+    if (gone.aborted) return reply.hijack();
     const detail = 'The API server does not answer. It is being restarted, or try again shortly.';
     throw new ProblemError(PROBLEMS.notReady, detail, { cause: error });
   }
+}
+
+/**
+ * The same path at the api-server. A path that HTTP clients would rewrite (`..`, `%2e%2e`, `\\`) is
+ * refused: it would end up somewhere else than where the router and the signature saw it go, such as
+ * in the internal part of the API, with the gateway's rights.
+ */
+function targetUrl(target: ProxyTarget, pathWithQuery: string): string {
+  const url = `${target.apiServer}${pathWithQuery}`;
+  const [path] = pathWithQuery.split('?', 1);
+  if (URL.canParse(url) && new URL(url).pathname === path) return url;
+  const detail = 'The path is not in its plain form: no dot segments, no backslashes.';
+  throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'path' });
+}
+
+/** Aborts when the caller goes away before it has its answer: nobody would read it. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error('the caller has gone away'));
+  });
+  return gone.signal;
 }
 
 /** The body exactly as it came: signatures are over its bytes. */

@@ -44,8 +44,10 @@ export function createRedisRateLimiter(redis: Redis, requestsPerSecond: number):
         .incr(key)
         .pttl(key)
         .exec();
-      const count = Number(results?.[1]?.[1] ?? 0);
-      const leftMs = Number(results?.[2]?.[1] ?? 0);
+      const failure = results?.find(([error]) => error !== null)?.[0];
+      if (failure !== undefined && failure !== null) throw failure;
+      const count = Number(results?.[1]?.[1]);
+      const leftMs = Number(results?.[2]?.[1]);
       return count <= limit ? 0 : Math.max(1, leftMs);
     },
   };

@@ -35,9 +35,9 @@ describeOnEachStore('batches', (test) => {
     ['shapes[0].vcpus', 400, { name: 'a', image: 'micro', totalVcpus: 4, shapes: [{}] }],
     ['labels.a b', 400, { ...sound, labels: { 'a b': 'x' } }],
     ['sshPublicKeys[0]', 400, { ...sound, sshPublicKeys: ['nonsense'] }],
-    [undefined, 400, '{"name": '],
+    ['body', 400, '{"name": '],
     [undefined, 400, '[]'],
-    [undefined, 413, JSON.stringify({ ...sound, userData: 'x'.repeat(10 * 1024 * 1024) })],
+    ['body', 413, JSON.stringify({ ...sound, userData: 'x'.repeat(10 * 1024 * 1024) })],
   ];
   it('refuse bad input, name the field and keep nothing', async () => {
     const factory = await withImage();

@@ -1,0 +1,293 @@
+import {
+  type ExecutorInfo,
+  type Offer,
+  type OfferOperation,
+  type Resources,
+  type SchedulerCall,
+  scalarQuantities,
+  subtractResources,
+  type TaskInfo,
+  type TaskStatusReason,
+  unallocateResources,
+} from '../protocol/index.ts';
+import { type MasterCore, taskOf } from './core.ts';
+import {
+  groupProblem,
+  type LaunchContext,
+  launchProblem,
+  neededFor,
+  neededForGroup,
+} from './launch.ts';
+import { asOffered } from './offer-form.ts';
+import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
+
+/** Filters are capped: nobody keeps resources from himself for longer than a year. */
+const REFUSE_SECONDS_MAX = 365 * 24 * 3600;
+const REFUSE_SECONDS_DEFAULT = 5;
+
+type AcceptCall = Extract<SchedulerCall, { type: 'ACCEPT' }>;
+type DeclineCall = Extract<SchedulerCall, { type: 'DECLINE' }>;
+type GroupOperation = Extract<OfferOperation, { type: 'LAUNCH_GROUP' }>;
+
+/** Where an ACCEPT is being carried out. */
+interface Site {
+  readonly framework: Framework;
+  readonly agent: Agent;
+  readonly role: string;
+}
+
+/** What becomes of offers: tasks, or filters. */
+export class OfferAnswers {
+  readonly #core: MasterCore;
+
+  constructor(core: MasterCore) {
+    this.#core = core;
+  }
+
+  /** Carries out the operations on the offers; what they leave is refused. */
+  accept(framework: Framework, { accept }: AcceptCall): void {
+    const { state } = this.#core;
+    const offerIds = (accept.offer_ids ?? []).map(({ value }) => value);
+    const operations = accept.operations ?? [];
+    const problem = this.#offersProblem(framework, offerIds);
+    const own = offerIds.filter((id) => this.#owns(framework, id));
+    const offers = own.flatMap((id) => state.removeOffer(id) ?? []);
+    const [first] = offers;
+    const agent = state.agents.get(first?.agent_id.value ?? '');
+    this.#core.requestAllocation('changed');
+    if (problem !== undefined || first === undefined || agent === undefined) {
+      this.#drop(framework, operations, problem ?? 'No offers specified');
+      return;
+    }
+    const site: Site = { framework, agent, role: first.allocation_info?.role ?? '*' };
+    const offered = offers.flatMap((offer) => offer.resources ?? []);
+    let left: Resources = offered;
+    for (const operation of operations) left = this.#operate(site, operation, left);
+    const hasLaunched = left !== offered;
+    this.#refuse(site, left, accept.filters?.refuse_seconds, hasLaunched);
+  }
+
+  decline(framework: Framework, { decline }: DeclineCall): void {
+    const { state } = this.#core;
+    for (const { value } of decline.offer_ids ?? []) {
+      if (!this.#owns(framework, value)) continue;
+      const offer = state.removeOffer(value);
+      const agent = state.agents.get(offer?.agent_id.value ?? '');
+      if (offer === undefined || agent === undefined) continue;
+      const site = { framework, agent, role: offer.allocation_info?.role ?? '*' };
+      const seconds = decline.filters?.refuse_seconds;
+      this.#refuse(site, offer.resources ?? [], seconds, false);
+    }
+    this.#core.requestAllocation('changed');
+  }
+
+  /** As Mesos words it, and in its order. */
+  #offersProblem(framework: Framework, offerIds: readonly string[]): string | undefined {
+    const { state } = this.#core;
+    if (offerIds.length === 0) return 'No offers specified';
+    const duplicate = offerIds.find((id, index) => offerIds.indexOf(id) !== index);
+    if (duplicate !== undefined) return `Duplicate offer ${duplicate} in offer list`;
+    const stale = offerIds.find((id) => !this.#owns(framework, id));
+    if (stale !== undefined) return `Offer ${stale} is no longer valid`;
+    const offers = offerIds.flatMap((id) => state.offers.get(id) ?? []);
+    return rolesProblem(offers) ?? agentsProblem(offers);
+  }
+
+  #owns(framework: Framework, offerId: string): boolean {
+    return this.#core.state.offers.get(offerId)?.framework_id.value === framework.id;
+  }
+
+  #drop(framework: Framework, operations: readonly OfferOperation[], why: string): void {
+    const state = this.#core.lostState(framework.info, 'TASK_DROPPED');
+    const message = `Task launched with invalid offers: ${why}`;
+    for (const { task_id, agent_id } of operations.flatMap(tasksOfOperation)) {
+      const reason = 'REASON_INVALID_OFFERS';
+      const status = this.#core.masterStatus(task_id.value, agent_id.value, state, reason, message);
+      this.#core.sendStatus(framework, status);
+    }
+    for (const { id } of operations) {
+      if (id === undefined) continue;
+      this.#core.send(framework, {
+        type: 'UPDATE_OPERATION_STATUS',
+        update_operation_status: {
+          status: { operation_id: id, state: 'OPERATION_ERROR', message: why },
+        },
+      });
+    }
+  }
+
+  /** One operation; gives what is left of the offers after it. */
+  #operate(site: Site, operation: OfferOperation, available: Resources): Resources {
+    switch (operation.type) {
+      case 'LAUNCH':
+        return this.#launch(site, operation.launch.task_infos ?? [], available);
+      case 'LAUNCH_GROUP':
+        return this.#launchGroup(site, operation, available);
+      default: {
+        const { framework } = site;
+        const why = `The operation ${operation.type} is not supported`;
+        this.#core.logger.warn({ frameworkId: framework.id, operation: operation.type }, why);
+        this.#drop(framework, [operation], why);
+        return available;
+      }
+    }
+  }
+
+  #context({ framework, agent }: Site, available: Resources): LaunchContext {
+    const { state } = this.#core;
+    return {
+      frameworkId: framework.id,
+      agentId: agent.id,
+      available,
+      isTaskKnown: (taskId) => state.findTask(framework.id, taskId) !== undefined,
+      isTaskUnreachable: (taskId) => state.unreachableTasks.has(taskKey(framework.id, taskId)),
+      executor: (id) => agent.executors.get(executorKey(framework.id, id))?.info,
+    };
+  }
+
+  #launch(site: Site, infos: readonly TaskInfo[], available: Resources): Resources {
+    let left = available;
+    const runs: TaskInfo[] = [];
+    for (const info of infos) {
+      const task = {
+        ...this.#completed(site, info),
+        executor: this.#completedExecutor(site, info),
+      };
+      const context = this.#context(site, left);
+      const problem = launchProblem(task, context);
+      if (problem !== undefined) {
+        this.#refuseTask(site.framework, task, 'REASON_TASK_INVALID', problem);
+        continue;
+      }
+      left = subtractResources(left, neededFor(task, context));
+      this.#record(site, task);
+      runs.push(task);
+    }
+    // One event, and one checkpoint of the agent, for all tasks of an executor.
+    const byExecutor = Map.groupBy(runs, (run) => run.executor?.executor_id.value ?? run);
+    for (const tasks of byExecutor.values()) this.#run(site, tasks[0]?.executor, tasks);
+    return left;
+  }
+
+  #launchGroup(site: Site, operation: GroupOperation, available: Resources): Resources {
+    const { executor: info, task_group } = operation.launch_group;
+    const executor = this.#executorOf(site, info);
+    const tasks = (task_group.tasks ?? []).map((task) => ({
+      ...this.#completed(site, task),
+      executor,
+    }));
+    const context = this.#context(site, available);
+    const problem = groupProblem(tasks, executor, context);
+    if (problem !== undefined) {
+      // All or nothing.
+      for (const task of tasks) {
+        this.#refuseTask(site.framework, task, 'REASON_TASK_GROUP_INVALID', problem);
+      }
+      return available;
+    }
+    const left = subtractResources(available, neededForGroup(tasks, executor, context));
+    for (const task of tasks) this.#record(site, task);
+    this.#run(site, executor, tasks, true);
+    return left;
+  }
+
+  #run(
+    { framework, agent }: Site,
+    executor: ExecutorInfo | undefined,
+    tasks: readonly TaskInfo[],
+    isGroup = false,
+  ): void {
+    agent.stream?.send({
+      type: 'RUN_TASKS',
+      framework: framework.info,
+      executor,
+      tasks,
+      ...(isGroup ? { task_group: { tasks } } : {}),
+    });
+  }
+
+  #completed({ role }: Site, task: TaskInfo): TaskInfo {
+    return { ...task, resources: asOffered(task.resources, role) };
+  }
+
+  #completedExecutor(site: Site, { executor }: TaskInfo): ExecutorInfo | undefined {
+    return executor && this.#executorOf(site, executor);
+  }
+
+  #executorOf({ framework, role }: Site, executor: ExecutorInfo): ExecutorInfo {
+    return {
+      ...executor,
+      framework_id: executor.framework_id ?? { value: framework.id },
+      resources: asOffered(executor.resources, role),
+    };
+  }
+
+  /** Takes the resources and remembers the task. */
+  #record({ framework, agent }: Site, task: TaskInfo): void {
+    const { state } = this.#core;
+    state.putTask(agent, taskOf(task, framework.id, task.resources ?? []));
+    if (task.executor !== undefined) state.putExecutor(agent, framework.id, task.executor);
+  }
+
+  #refuseTask(
+    framework: Framework,
+    { task_id, agent_id }: TaskInfo,
+    reason: TaskStatusReason,
+    message: string,
+  ): void {
+    const [task, agent] = [task_id.value, agent_id.value];
+    const status = this.#core.masterStatus(task, agent, 'TASK_ERROR', reason, message);
+    this.#core.sendStatus(framework, status);
+  }
+
+  /**
+   * Remembers that the framework does not want these resources for a while. One that refuses for no
+   * time is offered the same at once if it has launched something meanwhile; otherwise it has to
+   * wait for the allocation interval, as in Mesos: it could go on like this for ever.
+   */
+  #refuse(
+    { framework, agent, role }: Site,
+    resources: Resources,
+    refuseSeconds: number | undefined,
+    isOfferedAtOnce: boolean,
+  ): void {
+    const wished = refuseSeconds ?? REFUSE_SECONDS_DEFAULT;
+    const seconds = wished >= 0 ? Math.min(wished, REFUSE_SECONDS_MAX) : REFUSE_SECONDS_DEFAULT;
+    const isNothing = Object.keys(scalarQuantities(resources)).length === 0;
+    if (isNothing || (seconds === 0 && isOfferedAtOnce)) return;
+    const { clock, nextExpiryMs } = this.#core;
+    framework.filters.add({
+      frameworkId: framework.id,
+      role,
+      agentId: agent.id,
+      resources: unallocateResources(resources),
+      expiresAtMs: Math.max(nextExpiryMs, clock.monotonicMs() + seconds * 1000),
+    });
+  }
+}
+
+function rolesProblem(offers: readonly Offer[]): string | undefined {
+  const role = offers[0]?.allocation_info?.role;
+  const other = offers.find((offer) => offer.allocation_info?.role !== role);
+  return (
+    other &&
+    `Aggregated offers must be allocated to the same role. Offer ${other.id.value} uses role ` +
+      `'${other.allocation_info?.role} but another is using role '${role}`
+  );
+}
+
+function agentsProblem(offers: readonly Offer[]): string | undefined {
+  const agentId = offers[0]?.agent_id.value;
+  const other = offers.find((offer) => offer.agent_id.value !== agentId);
+  return (
+    other &&
+    `Aggregated offers must belong to one single agent. Offer ${other.id.value} uses agent ` +
+      `${other.agent_id.value} and agent ${agentId}`
+  );
+}
+
+function tasksOfOperation(operation: OfferOperation): readonly TaskInfo[] {
+  if (operation.type === 'LAUNCH') return operation.launch.task_infos ?? [];
+  if (operation.type === 'LAUNCH_GROUP') return operation.launch_group.task_group.tasks ?? [];
+  return [];
+}

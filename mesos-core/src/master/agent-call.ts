@@ -1,0 +1,95 @@
+import {
+  type AgentCall,
+  type AgentSubscribe,
+  CodecError,
+  fromJson,
+  type MessageName,
+} from '../protocol/index.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a call of an agent (protocol/agent-protocol.ts); Mesos messages in it are checked as those
+ * of the v1 API are.
+ * @throws CodecError that says what is wrong.
+ */
+export function decodeAgentCall(body: Uint8Array): AgentCall {
+  const call = objectAt(parse(body), 'the call');
+  switch (call.type) {
+    case 'SUBSCRIBE':
+      return { type: 'SUBSCRIBE', subscribe: readSubscribe(objectAt(call.subscribe, 'subscribe')) };
+    case 'HEARTBEAT':
+      return { type: 'HEARTBEAT', agent_id: textAt(call, 'agent_id') };
+    case 'UPDATE': {
+      const status = fromJson('TaskStatus', call.status);
+      const latest = { task_id: status.task_id, state: call.latest_state };
+      const latest_state = fromJson('TaskStatus', latest).state;
+      return { type: 'UPDATE', ...framework(call), status, latest_state };
+    }
+    case 'MESSAGE':
+      return { type: 'MESSAGE', ...executor(call), data: textAt(call, 'data') };
+    case 'EXECUTOR_EXITED':
+      return { type: 'EXECUTOR_EXITED', ...executor(call), status: numberAt(call, 'status') };
+    default:
+      throw new CodecError(`No such call of an agent: ${JSON.stringify(call.type)}`);
+  }
+}
+
+function readSubscribe(json: Json): AgentSubscribe {
+  return {
+    agent_info: fromJson('AgentInfo', json.agent_info),
+    version: textAt(json, 'version'),
+    capabilities: listAt(json, 'capabilities').map(String),
+    total_resources: messagesAt(json, 'total_resources', 'Resource'),
+    frameworks: messagesAt(json, 'frameworks', 'FrameworkInfo'),
+    executors: messagesAt(json, 'executors', 'ExecutorInfo'),
+    tasks: messagesAt(json, 'tasks', 'Task'),
+  };
+}
+
+function framework(call: Json) {
+  return { agent_id: textAt(call, 'agent_id'), framework_id: textAt(call, 'framework_id') };
+}
+
+function executor(call: Json) {
+  return { ...framework(call), executor_id: textAt(call, 'executor_id') };
+}
+
+function messagesAt<N extends MessageName>(json: Json, name: string, message: N) {
+  return listAt(json, name).map((each) => fromJson(message, each));
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8'));
+  } catch (error) {
+    throw new CodecError('Failed to parse body into JSON', { cause: error });
+  }
+}
+
+function objectAt(value: unknown, what: string): Json {
+  if (!isObject(value)) throw new CodecError(`Expecting ${what} to be a JSON object`);
+  return value;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textAt(json: Json, name: string): string {
+  const value = json[name];
+  if (typeof value !== 'string') throw new CodecError(`Expecting '${name}' to be a text`);
+  return value;
+}
+
+function numberAt(json: Json, name: string): number {
+  const value = json[name];
+  if (typeof value !== 'number') throw new CodecError(`Expecting '${name}' to be a number`);
+  return value;
+}
+
+function listAt(json: Json, name: string): readonly unknown[] {
+  const value = json[name];
+  if (!Array.isArray(value)) throw new CodecError(`Expecting '${name}' to be a list`);
+  return value;
+}
