@@ -18,11 +18,15 @@ ROOT_START=51200
 ROOT_SECTORS=2043904
 DISK_BYTES=1073741824 # 1 GiB, the smallest disk that a machine can have
 
-# In this order: each needs those before it.
-MODULES="drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev
-drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
-net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/char/hw_random/virtio-rng
-drivers/acpi/button drivers/input/evdev drivers/cdrom/cdrom fs/isofs/isofs"
+# What the kernel needs beyond what is built in (ext4, serial, PS/2 are); dependencies follow.
+MODULES="virtio_blk virtio_pci virtio_net virtio_rng button evdev isofs"
+# What dropbear is linked with.
+LIBRARIES="libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6"
+
+# One moment and fixed ids for all that carries them: the same packages give the same image.
+export SOURCE_DATE_EPOCH=1700000000 E2FSPROGS_FAKE_TIME=1700000000
+DISK_ID=6d696372
+ROOT_UUID=6d696372-6f00-4000-8000-000000000001
 
 check_host() {
   missing=$(grep -v '^#' "$HERE/packages.txt" | while read -r package; do
@@ -33,58 +37,99 @@ check_host() {
   exit 1
 }
 
+fetch() {
+  kernel=$(apt-cache "$@" depends linux-image-cloud-amd64 |
+    sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+  [ -n "$kernel" ] || return 1
+  # apt fetches as a user of its own, who can't write here: it says so, and goes on as us.
+  # shellcheck disable=SC2086
+  apt-get "$@" download -qq "$kernel" dropbear-bin $LIBRARIES
+}
+
+# A machine without package lists, or with old ones, gets new ones of its own for this build.
+fetch_with_fresh_lists() {
+  mkdir -p lists/partial cache/archives/partial
+  set -- -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache"
+  apt-get "$@" -qq update && fetch "$@"
+}
+
 download() {
   cd "$WORK"
-  kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-  # apt fetches as its own user, who can't write here: it says so and goes on as us.
-  apt-get download -qq "$kernel" dropbear-bin libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6 2>apt.log ||
-    { cat apt.log >&2; echo "build.sh: run apt-get update, then try again" >&2; exit 1; }
-  mkdir kernel packages
-  dpkg-deb -x "$kernel"_*.deb kernel
-  for package in dropbear-bin libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6; do
-    dpkg-deb -x "${package}"_*.deb packages
+  fetch >apt.log 2>&1 || fetch_with_fresh_lists >>apt.log 2>&1 || {
+    cat apt.log >&2
+    echo "build.sh: Debian's packages can't be downloaded; is there a mirror in /etc/apt?" >&2
+    exit 1
+  }
+  for package in linux-image-*.deb; do dpkg-deb -x "$package" kernel; done
+  rm linux-image-*.deb
+  for package in *.deb; do dpkg-deb -x "$package" packages; done
+}
+
+# Every file gets the same time; directories too, so it goes last.
+settle_times() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
+
+copy_modules() {
+  version=$(basename "$WORK"/kernel/lib/modules/*)
+  depmod -b "$WORK/kernel" "$version"
+  # shellcheck disable=SC2086
+  modprobe -d "$WORK/kernel" -S "$version" -a --show-depends $MODULES |
+    sed -n 's/^insmod \(.*\.ko\).*/\1/p' | sort -u | while read -r module; do
+    install -D -m 644 "$module" "$1/lib/modules/$version/$(basename "$module")"
   done
+  cp "$WORK/kernel/lib/modules/$version/modules.order" \
+    "$WORK/kernel/lib/modules/$version/modules.builtin" "$1/lib/modules/$version/"
+  depmod -b "$1" "$version"
+  # Only this one is read; the others would be unpacked at every boot.
+  find "$1/lib/modules/$version" -name 'modules.*' ! -name modules.dep -delete
+  echo "$MODULES" >"$1/modules"
 }
 
 build_initrd() {
   tree="$WORK/initramfs"
-  mkdir -p "$tree/bin" "$tree/dev" "$tree/root" "$tree/modules"
+  mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/root"
   cp /bin/busybox "$tree/bin/"
-  for applet in sh insmod mount usleep switch_root; do ln -s busybox "$tree/bin/$applet"; done
+  for applet in sh mount cat modprobe usleep switch_root; do ln -s busybox "$tree/bin/$applet"; done
   install -m 755 "$HERE/initramfs/init" "$tree/init"
-  number=10
-  for module in $MODULES; do
-    cp "$WORK"/kernel/lib/modules/*/kernel/"$module.ko" "$tree/modules/$number-$(basename "$module").ko"
-    number=$((number + 1))
-  done
+  copy_modules "$tree"
+  settle_times "$tree"
   # Not compressed: under emulation, unpacking costs more than reading.
   (cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$WORK/initrd"
 }
 
+copy_dropbear() {
+  cp "$WORK/packages/usr/sbin/dropbear" "$WORK/packages/usr/bin/dropbearkey" "$1/usr/sbin/"
+  for library in libtomcrypt.so.1 libtommath.so.1 libz.so.1 libcrypt.so.1 libgmp.so.10 libc.so.6; do
+    cp -L "$(find "$WORK/packages" -name "$library" | head -n 1)" "$1/lib/x86_64-linux-gnu/$library"
+  done
+  cp -L "$(find "$WORK/packages" -name ld-linux-x86-64.so.2 -not -type d | head -n 1)" "$1/lib64/"
+}
+
 build_root() {
   tree="$WORK/root"
-  mkdir -p "$tree"/bin "$tree"/sbin "$tree"/usr/bin "$tree"/usr/sbin "$tree"/etc "$tree"/proc "$tree"/sys \
-    "$tree"/dev "$tree"/run "$tree"/tmp "$tree"/root "$tree"/var/log "$tree"/var/lib "$tree"/lib/x86_64-linux-gnu "$tree"/lib64
+  for directory in bin sbin etc/dropbear proc sys dev run tmp root/.ssh usr/bin usr/sbin var/log \
+    var/lib/seed lib/x86_64-linux-gnu lib64; do mkdir -p "$tree/$directory"; done
+  chmod 1777 "$tree/tmp"
+  chmod 700 "$tree/root" "$tree/root/.ssh" "$tree/etc/dropbear" "$tree/var/lib/seed"
   cp /bin/busybox "$tree/bin/"
   for applet in $(/bin/busybox --list); do
-    [ "$applet" = busybox ] || ln -sf /bin/busybox "$tree/bin/$applet"
+    case "$applet" in
+      busybox | poweroff | reboot | halt) ;; # the last three are ours: usr/sbin
+      *) ln -sf busybox "$tree/bin/$applet" ;;
+    esac
   done
   ln -sf /bin/busybox "$tree/sbin/init"
-  for applet in getty reboot poweroff; do ln -sf /bin/busybox "$tree/sbin/$applet"; done
-  cp "$WORK/packages/usr/sbin/dropbear" "$WORK/packages/usr/bin/dropbearkey" "$tree/usr/sbin/"
-  for library in libtomcrypt.so.1 libtommath.so.1 libz.so.1 libcrypt.so.1 libgmp.so.10 libc.so.6; do
-    cp -L "$(find "$WORK/packages" -name "$library" | head -n 1)" "$tree/lib/x86_64-linux-gnu/$library"
-  done
-  cp -L "$(find "$WORK/packages" -name 'ld-linux-x86-64.so.2' -not -type d | head -n 1)" "$tree/lib64/"
+  copy_dropbear "$tree"
   cp -R "$HERE/rootfs/." "$tree/"
   find "$tree/etc/init.d" "$tree/etc/acpi" "$tree/usr/share/udhcpc" "$tree/usr/sbin" -type f -exec chmod 755 {} +
   echo micro >"$tree/etc/hostname"
   echo 'root::0:0:root:/root:/bin/sh' >"$tree/etc/passwd"
   echo 'root:x:0:' >"$tree/etc/group"
   echo '/bin/sh' >"$tree/etc/shells"
-  # No journal: a crash may cost the last seconds of a throw-away machine, never its start.
-  mke2fs -q -F -t ext4 -d "$tree" -L micro-root -m 0 -O ^has_journal,^metadata_csum \
-    -E root_owner=0:0,lazy_itable_init=1 "$WORK/root.img" $((ROOT_SECTORS / 2))k >/dev/null
+  settle_times "$tree"
+  # A small journal: a machine that is cut off starts again with what it had written.
+  mke2fs -q -F -t ext4 -d "$tree" -L micro-root -U "$ROOT_UUID" -m 0 -J size=4 -O ^metadata_csum \
+    -E root_owner=0:0,lazy_itable_init=1,hash_seed="$ROOT_UUID" \
+    "$WORK/root.img" $((ROOT_SECTORS / 2))k >/dev/null
 }
 
 build_disk() {
@@ -92,15 +137,18 @@ build_disk() {
   truncate -s "$DISK_BYTES" "$disk"
   sfdisk -q "$disk" <<END
 label: dos
-label-id: 0x6d696372
+label-id: 0x$DISK_ID
 start=$BOOT_START, size=$BOOT_SECTORS, type=6, bootable
 start=$ROOT_START, size=$ROOT_SECTORS, type=83
 END
   dd if="/usr/lib/syslinux/mbr/mbr.bin" of="$disk" bs=440 count=1 conv=notrunc status=none
   truncate -s $((BOOT_SECTORS * 512)) "$WORK/boot.img"
-  mformat -i "$WORK/boot.img" -T "$BOOT_SECTORS" -h 255 -s 63 -H "$BOOT_START" -N 6d696372 -v MICRO ::
-  mcopy -i "$WORK/boot.img" "$WORK"/kernel/boot/vmlinuz-* ::vmlinuz
-  mcopy -i "$WORK/boot.img" "$WORK/initrd" "$HERE/syslinux.cfg" ::
+  mformat -i "$WORK/boot.img" -T "$BOOT_SECTORS" -h 255 -s 63 -H "$BOOT_START" -N $DISK_ID -v MICRO ::
+  cp "$WORK"/kernel/boot/vmlinuz-* "$WORK/vmlinuz"
+  cp "$HERE/syslinux.cfg" "$WORK/syslinux.cfg"
+  touch -d "@$SOURCE_DATE_EPOCH" "$WORK/vmlinuz" "$WORK/initrd" "$WORK/syslinux.cfg"
+  mcopy -m -i "$WORK/boot.img" "$WORK/vmlinuz" ::vmlinuz
+  mcopy -m -i "$WORK/boot.img" "$WORK/initrd" "$WORK/syslinux.cfg" ::
   syslinux --install "$WORK/boot.img"
   dd if="$WORK/boot.img" of="$disk" bs=512 seek="$BOOT_START" conv=notrunc,sparse status=none
   dd if="$WORK/root.img" of="$disk" bs=512 seek="$ROOT_START" conv=notrunc,sparse status=none

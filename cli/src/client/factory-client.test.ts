@@ -8,7 +8,6 @@ import {
 } from '@factory/contracts';
 import { createHttpApp, ProblemError, RemoteProblemError, silentLogger } from '@factory/runtime';
 import { SimulatedNetwork, seededRandom, VirtualClock } from '@factory/runtime/simulated';
-import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { FactoryClient, NoSuchThingError } from './factory-client.ts';
 
@@ -33,7 +32,7 @@ function batch(n: number): Batch {
 }
 
 /** A client of a server that checks every signature, and answers with `answer`. */
-async function setUp(answer: (request: FastifyRequest) => unknown, secret = 's3cret') {
+async function setUp(answer: (request: { readonly url: string }) => unknown, secret = 's3cret') {
   const clock = new VirtualClock();
   const network = new SimulatedNetwork({ clock, random: seededRandom(1) });
   const app = createHttpApp({ service: 'fake-gateway', clock, logger: silentLogger });

@@ -84,6 +84,19 @@ export async function ensureMicroImage(
   await writeFileAtomic(stampFile, checksum, { mode: 0o644 });
 }
 
+/**
+ * An image for the simulated hypervisor, which never opens it: the manifest and an empty disk. Needs
+ * no root and no Debian package.
+ */
+export async function ensureSimulatedImage(layout: Layout): Promise<void> {
+  const manifest = join(layout.images, 'micro.json');
+  if ((await readTextIfExists(manifest)) !== undefined) return;
+  mkdirSync(layout.images, { recursive: true });
+  await writeFileAtomic(join(layout.images, 'micro.qcow2'), '', { mode: 0o644 });
+  const facts = { name: 'micro', virtualSizeBytes: 1024 ** 3, readyMarker: 'FACTORY-READY' };
+  await writeFileAtomic(manifest, JSON.stringify(facts), { mode: 0o644 });
+}
+
 async function checksumOf(directory: string): Promise<string> {
   const hash = createHash('sha256');
   const entries = await readdir(directory, { withFileTypes: true, recursive: true });

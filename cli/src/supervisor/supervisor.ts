@@ -12,7 +12,7 @@ import {
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@factory/runtime/postgres';
 import { bootstrap } from './bootstrap.ts';
 import { cleanUp } from './clean-up.ts';
-import { ensureLibvirt, ensureMicroImage, type OwnedDaemon } from './host.ts';
+import { ensureLibvirt, ensureMicroImage, ensureSimulatedImage, type OwnedDaemon } from './host.ts';
 import { clusterDirectory, hostDirectory } from './layout.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { type FactoryPlan, type ProcessSpec, processSpecs, urlOf } from './process-plan.ts';
@@ -141,8 +141,11 @@ export class Supervisor {
   /** What real guests need of this machine. */
   async #prepareHost(): Promise<void> {
     const { plan, clock, onProgress } = this.#options;
+    if (plan.options.hypervisor === 'simulated') {
+      await ensureSimulatedImage(plan.layout);
+      return;
+    }
     await ensureMicroImage(plan.layout, onProgress);
-    if (plan.options.hypervisor === 'simulated') return;
     this.#daemons = await ensureLibvirt(plan.layout, clock);
     await this.#writeState();
     await grantTraversal({ path: plan.layout.images, user: 'libvirt-qemu' });

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   decodeMessage,
   type ExecutorCall,
@@ -9,7 +10,6 @@ import {
 import type { AgentContext } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
 import { openExecutorStream } from './executor-stream.ts';
-import { addMesosRoutes, bodyOf, MesosHttpError } from './mesos-http.ts';
 import type { ExecutorRun, Framework } from './state.ts';
 import type { Tasks } from './tasks.ts';
 

@@ -3,33 +3,15 @@ import {
   booleanSetting,
   choiceSetting,
   defineSettings,
-  type Flags,
   integerSetting,
   optional,
   readSettings,
-  type Setting,
   SettingsError,
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { parseDurationMs } from '../protocol/index.ts';
+import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
-
-/** A flag in Mesos' own form of durations; in milliseconds. */
-function duration(name: string, defaultMs: number, describe: string): Setting<number> {
-  return {
-    ...namesOf(name),
-    describe,
-    expects: 'a duration such as 500ms, 10secs or 1.5mins',
-    fallback: { kind: 'value', value: defaultMs },
-    secret: false,
-    parse: parseDurationMs,
-  };
-}
-
-function namesOf(name: string): { readonly flag: string; readonly env: string } {
-  return { flag: name, env: `MESOS_${name.toUpperCase()}` };
-}
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
 export const AGENT_FLAGS = defineSettings({
@@ -77,27 +59,27 @@ export const AGENT_FLAGS = defineSettings({
         'agent without secrets',
     }),
   ),
-  executorRegistrationTimeoutMs: duration(
+  executorRegistrationTimeoutMs: durationFlag(
     'executor_registration_timeout',
     DEFAULTS.executorRegistrationTimeoutMs,
     'an executor that has not subscribed after this is killed',
   ),
-  executorReregistrationTimeoutMs: duration(
+  executorReregistrationTimeoutMs: durationFlag(
     'executor_reregistration_timeout',
     DEFAULTS.executorReregistrationTimeoutMs,
     'after a restart of the agent, the time for executors to subscribe again',
   ),
-  executorShutdownGracePeriodMs: duration(
+  executorShutdownGracePeriodMs: durationFlag(
     'executor_shutdown_grace_period',
     DEFAULTS.executorShutdownGracePeriodMs,
     'from SHUTDOWN to SIGKILL',
   ),
-  recoveryTimeoutMs: duration(
+  recoveryTimeoutMs: durationFlag(
     'recovery_timeout',
     DEFAULTS.recoveryTimeoutMs,
     'how long executors wait for an agent that is down',
   ),
-  executorHeartbeatIntervalMs: duration(
+  executorHeartbeatIntervalMs: durationFlag(
     'http_heartbeat_interval',
     DEFAULTS.executorHeartbeatIntervalMs,
     'between the heartbeats to executors',
@@ -131,22 +113,7 @@ export function readAgentFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentFlags {
-  return readSettings(AGENT_FLAGS, env, parseCommandLine(argv));
-}
-
-/** Mesos' forms: `--name=value`, and for switches `--name` and `--no-name`. */
-function parseCommandLine(argv: readonly string[]): Flags {
-  const known = new Set(Object.values(AGENT_FLAGS).map((setting) => setting.flag));
-  const flags: Record<string, string | boolean> = {};
-  const problems: string[] = [];
-  for (const argument of argv) {
-    const match = /^--(no-)?([a-z_]+)(?:=(.*))?$/s.exec(argument);
-    const [, no, name = '', value] = match ?? [];
-    if (!known.has(name)) problems.push(`${argument.split('=')[0]} is not a flag of the agent`);
-    else flags[name] = value ?? (no === undefined ? true : 'false');
-  }
-  if (problems.length > 0) throw new SettingsError(problems);
-  return flags;
+  return readSettings(AGENT_FLAGS, env, parseCommandLine(AGENT_FLAGS, argv, 'agent'));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   type AgentApiCall,
   type AgentApiResponse,
@@ -14,7 +15,6 @@ import {
   type Task,
 } from '../protocol/index.ts';
 import type { AgentContext } from './context.ts';
-import { addMesosRoutes, bodyOf, MesosHttpError } from './mesos-http.ts';
 import { metricsSnapshot } from './metrics-snapshot.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
 import { VERSION_INFO } from './version.ts';

@@ -131,7 +131,6 @@ describe('what a subscription says is settled with what the master knows', () =>
 
   it('what belongs to a framework that was removed is shut down', async () => {
     const { agent, scheduler } = await running();
-    const { id } = scheduler;
     world.network.cut(agent.origin, 'http://master:5050');
     await world.run(10);
     await world.call(scheduler, { type: 'TEARDOWN' });
@@ -140,7 +139,6 @@ describe('what a subscription says is settled with what the master knows', () =>
     world.network.heal();
     await world.run(60_000);
     expect(agent.executors[0]?.events.at(-1)).toEqual({ type: 'SHUTDOWN' });
-    expect(id).not.toBe('');
   });
 
   it('calls of an agent that is not known are refused, so that it subscribes', async () => {
@@ -256,11 +254,8 @@ describe('a master that starts again on its registry', () => {
 
 describe('on a network that loses, repeats and delays', () => {
   it('every task ends, and nothing is counted twice', async () => {
-    const agents = await Promise.all([]);
-    expect(agents).toEqual([]);
-    const names = ['agent-1', 'agent-2', 'agent-3'];
     const all: TestAgent[] = [];
-    for (const name of names) all.push(await world.startAgent(name));
+    for (const name of ['agent-1', 'agent-2', 'agent-3']) all.push(await world.startAgent(name));
     const scheduler = await world.startScheduler('scheduler');
     world.network.setFaults({ dropRequest: 0.05, dropResponse: 0.05, duplicate: 0.05 });
     const launched = new Set<string>();

@@ -1,4 +1,4 @@
-import { MesosHttpError } from '../agent/mesos-http.ts';
+import { MesosHttpError } from '../http/mesos-http.ts';
 import {
   addResources,
   fromJson,

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { addMesosRoutes, bodyOf, MesosHttpError } from '../agent/mesos-http.ts';
+import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   AGENT_API_PATH,
   decodeMessage,

@@ -1,4 +1,4 @@
-import { MesosHttpError } from '../agent/mesos-http.ts';
+import { MesosHttpError } from '../http/mesos-http.ts';
 import type { SchedulerCall } from '../protocol/index.ts';
 import { OfferAnswers } from './accept.ts';
 import type { MasterCore } from './core.ts';

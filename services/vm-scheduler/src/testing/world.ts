@@ -5,7 +5,7 @@ import { createMemoryStore } from '../store/memory-store.ts';
 import type { SchedulerStore } from '../store/store.ts';
 import { shownState, type VmRecord } from '../vm-record.ts';
 import { FakeFramework } from './fake-framework.ts';
-import { vmIdNumber } from './samples.ts';
+import { sampleAssignment, sampleObservation, sampleOffer, vmIdNumber } from './samples.ts';
 
 /** A store that writes at the test's pleasure. */
 export class SlowStore implements SchedulerStore {
@@ -50,6 +50,23 @@ export class World {
     const world = new World(earlier);
     await world.service.start();
     world.framework.subscribe();
+    await world.settle();
+    world.framework.forget();
+    return world;
+  }
+
+  /** A world in which VMs 1 to `count` run on `agent-1`. */
+  static async running(count = 1): Promise<World> {
+    const world = await World.subscribed();
+    const numbers = Array.from({ length: count }, (_, index) => index + 1);
+    await world.call('PUT', '/v1/vms', { vms: numbers.map((n) => sampleAssignment(n)) });
+    world.framework.offer(sampleOffer('o1', 'agent-1'));
+    await world.settle();
+    for (const n of numbers) world.framework.status(n, 1, 'TASK_RUNNING');
+    world.framework.say(
+      'agent-1',
+      numbers.map((n) => sampleObservation(n)),
+    );
     await world.settle();
     world.framework.forget();
     return world;

@@ -1,0 +1,43 @@
+import { type Flags, type Setting, SettingsError } from '@factory/runtime';
+import { parseDurationMs } from './protocol/index.ts';
+
+/** How a setting is called on the command line and in the environment, as Mesos does. */
+export function namesOf(name: string): { readonly flag: string; readonly env: string } {
+  return { flag: name, env: `MESOS_${name.toUpperCase()}` };
+}
+
+/** A flag in Mesos' own form of durations (`10secs`); in milliseconds. */
+export function durationFlag(name: string, defaultMs: number, describe: string): Setting<number> {
+  return {
+    ...namesOf(name),
+    describe,
+    expects: 'a duration such as 500ms, 10secs or 1.5mins',
+    fallback: { kind: 'value', value: defaultMs },
+    secret: false,
+    parse: parseDurationMs,
+  };
+}
+
+/**
+ * Reads Mesos' forms of flags: `--name=value`, and for switches `--name` and `--no-name`.
+ * @param argv without node and script.
+ * @param who is named in errors: `agent`.
+ * @throws SettingsError that names all that are no flags.
+ */
+export function parseCommandLine(
+  definition: Readonly<Record<string, { readonly flag?: string | undefined }>>,
+  argv: readonly string[],
+  who: string,
+): Flags {
+  const known = new Set(Object.values(definition).map((setting) => setting.flag));
+  const flags: Record<string, string | boolean> = {};
+  const problems: string[] = [];
+  for (const argument of argv) {
+    const match = /^--(no-)?([a-z_]+)(?:=(.*))?$/s.exec(argument);
+    const [, no, name = '', value] = match ?? [];
+    if (!known.has(name)) problems.push(`${argument.split('=')[0]} is not a flag of the ${who}`);
+    else flags[name] = value ?? (no === undefined ? true : 'false');
+  }
+  if (problems.length > 0) throw new SettingsError(problems);
+  return flags;
+}

@@ -1,0 +1,274 @@
+import {
+  type ApiServer,
+  createApiServer,
+  createMemoryStore as createApiStore,
+  MemoryDatabase,
+  MemoryJobQueue,
+} from '@factory/api-server';
+import {
+  type ClusterServerService,
+  createClusterServer,
+  createMemoryStore as createClusterStore,
+  createHostReader,
+  LinkClient,
+  VmSchedulerClient,
+} from '@factory/cluster-server';
+import { type ProjectId, ProjectIdSchema, type Shape } from '@factory/contracts';
+import { type Logger, type Random, silentLogger, waitFor } from '@factory/runtime';
+import {
+  type Faults,
+  SimulatedNetwork,
+  seededRandom,
+  VirtualClock,
+} from '@factory/runtime/simulated';
+import {
+  createMesosFramework,
+  createMemoryStore as createSchedulerStore,
+  createVmScheduler,
+  type VmSchedulerService,
+} from '@factory/vm-scheduler';
+import { createMaster, createMemoryRegistryStore, type Master } from 'mesos-core/master';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { SimulatedProcess } from './process.ts';
+import { SimHost, type World } from './sim-host.ts';
+import { User } from './user.ts';
+
+const API = 'http://10.0.0.1:8081';
+const CLUSTER = 'http://10.0.0.2:8090';
+const SCHEDULER = 'http://10.0.0.3:8091';
+const MASTER = 'http://10.0.0.4:5050';
+const INTERNAL_TOKEN = 'internal-token-of-the-simulation';
+const SUBNET_CIDR = '10.80.0.0/16';
+const SETUP_TIMEOUT_MS = 60_000;
+
+const Bootstrap = Compile(
+  Type.Object({
+    projectId: ProjectIdSchema,
+    clusters: Type.Array(Type.Object({ token: Type.String() })),
+  }),
+);
+
+export interface SimulationOptions {
+  readonly seed: number | string;
+  readonly agents: number;
+  /** Of each agent; some room is the executor's. */
+  readonly hostShape?: Shape;
+  /** From the moment that the cluster has enrolled and its agents are known. */
+  readonly faults?: Partial<Faults>;
+  readonly logger?: Logger;
+}
+
+/** 22 machines with one core fit beside the executor. */
+const DEFAULT_SHAPE: Shape = { vcpus: 22.5, memoryMiB: 4096 };
+
+/**
+ * A whole factory with one cluster in this process: every part is the real one, over a network that
+ * loses and repeats messages; only guests are simulated. What parts store outlives their crashes.
+ */
+export class SimulatedFactory {
+  readonly clock = new VirtualClock();
+  readonly network: SimulatedNetwork;
+  readonly hosts: readonly SimHost[];
+  /** What made a part give up; must stay empty. */
+  readonly fatalErrors: string[] = [];
+  readonly #options: SimulationOptions;
+  readonly #world: World;
+  readonly #schedulerStore = createSchedulerStore();
+  readonly #clusterStore = createClusterStore();
+  #api: { readonly server: ApiServer; readonly jobs: MemoryJobQueue } | undefined;
+  #master: Master | undefined;
+  #scheduler: { readonly life: SimulatedProcess; readonly service: VmSchedulerService } | undefined;
+  #cluster: { readonly life: SimulatedProcess; readonly service: ClusterServerService } | undefined;
+  #user: User | undefined;
+  #token = '';
+  #lives = 0;
+
+  constructor(options: SimulationOptions) {
+    const { seed, logger = silentLogger } = options;
+    this.#options = options;
+    this.network = new SimulatedNetwork({
+      clock: this.clock,
+      random: seededRandom(`${seed}/network`),
+    });
+    this.#world = { clock: this.clock, network: this.network, logger, seed };
+    const shape = options.hostShape ?? DEFAULT_SHAPE;
+    this.hosts = Array.from(
+      { length: options.agents },
+      (_, index) => new SimHost(this.#world, index + 1, shape, MASTER),
+    );
+  }
+
+  /** The project's user, who calls the API over the same network. */
+  get user(): User {
+    if (this.#user === undefined) throw new Error('the factory is not started');
+    return this.#user;
+  }
+
+  get master(): Master {
+    if (this.#master === undefined) throw new Error('the factory is not started');
+    return this.#master;
+  }
+
+  /**
+   * Brings everything up; only then the network begins to fail: an enrolment whose answer is lost
+   * is repaired by a person with a new token.
+   */
+  async start(): Promise<void> {
+    const projectId = await this.#startApi();
+    this.#user = new User({
+      clock: this.clock,
+      random: this.#random('user'),
+      transport: this.network.transport('user'),
+      url: API,
+      projectId,
+      internalToken: INTERNAL_TOKEN,
+    });
+    const { clock, logger } = this.#world;
+    this.#master = await createMaster({
+      clock,
+      logger,
+      random: this.#random('master'),
+      registry: createMemoryRegistryStore(),
+      address: { hostname: '10.0.0.4', ip: '10.0.0.4', port: 5050 },
+    });
+    await this.network.attach(MASTER, this.#master.app);
+    await this.startScheduler();
+    await this.startClusterServer();
+    await this.#drive(async () => {
+      await Promise.all(this.hosts.map((host) => host.start()));
+      await this.#untilAllIsKnown();
+    });
+    this.network.setFaults(this.#options.faults ?? {});
+  }
+
+  /** Runs `work`, whose time passes as fast as the machine can, at most `maxMs` of it. */
+  async drive<T>(maxMs: number, work: () => Promise<T>): Promise<T> {
+    let isDone = false;
+    const result = work().finally(() => {
+      isDone = true;
+      this.clock.noteActivity();
+    });
+    // The first failure counts; a deadline of the clock is one too.
+    result.catch(() => undefined);
+    await this.clock.runUntil(() => isDone, maxMs, 'the scenario');
+    return result;
+  }
+
+  /** SIGKILL; nothing of what it was about to do happens. */
+  killScheduler(): void {
+    this.#scheduler?.life.kill();
+    this.network.detach(SCHEDULER);
+  }
+
+  /** A new scheduler on the store of the one before. */
+  async startScheduler(): Promise<void> {
+    const life = this.#newLife(SCHEDULER);
+    const random = this.#random(`scheduler/${this.#lives}`);
+    const { logger } = this.#world;
+    const service = createVmScheduler({
+      ...{ clock: life.clock, random, logger },
+      framework: createMesosFramework({
+        ...{ clock: life.clock, random, logger, transport: life.transport },
+        masters: [MASTER],
+        role: 'vms',
+        principal: 'vm-scheduler',
+        onFenced: (error) => this.#fatal(life, `vm-scheduler: ${error.message}`),
+      }),
+      store: life.guard(this.#schedulerStore),
+      role: 'vms',
+      executorCommand: 'simulated',
+    });
+    await service.start();
+    await this.network.attach(SCHEDULER, service.app);
+    this.#scheduler = { life, service };
+  }
+
+  /** SIGKILL. */
+  killClusterServer(): void {
+    this.#cluster?.life.kill();
+    this.network.detach(CLUSTER);
+  }
+
+  /** A new cluster-server on the store of the one before. */
+  async startClusterServer(): Promise<void> {
+    const life = this.#newLife(CLUSTER);
+    const random = this.#random(`cluster-server/${this.#lives}`);
+    const { clock, transport } = life;
+    const service = createClusterServer({
+      ...{ clock, random, logger: this.#world.logger },
+      name: 'idc-1',
+      enrolmentToken: this.#token,
+      store: life.guard(this.#clusterStore),
+      linkClient: new LinkClient({ clock, random, transport, url: API }),
+      vmScheduler: new VmSchedulerClient(transport, SCHEDULER),
+      readHosts: createHostReader({ transport, clock, masters: [MASTER] }),
+      readImages: async () => ['micro'],
+      onFenced: () => this.#fatal(life, 'cluster-server: fenced'),
+    });
+    service.start();
+    await this.network.attach(CLUSTER, service.app);
+    this.#cluster = { life, service };
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    for (const host of this.hosts) host.killExecutors();
+    this.#cluster?.life.kill();
+    this.#scheduler?.life.kill();
+    await this.#drive(async () => {
+      await Promise.all(this.hosts.map((host) => host.agent.close()));
+      await this.#master?.close();
+      await this.#api?.server.close();
+      await this.#api?.jobs.close();
+    });
+  }
+
+  async #startApi(): Promise<ProjectId> {
+    const { clock, logger } = this.#world;
+    const jobs = new MemoryJobQueue(clock, logger);
+    const server = await createApiServer({
+      ...{ clock, logger, jobs, random: this.#random('api-server') },
+      store: createApiStore(new MemoryDatabase()),
+      internalToken: INTERNAL_TOKEN,
+      secretKey: '42'.repeat(32),
+      subnetCidr: SUBNET_CIDR,
+    });
+    this.#api = { server, jobs };
+    await this.network.attach(API, server.app);
+    await server.start();
+    const answer = await server.app.inject({
+      method: 'POST',
+      url: '/internal/v1/bootstrap',
+      headers: { authorization: `Bearer ${INTERNAL_TOKEN}` },
+      payload: { clusters: ['idc-1'] },
+    });
+    const { projectId, clusters } = Bootstrap.Parse(answer.json());
+    this.#token = clusters[0]?.token ?? '';
+    return projectId;
+  }
+
+  async #untilAllIsKnown(): Promise<void> {
+    await waitFor(this.clock, 'the cluster with all its hosts', SETUP_TIMEOUT_MS, async () => {
+      const hosts = await this.user.hostsReady();
+      return hosts === this.hosts.length ? true : undefined;
+    });
+  }
+
+  #drive<T>(work: () => Promise<T>): Promise<T> {
+    return this.drive(SETUP_TIMEOUT_MS * 2, work);
+  }
+
+  #newLife(name: string): SimulatedProcess {
+    this.#lives += 1;
+    return new SimulatedProcess(this.clock, this.network, name);
+  }
+
+  #random(part: string): Random {
+    return seededRandom(`${this.#options.seed}/${part}`);
+  }
+
+  #fatal(life: SimulatedProcess, message: string): void {
+    if (life.isAlive) this.fatalErrors.push(message);
+  }
+}

@@ -1,0 +1,136 @@
+import {
+  type Batch,
+  type BatchId,
+  type BatchRequest,
+  BatchSchema,
+  type ProjectId,
+  type Vm,
+  type VmId,
+  VmSchema,
+} from '@factory/contracts';
+import {
+  type Clock,
+  createBackoff,
+  type HttpTransport,
+  HttpTransportError,
+  type JsonRequest,
+  type Random,
+  requestJson,
+  sleep,
+} from '@factory/runtime';
+import { type Static, type TSchema, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+
+const CALL_TIMEOUT_MS = 5_000;
+const ATTEMPTS_MAX = 20;
+const PAGE_LIMIT = 500;
+
+const AnyAnswer = Compile(Type.Unknown());
+const BatchAnswer = Compile(BatchSchema);
+const PageType = Type.Object({
+  items: Type.Array(VmSchema),
+  nextCursor: Type.Union([Type.String(), Type.Null()]),
+});
+const Page = Compile(PageType);
+const Clusters = Compile(
+  Type.Object({
+    items: Type.Array(
+      Type.Object({
+        capacity: Type.Union([Type.Null(), Type.Object({ activeHosts: Type.Integer() })]),
+      }),
+    ),
+  }),
+);
+
+interface Decoder<S extends TSchema> {
+  Parse(value: unknown): Static<S>;
+}
+
+export interface UserOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: HttpTransport;
+  readonly url: string;
+  readonly projectId: ProjectId;
+  readonly internalToken: string;
+}
+
+/** The project's user, in the place of the gateway: asks again until there is an answer. */
+export class User {
+  readonly #options: UserOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(options: UserOptions) {
+    this.#options = options;
+    this.#headers = {
+      authorization: `Bearer ${options.internalToken}`,
+      'x-factory-key': `key_${'1'.repeat(32)}`,
+      'x-factory-project': options.projectId,
+      'x-factory-role': 'admin',
+    };
+  }
+
+  createBatch(request: BatchRequest): Promise<Batch> {
+    const key = { 'idempotency-key': `simulation-${request.name}` };
+    return this.#call(BatchAnswer, 'POST', '/v1/batches', { json: request, headers: key });
+  }
+
+  batch(id: BatchId): Promise<Batch> {
+    return this.#call(BatchAnswer, 'GET', `/v1/batches/${id}`);
+  }
+
+  async deleteBatch(id: BatchId): Promise<void> {
+    await this.#call(BatchAnswer, 'DELETE', `/v1/batches/${id}`);
+  }
+
+  async wish(vmId: VmId, wish: 'start' | 'stop'): Promise<void> {
+    await this.#call(AnyAnswer, 'POST', `/v1/vms/${vmId}:${wish}`);
+  }
+
+  async vms(filter: { readonly batchId: BatchId; readonly withDeleted?: boolean }) {
+    const query = `limit=${PAGE_LIMIT}&batchId=${filter.batchId}`;
+    const deleted = filter.withDeleted === true ? '&withDeleted=true' : '';
+    const vms: Vm[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const url = `/v1/vms?${query}${deleted}${from}`;
+      const { items, nextCursor }: Static<typeof PageType> = await this.#call(Page, 'GET', url);
+      vms.push(...items);
+      cursor = nextCursor;
+    }
+    return vms;
+  }
+
+  /** Hosts of all clusters that can take machines. */
+  async hostsReady(): Promise<number> {
+    const { items } = await this.#call(Clusters, 'GET', '/v1/clusters');
+    return items.reduce((sum, { capacity }) => sum + (capacity?.activeHosts ?? 0), 0);
+  }
+
+  async #call<S extends TSchema>(
+    decoder: Decoder<S>,
+    method: JsonRequest['method'],
+    path: string,
+    more: Pick<JsonRequest, 'json' | 'headers'> = {},
+  ): Promise<Static<S>> {
+    const { clock, random, transport, url } = this.#options;
+    const backoff = createBackoff({ baseMs: 50, maxMs: 1_000, random });
+    for (let attempt = 1; ; attempt += 1) {
+      const headers = { ...this.#headers, ...more.headers };
+      const request = {
+        ...more,
+        headers,
+        method,
+        url: `${url}${path}`,
+        timeoutMs: CALL_TIMEOUT_MS,
+      };
+      try {
+        return await requestJson(transport, request, (value) => decoder.Parse(value));
+      } catch (error) {
+        if (!(error instanceof HttpTransportError) || attempt === ATTEMPTS_MAX) throw error;
+        await sleep(clock, backoff.nextMs());
+      }
+    }
+  }
+}
