@@ -54,6 +54,18 @@ describe('making', () => {
     expectNothingLeft(test);
   });
 
+  it('does not give a VM back to a launch that came late', async () => {
+    const test = new TestHost();
+    await test.start();
+    const second = test.launch(testTask(1), 2);
+    await test.run(10_000);
+    const first = test.launch(testTask(1), 1);
+    await test.run(5_000);
+    expect(test.link.updatesOf(first)).toEqual(['TASK_KILLED']);
+    expect(test.link.updatesOf(second)).toEqual(['TASK_RUNNING']);
+    expect(domainOf(test)?.on).toBe(true);
+  });
+
   it('refuses a task whose data make no sense', async () => {
     const test = new TestHost();
     await test.start();

@@ -186,6 +186,11 @@ export class VmExecutor {
       link.updateTask(taskId, 'TASK_FAILED', message);
       return;
     }
+    if (guarded !== undefined && isEarlierAttempt(taskId, guarded.taskId)) {
+      // A launch that was long on its way must not take the VM from the one that came after it.
+      link.updateTask(taskId, 'TASK_KILLED', `replaced by ${guarded.taskId}`);
+      return;
+    }
     // Said before anything is made: the task runs for as long as something of the VM may be here.
     if (data.desired !== 'deleted') link.updateTask(taskId, 'TASK_RUNNING', '');
     if (guarded !== undefined) {
@@ -343,4 +348,10 @@ export class VmExecutor {
 /** An executor; nothing happens before its `start`. */
 export function createVmExecutor(options: VmExecutorOptions): VmExecutor {
   return new VmExecutor(options);
+}
+
+/** Whether both are launches of the same VM, `taskId` the earlier one. */
+function isEarlierAttempt(taskId: string, other: string): boolean {
+  const attempt = parseVmTaskId(taskId)?.attempt ?? 0;
+  return attempt < (parseVmTaskId(other)?.attempt ?? 0);
 }
