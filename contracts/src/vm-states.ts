@@ -139,7 +139,16 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 3 * MINUTE_MS,
     onDeadline: 'failed',
-    next: ['running', 'stopping', 'stopped', 'deleting', 'deleted', 'failed', 'unreachable'],
+    next: [
+      'starting',
+      'running',
+      'stopping',
+      'stopped',
+      'deleting',
+      'deleted',
+      'failed',
+      'unreachable',
+    ],
   },
   deleting: {
     kind: 'transitional',

@@ -85,7 +85,12 @@ async function powerOffInside(vmId: string): Promise<void> {
     const domain = await libvirt.domains.lookupByName(`fct-${vmId}`);
     const console_ = await libvirt.domains.openConsole(domain);
     await console_.write(Buffer.from('\npoweroff\n'));
-    await console_.close();
+    // What was typed has arrived when the shell shows it, or the machine goes down.
+    let shown = '';
+    for await (const bytes of console_) {
+      shown += Buffer.from(bytes).toString('latin1');
+      if (shown.includes('poweroff')) break;
+    }
   } finally {
     await libvirt.close();
   }
