@@ -15,7 +15,7 @@ interface Part {
   /** Its entry file, from the root of the checkout. */
   readonly script: string;
   readonly settings: Definition;
-  /** Also reads its command line; the others declare flags for programs that embed them. */
+  /** Its command line is read too. */
   readonly readsFlags?: true;
   readonly remark?: string;
 }
@@ -95,7 +95,8 @@ const TAIL = `## Every process
 | \`FACTORY_URL\`, \`FACTORY_KEY_ID\`, \`FACTORY_SECRET\` | a factory elsewhere and a key pair for it; all three or none | the factory of the data directory |
 | \`REDIS_URL\` | passed on to the gateway and the api-server by \`up\` | none |
 
-Of its environment \`up\` passes on to its processes nothing else but \`PATH\`, \`HOME\`, \`LANG\` and \`TZ\`.`;
+Besides \`REDIS_URL\` and what every process has, \`up\` passes on only \`PATH\`, \`HOME\`, \`LANG\` and
+\`TZ\`. It always runs its own PostgreSQL; \`DATABASE_URL\` is for an api-server run on its own.`;
 
 /** \`docs/settings.md\`, as it has to be. */
 export function settingsDocument(): string {
@@ -132,7 +133,7 @@ function rowOf(setting: SettingDescription, withFlag: boolean): string {
     expects,
     defaultOf(setting),
   ];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |`;
 }
 
 function defaultOf(setting: SettingDescription): string {

@@ -155,6 +155,16 @@ export class SimulatedFactory {
     return result;
   }
 
+  /** SIGKILL for all executors; guests run on, and the agents report the loss. */
+  killExecutors(): void {
+    for (const host of this.hosts) host.killExecutors();
+  }
+
+  /** Executors that run. */
+  executorCount(): number {
+    return this.hosts.reduce((sum, { processes }) => sum + processes.running.size, 0);
+  }
+
   /** SIGKILL; nothing of what it was about to do happens. */
   killScheduler(): void {
     this.#scheduler?.life.kill();
@@ -213,7 +223,7 @@ export class SimulatedFactory {
 
   /** Ends everything. */
   async close(): Promise<void> {
-    for (const host of this.hosts) host.killExecutors();
+    this.killExecutors();
     this.#cluster?.life.kill();
     this.#scheduler?.life.kill();
     await this.#drive(async () => {

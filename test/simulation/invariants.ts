@@ -1,5 +1,4 @@
-import type { Vm, VmId } from '@factory/contracts';
-import { VM_EXECUTOR_NEED } from '@factory/contracts';
+import { VM_EXECUTOR_NEED, type Vm, type VmId } from '@factory/contracts';
 import type { SimulatedFactory } from './factory.ts';
 import type { SimHost } from './sim-host.ts';
 
@@ -47,7 +46,7 @@ export function checkTruth(factory: SimulatedFactory, vms: readonly Vm[]): reado
   ];
 }
 
-/** What must hold when everything is deleted: no trace on any host, no task, no resource in use. */
+/** What must hold when everything is deleted: no trace on any host. */
 export function checkNothingLeft(factory: SimulatedFactory): readonly string[] {
   return factory.hosts.flatMap(({ hostName, machine }) => {
     const networks = [...machine.networks.values()].reduce((sum, leases) => sum + leases.size, 0);
@@ -80,8 +79,11 @@ function checkVm(vm: Vm, host: SimHost | undefined): readonly string[] {
 
 function checkRoom({ hostName, machine, shape }: SimHost): readonly string[] {
   const plans = [...machine.domains.values()].map(({ plan }) => plan);
-  const vcpus = plans.reduce((sum, plan) => sum + plan.vcpus, VM_EXECUTOR_NEED.vcpus);
-  const memoryMiB = plans.reduce((sum, plan) => sum + plan.memoryMiB, VM_EXECUTOR_NEED.memoryMiB);
+  const vcpus = plans.reduce<number>((sum, plan) => sum + plan.vcpus, VM_EXECUTOR_NEED.vcpus);
+  const memoryMiB = plans.reduce<number>(
+    (sum, plan) => sum + plan.memoryMiB,
+    VM_EXECUTOR_NEED.memoryMiB,
+  );
   if (vcpus <= shape.vcpus && memoryMiB <= shape.memoryMiB) return [];
   return [`${hostName} has guests with ${vcpus} vCPUs and ${memoryMiB} MiB`];
 }

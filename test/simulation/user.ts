@@ -18,33 +18,31 @@ import {
   requestJson,
   sleep,
 } from '@factory/runtime';
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 const CALL_TIMEOUT_MS = 5_000;
 const ATTEMPTS_MAX = 20;
 const PAGE_LIMIT = 500;
 
-const AnyAnswer = Compile(Type.Unknown());
-const BatchAnswer = Compile(BatchSchema);
-const PageType = Type.Object({
+const batchAnswer = Compile(BatchSchema);
+const asBatch = (value: unknown): Batch => batchAnswer.Parse(value);
+const asAnything = (): void => undefined;
+const PageSchema = Type.Object({
   items: Type.Array(VmSchema),
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 });
-const Page = Compile(PageType);
-const Clusters = Compile(
-  Type.Object({
-    items: Type.Array(
-      Type.Object({
-        capacity: Type.Union([Type.Null(), Type.Object({ activeHosts: Type.Integer() })]),
-      }),
-    ),
-  }),
-);
-
-interface Decoder<S extends TSchema> {
-  Parse(value: unknown): Static<S>;
-}
+const page = Compile(PageSchema);
+const asPage = (value: unknown): Static<typeof PageSchema> => page.Parse(value);
+const ClustersSchema = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      capacity: Type.Union([Type.Null(), Type.Object({ activeHosts: Type.Integer() })]),
+    }),
+  ),
+});
+const clusters = Compile(ClustersSchema);
+const asClusters = (value: unknown): Static<typeof ClustersSchema> => clusters.Parse(value);
 
 export interface UserOptions {
   readonly clock: Clock;
@@ -72,19 +70,19 @@ export class User {
 
   createBatch(request: BatchRequest): Promise<Batch> {
     const key = { 'idempotency-key': `simulation-${request.name}` };
-    return this.#call(BatchAnswer, 'POST', '/v1/batches', { json: request, headers: key });
+    return this.#call(asBatch, 'POST', '/v1/batches', { json: request, headers: key });
   }
 
   batch(id: BatchId): Promise<Batch> {
-    return this.#call(BatchAnswer, 'GET', `/v1/batches/${id}`);
+    return this.#call(asBatch, 'GET', `/v1/batches/${id}`);
   }
 
   async deleteBatch(id: BatchId): Promise<void> {
-    await this.#call(BatchAnswer, 'DELETE', `/v1/batches/${id}`);
+    await this.#call(asBatch, 'DELETE', `/v1/batches/${id}`);
   }
 
   async wish(vmId: VmId, wish: 'start' | 'stop'): Promise<void> {
-    await this.#call(AnyAnswer, 'POST', `/v1/vms/${vmId}:${wish}`);
+    await this.#call(asAnything, 'POST', `/v1/vms/${vmId}:${wish}`);
   }
 
   async vms(filter: { readonly batchId: BatchId; readonly withDeleted?: boolean }) {
@@ -95,7 +93,7 @@ export class User {
     while (cursor !== null) {
       const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const url = `/v1/vms?${query}${deleted}${from}`;
-      const { items, nextCursor }: Static<typeof PageType> = await this.#call(Page, 'GET', url);
+      const { items, nextCursor } = await this.#call(asPage, 'GET', url);
       vms.push(...items);
       cursor = nextCursor;
     }
@@ -104,16 +102,16 @@ export class User {
 
   /** Hosts of all clusters that can take machines. */
   async hostsReady(): Promise<number> {
-    const { items } = await this.#call(Clusters, 'GET', '/v1/clusters');
+    const { items } = await this.#call(asClusters, 'GET', '/v1/clusters');
     return items.reduce((sum, { capacity }) => sum + (capacity?.activeHosts ?? 0), 0);
   }
 
-  async #call<S extends TSchema>(
-    decoder: Decoder<S>,
+  async #call<T>(
+    decode: (value: unknown) => T,
     method: JsonRequest['method'],
     path: string,
     more: Pick<JsonRequest, 'json' | 'headers'> = {},
-  ): Promise<Static<S>> {
+  ): Promise<T> {
     const { clock, random, transport, url } = this.#options;
     const backoff = createBackoff({ baseMs: 50, maxMs: 1_000, random });
     for (let attempt = 1; ; attempt += 1) {
@@ -126,7 +124,7 @@ export class User {
         timeoutMs: CALL_TIMEOUT_MS,
       };
       try {
-        return await requestJson(transport, request, (value) => decoder.Parse(value));
+        return await requestJson(transport, request, decode);
       } catch (error) {
         if (!(error instanceof HttpTransportError) || attempt === ATTEMPTS_MAX) throw error;
         await sleep(clock, backoff.nextMs());

@@ -74,6 +74,7 @@ describe('an agent', () => {
       type: 'EXECUTOR_EXITED',
       agent_id: 'agent-1',
       ...IDS,
+      container_id: world.executors[0]?.request.containerId,
       status: 2304,
     });
     expect(world.updatesOf('a')).toEqual(['TASK_RUNNING', 'TASK_FAILED']);

@@ -224,6 +224,8 @@ class AgentActor implements Agent {
         return;
       case 'UPDATE_FRAMEWORK':
         this.#tasks.updateFramework(event.framework);
+        // It comes when the scheduler is back: updates need not wait for their next retry.
+        this.#context.updates.resendAll();
         return;
       case 'SHUTDOWN_EXECUTOR': {
         const run = state.frameworks.get(event.framework_id)?.executors.get(event.executor_id);

@@ -16,6 +16,9 @@ import { dropTasks, endTasks, forgetIfDone } from './task-ends.ts';
 import { newUuid } from './uuid.ts';
 import { allRuns } from './views.ts';
 
+/** Mesos' exit status of an executor that could not be launched. */
+export const NEVER_BEGAN = -1;
+
 /** The processes of the executors: started, found again, ended, and noticed when they are gone. */
 export class Executors {
   readonly #context: AgentContext;
@@ -196,7 +199,7 @@ export class Executors {
       return;
     }
     // As from Mesos: the framework hears of the executor's end before that of its tasks.
-    const reported = status === undefined ? undefined : this.#reportExit(run, status);
+    const reported = this.#reportExit(run, status ?? NEVER_BEGAN);
     const end = run.endReason ?? {
       reason: 'REASON_EXECUTOR_TERMINATED' as const,
       message: 'Executor terminated',
@@ -215,6 +218,7 @@ export class Executors {
       agent_id: agentIdOf(this.#context),
       framework_id: run.frameworkId,
       executor_id: run.executorId,
+      container_id: run.containerId,
       status,
     });
   }

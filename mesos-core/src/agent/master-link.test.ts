@@ -11,6 +11,7 @@ const EXITED: AgentCall = {
   agent_id: 'agent-1',
   framework_id: 'f',
   executor_id: 'e',
+  container_id: 'c',
   status: 0,
 };
 

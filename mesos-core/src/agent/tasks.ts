@@ -9,7 +9,7 @@ import type { Change } from './checkpoint/checkpoint-store.ts';
 import { frameworkChange, progressChange, runChange, taskChange } from './checkpoint/records.ts';
 import { type AgentContext, agentIdOf, type TaskEnd } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
-import { type Executors, idsOf } from './executors.ts';
+import { type Executors, idsOf, NEVER_BEGAN } from './executors.ts';
 import {
   type ExecutorRun,
   type Framework,
@@ -58,7 +58,11 @@ export class Tasks {
       if (end !== undefined) this.#refuse(framework, event.executor, info, end, changes);
     }
     const accepted = refused.filter(({ end }) => end === undefined).map(({ info }) => info);
-    if (accepted.length === 0 || event.executor === undefined) return;
+    if (event.executor === undefined) return;
+    if (accepted.length === 0) {
+      this.#reportUnused(framework, event.executor);
+      return;
+    }
     const isGroup = event.task_group !== undefined;
     this.#launch(framework, event.executor, accepted, isGroup, changes);
   }
@@ -188,6 +192,19 @@ export class Tasks {
     framework.tasks.set(info.task_id.value, task);
     const all = [...changes, taskChange(task)];
     this.#context.spawn(endTasks(this.#context, [task], end, { changes: all }));
+  }
+
+  /** The master has set resources aside for an executor that there will be no need for. */
+  #reportUnused(framework: Framework, { executor_id }: ExecutorInfo): void {
+    if (framework.executors.has(executor_id.value)) return;
+    void this.#context.callMaster({
+      type: 'EXECUTOR_EXITED',
+      agent_id: agentIdOf(this.#context),
+      framework_id: framework.id,
+      executor_id: executor_id.value,
+      container_id: '',
+      status: NEVER_BEGAN,
+    });
   }
 
   #launch(

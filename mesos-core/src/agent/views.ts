@@ -1,7 +1,7 @@
 import type { ExecutorInfo, FrameworkInfo, Task, TaskStatus } from '../protocol/index.ts';
 import type { AgentContext } from './context.ts';
 import { agentIdOf } from './context.ts';
-import type { AgentState, ExecutorRun, Framework, TaskRecord } from './state.ts';
+import type { AgentState, ExecutorRun, TaskRecord } from './state.ts';
 import { latestState } from './status-stream.ts';
 
 /** The task as Mesos shows it. */
@@ -60,26 +60,17 @@ export interface Inventory {
   readonly tasks: readonly Task[];
 }
 
-/** All frameworks, all executors that live or have unacknowledged updates, and their tasks. */
+/** All frameworks, all executors that live, and all tasks with something left to tell. */
 export function inventory(context: Pick<AgentContext, 'state'>): Inventory {
   const frameworks = [...context.state.frameworks.values()];
   return {
     frameworks: frameworks.map((framework) => framework.info),
-    executors: frameworks.flatMap(executorsOf),
+    // Not those that are over: they take nothing any more, although their tasks' ends may wait.
+    executors: allRuns(context.state).map((run) => run.info),
     tasks: frameworks.flatMap((framework) =>
       [...framework.tasks.values()].map((task) => toTask(context, task)),
     ),
   };
-}
-
-function executorsOf(framework: Framework): readonly ExecutorInfo[] {
-  const infos = new Map<string, ExecutorInfo>();
-  for (const { info, executorId } of framework.tasks.values()) {
-    if (info.executor === undefined) continue;
-    infos.set(executorId, { framework_id: { value: framework.id }, ...info.executor });
-  }
-  for (const run of framework.executors.values()) infos.set(run.executorId, run.info);
-  return [...infos.values()];
 }
 
 /** All runs that are not over. */

@@ -29,7 +29,12 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
     case 'MESSAGE':
       return { type: 'MESSAGE', ...executor(call), data: textAt(call, 'data') };
     case 'EXECUTOR_EXITED':
-      return { type: 'EXECUTOR_EXITED', ...executor(call), status: numberAt(call, 'status') };
+      return {
+        type: 'EXECUTOR_EXITED',
+        ...executor(call),
+        container_id: textAt(call, 'container_id'),
+        status: numberAt(call, 'status'),
+      };
     default:
       throw new CodecError(`No such call of an agent: ${JSON.stringify(call.type)}`);
   }

@@ -13,13 +13,16 @@ import type { MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
 import { type RegisteredAgent, withAgents } from './registry.ts';
-import { type Agent, isTerminal, taskKey } from './state.ts';
+import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
 
 /** Statuses of a task that are kept: the newest. */
 const STATUSES_PER_TASK_MAX = 10;
+
+/** Executors of an agent whose last end is remembered. */
+const EXITED_PER_AGENT_MAX = 1000;
 
 /** Comings, goings and words of agents (protocol/agent-protocol.ts). */
 export class Agents {
@@ -187,6 +190,7 @@ export class Agents {
       tasks: new Map(),
       executors: new Map(),
       kills: new Map(),
+      exitedContainers: new Map(),
       registeredAtMs: nowMs,
       reregisteredAtMs: nowMs,
     };
@@ -219,6 +223,8 @@ export class Agents {
   #onExecutorExited(agent: Agent, call: Call<'EXECUTOR_EXITED'>): void {
     const { framework_id, executor_id, status } = call;
     const { state } = this.#core;
+    if (isOutdated(agent, call)) return;
+    rememberExit(agent, executorKey(framework_id, executor_id), call.container_id);
     if (!state.removeExecutor(agent, framework_id, executor_id)) return;
     this.#core.send(state.frameworks.get(framework_id), {
       type: 'FAILURE',
@@ -295,6 +301,28 @@ export class Agents {
       this.#core.send(framework, { type: 'FAILURE', failure });
     }
   }
+}
+
+function rememberExit(agent: Agent, key: string, containerId: string): void {
+  agent.exitedContainers.delete(key);
+  agent.exitedContainers.set(key, containerId);
+  const [oldest] = agent.exitedContainers.keys();
+  if (agent.exitedContainers.size > EXITED_PER_AGENT_MAX && oldest !== undefined) {
+    agent.exitedContainers.delete(oldest);
+  }
+}
+
+/** Whether an executor's end was told before, or is that of a run before the current one. */
+function isOutdated(agent: Agent, call: Call<'EXECUTOR_EXITED'>): boolean {
+  const { framework_id, executor_id, container_id } = call;
+  if (container_id === '') return false;
+  const exited = agent.exitedContainers.get(executorKey(framework_id, executor_id));
+  if (exited === container_id) return true;
+  const living = [...agent.tasks.values()]
+    .filter((task) => task.framework_id.value === framework_id && !isTerminal(task.state))
+    .filter((task) => task.executor_id?.value === executor_id)
+    .flatMap((task) => task.statuses?.at(-1)?.container_status?.container_id?.value ?? []);
+  return living.length > 0 && !living.includes(container_id);
 }
 
 /** As Mesos keeps them: one for a run of the same state, and without data, which may be large. */

@@ -179,6 +179,74 @@ describe('what a subscription says is settled with what the master knows', () =>
   });
 });
 
+describe('what an executor took', () => {
+  /** Everything that is free, as the scheduler is offered it. */
+  async function free(scheduler: TestScheduler) {
+    const offer_ids = scheduler.offers.map(({ id }) => id);
+    await world.call(scheduler, { type: 'DECLINE', decline: { offer_ids } });
+    await world.call(scheduler, { type: 'REVIVE' });
+    return scalarQuantities(scheduler.offer.resources ?? []);
+  }
+
+  it('is not taken again by one that is over, although the end of its task waits', async () => {
+    const { agent, scheduler } = await running();
+    scheduler.acknowledges = false;
+    agent.executors[0]?.exit(9);
+    await world.run(100);
+    await agent.crash();
+    await agent.restart();
+    expect(scheduler.updates('a').at(-1)).toBe('TASK_FAILED REASON_EXECUTOR_TERMINATED');
+    expect(await free(scheduler)).toEqual({ cpus: 8, mem: 8192 });
+  });
+
+  it('is free again when the agent refuses to begin it', async () => {
+    await world.startAgent('agent-1');
+    const scheduler = await world.startScheduler('scheduler');
+    const task = taskOn(scheduler.offer, 'a');
+    const command = { value: 'executor', uris: [{ value: 'http://far/away' }] };
+    const executor = task.executor && { ...task.executor, command };
+    await world.call(scheduler, launch(scheduler.offer, { ...task, executor }));
+    expect(scheduler.updates('a')).toEqual(['TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED']);
+    expect(await free(scheduler)).toEqual({ cpus: 8, mem: 8192 });
+  });
+
+  it('stays taken by the next run when the end of the last is told twice', async () => {
+    const fake = new FakeAgent(world.network.transport('fake'), 'http://master:5050');
+    void fake.subscribe();
+    await world.run(20);
+    const scheduler = await world.startScheduler('scheduler');
+    const exit = {
+      type: 'EXECUTOR_EXITED' as const,
+      ...{ agent_id: fake.id, framework_id: scheduler.id, executor_id: 'executor-1' },
+      ...{ container_id: 'first', status: 9 },
+    };
+    await world.call(scheduler, launch(scheduler.offer, taskOn(scheduler.offer, 'a')));
+    void fake.send(exit);
+    expect(await free(scheduler)).toEqual({ cpus: 7, mem: 8192 - 128 });
+    await world.call(scheduler, launch(scheduler.offer, taskOn(scheduler.offer, 'b')));
+    void fake.send(exit);
+    await world.run(20);
+    expect(scheduler.of('FAILURE')).toHaveLength(1);
+    expect(await free(scheduler)).toEqual({ cpus: 8 - 2.1, mem: 8192 - 256 - 32 });
+    void fake.send({ ...exit, container_id: 'second' });
+    await world.run(20);
+    expect(scheduler.of('FAILURE')).toHaveLength(2);
+  });
+});
+
+describe('updates that nobody has acknowledged', () => {
+  it('come at once when the scheduler is back', async () => {
+    const { agent, scheduler } = await running();
+    const { id } = scheduler;
+    await Promise.all([scheduler.client.stop(), world.run(10)]);
+    agent.executors[0]?.update('a', 'TASK_FINISHED');
+    // Long enough for the pauses between retries to have become minutes.
+    await world.run(1_500_000);
+    const back = await world.startScheduler('back', { ...FRAMEWORK, id: { value: id } });
+    expect(back.updates('a')).toEqual(['TASK_FINISHED']);
+  });
+});
+
 describe('a master that starts again on its registry', () => {
   it('finds agents, tasks and frameworks again, under their old ids', async () => {
     const { agent, scheduler } = await running();

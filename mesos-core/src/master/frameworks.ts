@@ -15,7 +15,7 @@ import {
   withImmutableFields,
 } from './framework-info.ts';
 import { OfferFilters } from './offer-filters.ts';
-import { type Framework, isTerminal, rolesOf } from './state.ts';
+import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
 
 /** Removed frameworks that operators can still look at. */
 const COMPLETED_FRAMEWORKS_MAX = 50;
@@ -138,6 +138,7 @@ export class Frameworks {
       for (const { frameworkId, info } of [...agent.executors.values()]) {
         if (frameworkId !== framework.id) continue;
         state.removeExecutor(agent, framework.id, info.executor_id.value);
+        agent.exitedContainers.delete(executorKey(framework.id, info.executor_id.value));
       }
     }
     state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);

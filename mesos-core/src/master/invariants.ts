@@ -2,9 +2,11 @@ import {
   addResources,
   containsResources,
   equalResources,
+  type Quantities,
+  scalarQuantities,
   unallocateResources,
 } from '../protocol/index.ts';
-import type { MasterState } from './state.ts';
+import { isTerminal, type MasterState, rolesOf } from './state.ts';
 import { usedOf } from './takeover.ts';
 
 /** Every rule that the books break, in words; empty when all is well. */
@@ -21,6 +23,14 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
       problems.push(`agent ${agent.id}: more is used and offered than there is`);
     }
   }
+  for (const framework of state.frameworks.values()) {
+    for (const role of rolesOf(framework.info)) {
+      const counted = JSON.stringify(sorted(state.usageOf(framework.id, role)));
+      if (counted !== JSON.stringify(sorted(usageFromScratch(state, framework.id, role)))) {
+        problems.push(`framework ${framework.id}: the running account of role ${role} is wrong`);
+      }
+    }
+  }
   for (const offer of state.offers.values()) {
     if (!state.agents.has(offer.agent_id.value)) {
       problems.push(`offer ${offer.id.value} is of an agent that is not there`);
@@ -30,4 +40,21 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
     }
   }
   return problems;
+}
+
+function usageFromScratch(state: MasterState, frameworkId: string, role: string): Quantities {
+  const tasks = state.tasksOf(frameworkId).filter((task) => !isTerminal(task.state));
+  const executors = [...state.agents.values()]
+    .flatMap((agent) => [...agent.executors.values()])
+    .filter((executor) => executor.frameworkId === frameworkId)
+    .map(({ info }) => info);
+  const all = [...tasks, ...executors, ...state.offersOfFramework(frameworkId)];
+  const resources = all.flatMap((each) => each.resources ?? []);
+  return scalarQuantities(resources.filter((each) => each.allocation_info?.role === role));
+}
+
+function sorted(quantities: Quantities) {
+  return Object.entries(quantities)
+    .filter(([, amount]) => amount !== 0)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -19,6 +19,7 @@ import {
   parseResources,
   type SchedulerEvent,
   type TaskInfo,
+  type TaskStatus,
 } from '../protocol/index.ts';
 import { FRAMEWORK } from './testing/world.ts';
 
@@ -95,12 +96,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function acknowledge({
-  uuid,
-  task_id,
-  agent_id,
-}: { uuid?: string | undefined } & Pick<TaskInfo, 'task_id'> &
-  Partial<Pick<TaskInfo, 'agent_id'>>): void {
+function acknowledge({ uuid, task_id, agent_id }: TaskStatus): void {
   if (uuid === undefined || agent_id === undefined) return;
   const call = { type: 'ACKNOWLEDGE', acknowledge: { agent_id, task_id, uuid } } as const;
   client.call(call).catch(() => undefined);

@@ -62,7 +62,7 @@ describe('offers', () => {
     await world.startAgent('agent-1');
     expect(scheduler.offers).toHaveLength(1);
     await world.call(scheduler, { type: 'SUPPRESS' });
-    await decline(scheduler, 3600);
+    await decline(scheduler, 1);
     await world.run(60_000);
     expect(scheduler.offers).toHaveLength(1);
     const revivedAtMs = world.clock.monotonicMs();

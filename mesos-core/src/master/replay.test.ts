@@ -181,7 +181,10 @@ async function playAgent(event: SchedulerEvent): Promise<void> {
   if (event.type === 'FAILURE') {
     const { executor_id, status = 0 } = event.failure;
     const executor = executor_id?.value ?? '';
-    void agent.send({ type: 'EXECUTOR_EXITED', ...ids, executor_id: executor, status });
+    void agent.send({
+      ...{ type: 'EXECUTOR_EXITED', ...ids, executor_id: executor, status },
+      container_id: '0077441d-6445-4edc-b068-f0a3abfe9327',
+    });
   }
   await clock.run(20);
 }

@@ -67,6 +67,8 @@ export interface Agent {
   readonly executors: Map<string, ExecutorEntry>;
   /** KILLs of tasks that have not ended: sent again when the agent subscribes. */
   readonly kills: Map<string, KillOrder>;
+  /** The last run of each executor that is known to be over: calls that tell so may be repeated. */
+  readonly exitedContainers: Map<string, string>;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
 }

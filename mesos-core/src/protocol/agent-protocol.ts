@@ -31,9 +31,11 @@ export interface AgentSubscribe {
   readonly capabilities: readonly string[];
   /** Agent's total, dynamic reservations and volumes included. */
   readonly total_resources: readonly Resource[];
-  /** Of all executors that are alive, and those with unacknowledged terminal updates. */
+  /** Of all executors that are alive, and of all tasks. */
   readonly frameworks: readonly FrameworkInfo[];
+  /** Those that are alive. */
   readonly executors: readonly ExecutorInfo[];
+  /** Those that run, and those with unacknowledged terminal updates. */
   readonly tasks: readonly Task[];
 }
 
@@ -63,7 +65,9 @@ export type AgentCall =
       readonly agent_id: string;
       readonly framework_id: string;
       readonly executor_id: string;
-      /** As of wait(2): exit code << 8 | signal. */
+      /** Of the run that is over, empty when it never began: a late call must not end the next one. */
+      readonly container_id: string;
+      /** As of wait(2), exit code << 8 | signal; -1 when it never began. */
       readonly status: number;
     };
 

@@ -36,6 +36,8 @@ interface LauncherOptions {
 export class Launcher {
   readonly #options: LauncherOptions;
   readonly #offers = new Map<string, Offer>();
+  /** The call that used or declined them may be lost: the master may wait for them for ever. */
+  readonly #doubtful = new Map<string, Offer>();
   /** What the master was told last; `undefined` right after a subscription. */
   #wantsOffers: boolean | undefined;
   #toldAtMs = 0;
@@ -49,6 +51,7 @@ export class Launcher {
   /** A new subscription: old offers are void, and the master offers by itself. */
   reset(): void {
     this.#offers.clear();
+    this.#doubtful.clear();
     this.#wantsOffers = undefined;
   }
 
@@ -59,6 +62,7 @@ export class Launcher {
 
   rescind(offerId: string): void {
     this.#offers.delete(offerId);
+    this.#doubtful.delete(offerId);
   }
 
   /** New VMs wait: earlier refusals of offers no longer hold. */
@@ -92,6 +96,8 @@ export class Launcher {
     const wanting = this.#wanting();
     const offers = [...this.#offers.values()];
     this.#offers.clear();
+    const doubtful = [...this.#doubtful.values()];
+    this.#doubtful.clear();
     const agents = groupByAgent(offers);
     const placement = this.#place(wanting, agents);
     const launched = this.#recordLaunches(wanting, placement, agents);
@@ -103,7 +109,8 @@ export class Launcher {
         this.#accept(records, agents.get(agentId) ?? [], template, leftOver),
       ),
       this.#decline(
-        offers.filter((offer) => !launched.has(offer.agent_id.value)),
+        // To decline what was used after all changes nothing.
+        [...offers.filter((offer) => !launched.has(offer.agent_id.value)), ...doubtful],
         template,
         leftOver,
       ),
@@ -203,6 +210,7 @@ export class Launcher {
         { err: error, count: records.length },
         'nobody knows whether a launch was accepted',
       );
+      this.#doubt(offers);
       onUnknownOutcome(records);
     }
   }
@@ -213,7 +221,7 @@ export class Launcher {
     leftOver: boolean,
   ): Promise<void> {
     if (offers.length === 0) return;
-    await this.#sendOrForget({
+    const isSent = await this.#sendOrForget({
       type: 'DECLINE',
       framework_id: { value: template.frameworkId },
       decline: {
@@ -221,6 +229,12 @@ export class Launcher {
         filters: { refuse_seconds: leftOver ? REFUSE_BUSY_SECONDS : REFUSE_IDLE_SECONDS },
       },
     });
+    if (!isSent) this.#doubt(offers);
+  }
+
+  /** Declines them (again) in the next round: a master offers nothing of them until it hears. */
+  #doubt(offers: readonly Offer[]): void {
+    for (const offer of offers) this.#doubtful.set(offer.id.value, offer);
   }
 
   async #tellWhetherWanting(template: ExecutorTemplate, wants: boolean): Promise<void> {
@@ -236,12 +250,14 @@ export class Launcher {
   }
 
   /** For calls whose loss only costs time: the next round says it again. */
-  async #sendOrForget(call: SchedulerCall): Promise<void> {
+  async #sendOrForget(call: SchedulerCall): Promise<boolean> {
     try {
       await this.#options.send(call);
+      return true;
     } catch (error) {
       this.#wantsOffers = undefined;
       this.#options.logger.warn({ err: error, call: call.type }, 'call was not accepted');
+      return false;
     }
   }
 }
