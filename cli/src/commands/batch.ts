@@ -44,7 +44,7 @@ interface CreateOptions {
 function createCommand(): Command {
   return new Command('create')
     .description('create a batch')
-    .requiredOption('--name <name>', 'name of the batch; its machines are <name>-0001 and so on')
+    .requiredOption('--name <name>', 'name of the batch; its machines are <name>-1 and so on')
     .requiredOption('--image <name>', 'image to start from')
     .option('--count <n>', 'number of machines', integer(1))
     .option('--vcpus <n>', 'virtual cpus of each machine', integer(1))

@@ -108,6 +108,8 @@ export class ManagedProcess {
 
   /** `ready`, or why it is not. */
   async readiness(): Promise<string> {
+    // Whoever answers on its port while it does not run is somebody else.
+    if (this.#child === undefined) return 'it has ended';
     try {
       const url = this.spec.readyUrl;
       const answer = await this.#options.transport.request({
@@ -119,7 +121,7 @@ export class ManagedProcess {
       const body: unknown = JSON.parse(Buffer.from(answer.body).toString('utf8'));
       return reasonsOf(body) ?? `answers ${answer.status}`;
     } catch {
-      return this.#child === undefined ? 'it has ended' : 'it does not answer';
+      return 'it does not answer';
     }
   }
 

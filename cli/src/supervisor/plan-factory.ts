@@ -31,7 +31,7 @@ export async function planFactory(
 ): Promise<FactoryPlan> {
   if (!(await isFree(port))) throw new PortTakenError(port);
   const book = await PortBook.open(layout);
-  const gatewayPort = await book.portFor('api-gateway', port);
+  const gatewayPort = book.claim('api-gateway', port);
   const apiServerPort = await book.portFor('api-server', gatewayPort + 1);
   const clusters: ClusterPlan[] = [];
   for (let index = 0; index < options.clusters; index += 1) {

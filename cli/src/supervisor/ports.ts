@@ -37,6 +37,11 @@ export class PortBook {
     return this.#give(name, await anyFreePort());
   }
 
+  /** Gives a part exactly this port: the one that a person asked for, whatever it was before. */
+  claim(name: string, port: number): number {
+    return this.#give(name, port);
+  }
+
   async save(): Promise<void> {
     await writeFileAtomic(this.#file, `${JSON.stringify(this.#ports, null, 2)}\n`, {
       fsync: false,

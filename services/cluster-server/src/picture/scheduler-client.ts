@@ -10,6 +10,8 @@ import { Compile } from 'typebox/compile';
 
 const changesAnswer = Compile(ChangesSchema);
 const CALL_TIMEOUT_MS = 30_000;
+/** How long the answer to a long poll may take beyond its wait. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** The vm-scheduler's API (contracts/vm-scheduler-api.ts). */
 export class VmSchedulerClient {
@@ -41,7 +43,8 @@ export class VmSchedulerClient {
     query: { readonly after: number; readonly waitMs: number; readonly reported: number },
     signal: AbortSignal,
   ): Promise<Changes> {
-    const timeoutMs = CALL_TIMEOUT_MS + query.waitMs;
+    // Close behind the wait: the answer to a poll that was lost on its way must not delay news.
+    const timeoutMs = query.waitMs + ANSWER_TIMEOUT_MS;
     const url = `${this.#url}/v1/changes`;
     return requestJson(
       this.#transport,
