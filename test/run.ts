@@ -80,7 +80,9 @@ async function runAcceptance(): Promise<void> {
     if (isLong && values.acceptance !== true) continue;
     console.log(`\nacceptance: ${file}`);
     const node = ['--disable-warning=ExperimentalWarning', join(directory, file)];
-    count(file, (await run(process.execPath, node)) === 0);
+    const strict = values.acceptance === true ? '1' : '0';
+    const env = { ...process.env, FACTORY_ACCEPTANCE_STRICT: strict };
+    count(file, (await run(process.execPath, node, env)) === 0);
   }
 }
 
@@ -89,9 +91,13 @@ function count(name: string, isPassed: boolean): void {
   total[isPassed ? 'passed' : 'failed'] += 1;
 }
 
-function run(program: string, args: readonly string[]): Promise<number> {
+function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit' });
+  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env });
   child.once('exit', (code) => resolve(code ?? 1));
   child.once('error', reject);
   return promise;

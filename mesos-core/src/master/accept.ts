@@ -19,6 +19,7 @@ import {
   neededForGroup,
 } from './launch.ts';
 import { asOffered } from './offer-form.ts';
+import { reconcile } from './reconcile.ts';
 import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
 
 /** Filters are capped: nobody keeps resources from himself for longer than a year. */
@@ -97,10 +98,23 @@ export class OfferAnswers {
     return this.#core.state.offers.get(offerId)?.framework_id.value === framework.id;
   }
 
+  #isAlive(framework: Framework, taskId: string): boolean {
+    const { state } = this.#core;
+    return (
+      state.findTask(framework.id, taskId) !== undefined ||
+      state.unreachableTasks.has(taskKey(framework.id, taskId))
+    );
+  }
+
   #drop(framework: Framework, operations: readonly OfferOperation[], why: string): void {
     const state = this.#core.lostState(framework.info, 'TASK_DROPPED');
     const message = `Task launched with invalid offers: ${why}`;
     for (const { task_id, agent_id } of operations.flatMap(tasksOfOperation)) {
+      if (this.#isAlive(framework, task_id.value)) {
+        // An ACCEPT that came twice: to say that its task was never launched would be untrue.
+        reconcile(this.#core, framework, [{ task_id, agent_id }]);
+        continue;
+      }
       const reason = 'REASON_INVALID_OFFERS';
       const status = this.#core.masterStatus(task_id.value, agent_id.value, state, reason, message);
       this.#core.sendStatus(framework, status);

@@ -262,7 +262,10 @@ export class Agents {
     }
     agent.stream?.end();
     for (const task of agent.tasks.values()) {
-      if (!isTerminal(task.state)) this.#core.state.putUnreachableTask(task);
+      if (isTerminal(task.state)) continue;
+      const framework = this.#core.state.frameworks.get(task.framework_id.value);
+      const state = this.#core.lostState(framework?.info, 'TASK_UNREACHABLE');
+      this.#core.state.putUnreachableTask({ ...task, state });
     }
     this.#drop(agent, {
       state: 'TASK_UNREACHABLE',

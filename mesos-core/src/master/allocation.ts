@@ -18,6 +18,8 @@ export class AllocationDriver {
   #scope: 'changed' | 'all' = 'changed';
   #pending: Timer | undefined;
   #interval: Timer | undefined;
+  /** Of offers that wait for an answer, where that has a time limit. */
+  readonly #offerTimers = new Set<Timer>();
 
   constructor(core: MasterCore) {
     this.#core = core;
@@ -45,6 +47,8 @@ export class AllocationDriver {
   close(): void {
     this.#pending?.cancel();
     this.#interval?.cancel();
+    for (const timer of this.#offerTimers) timer.cancel();
+    this.#offerTimers.clear();
     this.#core.requestAllocation = () => undefined;
   }
 
@@ -112,7 +116,20 @@ export class AllocationDriver {
       for (const offer of offers) state.addOffer(offer);
       const told = offers.map((offer) => offerFor(framework.info, offer));
       this.#core.send(framework, { type: 'OFFERS', offers: { offers: told } });
+      this.#limit(offers);
     }
+  }
+
+  /** Takes the offers back when nobody has answered them in time. */
+  #limit(offers: readonly Offer[]): void {
+    const { clock, settings, state } = this.#core;
+    if (settings.offerTimeoutMs === undefined) return;
+    const timer = clock.after(settings.offerTimeoutMs, () => {
+      this.#offerTimers.delete(timer);
+      const ids = offers.map(({ id }) => id.value).filter((id) => state.offers.has(id));
+      if (ids.length > 0) this.#core.rescind(ids, true);
+    });
+    this.#offerTimers.add(timer);
   }
 
   #offerOf({ frameworkId, role, resources }: Allocation, agent: Agent): Offer {

@@ -67,6 +67,13 @@ describe('an agent', () => {
       reconcile: { tasks: [{ task_id: { value: 'a' } }] },
     });
     expect(scheduler.updates('a').at(-1)).toBe('TASK_UNREACHABLE REASON_RECONCILIATION');
+    const tasks = await world.master.app.inject({
+      method: 'POST',
+      url: '/api/v1',
+      headers: { 'content-type': 'application/json' },
+      payload: { type: 'GET_TASKS' },
+    });
+    expect(tasks.json().get_tasks.unreachable_tasks).toMatchObject([{ state: 'TASK_UNREACHABLE' }]);
     world.network.heal();
     await world.run(60_000);
     expect(scheduler.updates('a').at(-1)).toBe('TASK_RUNNING REASON_AGENT_REREGISTERED');

@@ -59,6 +59,9 @@ export const MASTER_FLAGS = defineSettings({
     DEFAULTS.allocationIntervalMs,
     'how often refusals that have expired are looked for; all else is offered at once',
   ),
+  offerTimeoutMs: optional(
+    durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),
+  ),
 });
 
 /** Values of {@link MASTER_FLAGS}. */

@@ -142,10 +142,14 @@ function executorInfoProblem(executor: ExecutorInfo, context: LaunchContext): st
   );
 }
 
-/** A negative amount would give others more than there is. */
+/** A negative amount would give others more than there is; one without an amount says nothing. */
 function invalidScalar(resources: Resources): string | undefined {
-  const wrong = resources.find(({ scalar }) => scalar !== undefined && !(scalar.value >= 0));
-  return wrong && `Invalid scalar resource: value < 0 in ${wrong.name}`;
+  for (const { name, type, scalar } of resources) {
+    if (type !== 'SCALAR') continue;
+    if (scalar === undefined) return `Invalid scalar resource: no value in ${name}`;
+    if (!(scalar.value >= 0)) return `Invalid scalar resource: value < 0 in ${name}`;
+  }
+  return undefined;
 }
 
 /** Resources may carry marks or not: they are compared by what they are. */

@@ -198,7 +198,12 @@ describe('a master, an agent and an executor, each a process', { timeout: 60_000
     expect(client.frameworkId).toBe(frameworkId);
     expect(again.executor_ids).toEqual([{ value: 'tiny' }]);
     await client.call({ type: 'RECONCILE', reconcile: { tasks: [] } });
-    expect(await stateOf('a', 'TASK_RUNNING')).toMatchObject({ reason: 'REASON_RECONCILIATION' });
+    // The update may come again too: its acknowledgement may have died with the master.
+    await until('the answer', (event) => {
+      if (event.type !== 'UPDATE') return undefined;
+      const { reason, state } = event.update.status;
+      return reason === 'REASON_RECONCILIATION' && state === 'TASK_RUNNING' ? true : undefined;
+    });
     await client.call({ type: 'KILL', kill: { task_id: { value: 'a' } } });
     await stateOf('a', 'TASK_KILLED');
   });

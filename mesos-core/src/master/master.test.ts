@@ -107,6 +107,20 @@ describe('offers', () => {
     }
   });
 
+  it('that nobody answers go to somebody else in the end, where a time limit is set', async () => {
+    await world.close();
+    world = new World({ settings: { offerTimeoutMs: 5000 } });
+    await world.startMaster();
+    await world.startAgent('agent-1');
+    const scheduler = await world.startScheduler('scheduler');
+    await world.run(4000);
+    expect(scheduler.of('RESCIND')).toEqual([]);
+    const { id } = scheduler.offer;
+    await world.run(1000);
+    expect(scheduler.of('RESCIND')).toEqual([{ type: 'RESCIND', rescind: { offer_id: id } }]);
+    expect(scheduler.offers).toHaveLength(2);
+  });
+
   it('of a shared agent are never made twice', async () => {
     await world.startAgent('agent-1');
     const schedulers = [await world.startScheduler('first'), await world.startScheduler('second')];
@@ -168,11 +182,26 @@ describe('launches that can not be', () => {
     expect(unaware.updates('a')).toEqual(['TASK_LOST REASON_INVALID_OFFERS']);
   });
 
+  it('that arrive twice are not called dropped: the task is there', async () => {
+    const agent = await world.startAgent('agent-1');
+    const scheduler = await world.startScheduler('scheduler');
+    const call = launch(scheduler.offer, taskOn(scheduler.offer, 'a'));
+    await world.call(scheduler, call);
+    await world.call(scheduler, call);
+    expect(scheduler.updates('a')).toEqual(['TASK_RUNNING', 'TASK_RUNNING REASON_RECONCILIATION']);
+    expect(agent.executors.flatMap(({ launched }) => launched)).toEqual(['a']);
+  });
+
   it.each([
     [
       'negative resources',
       'b',
       { resources: [{ name: 'cpus', type: 'SCALAR' as const, scalar: { value: -1 } }] },
+    ],
+    [
+      'resources without an amount',
+      'b',
+      { resources: [{ name: 'cpus', type: 'SCALAR' as const }] },
     ],
     ['no resources', 'b', { resources: [] }],
     ['an id that is a path', '../b', {}],

@@ -10,6 +10,8 @@ export interface MasterSettings {
   readonly agentReregisterTimeoutMs: number;
   /** `--allocation_interval`: how often refusals that have expired are looked for. */
   readonly allocationIntervalMs: number;
+  /** `--offer_timeout`: offers that nobody answers for so long are rescinded; `undefined`: never. */
+  readonly offerTimeoutMs: number | undefined;
 }
 
 export const DEFAULT_SETTINGS: MasterSettings = {
@@ -18,6 +20,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   maxAgentPingTimeouts: 5,
   agentReregisterTimeoutMs: 600_000,
   allocationIntervalMs: 1_000,
+  offerTimeoutMs: undefined,
 };
 
 export interface MasterAddress {
