@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Vm } from '@factory/contracts';
-import { createUndiciTransport, type HttpTransport, systemClock } from '@factory/runtime';
+import { createUndiciTransport, type HttpTransport, sleep, systemClock } from '@factory/runtime';
 import { readConnection } from '../../cli/src/client/connection.ts';
 import { FactoryClient } from '../../cli/src/client/factory-client.ts';
 import { hostDirectory, type Layout, layoutOf } from '../../cli/src/supervisor/layout.ts';
@@ -72,18 +72,17 @@ async function freePort(): Promise<number> {
 
 /** Whether the machine answers a ping within `timeoutSeconds`. */
 export async function pings(vm: Vm, timeoutSeconds = 5): Promise<boolean> {
-  const args = [
-    '-c',
-    '1',
-    '-W',
-    '1',
-    '-i',
-    '0.5',
-    '-w',
-    String(timeoutSeconds),
-    vm.ipAddress ?? '',
-  ];
-  const child = spawn('ping', args, { stdio: 'ignore' });
+  const deadlineMs = systemClock.monotonicMs() + timeoutSeconds * 1000;
+  // One by one: a single ping gives up for good when the host can't resolve the address yet.
+  while (systemClock.monotonicMs() < deadlineMs) {
+    if (await pingsOnce(vm)) return true;
+    await sleep(systemClock, 300);
+  }
+  return false;
+}
+
+async function pingsOnce(vm: Vm): Promise<boolean> {
+  const child = spawn('ping', ['-c', '1', '-W', '1', vm.ipAddress ?? ''], { stdio: 'ignore' });
   const { promise, resolve } = Promise.withResolvers<boolean>();
   child.once('exit', (code) => resolve(code === 0));
   child.once('error', () => resolve(false));
