@@ -33,12 +33,11 @@ export class SimulatedProcess {
     void this.transport.close();
   }
 
-  /** `port` as long as the process lives; afterwards its promises, and its parts', never settle. */
+  /** `port` as long as the process lives; afterwards its promises never settle. */
   guard<T extends object>(port: T): T {
     return new Proxy(port, {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target);
-        if (typeof member === 'object' && member !== null) return this.guard(member);
         if (typeof member !== 'function') return member;
         return (...args: unknown[]): unknown => {
           if (!this.#isAlive) return new Promise(() => undefined);

@@ -1,6 +1,6 @@
 import type { Shape, VmId } from '@factory/contracts';
-import { type Random } from '@factory/runtime';
-import { seededRandom } from '@factory/runtime/simulated';
+import type { Clock, Logger, Random } from '@factory/runtime';
+import { type SimulatedNetwork, seededRandom } from '@factory/runtime/simulated';
 import {
   createMemoryStorage,
   createMesosLink,
@@ -9,6 +9,7 @@ import {
   SimulatedHost,
 } from '@factory/vm-executor';
 import {
+  type Agent,
   createAgent,
   createInProcessHost,
   createMemoryDisk,
@@ -18,12 +19,18 @@ import {
 } from 'mesos-core/agent';
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { parseResources } from 'mesos-core/protocol';
-import { type Main, Part, type World } from './part.ts';
 import { SimulatedProcess } from './process.ts';
+
+/** What every part of one simulation is given. */
+export interface World {
+  readonly clock: Clock;
+  readonly network: SimulatedNetwork;
+  readonly logger: Logger;
+  readonly seed: number | string;
+}
 
 const IMAGE = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: 'factory: guest ready' };
 const DISK_MIB = 1_000_000;
-const AGENT_PORT = 5051;
 const EXECUTOR_SETTINGS = {
   powerOnsMax: 4,
   powerOff: { graceMs: 20_000, pressAgainMs: 2_000 },
@@ -31,35 +38,44 @@ const EXECUTOR_SETTINGS = {
   orphanSearchMs: 120_000,
 };
 
-export interface SimHostOptions {
-  readonly hostName: string;
-  readonly ip: string;
-  readonly shape: Shape;
-  readonly masterUrl: string;
-}
-
-/** One machine of a cluster: its guests, its agent, and the executors that the agent starts. */
+/** One machine of the cluster: its guests, its agent, and the executors that the agent starts. */
 export class SimHost {
   readonly hostName: string;
+  readonly origin: string;
   readonly shape: Shape;
   readonly machine: SimulatedHost;
   readonly processes: InProcessHost;
-  readonly agent: Part<void>;
+  readonly agent: Agent;
   readonly #world: World;
-  readonly #options: SimHostOptions;
   readonly #random: Random;
-  readonly #disk = createMemoryDisk();
 
-  constructor(world: World, options: SimHostOptions) {
+  constructor(world: World, index: number, shape: Shape, masterUrl: string) {
+    const { clock, network, logger } = world;
+    const ip = `10.1.${index >> 8}.${index & 0xff}`;
     this.#world = world;
-    this.#options = options;
-    this.shape = options.shape;
-    this.hostName = options.hostName;
+    this.shape = shape;
+    this.hostName = `host-${index}`;
+    this.origin = `http://${ip}:5051`;
     this.#random = seededRandom(`${world.seed}/${this.hostName}`);
-    const { clock } = world;
-    this.machine = new SimulatedHost({ clock, random: this.#random, images: [IMAGE] });
+    const random = this.#random;
+    this.machine = new SimulatedHost({ clock, random, images: [IMAGE] });
     this.processes = createInProcessHost((request, pid) => this.#startExecutor(request, pid));
-    this.agent = new Part(world, `http://${options.ip}:${AGENT_PORT}`, this.#agent);
+    this.agent = createAgent({
+      ...{ clock, random, logger },
+      transport: network.transport(this.origin),
+      checkpoint: createMemoryDisk().open(),
+      launcher: this.processes.createLauncher(),
+      masters: [masterUrl],
+      address: { hostname: this.hostName, ip, port: 5051 },
+      resources: parseResources(`cpus:${shape.vcpus};mem:${shape.memoryMiB};disk:${DISK_MIB}`),
+      attributes: [],
+      settings: { workDir: '/work', switchUser: false },
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#world.network.attach(this.origin, this.agent.app);
+    await this.agent.start();
   }
 
   /** SIGKILL for the executor; guests run on. */
@@ -72,27 +88,9 @@ export class SimHost {
     return this.machine.domains.get(vmId)?.life ?? 0;
   }
 
-  readonly #agent: Main<void> = async (life, listen) => {
-    const { hostName, ip, shape, masterUrl } = this.#options;
-    const { clock, transport } = life;
-    const agent = createAgent({
-      ...{ clock, transport, random: this.#random, logger: this.#world.logger },
-      checkpoint: life.guard(this.#disk.open()),
-      launcher: life.guard(this.processes.createLauncher()),
-      masters: [masterUrl],
-      address: { hostname: hostName, ip, port: AGENT_PORT },
-      resources: parseResources(`cpus:${shape.vcpus};mem:${shape.memoryMiB};disk:${DISK_MIB}`),
-      attributes: [],
-      settings: { workDir: '/work', switchUser: false },
-      onFatal: (error) => life.isAlive && this.#world.onFatal(`agent ${hostName}: ${error}`),
-    });
-    await listen(agent.app);
-    await agent.start();
-  };
-
   #startExecutor(request: LaunchRequest, pid: number): InProcessExecutor {
     const { clock, network, logger } = this.#world;
-    const life = new SimulatedProcess(clock, network, `${this.agent.origin}/executor-${pid}`);
+    const life = new SimulatedProcess(clock, network, `${this.origin}/executor-${pid}`);
     const hypervisor = createSimulatedHypervisor(this.machine);
     const ports = { clock: life.clock, random: this.#random, logger };
     const environment = readExecutorEnvironment(request.environment);
