@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../clock.ts';
+import { systemClock, waitFor } from '../clock.ts';
 import { type Logger, silentLogger } from '../log.ts';
 import { createHttpApp, type ReadyReport } from './app.ts';
 import { ProblemError } from './problem.ts';
@@ -39,6 +41,9 @@ let logged: { level: string; fields: Record<string, unknown>; message: string }[
 
 const recorder: Logger = {
   ...silentLogger,
+  debug: (fields, message) => {
+    logged.push({ level: 'debug', fields: { ...fields }, message });
+  },
   error: (fields, message) => {
     logged.push({ level: 'error', fields: { ...fields }, message });
   },
@@ -175,6 +180,27 @@ describe('bodies', () => {
   it('answers a large one with 413', async () => {
     const response = await post({ ...VALID, name: 'x'.repeat(2000) });
     expect(response.json()).toMatchObject({ status: 413, code: 'FACTORY_ERR_BODY_TOO_LARGE' });
+  });
+
+  // A connection closed with bytes unread is reset, and the answer lost: half of all uploads of
+  // 10 MB saw EPIPE instead of the 413.
+  it('answers a large one only when it has been read to its end', async () => {
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect(app.addresses()[0]?.port ?? 0, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      answer += text;
+    });
+    const head = 'POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+    socket.write(`${head}content-length: 200000\r\n\r\n${' '.repeat(100_000)}`);
+    await waitFor(systemClock, 'the head to be read', 5000, () =>
+      logged.some(({ message }) => message === 'request refused') ? true : undefined,
+    );
+    for (let turn = 0; turn < 5; turn += 1) await app.inject('/v1/vms/1');
+    expect(answer).toBe('');
+    socket.write(' '.repeat(100_000));
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
   });
 
   it.each(['text/plain', 'application/x-www-form-urlencoded'])(

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { createIdGenerator, type Random, systemRandom } from '../random.ts';
+import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
 import { createRouteTable } from './route-table.ts';
@@ -58,6 +59,10 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (reply.statusCode === 413) await drainBody(request.raw, clock);
+    return payload;
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, logger));
   installNotFound(app);
