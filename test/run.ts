@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /**
@@ -22,9 +22,12 @@ const { values, positionals } = parseArgs({
 });
 
 const total: Count = { passed: 0, failed: 0 };
+/** What failed, said again at the end: a log of thousands of lines is read from there. */
+const failures: string[] = [];
 if (positionals.length === 0) await runChecks();
 await runTests();
 if (positionals.length === 0 && values.quick !== true) await runAcceptance();
+for (const failure of failures) console.log(`FAILED: ${failure}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
@@ -53,12 +56,14 @@ async function check(name: string, program: string, args: readonly string[]): Pr
 async function runTests(): Promise<void> {
   await mkdir(join(ROOT, '.toolchain'), { recursive: true });
   const project = values.quick === true ? ['--project', 'unit'] : [];
-  const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${REPORT}`];
+  const live = process.stdout.isTTY ? 'dot' : 'minimal';
+  const reporters = [`--reporter=${live}`, '--reporter=json', `--outputFile.json=${REPORT}`];
   const status = await run(join(BIN, 'vitest'), ['run', ...project, ...reporters, ...positionals]);
   const report: unknown = JSON.parse(await readFile(REPORT, 'utf8'));
   const { passed, failed } = countsOf(report);
   total.passed += passed;
   total.failed += failed;
+  failures.push(...failedTestsOf(report));
   // A run that broke down outside of any test has failed too.
   if (status !== 0 && failed === 0) count('test run', false);
 }
@@ -69,6 +74,23 @@ function countsOf(report: unknown): Count {
     throw new Error(`${REPORT} is not a test report`);
   }
   return { passed: numPassedTests, failed: numFailedTests };
+}
+
+/** `file: full name: first line of why` of each test that failed. */
+function failedTestsOf(report: unknown): readonly string[] {
+  return asList(Object(report).testResults).flatMap((file) =>
+    asList(Object(file).assertionResults)
+      .map((test) => Object(test))
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => {
+        const [why] = String(asList(failureMessages)[0] ?? '').split('\n');
+        return `${relative(ROOT, String(Object(file).name))}: ${fullName}: ${why}`;
+      }),
+  );
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 /** Each file in test/acceptance/ shows one promise on a real factory and prints its figure. */
@@ -89,6 +111,7 @@ async function runAcceptance(): Promise<void> {
 function count(name: string, isPassed: boolean): void {
   console.log(`${isPassed ? 'passed' : 'FAILED'}: ${name}`);
   total[isPassed ? 'passed' : 'failed'] += 1;
+  if (!isPassed) failures.push(name);
 }
 
 function run(
@@ -97,7 +120,8 @@ function run(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env });
+  const colours = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined };
+  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...env, ...colours } });
   child.once('exit', (code) => resolve(code ?? 1));
   child.once('error', reject);
   return promise;

@@ -93,10 +93,11 @@ const TAIL = `## Every process
 | --- | --- | --- |
 | \`FACTORY_DATA_DIR\` | the data directory, where no \`--data\` is given | \`.factory\` in the checkout |
 | \`FACTORY_URL\`, \`FACTORY_KEY_ID\`, \`FACTORY_SECRET\` | a factory elsewhere and a key pair for it; all three or none | the factory of the data directory |
+| \`DATABASE_URL\` or \`DATABASE_URL_FILE\` | PostgreSQL for \`up\`: the api-server uses that database, each cluster one beside it (\`<database>_cluster_1\`, made when missing) | one of its own in the data directory |
 | \`REDIS_URL\` | passed on to the gateway and the api-server by \`up\` | none |
 
 Besides \`REDIS_URL\` and what every process has, \`up\` passes on only \`PATH\`, \`HOME\`, \`LANG\` and
-\`TZ\`. It always runs its own PostgreSQL; \`DATABASE_URL\` is for an api-server run on its own.`;
+\`TZ\`.`;
 
 /** \`docs/settings.md\`, as it has to be. */
 export function settingsDocument(): string {

@@ -9,9 +9,9 @@ import {
   type Logger,
   writeFileAtomic,
 } from '@factory/runtime';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@factory/runtime/postgres';
 import { bootstrap } from './bootstrap.ts';
 import { cleanUp } from './clean-up.ts';
+import { type Databases, openDatabases } from './databases.ts';
 import { ensureLibvirt, ensureMicroImage, ensureSimulatedImage, type OwnedDaemon } from './host.ts';
 import { clusterDirectory, hostDirectory } from './layout.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -36,7 +36,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #transport: HttpTransport = createUndiciTransport();
   #processes: readonly ManagedProcess[] = [];
-  #postgres: EmbeddedPostgres | undefined;
+  #databases: Databases | undefined;
   #daemons: readonly OwnedDaemon[] = [];
   #earlierDaemons: RunState['daemons'] = [];
   #isReady = false;
@@ -64,8 +64,8 @@ export class Supervisor {
     const { internalToken } = await ensureSecrets(plan.layout);
     this.#processes = processSpecs(plan).map((spec) => this.#managed(spec));
     await this.#writeState();
-    onProgress('starting PostgreSQL');
-    const prepared = await Promise.allSettled([this.#startPostgres(), this.#prepareHost()]);
+    onProgress('opening the databases');
+    const prepared = await Promise.allSettled([this.#openDatabases(), this.#prepareHost()]);
     for (const each of prepared) if (each.status === 'rejected') throw each.reason;
     if (this.#isStopping) throw new Error('the factory was stopped while it started');
     onProgress('starting the services');
@@ -91,7 +91,7 @@ export class Supervisor {
     await Promise.allSettled([this.#starting]);
     await this.#writing;
     await cleanUp({ layout: plan.layout, keepVms: options.keepVms, clock, onProgress });
-    await this.#postgres?.stop();
+    await this.#databases?.close();
     await this.#transport.close();
   }
 
@@ -119,22 +119,15 @@ export class Supervisor {
     }
   }
 
-  async #startPostgres(): Promise<void> {
+  async #openDatabases(): Promise<void> {
     const { plan, clock, logger } = this.#options;
     const { layout, clusters } = plan;
-    const dataDirectory = layout.postgres;
-    const postgres = await startEmbeddedPostgres({ dataDirectory, clock, logger });
-    this.#postgres = postgres;
-    const databases = [
-      { name: 'factory_api', secret: 'api-database-url' },
-      ...clusters.map(({ name }) => ({
-        name: `factory_${name.replaceAll('-', '_')}`,
-        secret: `${name}-database-url`,
-      })),
-    ];
-    for (const { name, secret } of databases) {
-      await postgres.ensureDatabase(name);
-      await putSecret(layout, secret, postgres.url(name));
+    const embedded = { dataDirectory: layout.postgres, clock, logger };
+    const databases = await openDatabases(embedded, process.env);
+    this.#databases = databases;
+    await putSecret(layout, 'api-database-url', databases.apiUrl);
+    for (const { name } of clusters) {
+      await putSecret(layout, `${name}-database-url`, await databases.clusterUrl(name));
     }
   }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, waitFor } from '../clock.ts';
 import { type Logger, silentLogger } from '../log.ts';
 import { createHttpApp, type ReadyReport } from './app.ts';
+import { listen } from './listen.ts';
 import { ProblemError } from './problem.ts';
 
 const SCHEMA = {
@@ -185,8 +186,8 @@ describe('bodies', () => {
   // A connection closed with bytes unread is reset, and the answer lost: half of all uploads of
   // 10 MB saw EPIPE instead of the 413.
   it('answers a large one only when it has been read to its end', async () => {
-    await app.listen({ port: 0, host: '127.0.0.1' });
-    const socket = connect(app.addresses()[0]?.port ?? 0, '127.0.0.1');
+    const { port } = await listen(app, { port: 0, host: '127.0.0.1' });
+    const socket = connect(port, '127.0.0.1');
     let answer = '';
     socket.setEncoding('utf8').on('data', (text) => {
       answer += text;

@@ -276,7 +276,8 @@ async function shutDown(
 /** PostgreSQL's codes for "the database exists"; the second when two make it at once. */
 const EXISTS = ['42P04', '23505'];
 
-async function ensureDatabase(adminUrl: string, name: string): Promise<void> {
+/** Creates the database `name` on the server of `adminUrl` when there is none. */
+export async function ensureDatabase(adminUrl: string, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
