@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { Clock, Logger, Random } from '@factory/runtime';
+import { Allocator, type AllocatorPort, type InverseAllocation } from '../allocator/index.ts';
 import {
   encodeMessage,
   type FrameworkInfo,
@@ -25,6 +26,8 @@ const OFFERS_PER_START = 1e9;
 /** What all parts of the master share: its memory, its registry, its ways to speak. */
 export class MasterCore {
   readonly state = new MasterState();
+  /** Who is offered what; see its port for what other parts may tell it. */
+  readonly allocator: AllocatorPort = new Allocator();
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -42,6 +45,8 @@ export class MasterCore {
    * the allocator's driver.
    */
   requestAllocation: (scope: 'changed' | 'all') => void = () => undefined;
+  /** Sends frameworks away from agents before their maintenance; set by who keeps inverse offers. */
+  sendInverseOffers: (wanted: readonly InverseAllocation[]) => void = () => undefined;
   /** Monotonic time at which filters are looked at next. */
   nextExpiryMs = 0;
 
