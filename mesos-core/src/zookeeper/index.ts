@@ -1,0 +1,2 @@
+export { ZooKeeperClient } from './client.ts';
+export { parseZooKeeperUrl } from './url.ts';
