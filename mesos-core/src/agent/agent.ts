@@ -6,6 +6,8 @@ import {
   type Random,
 } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import { networkProbes } from '../executors/checks/network-probes.ts';
+import type { NetworkProbes } from '../executors/checks/prober.ts';
 import {
   type AgentInfo,
   type AgentSubscribe,
@@ -13,6 +15,7 @@ import {
   idProblem,
   type Resource,
 } from '../protocol/index.ts';
+import { BuiltInExecutors } from './built-in-executors.ts';
 import type { CheckpointStore } from './checkpoint/checkpoint-store.ts';
 import { agentChange } from './checkpoint/records.ts';
 import type { AgentAddress, AgentContext } from './context.ts';
@@ -46,6 +49,8 @@ export interface AgentOptions {
   readonly resources: readonly Resource[];
   readonly attributes: readonly Attribute[];
   readonly settings?: Partial<AgentSettings>;
+  /** How checks look at tasks; default: over real sockets. */
+  readonly networkProbes?: NetworkProbes;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -88,9 +93,11 @@ class AgentActor implements Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#context = this.#createContext();
-    this.#executors = new Executors(this.#context);
+    this.#executors = new Executors(this.#context, (...run) => builtIn.start(...run));
     const sessions = new ExecutorSessions(this.#context, this.#executors);
     this.#tasks = new Tasks(this.#context, this.#executors, sessions);
+    const probes = options.networkProbes ?? networkProbes;
+    const builtIn = new BuiltInExecutors(this.#context, sessions, this.#tasks, probes);
     this.#link = this.#createLink();
     const { clock, logger, random } = options;
     this.app = createHttpApp({

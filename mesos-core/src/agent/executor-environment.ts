@@ -1,6 +1,6 @@
 import { type EnvironmentVariable, formatDurationMs } from '../protocol/index.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
-import type { ExecutorRun, Framework } from './state.ts';
+import type { ExecutorRun, Framework, TaskRecord } from './state.ts';
 
 /** Longest wait between an executor's attempts to find its agent again; Mesos' own value. */
 const SUBSCRIPTION_BACKOFF_MAX_MS = 2000;
@@ -61,9 +61,29 @@ export function shutdownGraceMs(
   return nanoseconds / 1e6;
 }
 
-function commandVariables(variables: readonly EnvironmentVariable[]): Record<string, string> {
-  const plain = variables.filter((each) => each.value !== undefined);
-  return Object.fromEntries(plain.map(({ name, value = '' }) => [name, value]));
+/** What a task of a built-in executor gets besides the environment of its executor. */
+export function taskEnvironment(
+  run: Pick<ExecutorRun, 'containerId'>,
+  task: Pick<TaskRecord, 'info'>,
+): Record<string, string> {
+  return {
+    ...commandVariables(task.info.command?.environment?.variables ?? []),
+    MESOS_TASK_ID: task.info.task_id.value,
+    MESOS_CONTAINER_ID: run.containerId,
+  };
+}
+
+/** The variables of a command; secrets that come by value are decoded. */
+export function commandVariables(
+  variables: readonly EnvironmentVariable[],
+): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const { name, value, secret } of variables) {
+    const data = secret?.value?.data;
+    const text = data === undefined ? value : Buffer.from(data, 'base64').toString('utf8');
+    if (text !== undefined) given[name] = text;
+  }
+  return given;
 }
 
 /** Names of variables that an executor, which may run a stranger's code, must not inherit. */

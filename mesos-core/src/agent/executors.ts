@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { type ExecutorInfo, formatDurationMs } from '../protocol/index.ts';
 import { runChange, runRemoval } from './checkpoint/records.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
-import { executorEnvironment, shutdownGraceMs } from './executor-environment.ts';
+import { shutdownGraceMs } from './executor-environment.ts';
+import { launchRequest } from './launch-request.ts';
 import type { ExecutorProcess } from './launcher/executor-launcher.ts';
 import {
   type EndReason,
+  type ExecutorKind,
   type ExecutorRun,
   type Framework,
   liveTasks,
@@ -19,17 +21,26 @@ import { allRuns } from './views.ts';
 /** Mesos' exit status of an executor that could not be launched. */
 export const NEVER_BEGAN = -1;
 
+type StartBuiltIn = (
+  framework: Framework,
+  run: ExecutorRun,
+  container: ExecutorProcess,
+) => Promise<number>;
+
 /** The processes of the executors: started, found again, ended, and noticed when they are gone. */
 export class Executors {
   readonly #context: AgentContext;
+  readonly #startBuiltIn: StartBuiltIn;
   #waitingForEnd: (() => void)[] = [];
 
-  constructor(context: AgentContext) {
+  /** @param startBuiltIn speaks for a run whose executor is built in, from its start on. */
+  constructor(context: AgentContext, startBuiltIn: StartBuiltIn) {
     this.#context = context;
+    this.#startBuiltIn = startBuiltIn;
   }
 
   /** A new run of an executor. Commit it before {@link launch}. */
-  create(framework: Framework, info: ExecutorInfo): ExecutorRun {
+  create(framework: Framework, info: ExecutorInfo, kind: ExecutorKind): ExecutorRun {
     const { settings, random } = this.#context;
     const executorId = info.executor_id.value;
     const containerId = newUuid(random);
@@ -37,6 +48,7 @@ export class Executors {
       frameworkId: framework.id,
       executorId,
       containerId,
+      kind,
       info: { ...info, framework_id: { value: framework.id } },
       directory: join(
         ...[settings.workDir, 'slaves', agentIdOf(this.#context), 'frameworks', framework.id],
@@ -74,6 +86,7 @@ export class Executors {
       return;
     }
     this.#watch(framework, run, await launcher.recover(run.identity));
+    if (run.kind !== 'custom') return;
     if (run.hasSubscribed) {
       const timeoutMs = settings.executorReregistrationTimeoutMs;
       this.#endUnlessSubscribed(run, timeoutMs, {
@@ -112,18 +125,15 @@ export class Executors {
 
   async #launch(framework: Framework, run: ExecutorRun): Promise<void> {
     const { commit, logger, launcher, metrics } = this.#context;
-    const { frameworkId, executorId, containerId, directory, user } = run;
-    const environment = executorEnvironment(this.#context, framework, run);
-    const command = run.info.command ?? {};
-    const request = { frameworkId, executorId, containerId, command, environment, directory, user };
     try {
+      const request = launchRequest(this.#context, framework, run);
       const process = await launcher.launch(request, async (identity) => {
         run.identity = identity;
         // Commits keep their order: the run's tasks, committed before, are durable then too.
         await commit([runChange(run)]);
       });
       this.#watch(framework, run, process);
-      if (run.state === 'registering') this.#expectFirstSubscription(run);
+      if (run.state === 'registering' && run.kind === 'custom') this.#expectFirstSubscription(run);
       // Told to end while it was being started: it has nothing to clean up yet.
       else if (run.state === 'terminating') this.#kill(run);
     } catch (error) {
@@ -138,7 +148,9 @@ export class Executors {
 
   #watch(framework: Framework, run: ExecutorRun, process: ExecutorProcess): void {
     run.process = process;
-    this.#context.spawn(process.exited.then((status) => this.#gone(framework, run, status)));
+    const isBuiltIn = run.kind !== 'custom';
+    const ended = isBuiltIn ? this.#startBuiltIn(framework, run, process) : process.exited;
+    this.#context.spawn(ended.then((status) => this.#gone(framework, run, status)));
   }
 
   #expectFirstSubscription(run: ExecutorRun): void {
@@ -213,6 +225,8 @@ export class Executors {
   }
 
   #reportExit(run: ExecutorRun, status: number): Promise<boolean> {
+    // No master knows the executor of a command task.
+    if (run.kind === 'command') return Promise.resolve(true);
     return this.#context.callMaster({
       type: 'EXECUTOR_EXITED',
       agent_id: agentIdOf(this.#context),

@@ -54,11 +54,18 @@ export function transition(run: ExecutorRun, trigger: ExecutorTrigger): boolean 
   return true;
 }
 
+/**
+ * Who the executor is. `custom`: a process that the framework brings; `command`: built in, made up
+ * for one task without an executor; `default`: built in, for task groups.
+ */
+export type ExecutorKind = 'custom' | 'command' | 'default';
+
 /** One life of an executor: one container, one sandbox, one process. */
 export interface ExecutorRun {
   readonly frameworkId: string;
   readonly executorId: string;
   readonly containerId: string;
+  readonly kind: ExecutorKind;
   readonly info: ExecutorInfo;
   readonly directory: string;
   readonly user: string | undefined;

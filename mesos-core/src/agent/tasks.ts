@@ -1,3 +1,4 @@
+import { commandExecutorInfo } from '../executors/command/command-executor-info.ts';
 import type {
   AgentEvent,
   ExecutorInfo,
@@ -11,6 +12,7 @@ import { type AgentContext, agentIdOf, type TaskEnd } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
 import { type Executors, idsOf, NEVER_BEGAN } from './executors.ts';
 import {
+  type ExecutorKind,
   type ExecutorRun,
   type Framework,
   isTerminal,
@@ -58,7 +60,12 @@ export class Tasks {
       if (end !== undefined) this.#refuse(framework, event.executor, info, end, changes);
     }
     const accepted = refused.filter(({ end }) => end === undefined).map(({ info }) => info);
-    if (event.executor === undefined) return;
+    if (event.executor === undefined) {
+      for (const info of accepted) {
+        this.#launch(framework, commandExecutorInfo(info), [info], false, changes);
+      }
+      return;
+    }
     if (accepted.length === 0) {
       this.#reportUnused(framework, event.executor);
       return;
@@ -216,14 +223,15 @@ export class Tasks {
   ): void {
     const executorId = executor.executor_id.value;
     const existing = framework.executors.get(executorId);
-    if (existing?.state === 'terminating') {
+    // A command task has its executor to itself: one of that name is still on its way out.
+    if (existing?.state === 'terminating' || existing?.kind === 'command') {
       for (const info of infos) {
         this.#refuse(framework, executor, info, droppedBy(framework), changes);
       }
       return;
     }
     const group = isGroup ? infos.map((info) => info.task_id.value) : undefined;
-    const run = existing ?? this.#executors.create(framework, executor);
+    const run = existing ?? this.#executors.create(framework, executor, kindOf(infos, executor));
     const tasks = infos.map((info) =>
       newTask(framework.id, executorId, run.containerId, info, group),
     );
@@ -272,4 +280,9 @@ function droppedBy(framework: Framework): TaskEnd {
     reason: 'REASON_EXECUTOR_TERMINATED',
     message: 'Executor is terminating',
   };
+}
+
+function kindOf(infos: readonly TaskInfo[], executor: ExecutorInfo): ExecutorKind {
+  if (executor.type === 'DEFAULT') return 'default';
+  return infos.some((info) => info.command !== undefined) ? 'command' : 'custom';
 }

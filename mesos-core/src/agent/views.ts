@@ -66,7 +66,10 @@ export function inventory(context: Pick<AgentContext, 'state'>): Inventory {
   return {
     frameworks: frameworks.map((framework) => framework.info),
     // Not those that are over: they take nothing any more, although their tasks' ends may wait.
-    executors: allRuns(context.state).map((run) => run.info),
+    // Nor those made up for a task: no master knows them.
+    executors: allRuns(context.state)
+      .filter((run) => run.kind !== 'command')
+      .map((run) => run.info),
     tasks: frameworks.flatMap((framework) =>
       [...framework.tasks.values()].map((task) => toTask(context, task)),
     ),

@@ -2,6 +2,7 @@ import type { ProcessIdentity } from '@factory/runtime';
 import type { ExecutorInfo, FrameworkInfo, TaskInfo } from '../../protocol/index.ts';
 import {
   type AgentState,
+  type ExecutorKind,
   type ExecutorRun,
   type Framework,
   type KillRequest,
@@ -23,6 +24,8 @@ import type { Change } from './checkpoint-store.ts';
  */
 
 interface StoredRun {
+  /** Missing in checkpoints of agents without built-in executors. */
+  readonly kind?: ExecutorKind;
   readonly info: ExecutorInfo;
   readonly containerId: string;
   readonly directory: string;
@@ -64,8 +67,8 @@ export function frameworkRemoval(frameworkId: string): Change {
 
 /** The run is under way. */
 export function runChange(run: ExecutorRun): Change {
-  const { info, containerId, directory, user, identity, hasSubscribed } = run;
-  const stored: StoredRun = { info, containerId, directory, user, identity, hasSubscribed };
+  const { kind, info, containerId, directory, user, identity, hasSubscribed } = run;
+  const stored: StoredRun = { kind, info, containerId, directory, user, identity, hasSubscribed };
   return [key('executor', run.frameworkId, run.executorId), stored];
 }
 
@@ -125,6 +128,7 @@ function restoreRun(frameworkId: string, executorId: string, value: unknown): Ex
   return {
     frameworkId,
     executorId,
+    kind: stored.kind ?? 'custom',
     info: stored.info,
     containerId: stored.containerId,
     directory: stored.directory,

@@ -25,6 +25,8 @@ export interface ExecutorProcess {
   readonly exited: Promise<number>;
   /** Ends the executor and all it started with SIGKILL; harmless when they are gone. */
   kill(): Promise<void>;
+  /** Sends a signal to the executor and all it started; harmless when they are gone. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
 /** Only the parent learns how a process ended; after a restart the agent is not the parent. */

@@ -12,6 +12,8 @@ export interface InProcessExecutor {
   readonly exited: Promise<number>;
   /** SIGKILL: it must do nothing more. `exited` need not resolve. */
   kill(): void;
+  /** Asks it to end; it may not listen. */
+  terminate?(): void;
 }
 
 /** A machine for simulated executors: they outlive the agents whose launchers are made here. */
@@ -79,6 +81,10 @@ function launcherOn(
     identity,
     exited: unlessClosed(ended),
     kill: async () => kill(identity.pid),
+    signal: async (signal) => {
+      if (signal === 'SIGKILL') kill(identity.pid);
+      else entries.get(identity.pid)?.executor.terminate?.();
+    },
   });
   return {
     async launch(request, beforeRun) {

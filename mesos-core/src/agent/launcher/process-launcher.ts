@@ -60,7 +60,8 @@ export function createProcessLauncher(options: {
       return {
         identity,
         exited: watchStranger(clock, identity, pollIntervalMs, closing.signal),
-        kill: () => killGroup(identity),
+        kill: () => signalGroup(identity, 'SIGKILL'),
+        signal: (signal) => signalGroup(identity, signal),
       };
     },
     async close() {
@@ -196,10 +197,11 @@ function watchChild(child: ChildProcess, identity: ProcessIdentity): ExecutorPro
   return {
     identity,
     exited: status.then(async (value) => {
-      await killGroup(identity);
+      await signalGroup(identity, 'SIGKILL');
       return value;
     }),
-    kill: () => killGroup(identity),
+    kill: () => signalGroup(identity, 'SIGKILL'),
+    signal: (signal) => signalGroup(identity, signal),
   };
 }
 
@@ -222,21 +224,24 @@ async function watchStranger(
       return new Promise<never>(() => undefined);
     }
   }
-  await killGroup(identity);
+  await signalGroup(identity, 'SIGKILL');
   return UNKNOWN_EXIT_STATUS;
 }
 
 /**
- * Kills the executor and all that still belongs to its process group. While a process of the group
+ * Signals the executor and all that still belongs to its process group. While a process of the group
  * lives the kernel gives its number to nobody else, so when another process has that pid now, the
  * group is empty and there is nothing to kill.
  */
-async function killGroup(identity: ProcessIdentity): Promise<void> {
+async function signalGroup(
+  identity: ProcessIdentity,
+  signal: 'SIGTERM' | 'SIGKILL',
+): Promise<void> {
   const holder = await identifyProcess(identity.pid);
   const isAnother = holder !== undefined && holder.startTicks !== identity.startTicks;
   if (isAnother || !(await isSameBoot(identity))) return;
   try {
-    process.kill(-identity.pid, 'SIGKILL');
+    process.kill(-identity.pid, signal);
   } catch (error) {
     if (!hasErrorCode(error, 'ESRCH')) throw error;
   }
