@@ -4,23 +4,30 @@ import { ROOT } from './context.ts';
 import { dataOption, integer } from './options.ts';
 import { runScript } from './test.ts';
 
-/** `./factory bench NAME` */
+/** `./factory bench NAME`: each runs `test/bench/NAME.ts` with its options as flags. */
 export function benchCommand(): Command {
-  const command = new Command('bench').description(
-    'measure; every figure is a ratio inside one run',
-  );
-  command
-    .command('vm-create')
-    .description('batch API against bare libvirt: the time until all machines run')
+  const command = new Command('bench').description('measure; each figure is shown with its limit');
+  const bench = (name: string, description: string): Command =>
+    command
+      .command(name)
+      .description(description)
+      .option('--json', 'print JSON')
+      .action(async (options: Readonly<Record<string, string | number | boolean>>) => {
+        const script = join(ROOT, `test/bench/${name}.ts`);
+        process.exitCode = await runScript(script, flagsOf(options));
+      });
+  bench('vm-create', 'batch API against bare libvirt: the time until all machines run')
     .option('--count <n>', 'machines', integer(1), 20)
     .option('--rounds <n>', 'alternating rounds of each', integer(1), 3)
-    .option('--json', 'print JSON')
-    .addOption(dataOption())
-    .action(async (options: Record<string, string | number | boolean>) => {
-      const flags = Object.entries(options).flatMap(([name, value]) =>
-        value === true ? [`--${name}`] : [`--${name}`, String(value)],
-      );
-      process.exitCode = await runScript(join(ROOT, 'test/bench/vm-create.ts'), flags);
-    });
+    .addOption(dataOption());
+  bench('master', 'a Mesos master under load: launches, state reads, failover, refusals')
+    .option('--agents <n>', 'simulated agents, of ten tasks each', integer(1), 1_000)
+    .option('--frameworks <n>', 'frameworks that refuse everything', integer(1), 200);
   return command;
+}
+
+function flagsOf(options: Readonly<Record<string, string | number | boolean>>): readonly string[] {
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
 }

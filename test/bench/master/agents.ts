@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { sleep, systemClock } from '@factory/runtime';
+import {
+  AGENT_API_PATH,
+  type AgentCall,
+  type AgentEvent,
+  type ExecutorInfo,
+  type FrameworkInfo,
+  parseResources,
+  type Task,
+} from 'mesos-core/protocol';
+import { type Address, openStream, Pipeline } from './raw-http.ts';
+
+/**
+ * A process of simulated agents: each has a connection of its own to the master, runs every task the
+ * moment it is launched, and comes back with all its tasks when the master was away. Started with
+ * one JSON argument; tells its parent `{ subscribed: N }` whenever that number changes.
+ */
+export interface AgentsArguments {
+  readonly master: Address;
+  readonly count: number;
+  readonly prefix: string;
+  readonly resources: string;
+}
+
+/** Calls of all agents of the process share so many connections. */
+const CALL_CONNECTIONS = 8;
+const RETRY_MS = 50;
+const REPORT_INTERVAL_MS = 10;
+const HEARTBEAT_INTERVAL_MS = 10_000;
+
+const { master, count, prefix, resources }: AgentsArguments = JSON.parse(process.argv[2] ?? '{}');
+const total = parseResources(resources);
+const pipelines = Array.from({ length: CALL_CONNECTIONS }, () => new Pipeline(master));
+const decoder = new TextDecoder();
+let subscribed = 0;
+let reported = -1;
+
+class SimulatedAgent {
+  readonly #hostname: string;
+  readonly #pipeline: Pipeline;
+  readonly #tasks = new Map<string, Task>();
+  readonly #frameworks = new Map<string, FrameworkInfo>();
+  readonly #executors = new Map<string, ExecutorInfo>();
+  #id: string | undefined;
+
+  constructor(number: number) {
+    this.#hostname = `${prefix}-${number}`;
+    this.#pipeline = pipelines[number % CALL_CONNECTIONS] ?? new Pipeline(master);
+  }
+
+  async subscribe(): Promise<void> {
+    for (;;) {
+      try {
+        await openStream(master, AGENT_API_PATH, this.#subscribeBody(), {
+          onRecord: (record) => this.#onEvent(JSON.parse(decoder.decode(record))),
+          onEnd: () => this.#onEnd(),
+        });
+        return;
+      } catch {
+        // The master is not up yet.
+        await sleep(systemClock, RETRY_MS);
+      }
+    }
+  }
+
+  heartbeat(): void {
+    if (this.#id !== undefined) this.#call({ type: 'HEARTBEAT', agent_id: this.#id });
+  }
+
+  #subscribeBody(): string {
+    const id = this.#id === undefined ? {} : { id: { value: this.#id } };
+    const call: AgentCall = {
+      type: 'SUBSCRIBE',
+      subscribe: {
+        agent_info: { hostname: this.#hostname, port: 5051, resources: total, ...id },
+        version: '1.12.0',
+        capabilities: ['MULTI_ROLE', 'RESERVATION_REFINEMENT'],
+        total_resources: total,
+        frameworks: [...this.#frameworks.values()],
+        executors: [...this.#executors.values()],
+        tasks: [...this.#tasks.values()],
+      },
+    };
+    return JSON.stringify(call);
+  }
+
+  #onEnd(): void {
+    subscribed -= 1;
+    void this.subscribe();
+  }
+
+  #onEvent(event: AgentEvent): void {
+    switch (event.type) {
+      case 'SUBSCRIBED':
+        this.#id = event.agent_id;
+        subscribed += 1;
+        return;
+      case 'RUN_TASKS':
+        this.#run(event);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #run({ framework, executor, tasks }: Extract<AgentEvent, { type: 'RUN_TASKS' }>): void {
+    const agentId = this.#id;
+    const frameworkId = framework.id;
+    if (agentId === undefined || frameworkId === undefined) return;
+    this.#frameworks.set(frameworkId.value, framework);
+    if (executor !== undefined) this.#executors.set(executor.executor_id.value, executor);
+    for (const { name, task_id, agent_id, resources: taken } of tasks) {
+      const status = {
+        task_id,
+        agent_id,
+        state: 'TASK_RUNNING',
+        source: 'SOURCE_EXECUTOR',
+        timestamp: 1,
+        uuid: randomBytes(16).toString('base64'),
+        ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
+      } as const;
+      this.#tasks.set(task_id.value, {
+        ...{ name, task_id, agent_id, framework_id: frameworkId, state: 'TASK_RUNNING' },
+        resources: taken ?? [],
+        statuses: [status],
+        ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
+      });
+      this.#call({
+        type: 'UPDATE',
+        agent_id: agentId,
+        framework_id: frameworkId.value,
+        status,
+        latest_state: 'TASK_RUNNING',
+      });
+    }
+  }
+
+  #call(call: AgentCall): void {
+    // What is lost with the connection is told again by the next SUBSCRIBE.
+    this.#pipeline.post(AGENT_API_PATH, '', JSON.stringify(call)).catch(() => undefined);
+  }
+}
+
+const agents = Array.from({ length: count }, (_, number) => new SimulatedAgent(number));
+every(REPORT_INTERVAL_MS, () => {
+  if (reported !== subscribed) process.send?.({ subscribed });
+  reported = subscribed;
+});
+every(HEARTBEAT_INTERVAL_MS, () => {
+  for (const agent of agents) agent.heartbeat();
+});
+process.on('disconnect', () => process.exit());
+await Promise.all(agents.map((agent) => agent.subscribe()));
+
+function every(intervalMs: number, work: () => void): void {
+  systemClock.after(intervalMs, () => {
+    work();
+    every(intervalMs, work);
+  });
+}
