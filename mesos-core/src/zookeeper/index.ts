@@ -1,2 +1,3 @@
-export { ZooKeeperClient } from './client.ts';
-export { parseZooKeeperUrl } from './url.ts';
+export { ZooKeeperClient, type ZooKeeperOptions } from './client.ts';
+export { hasReason, ZooKeeperError } from './errors.ts';
+export { isZooKeeperUrl, parseZooKeeperUrl } from './url.ts';
