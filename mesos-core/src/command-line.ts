@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Flags, type Setting, SettingsError } from '@factory/runtime';
 import { parseDurationMs } from './protocol/index.ts';
 
@@ -40,4 +41,17 @@ export function parseCommandLine(
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return flags;
+}
+
+/**
+ * The flag's value, or the content of the file that it names by `file://`.
+ * @throws SettingsError when the file can't be read.
+ */
+export function textOrFile(flag: string, text: string): string {
+  if (!text.startsWith('file://')) return text;
+  try {
+    return readFileSync(new URL(text), 'utf8').trim();
+  } catch (error) {
+    throw new SettingsError([`--${flag}: ${error instanceof Error ? error.message : error}`]);
+  }
 }

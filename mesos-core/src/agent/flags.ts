@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   booleanSetting,
   choiceSetting,
@@ -10,7 +9,7 @@ import {
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
+import { durationFlag, namesOf, parseCommandLine, textOrFile } from '../command-line.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
@@ -132,19 +131,6 @@ export function parseMasters(text: string): readonly string[] {
     }
     return url.origin;
   });
-}
-
-/**
- * The flag's value, or the content of the file that it names by `file://`.
- * @throws SettingsError when the file can't be read.
- */
-export function textOrFile(flag: string, text: string): string {
-  if (!text.startsWith('file://')) return text;
-  try {
-    return readFileSync(new URL(text), 'utf8').trim();
-  } catch (error) {
-    throw new SettingsError([`--${flag}: ${error instanceof Error ? error.message : error}`]);
-  }
 }
 
 /**

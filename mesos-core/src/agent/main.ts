@@ -7,12 +7,13 @@ import {
   runService,
   type ServiceContext,
 } from '@factory/runtime';
+import { textOrFile } from '../command-line.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
-import { parseEnvironment, parseMasters, readAgentFlags, textOrFile } from './flags.ts';
+import { parseEnvironment, parseMasters, readAgentFlags } from './flags.ts';
 import { createProcessLauncher } from './launcher/process-launcher.ts';
 
 runService({ name: 'mesos-agent', start });

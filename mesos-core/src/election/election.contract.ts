@@ -2,7 +2,6 @@ import { type Clock, waitFor } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MasterInfo } from '../protocol/index.ts';
 import type { Candidacy, Contender, Detector } from './election.ts';
-import { packIp } from './master-nodes.ts';
 
 /** An election for one test. */
 export interface ElectionWorld {
@@ -17,7 +16,7 @@ export interface ElectionWorld {
 /** What a master says of itself. */
 export function masterInfo(name: string): MasterInfo {
   const address = { hostname: name, ip: '10.0.0.1', port: 5050 };
-  return { id: name, ip: packIp('10.0.0.1'), port: 5050, hostname: name, address };
+  return { id: name, ip: 16_777_226, port: 5050, hostname: name, address };
 }
 
 /** What every election does, whatever it is made of. */

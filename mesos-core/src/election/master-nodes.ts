@@ -1,4 +1,3 @@
-import { isIPv4 } from 'node:net';
 import { decodeMessage, encodeMessage, type MasterInfo } from '../protocol/index.ts';
 
 /**
@@ -46,13 +45,7 @@ export function hostAndPort(info: MasterInfo): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** An address as one number, its first byte lowest, as `MasterInfo.ip` has it; 0 for IPv6. */
-export function packIp(ip: string): number {
-  if (!isIPv4(ip)) return 0;
-  const bytes = ip.split('.').map(Number);
-  return bytes.reduceRight((packed, byte) => packed * 256 + byte, 0);
-}
-
+/** The first byte of an address is the lowest of the number. */
 function unpackIp(packed: number): string {
   return [0, 8, 16, 24].map((shift) => (packed >>> shift) & 255).join('.');
 }

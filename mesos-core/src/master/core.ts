@@ -1,4 +1,3 @@
-import { isIPv4 } from 'node:net';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { Allocator, type AllocatorPort, type InverseAllocation } from '../allocator/index.ts';
 import {
@@ -14,8 +13,9 @@ import {
   type TaskStatus,
   type TaskStatusReason,
 } from '../protocol/index.ts';
+import { masterInfoOf } from './master-info.ts';
 import type { Registry, RegistryStore } from './registry.ts';
-import { type MasterAddress, type MasterSettings, MESOS_VERSION } from './settings.ts';
+import type { MasterAddress, MasterSettings } from './settings.ts';
 import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
 
 /** Removed frameworks that are remembered, so that they can be told. */
@@ -100,17 +100,7 @@ export class MasterCore {
   }
 
   get masterInfo(): MasterInfo {
-    const { hostname, ip, port } = this.address;
-    return {
-      id: this.registry.masterId,
-      ip: packIp(ip),
-      port,
-      pid: `master@${ip}:${port}`,
-      hostname,
-      version: MESOS_VERSION,
-      address: { hostname, ip, port },
-      capabilities: [{ type: 'AGENT_UPDATE' }, { type: 'AGENT_DRAINING' }, { type: 'QUOTA_V2' }],
-    };
+    return masterInfoOf(this.address.id ?? this.registry.masterId, this.address);
   }
 
   newStreamId(): string {
@@ -179,13 +169,6 @@ export class MasterCore {
 export function newUuidText(random: Random): string {
   const hex = Buffer.from(newUuidBase64(random), 'base64').toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/** The bytes of an address as one number, the first byte lowest, as `MasterInfo.ip` has it; 0 for IPv6. */
-function packIp(ip: string): number {
-  if (!isIPv4(ip)) return 0;
-  const bytes = ip.split('.').map(Number);
-  return bytes.reduceRight((packed, byte) => packed * 256 + byte, 0);
 }
 
 export function encodeSchedulerEvent(encoding: 'json' | 'protobuf') {

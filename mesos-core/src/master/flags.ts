@@ -1,4 +1,5 @@
 import {
+  choiceSetting,
   defineSettings,
   integerSetting,
   optional,
@@ -59,6 +60,34 @@ export const MASTER_FLAGS = defineSettings({
     DEFAULTS.allocationIntervalMs,
     'how often refusals that have expired are looked for; all else is offered at once',
   ),
+  zk: optional(
+    textSetting({
+      ...namesOf('zk'),
+      describe:
+        'ensemble in which masters elect the one that leads, zk://user:pass@host:port,host:port/path ' +
+        'or file:///path of a file that holds it; default: this is the only master',
+    }),
+  ),
+  zkSessionTimeoutMs: durationFlag(
+    'zk_session_timeout',
+    6000,
+    'a leader that has no word from ZooKeeper for so long exits, and another leads',
+  ),
+  quorum: optional(
+    integerSetting({
+      ...namesOf('quorum'),
+      describe: "of Mesos' replicated log; accepted, and of no effect: ZooKeeper has its own",
+      min: 1,
+    }),
+  ),
+  registry: choiceSetting({
+    ...namesOf('registry'),
+    describe:
+      'where the registry is kept: in ZooKeeper, shared by all masters, or in a file of the work ' +
+      'directory; replicated_log: in ZooKeeper with --zk, else in a file',
+    choices: ['replicated_log', 'zookeeper', 'file', 'in_memory'],
+    default: 'replicated_log',
+  }),
   offerTimeoutMs: optional(
     durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),
   ),

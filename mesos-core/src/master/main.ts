@@ -1,26 +1,57 @@
 import { mkdir } from 'node:fs/promises';
 import { listen, type RunningService, runService, type ServiceContext } from '@factory/runtime';
-import { readMasterFlags } from './flags.ts';
+import { textOrFile } from '../command-line.ts';
+import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
+import { newUuidText } from './core.ts';
+import { type MasterFlags, readMasterFlags } from './flags.ts';
 import { createFileRegistryStore, createMaster } from './index.ts';
+import { Leadership } from './leadership.ts';
+import { masterInfoOf } from './master-info.ts';
+import { createStandbyApp, handOver } from './standby.ts';
 
 runService({ name: 'mesos-master', start });
 
-async function start({ clock, random, logger }: ServiceContext): Promise<RunningService> {
+async function start(service: ServiceContext): Promise<RunningService> {
+  const { clock, random } = service;
   const flags = readMasterFlags(process.argv.slice(2), process.env);
   const { ip, port, hostname = ip, workDir, cluster } = flags;
+  const logger = service.logger.child({ cluster });
+  const address = { id: newUuidText(random), hostname, ip, port };
   await mkdir(workDir, { recursive: true, mode: 0o700 });
-  const master = await createMaster({
-    ...{ clock, random, settings: flags },
-    logger: logger.child({ cluster }),
-    registry: createFileRegistryStore(workDir),
-    address: { hostname, ip, port },
+  const election = openElection(flags, { ...service, logger });
+  const leadership: Leadership = new Leadership({
+    ...{ logger, contender: election.contender, detector: election.detector },
+    info: masterInfoOf(address.id, address),
+    lead: () =>
+      createMaster({
+        ...{ clock, random, logger, address, settings: flags },
+        registry: createFileRegistryStore(workDir),
+      }),
+    serve: (master) => handOver(standby, master.app),
+    onLost: (why) => {
+      logger.error({ why }, 'this master leads no more; exiting');
+      process.exit(1);
+    },
   });
-  const server = await listen(master.app, { host: ip, port });
+  const standby = createStandbyApp({ clock, random, logger, leader: () => leadership.view });
+  const server = await listen(standby, { host: ip, port });
   logger.info({ url: server.url }, 'listening');
+  leadership.start();
   return {
     close: async () => {
-      await master.close();
+      await leadership.close();
+      await election.close();
       await server.close();
     },
   };
+}
+
+function openElection(flags: MasterFlags, { clock, random, logger }: ServiceContext) {
+  if (flags.zk === undefined) {
+    const alone = new MemoryElection();
+    return { contender: alone, detector: alone, close: async () => undefined };
+  }
+  const url = textOrFile('zk', flags.zk);
+  const sessionTimeoutMs = flags.zkSessionTimeoutMs;
+  return openZooKeeperElection({ clock, random, logger, url, sessionTimeoutMs });
 }

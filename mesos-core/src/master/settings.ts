@@ -24,6 +24,8 @@ export const DEFAULT_SETTINGS: MasterSettings = {
 };
 
 export interface MasterAddress {
+  /** Of this master process; default: the cluster's. */
+  readonly id?: string;
   readonly hostname: string;
   readonly ip: string;
   readonly port: number;
