@@ -64,7 +64,7 @@ export class SimHost {
       ...{ clock, random, logger },
       transport: network.transport(this.origin),
       checkpoint: createMemoryDisk().open(),
-      launcher: this.processes.createLauncher(),
+      containerizer: this.processes.createContainerizer(),
       masters: [masterUrl],
       address: { hostname: this.hostName, ip, port: 5051 },
       resources: parseResources(`cpus:${shape.vcpus};mem:${shape.memoryMiB};disk:${DISK_MIB}`),

@@ -18,11 +18,11 @@ import {
 import { BuiltInExecutors } from './built-in-executors.ts';
 import type { CheckpointStore } from './checkpoint/checkpoint-store.ts';
 import { agentChange } from './checkpoint/records.ts';
+import type { Containerizer } from './containerizer/containerizer.ts';
 import type { AgentAddress, AgentContext } from './context.ts';
 import { installExecutorApi } from './executor-api.ts';
 import { ExecutorSessions } from './executor-sessions.ts';
 import { Executors } from './executors.ts';
-import type { ExecutorLauncher } from './launcher/executor-launcher.ts';
 import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
 import { newMetrics } from './metrics.ts';
 import { installOperatorApi } from './operator-api.ts';
@@ -41,7 +41,7 @@ export interface AgentOptions {
   readonly logger: Logger;
   readonly transport: HttpTransport;
   readonly checkpoint: CheckpointStore;
-  readonly launcher: ExecutorLauncher;
+  readonly containerizer: Containerizer;
   /** Base URLs of all masters: `http://10.0.0.1:5050`. */
   readonly masters: readonly string[];
   /** Where executors reach `app`. */
@@ -129,7 +129,7 @@ class AgentActor implements Agent {
     this.#isClosed = true;
     await this.#link.stop();
     this.#context.updates.close();
-    await this.#options.launcher.close();
+    await this.#options.containerizer.close();
     for (const run of allRuns(this.#context.state)) {
       run.timer?.cancel();
       run.connection?.close();
@@ -147,7 +147,7 @@ class AgentActor implements Agent {
   }
 
   #createContext(): AgentContext {
-    const { clock, random, logger, address, launcher, checkpoint } = this.#options;
+    const { clock, random, logger, address, containerizer, checkpoint } = this.#options;
     const settings = { ...DEFAULT_AGENT_SETTINGS, ...this.#options.settings };
     const state = emptyState();
     const metrics = newMetrics();
@@ -158,7 +158,7 @@ class AgentActor implements Agent {
       send: callMaster,
     });
     return {
-      ...{ clock, random, logger, settings, address, state, launcher, updates, metrics },
+      ...{ clock, random, logger, settings, address, state, containerizer, updates, metrics },
       callMaster,
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),

@@ -5,9 +5,9 @@ import type { ExecutorHost, ResumedTask } from '../executors/executor-host.ts';
 import type { TaskContainer } from '../executors/task/task-run.ts';
 import { newUuidBase64 } from '../protocol/index.ts';
 import { proberFor } from './check-commands.ts';
+import { type Container, UNKNOWN_EXIT_STATUS } from './containerizer/containerizer.ts';
 import type { AgentContext } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
-import { type ExecutorProcess, UNKNOWN_EXIT_STATUS } from './launcher/executor-launcher.ts';
 import { type ExecutorRun, type Framework, liveTasks, type TaskRecord } from './state.ts';
 import { latestState } from './status-stream.ts';
 import type { Tasks } from './tasks.ts';
@@ -36,11 +36,11 @@ export class BuiltInExecutors {
   }
 
   /** The run's container is there (again): its executor subscribes and goes on. */
-  async start(framework: Framework, run: ExecutorRun, process: ExecutorProcess): Promise<number> {
+  async start(framework: Framework, run: ExecutorRun, container: Container): Promise<number> {
     const live = liveTasks(framework, run);
     const begun = live.filter((task) => latestState(task.stream) !== 'TASK_STAGING');
     const host = this.#hostFor(framework, run);
-    const executor = new CommandExecutor(host, containerOf(process), begun.map(resumedTask)[0]);
+    const executor = new CommandExecutor(host, containerOf(container), begun.map(resumedTask)[0]);
     const unacknowledged_tasks = begun.map((task) => task.info);
     this.#sessions.open(framework, run, { unacknowledged_tasks }, executor);
     return (await executor.ended).status ?? UNKNOWN_EXIT_STATUS;
@@ -66,10 +66,11 @@ export class BuiltInExecutors {
   }
 }
 
-function containerOf({ exited, signal }: ExecutorProcess): TaskContainer {
+function containerOf({ exited, signal }: Container): TaskContainer {
   return {
-    exited: exited.then((status) => ({
-      status: status === UNKNOWN_EXIT_STATUS ? undefined : status,
+    exited: exited.then((end) => ({
+      ...end,
+      status: end.status === UNKNOWN_EXIT_STATUS ? undefined : end.status,
     })),
     signal,
   };

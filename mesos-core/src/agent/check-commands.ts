@@ -37,14 +37,17 @@ async function runCheckCommand(
   };
   const user = command.user === undefined ? run.user : command.user;
   const containerId = `check-${newUuid(context.random)}`;
-  const request = { frameworkId, executorId, containerId, command, environment, directory, user };
+  const request = {
+    ...{ frameworkId, executorId, containerId, command, environment, directory, user },
+    ...{ resources: [], parentContainerId: run.containerId, taskId: task.task_id.value },
+  };
   // Nothing is kept of a check: one whose agent dies is done again by the next.
-  const process = await context.launcher.launch(request, async () => undefined);
-  const onAbort = (): void => void process.kill();
+  const container = await context.containerizer.launch(request, async () => undefined);
+  const onAbort = (): void => void container.kill();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    if (signal.aborted) await process.kill();
-    return await process.exited;
+    if (signal.aborted) await container.kill();
+    return (await container.exited).status;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

@@ -6,7 +6,7 @@ import {
   type TaskStatus,
 } from '../protocol/index.ts';
 import type { Change } from './checkpoint/checkpoint-store.ts';
-import type { ExecutorLauncher } from './launcher/executor-launcher.ts';
+import type { Containerizer } from './containerizer/containerizer.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { AgentSettings } from './settings.ts';
 import type { AgentState, EndReason, TaskRecord } from './state.ts';
@@ -27,7 +27,7 @@ export interface AgentContext {
   readonly settings: AgentSettings;
   readonly address: AgentAddress;
   readonly state: AgentState;
-  readonly launcher: ExecutorLauncher;
+  readonly containerizer: Containerizer;
   readonly updates: StatusUpdates;
   readonly metrics: AgentMetrics;
   /** Durable when it resolves; an empty list waits for what was committed before. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type ExecutorInfo, formatDurationMs } from '../protocol/index.ts';
 import { runChange, runRemoval } from './checkpoint/records.ts';
+import type { Container } from './containerizer/containerizer.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
 import { shutdownGraceMs } from './executor-environment.ts';
 import { launchRequest } from './launch-request.ts';
-import type { ExecutorProcess } from './launcher/executor-launcher.ts';
 import {
   type EndReason,
   type ExecutorKind,
@@ -24,7 +24,7 @@ export const NEVER_BEGAN = -1;
 type StartBuiltIn = (
   framework: Framework,
   run: ExecutorRun,
-  container: ExecutorProcess,
+  container: Container,
 ) => Promise<number>;
 
 /** The processes of the executors: started, found again, ended, and noticed when they are gone. */
@@ -60,7 +60,7 @@ export class Executors {
       state: 'registering',
       identity: undefined,
       hasSubscribed: false,
-      process: undefined,
+      container: undefined,
       connection: undefined,
       timer: undefined,
       queue: [],
@@ -80,12 +80,12 @@ export class Executors {
    * that is alive has its time to subscribe; one that is gone ends its tasks.
    */
   async recover(framework: Framework, run: ExecutorRun): Promise<void> {
-    const { settings, launcher } = this.#context;
+    const { settings, containerizer } = this.#context;
     if (run.identity === undefined) {
       this.launch(framework, run);
       return;
     }
-    this.#watch(framework, run, await launcher.recover(run.identity));
+    this.#watch(framework, run, await containerizer.recover(run.identity));
     if (run.kind !== 'custom') return;
     if (run.hasSubscribed) {
       const timeoutMs = settings.executorReregistrationTimeoutMs;
@@ -124,15 +124,15 @@ export class Executors {
   }
 
   async #launch(framework: Framework, run: ExecutorRun): Promise<void> {
-    const { commit, logger, launcher, metrics } = this.#context;
+    const { commit, logger, containerizer, metrics } = this.#context;
     try {
       const request = launchRequest(this.#context, framework, run);
-      const process = await launcher.launch(request, async (identity) => {
+      const launched = await containerizer.launch(request, async (identity) => {
         run.identity = identity;
         // Commits keep their order: the run's tasks, committed before, are durable then too.
         await commit([runChange(run)]);
       });
-      this.#watch(framework, run, process);
+      this.#watch(framework, run, launched);
       if (run.state === 'registering' && run.kind === 'custom') this.#expectFirstSubscription(run);
       // Told to end while it was being started: it has nothing to clean up yet.
       else if (run.state === 'terminating') this.#kill(run);
@@ -146,10 +146,16 @@ export class Executors {
     }
   }
 
-  #watch(framework: Framework, run: ExecutorRun, process: ExecutorProcess): void {
-    run.process = process;
+  #watch(framework: Framework, run: ExecutorRun, container: Container): void {
+    run.container = container;
     const isBuiltIn = run.kind !== 'custom';
-    const ended = isBuiltIn ? this.#startBuiltIn(framework, run, process) : process.exited;
+    const ended = isBuiltIn
+      ? this.#startBuiltIn(framework, run, container)
+      : container.exited.then((end) => {
+          const { status, reason, message = 'Executor terminated' } = end;
+          if (reason !== undefined) run.endReason ??= { reason, message };
+          return status;
+        });
     this.#context.spawn(ended.then((status) => this.#gone(framework, run, status)));
   }
 
@@ -178,7 +184,7 @@ export class Executors {
 
   #kill(run: ExecutorRun): void {
     this.#context.logger.warn(idsOf(run), 'killing the executor');
-    if (run.process !== undefined) this.#context.spawn(run.process.kill());
+    if (run.container !== undefined) this.#context.spawn(run.container.kill());
   }
 
   /** The process is gone, or (without status) never began. */

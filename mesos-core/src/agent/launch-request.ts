@@ -1,6 +1,7 @@
+import { addResources, type TaskInfo } from '../protocol/index.ts';
+import { LaunchError, type LaunchRequest } from './containerizer/containerizer.ts';
 import type { AgentContext } from './context.ts';
 import { executorEnvironment, taskEnvironment } from './executor-environment.ts';
-import { LaunchError, type LaunchRequest } from './launcher/executor-launcher.ts';
 import { type ExecutorRun, type Framework, liveTasks } from './state.ts';
 
 /**
@@ -15,12 +16,24 @@ export function launchRequest(
   const { frameworkId, executorId, containerId, directory, user } = run;
   const ids = { frameworkId, executorId, containerId, directory, user };
   const environment = executorEnvironment(context, framework, run);
-  if (run.kind !== 'command') return { ...ids, environment, command: run.info.command ?? {} };
+  if (run.kind !== 'command') {
+    const { command = {}, resources = [], container } = run.info;
+    return { ...ids, environment, command, resources, container };
+  }
   const [task] = liveTasks(framework, run);
   if (task === undefined) throw new LaunchError('the task was killed before it began');
   return {
     ...ids,
     command: task.info.command ?? {},
+    taskId: task.info.task_id.value,
+    // Of the executor too: it does its work here without a process of its own.
+    resources: addResources(task.info.resources ?? [], run.info.resources ?? []),
+    limits: limitsOf(task.info),
+    container: task.info.container,
     environment: { ...environment, ...taskEnvironment(run, task) },
   };
+}
+
+function limitsOf({ limits = {} }: TaskInfo): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]));
 }

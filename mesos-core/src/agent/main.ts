@@ -11,10 +11,10 @@ import { textOrFile } from '../command-line.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
+import { createPosixContainerizer } from './containerizer/posix-containerizer.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
 import { parseEnvironment, parseMasters, readAgentFlags } from './flags.ts';
-import { createProcessLauncher } from './launcher/process-launcher.ts';
 
 runService({ name: 'mesos-agent', start });
 
@@ -28,7 +28,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
-    launcher: createProcessLauncher({ clock, logger }),
+    containerizer: createPosixContainerizer({ clock, logger }),
     masters: parseMasters(flags.master),
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),

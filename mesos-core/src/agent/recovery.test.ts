@@ -70,7 +70,7 @@ describe('an agent that comes back', () => {
     await world.clock.run(1000);
     expect(world.updatesOf('a')).toEqual(['TASK_RUNNING', 'TASK_FAILED']);
     const exits = world.master.calls.filter((call) => call.type === 'EXECUTOR_EXITED');
-    expect(exits).toMatchObject([{ status: -1 }]);
+    expect(exits).toMatchObject([{ status: 9 }]);
   });
 
   it('kills an executor that does not come back to it in time', async () => {

@@ -73,6 +73,6 @@ async function discardFramework(context: AgentContext, framework: Framework): Pr
 
 async function killRun(context: AgentContext, run: ExecutorRun): Promise<void> {
   if (run.identity === undefined) return;
-  const process = await context.launcher.recover(run.identity);
-  await process.kill();
+  const container = await context.containerizer.recover(run.identity);
+  await container.kill();
 }

@@ -1,4 +1,4 @@
-import type { ProcessIdentity, Timer } from '@factory/runtime';
+import type { Timer } from '@factory/runtime';
 import type {
   ExecutorEvent,
   ExecutorInfo,
@@ -8,7 +8,7 @@ import type {
   TaskInfo,
   TaskStatusReason,
 } from '../protocol/index.ts';
-import type { ExecutorProcess } from './launcher/executor-launcher.ts';
+import type { Container, ContainerIdentity } from './containerizer/containerizer.ts';
 import { isTerminalState, latestState, type StatusStream } from './status-stream.ts';
 
 /** A framework with executors here, or with updates that it has not acknowledged. */
@@ -71,10 +71,10 @@ export interface ExecutorRun {
   readonly user: string | undefined;
   state: ExecutorState;
   /** Durable before the executor runs. */
-  identity: ProcessIdentity | undefined;
+  identity: ContainerIdentity | undefined;
   /** Whether it subscribed at any time; survives the agent. */
   hasSubscribed: boolean;
-  process: ExecutorProcess | undefined;
+  container: Container | undefined;
   connection: ExecutorConnection | undefined;
   /** Bounds the present wait: for a subscription, or for the end after SHUTDOWN. */
   timer: Timer | undefined;

@@ -1,5 +1,5 @@
-import type { ProcessIdentity } from '@factory/runtime';
 import type { ExecutorInfo, FrameworkInfo, TaskInfo } from '../../protocol/index.ts';
+import type { ContainerIdentity } from '../containerizer/containerizer.ts';
 import {
   type AgentState,
   type ExecutorKind,
@@ -30,7 +30,7 @@ interface StoredRun {
   readonly containerId: string;
   readonly directory: string;
   readonly user: string | undefined;
-  readonly identity: ProcessIdentity | undefined;
+  readonly identity: ContainerIdentity | undefined;
   readonly hasSubscribed: boolean;
 }
 
@@ -133,10 +133,10 @@ function restoreRun(frameworkId: string, executorId: string, value: unknown): Ex
     containerId: stored.containerId,
     directory: stored.directory,
     user: stored.user,
-    identity: stored.identity,
+    identity: stored.identity && { ...stored.identity, containerId: stored.containerId },
     hasSubscribed: stored.hasSubscribed,
     state: 'registering',
-    process: undefined,
+    container: undefined,
     connection: undefined,
     timer: undefined,
     queue: [],

@@ -1,4 +1,4 @@
-import type { InProcessExecutor, LaunchRequest } from '../launcher/index.ts';
+import type { InProcessExecutor, LaunchRequest } from '../containerizer/index.ts';
 
 /** The process of a command task, for tests: it ends when the test says so, or by SIGTERM. */
 export interface ScriptedCommand extends InProcessExecutor {

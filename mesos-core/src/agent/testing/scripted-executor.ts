@@ -13,7 +13,7 @@ import {
   type TaskState,
   type TaskStatus,
 } from '../../protocol/index.ts';
-import type { InProcessExecutor, LaunchRequest } from '../launcher/index.ts';
+import type { InProcessExecutor, LaunchRequest } from '../containerizer/index.ts';
 
 /** An executor for tests, in this process: it does what it must, and the test the rest. */
 export interface ScriptedExecutor extends InProcessExecutor {

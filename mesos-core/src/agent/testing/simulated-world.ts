@@ -12,7 +12,7 @@ import {
   type InProcessExecutor,
   type InProcessHost,
   type LaunchRequest,
-} from '../launcher/index.ts';
+} from '../containerizer/index.ts';
 import type { AgentSettings } from '../settings.ts';
 import { createFakeMaster, type FakeMaster } from './fake-master.ts';
 import { type ScriptedExecutor, startScriptedExecutor } from './scripted-executor.ts';
@@ -123,7 +123,7 @@ export async function createWorld(
       ...{ clock, random, logger: silentLogger },
       transport: network.transport(`agent-1/${life}`),
       checkpoint: mortal(slow(disk.open(), clock, options.checkpointMs ?? 0), commits),
-      launcher: host.createLauncher(),
+      containerizer: host.createContainerizer(),
       masters: ['http://master'],
       address: { hostname: 'agent-1', ip: 'agent-1', port: 5051 },
       resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 8 } }],

@@ -7,7 +7,7 @@ import {
 } from '@factory/runtime/simulated';
 import { type Agent, createAgent } from '../../agent/agent.ts';
 import { createMemoryDisk } from '../../agent/checkpoint/index.ts';
-import { createInProcessHost } from '../../agent/launcher/index.ts';
+import { createInProcessHost } from '../../agent/containerizer/index.ts';
 import {
   type ScriptedExecutor,
   startScriptedExecutor,
@@ -210,7 +210,7 @@ export class World {
         ...{ clock, random: seededRandom(name), logger: silentLogger },
         transport: network.transport(origin),
         checkpoint: disk.open(),
-        launcher: host.createLauncher(),
+        containerizer: host.createContainerizer(),
         masters: [MASTER],
         address: { hostname: name, ip: name, port: 5051 },
         resources: parseResources(resources),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { LaunchError } from './executor-launcher.ts';
+import { LaunchError } from './containerizer.ts';
 
 const run = promisify(execFile);
 const LOOK_UP_TIMEOUT_MS = 5000;

@@ -13,12 +13,13 @@ import {
 } from '@factory/runtime';
 import type { CommandInfo } from '../../protocol/index.ts';
 import {
-  type ExecutorLauncher,
-  type ExecutorProcess,
+  type Container,
+  type ContainerIdentity,
+  type Containerizer,
   LaunchError,
   type LaunchRequest,
   UNKNOWN_EXIT_STATUS,
-} from './executor-launcher.ts';
+} from './containerizer.ts';
 import { type Account, currentUid, lookUpAccount } from './user-account.ts';
 
 /** How often the life of an executor that is not our child is looked at. */
@@ -31,12 +32,12 @@ const GATE_SCRIPT = 'read -r go && exec "$@" </dev/null';
  * Starts executors as processes: each in a session of its own and its sandbox as working directory,
  * with `stdout` and `stderr` files there. They outlive the agent.
  */
-export function createProcessLauncher(options: {
+export function createPosixContainerizer(options: {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Poll interval for executors of an earlier agent; at most 500 ms makes sense. */
   readonly pollIntervalMs?: number;
-}): ExecutorLauncher {
+}): Containerizer {
   const { clock, logger, pollIntervalMs = POLL_INTERVAL_MS } = options;
   const closing = new AbortController();
   return {
@@ -45,7 +46,7 @@ export function createProcessLauncher(options: {
       await prepareSandbox(request.directory, account);
       const child = await spawnGated(request, account);
       try {
-        const identity = await identify(child);
+        const identity = { ...(await identify(child)), containerId: request.containerId };
         await beforeRun(identity);
         child.stdin?.end('go\n');
         logger.info({ ...idsOf(request), pid: identity.pid }, 'executor started');
@@ -57,12 +58,7 @@ export function createProcessLauncher(options: {
       }
     },
     async recover(identity) {
-      return {
-        identity,
-        exited: watchStranger(clock, identity, pollIntervalMs, closing.signal),
-        kill: () => signalGroup(identity, 'SIGKILL'),
-        signal: (signal) => signalGroup(identity, signal),
-      };
+      return view(identity, watchStranger(clock, identity, pollIntervalMs, closing.signal));
     },
     async close() {
       closing.abort();
@@ -183,7 +179,22 @@ async function identify(child: ChildProcess): Promise<ProcessIdentity> {
   return identity;
 }
 
-function watchChild(child: ChildProcess, identity: ProcessIdentity): ExecutorProcess {
+function view(identity: ContainerIdentity, ended: Promise<number>): Container {
+  return {
+    identity,
+    exited: ended.then((status) => ({ status })),
+    kill: () => signalGroup(identity),
+    signal: (signal) => signalGroup(identity, signal),
+    usage: async () => ({ timestamp: 0 }),
+    status: () => ({
+      container_id: { value: identity.containerId },
+      executor_pid: identity.pid,
+    }),
+    update: async () => undefined,
+  };
+}
+
+function watchChild(child: ChildProcess, identity: ContainerIdentity): Container {
   const status = new Promise<number>((resolve) => {
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
       resolve(waitStatus(code, signal));
@@ -194,15 +205,11 @@ function watchChild(child: ChildProcess, identity: ProcessIdentity): ExecutorPro
     }
   });
   child.unref();
-  return {
-    identity,
-    exited: status.then(async (value) => {
-      await signalGroup(identity, 'SIGKILL');
-      return value;
-    }),
-    kill: () => signalGroup(identity, 'SIGKILL'),
-    signal: (signal) => signalGroup(identity, signal),
-  };
+  const ended = status.then(async (value) => {
+    await signalGroup(identity);
+    return value;
+  });
+  return view(identity, ended);
 }
 
 function waitStatus(code: number | null, signal: NodeJS.Signals | null): number {
@@ -235,7 +242,7 @@ async function watchStranger(
  */
 async function signalGroup(
   identity: ProcessIdentity,
-  signal: 'SIGTERM' | 'SIGKILL',
+  signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<void> {
   const holder = await identifyProcess(identity.pid);
   const isAnother = holder !== undefined && holder.startTicks !== identity.startTicks;

@@ -11,23 +11,23 @@ import {
 } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  type ExecutorLauncher,
-  type ExecutorProcess,
+  type Container,
+  type Containerizer,
   LaunchError,
   type LaunchRequest,
   UNKNOWN_EXIT_STATUS,
-} from './executor-launcher.ts';
-import { commandArguments, createProcessLauncher } from './process-launcher.ts';
+} from './containerizer.ts';
+import { commandArguments, createPosixContainerizer } from './posix-containerizer.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
 let directory: string;
-let launcher: ExecutorLauncher;
-const started: ExecutorProcess[] = [];
+let containerizer: Containerizer;
+const started: Container[] = [];
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'launcher-'));
-  launcher = createProcessLauncher({
+  directory = await mkdtemp(join(tmpdir(), 'containerizer-'));
+  containerizer = createPosixContainerizer({
     clock: systemClock,
     logger: silentLogger,
     pollIntervalMs: 20,
@@ -36,7 +36,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const executor of started.splice(0)) await executor.kill();
-  await launcher.close();
+  await containerizer.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -47,15 +47,13 @@ function request(value: string, changes: Partial<LaunchRequest> = {}): LaunchReq
     environment: { PATH: process.env.PATH ?? '', GREETING: 'hello' },
     directory: join(directory, 'runs', 'c'),
     user: undefined,
+    resources: [],
     ...changes,
   };
 }
 
-async function launch(
-  value: string,
-  changes: Partial<LaunchRequest> = {},
-): Promise<ExecutorProcess> {
-  const executor = await launcher.launch(request(value, changes), async () => undefined);
+async function launch(value: string, changes: Partial<LaunchRequest> = {}): Promise<Container> {
+  const executor = await containerizer.launch(request(value, changes), async () => undefined);
   started.push(executor);
   return executor;
 }
@@ -70,12 +68,12 @@ async function gone(identity: ProcessIdentity): Promise<void> {
   );
 }
 
-describe('the process launcher', { timeout: 20_000 }, () => {
+describe('the posix containerizer', { timeout: 20_000 }, () => {
   it('runs a shell command in its sandbox, with just the given environment', async () => {
     const executor = await launch(
       'echo "$GREETING from $(pwd)"; echo oops >&2; env | wc -l; exit 3',
     );
-    expect(await executor.exited).toBe(3 << 8);
+    expect((await executor.exited).status).toBe(3 << 8);
     const lines = (await output('stdout')).split('\n');
     expect(lines[0]).toBe(`hello from ${join(directory, 'runs', 'c')}`);
     // PATH and GREETING, and what a shell sets by itself.
@@ -87,13 +85,13 @@ describe('the process launcher', { timeout: 20_000 }, () => {
   it('runs a program with arguments as they are, without a shell between', async () => {
     const command = { shell: false, value: '/bin/echo', arguments: ['echo', '$HOME', 'a b', '*'] };
     const executor = await launch('', { command });
-    expect(await executor.exited).toBe(0);
+    expect((await executor.exited).status).toBe(0);
     expect(await output('stdout')).toBe('$HOME a b *\n');
   });
 
   it('begins only when its identity is durable, and never when that fails', async () => {
     let seen: ProcessIdentity | undefined;
-    const failing = launcher.launch(request('touch began; sleep 60'), async (identity) => {
+    const failing = containerizer.launch(request('touch began; sleep 60'), async (identity) => {
       seen = identity;
       expect(await isSameProcessAlive(identity)).toBe(true);
       throw new Error('disk full');
@@ -106,7 +104,7 @@ describe('the process launcher', { timeout: 20_000 }, () => {
 
   it('tells the signal that ended an executor', async () => {
     const executor = await launch('kill -TERM $$; sleep 60');
-    expect(await executor.exited).toBe(15);
+    expect((await executor.exited).status).toBe(15);
   });
 
   it('kills everything that the executor started', async () => {
@@ -116,7 +114,7 @@ describe('the process launcher', { timeout: 20_000 }, () => {
       return pid > 0 ? identifyProcess(pid) : undefined;
     });
     await executor.kill();
-    expect(await executor.exited).toBe(9);
+    expect((await executor.exited).status).toBe(9);
     await gone(child);
     await executor.kill();
   });
@@ -130,20 +128,20 @@ describe('the process launcher', { timeout: 20_000 }, () => {
 
   it('watches an executor that it did not start', async () => {
     const executor = await launch('sleep 1000');
-    const later = createProcessLauncher({
+    const later = createPosixContainerizer({
       ...{ clock: systemClock, logger: silentLogger, pollIntervalMs: 20 },
     });
     const recovered = await later.recover(executor.identity);
     await recovered.kill();
-    expect(await recovered.exited).toBe(UNKNOWN_EXIT_STATUS);
+    expect((await recovered.exited).status).toBe(UNKNOWN_EXIT_STATUS);
     await later.close();
   });
 
   it('takes another process with the same pid for what it is', async () => {
     const executor = await launch('sleep 1000');
     const earlier = { ...executor.identity, startTicks: executor.identity.startTicks - 1 };
-    const recovered = await launcher.recover(earlier);
-    expect(await recovered.exited).toBe(UNKNOWN_EXIT_STATUS);
+    const recovered = await containerizer.recover(earlier);
+    expect((await recovered.exited).status).toBe(UNKNOWN_EXIT_STATUS);
     await recovered.kill();
     expect(await isSameProcessAlive(executor.identity)).toBe(true);
   });
@@ -158,7 +156,7 @@ describe('the process launcher', { timeout: 20_000 }, () => {
     // mkdtemp makes it 0700; the way to a work directory must be open to executors' users.
     await chmod(directory, 0o755);
     const executor = await launch('id -un; touch mine', { user: 'nobody' });
-    expect(await executor.exited).toBe(0);
+    expect((await executor.exited).status).toBe(0);
     expect(await output('stdout')).toBe('nobody\n');
     const { uid } = await stat(join(directory, 'runs', 'c', 'mine'));
     expect(uid).toBe((await stat(join(directory, 'runs', 'c'))).uid);

@@ -1,0 +1,3 @@
+export * from './containerizer.ts';
+export * from './in-process-containerizer.ts';
+export * from './posix-containerizer.ts';
