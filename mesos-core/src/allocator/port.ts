@@ -19,8 +19,6 @@ export interface InverseOfferStatus {
 export interface InverseAllocation {
   readonly frameworkId: string;
   readonly agentId: string;
-  /** All that the framework has and is offered there, with allocation marks. */
-  readonly resources: Resources;
   readonly unavailability: Unavailability;
 }
 

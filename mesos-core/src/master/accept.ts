@@ -269,14 +269,10 @@ export class OfferAnswers {
     const seconds = wished >= 0 ? Math.min(wished, REFUSE_SECONDS_MAX) : REFUSE_SECONDS_DEFAULT;
     const isNothing = Object.keys(scalarQuantities(resources)).length === 0;
     if (isNothing || (seconds === 0 && isOfferedAtOnce)) return;
-    const { clock, nextExpiryMs } = this.#core;
-    framework.filters.add({
-      frameworkId: framework.id,
-      role,
-      agentId: agent.id,
-      resources: unallocateResources(resources),
-      expiresAtMs: Math.max(nextExpiryMs, clock.monotonicMs() + seconds * 1000),
-    });
+    const { allocator, clock, nextExpiryMs } = this.#core;
+    const expiresAtMs = Math.max(nextExpiryMs, clock.monotonicMs() + seconds * 1000);
+    const refused = { frameworkId: framework.id, role, agentId: agent.id };
+    allocator.refuse(refused, unallocateResources(resources), expiresAtMs);
   }
 }
 

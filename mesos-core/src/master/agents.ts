@@ -9,6 +9,7 @@ import {
   type TaskStatus,
   type TaskStatusReason,
 } from '../protocol/index.ts';
+import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
@@ -64,7 +65,7 @@ export class Agents {
     agent.version = subscribe.version;
     agent.capabilities = subscribe.capabilities;
     state.agents.set(id, agent);
-    state.touch(id);
+    this.#core.allocator.putAgent(id, agentFacts(agent, this.#core.masterInfo.domain));
     const heartbeat_interval_seconds = settings.agentPingTimeoutMs / 1000;
     stream.send({ type: 'SUBSCRIBED', agent_id: id, heartbeat_interval_seconds });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
@@ -238,6 +239,7 @@ export class Agents {
     const agent = this.#core.state.agents.get(agentId);
     if (agent === undefined || agent.stream !== stream) return;
     agent.stream = undefined;
+    this.#core.allocator.setAgentConnected(agentId, false);
     this.#core.logger.info({ agentId }, 'agent disconnected');
     this.#core.rescindOffersOf(agent);
   }

@@ -1,21 +1,22 @@
 import type { Timer } from '@factory/runtime';
-import { type Allocation, allocate, type Candidate } from '../allocator/allocate.ts';
-import { type Offer, scalarAmount, scalarQuantities } from '../protocol/index.ts';
+import type { Allocation } from '../allocator/index.ts';
+import type { Offer } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
 import { inOfferOrder, offerFor } from './offer-form.ts';
-import { type Agent, type Framework, hasCapability, rolesOf } from './state.ts';
+import type { Agent } from './state.ts';
 
-/** Events within this time share one round. */
+/** Events within this time share one cycle. */
 const DEBOUNCE_MS = 2;
+/** After so long, or so many offers, everybody else has a turn before the cycle goes on. */
+const SLICE_MS = 5;
+const OFFERS_PER_SLICE_MAX = 250;
 
 /**
- * Runs allocation rounds, shortly after anything changed: over the agents that changed, or over all
- * when a framework's wishes did. At an interval filters that have expired count as such a change.
+ * Drives the allocator: lets it work shortly after anything changed, in slices, and makes offers of
+ * what it allocates. At each interval refusals that have expired count as such a change.
  */
 export class AllocationDriver {
   readonly #core: MasterCore;
-  readonly #weights: ReadonlyMap<string, number> = new Map();
-  #scope: 'changed' | 'all' = 'changed';
   #pending: Timer | undefined;
   #interval: Timer | undefined;
   /** Of offers that wait for an answer, where that has a time limit. */
@@ -23,25 +24,19 @@ export class AllocationDriver {
 
   constructor(core: MasterCore) {
     this.#core = core;
-    core.requestAllocation = (scope) => this.#request(scope);
+    core.requestAllocation = () => this.#request(DEBOUNCE_MS);
+    core.allocator.onWork = () => this.#request(DEBOUNCE_MS);
   }
 
   start(): void {
-    const { clock, settings } = this.#core;
+    const { allocator, clock, settings } = this.#core;
     const tick = (): void => {
-      this.#expireFilters();
+      allocator.tick(clock.monotonicMs());
+      this.#askToLeave();
       this.#core.nextExpiryMs = clock.monotonicMs() + settings.allocationIntervalMs;
       this.#interval = clock.after(settings.allocationIntervalMs, tick);
     };
     tick();
-  }
-
-  #expireFilters(): void {
-    const { state, clock } = this.#core;
-    const nowMs = clock.monotonicMs();
-    const affected = [...state.frameworks.values()].flatMap(({ filters }) => filters.expire(nowMs));
-    for (const agentId of affected) state.touch(agentId);
-    this.#request('changed');
   }
 
   close(): void {
@@ -50,57 +45,30 @@ export class AllocationDriver {
     for (const timer of this.#offerTimers) timer.cancel();
     this.#offerTimers.clear();
     this.#core.requestAllocation = () => undefined;
+    this.#core.allocator.onWork = () => undefined;
   }
 
-  /** Asks for a round; those asked for in between are the same one. */
-  #request(scope: 'changed' | 'all'): void {
-    if (scope === 'all') this.#scope = scope;
-    this.#pending ??= this.#core.clock.after(DEBOUNCE_MS, () => {
+  /** Asks for a slice; those asked for in between are the same one. */
+  #request(delayMs: number): void {
+    this.#pending ??= this.#core.clock.after(delayMs, () => {
       this.#pending = undefined;
-      this.#run();
+      this.#slice();
     });
   }
 
-  #run(): void {
-    const { state } = this.#core;
-    const changed = state.takeChangedAgents();
-    const isFull = this.#scope === 'all';
-    this.#scope = 'changed';
-    const wanting = [...state.frameworks.values()].filter(({ stream }) => stream !== undefined);
-    const candidates = wanting.flatMap((framework) => this.#candidatesOf(framework));
-    if (candidates.length === 0) return;
-    const agents = (isFull ? [...state.agents.values()] : changed).filter(isConnected);
-    const free = agents
-      .map((agent) => ({
-        agentId: agent.id,
-        free: state.freeOf(agent),
-        hasGpus: scalarAmount(agent.total, 'gpus') > 0,
-      }))
-      .filter((agent) => agent.free.length > 0);
-    if (free.length === 0) return;
-    const all = [...state.agents.values()].filter(isConnected);
-    const allocations = allocate({
-      agents: free,
-      candidates,
-      filters: free.flatMap(({ agentId }) => wanting.flatMap(({ filters }) => filters.of(agentId))),
-      total: scalarQuantities(all.flatMap(({ total }) => total)),
-      weights: this.#weights,
-    });
-    this.#offer(allocations);
+  #slice(): void {
+    const { allocator, clock } = this.#core;
+    const endsAtMs = clock.monotonicMs() + SLICE_MS;
+    const isOver = (): boolean => clock.monotonicMs() >= endsAtMs;
+    this.#offer(allocator.slice({ isOver, allocationsMax: OFFERS_PER_SLICE_MAX }));
+    if (!allocator.isIdle) this.#request(0);
+    else this.#askToLeave();
   }
 
-  #candidatesOf({ id, info, suppressedRoles }: Framework): readonly Candidate[] {
-    return rolesOf(info)
-      .filter((role) => !suppressedRoles.has(role))
-      .map((role) => ({
-        frameworkId: id,
-        role,
-        allocated: this.#core.state.usageOf(id, role),
-        minAllocatable: info.offer_filters?.min_allocatable_resources?.quantities?.map(
-          ({ quantities }) => quantitiesOf(quantities),
-        ),
-        isGpuAware: hasCapability(info, 'GPU_RESOURCES'),
-      }));
+  #askToLeave(): void {
+    const { allocator, clock } = this.#core;
+    const due = allocator.dueInverseOffers(clock.monotonicMs());
+    if (due.length > 0) this.#core.sendInverseOffers(due);
   }
 
   #offer(allocations: readonly Allocation[]): void {
@@ -137,6 +105,7 @@ export class AllocationDriver {
     const executors = [...agent.executors.values()]
       .filter((executor) => executor.frameworkId === frameworkId)
       .map((executor) => executor.info.executor_id);
+    const unavailability = this.#core.allocator.unavailabilityOf(agent.id);
     return {
       id: { value: this.#core.newOfferId() },
       framework_id: { value: frameworkId },
@@ -147,15 +116,8 @@ export class AllocationDriver {
       resources: inOfferOrder(resources),
       attributes,
       ...(executors.length === 0 ? {} : { executor_ids: executors }),
+      ...(unavailability === undefined ? {} : { unavailability }),
       allocation_info: { role },
     };
   }
-}
-
-function isConnected({ stream }: Agent): boolean {
-  return stream !== undefined;
-}
-
-function quantitiesOf(map: Readonly<Record<string, { readonly value: number }>> | undefined) {
-  return Object.fromEntries(Object.entries(map ?? {}).map(([name, { value }]) => [name, value]));
 }

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
-import { Allocator, type AllocatorPort, type InverseAllocation } from '../allocator/index.ts';
+import { Allocator, type InverseAllocation } from '../allocator/index.ts';
 import {
   encodeMessage,
   type FrameworkInfo,
@@ -25,9 +25,9 @@ const OFFERS_PER_START = 1e9;
 
 /** What all parts of the master share: its memory, its registry, its ways to speak. */
 export class MasterCore {
-  readonly state = new MasterState();
+  readonly state: MasterState;
   /** Who is offered what; see its port for what other parts may tell it. */
-  readonly allocator: AllocatorPort = new Allocator();
+  readonly allocator: Allocator;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -68,6 +68,8 @@ export class MasterCore {
     this.startedAtMs = options.clock.nowMs();
     this.startedMonotonicMs = options.clock.monotonicMs();
     this.#store = options.store;
+    this.allocator = new Allocator({ ...options.settings, random: options.random });
+    this.state = new MasterState(this.allocator);
   }
 
   /**

@@ -5,6 +5,7 @@ import type {
   SchedulerCallUpdateFramework,
   SchedulerEvent,
 } from '../protocol/index.ts';
+import { tellAllocator } from './allocator-facts.ts';
 import { encodeSchedulerEvent, type MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import {
@@ -14,7 +15,6 @@ import {
   suppressedRolesProblem,
   withImmutableFields,
 } from './framework-info.ts';
-import { OfferFilters } from './offer-filters.ts';
 import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
 
 /** Removed frameworks that operators can still look at. */
@@ -78,12 +78,12 @@ export class Frameworks {
     framework.recovered = false;
     framework.info = { ...withImmutableFields(framework.info, info), id: { value: framework.id } };
     framework.reregisteredAtMs = this.#core.clock.nowMs();
-    framework.filters.clear();
     setRoles(framework.suppressedRoles, suppressedRoles);
+    tellAllocator(this.#core, framework);
+    this.#core.allocator.forgetRefusals(framework.id, rolesOf(framework.info));
     this.#cancelFailoverTimer(framework.id);
     this.#greet(framework);
     this.#tellAgents(framework);
-    this.#core.requestAllocation('all');
     return stream;
   }
 
@@ -113,8 +113,8 @@ export class Frameworks {
       lost.map((offer) => offer.id.value),
       true,
     );
+    tellAllocator(this.#core, framework);
     this.#tellAgents(framework);
-    this.#core.requestAllocation('all');
     return undefined;
   }
 
@@ -256,6 +256,7 @@ export class Frameworks {
     const framework = this.#core.state.frameworks.get(frameworkId);
     if (framework === undefined || framework.stream !== stream) return;
     framework.stream = undefined;
+    tellAllocator(this.#core, framework);
     const offers = this.#core.state.offersOfFramework(frameworkId);
     this.#core.rescind(
       offers.map((offer) => offer.id.value),
@@ -297,7 +298,6 @@ function newFramework(id: string, info: FrameworkInfo, nowMs: number): Framework
     stream: undefined,
     recovered: true,
     suppressedRoles: new Set(),
-    filters: new OfferFilters(),
     registeredAtMs: nowMs,
     reregisteredAtMs: nowMs,
     unregisteredAtMs: undefined,

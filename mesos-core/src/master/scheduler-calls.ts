@@ -1,6 +1,7 @@
 import { MesosHttpError } from '../http/mesos-http.ts';
 import type { SchedulerCall } from '../protocol/index.ts';
 import { OfferAnswers } from './accept.ts';
+import { tellAllocator } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { reconcile } from './reconcile.ts';
 import { type Framework, isTerminal, type KillOrder, rolesOf, taskKey } from './state.ts';
@@ -67,14 +68,15 @@ export class SchedulerCalls {
   #revive(framework: Framework, roles: readonly string[]): void {
     const revived = roles.length === 0 ? rolesOf(framework.info) : roles;
     for (const role of revived) framework.suppressedRoles.delete(role);
-    framework.filters.clearRoles(revived);
-    this.#core.requestAllocation('all');
+    tellAllocator(this.#core, framework);
+    this.#core.allocator.forgetRefusals(framework.id, revived);
   }
 
   #suppress(framework: Framework, roles: readonly string[]): void {
     const own = rolesOf(framework.info);
     const suppressed = roles.length === 0 ? own : roles.filter((role) => own.includes(role));
     for (const role of suppressed) framework.suppressedRoles.add(role);
+    tellAllocator(this.#core, framework);
   }
 
   #kill(framework: Framework, { kill }: Call<'KILL'>): void {

@@ -1,5 +1,7 @@
+import type { AllocatorOptions } from '../allocator/index.ts';
+
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
-export interface MasterSettings {
+export interface MasterSettings extends Omit<AllocatorOptions, 'random'> {
   /** A framework's and an operator's stream gets a heartbeat this often. */
   readonly heartbeatIntervalMs: number;
   /** `--agent_ping_timeout`: agents are asked to speak this often. */
@@ -21,6 +23,13 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   agentReregisterTimeoutMs: 600_000,
   allocationIntervalMs: 1_000,
   offerTimeoutMs: undefined,
+  roleSorter: 'drf',
+  frameworkSorter: 'drf',
+  fairSharingExcludedNames: [],
+  filterGpuResources: true,
+  isolateGroups: false,
+  minAllocatable: [{ cpus: 0.01 }, { mem: 32 }],
+  minAllocatableByRole: new Map(),
 };
 
 export interface MasterAddress {

@@ -14,8 +14,6 @@ import {
   unallocateResources,
 } from '../protocol/index.ts';
 import type { EventStream } from './event-stream.ts';
-import type { OfferFilters } from './offer-filters.ts';
-import { entryOf, RoleUsage } from './role-usage.ts';
 
 /** States after which nothing of a task runs any more. */
 const TERMINAL: ReadonlySet<TaskState> = new Set([
@@ -43,7 +41,6 @@ export interface Framework {
   /** Known only from agents, since this master leads. */
   recovered: boolean;
   readonly suppressedRoles: Set<string>;
-  readonly filters: OfferFilters;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
   /** When it was removed, for those that are completed. */
@@ -95,6 +92,15 @@ const COMPLETED_TASKS_MAX = 1_000;
 /** Tasks on unreachable agents that are remembered; the oldest are forgotten. */
 const UNREACHABLE_TASKS_MAX = 100_000;
 
+/** Who keeps the account of what frameworks hold: the allocator. */
+interface ResourceBooks {
+  noteTaken(agentId: string, frameworkId: string, resources: Resources): void;
+  noteRecovered(agentId: string, frameworkId: string, resources: Resources): void;
+  removeAgent(agentId: string): void;
+  removeFramework(frameworkId: string): void;
+  usageOf(frameworkId: string, role: string): Quantities;
+}
+
 /** The master's memory, with the accounting that must never be wrong in one place. */
 export class MasterState {
   readonly frameworks = new Map<string, Framework>();
@@ -104,12 +110,14 @@ export class MasterState {
   readonly completedTasks: Task[] = [];
   /** Tasks of agents that are unreachable. */
   readonly unreachableTasks = new Map<string, Task>();
-  readonly #usage = new RoleUsage();
+  readonly #books: ResourceBooks;
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
   readonly #tasksByFramework = new Map<string, Map<string, Task>>();
-  readonly #free = new Map<string, Resources>();
-  #changedAgents = new Set<string>();
+
+  constructor(books: ResourceBooks) {
+    this.#books = books;
+  }
 
   /** The agent that runs the task, if it is known. */
   agentOfTask(frameworkId: string, taskId: string): Agent | undefined {
@@ -127,7 +135,7 @@ export class MasterState {
 
   /** What tasks, executors and offers give the framework under the role. */
   usageOf(frameworkId: string, role: string): Quantities {
-    return this.#usage.of(frameworkId, role);
+    return this.#books.usageOf(frameworkId, role);
   }
 
   /** Puts a task in place; its resources are taken unless it has ended. */
@@ -172,17 +180,10 @@ export class MasterState {
 
   /** Forgets an agent and all it has; its tasks and offers are the caller's business. */
   removeAgent(agent: Agent): void {
-    for (const task of agent.tasks.values()) {
-      this.#usage.subtract(task.framework_id.value, held(task));
-      this.#forgetTask(task);
-    }
-    for (const { frameworkId, info } of agent.executors.values()) {
-      this.#usage.subtract(frameworkId, info.resources ?? []);
-    }
+    for (const task of agent.tasks.values()) this.#forgetTask(task);
     this.agents.delete(agent.id);
-    this.#free.delete(agent.id);
+    this.#books.removeAgent(agent.id);
     this.#offersByAgent.delete(agent.id);
-    for (const { filters } of this.frameworks.values()) filters.forgetAgent(agent.id);
   }
 
   /** Remembers a task whose agent fell silent, until the agent is back. */
@@ -197,6 +198,7 @@ export class MasterState {
   /** Forgets a framework; its tasks, executors and offers are the caller's business. */
   removeFramework(framework: Framework, completedMax: number): void {
     this.frameworks.delete(framework.id);
+    this.#books.removeFramework(framework.id);
     this.#offersByFramework.delete(framework.id);
     for (const [key, task] of this.unreachableTasks) {
       if (task.framework_id.value === framework.id) this.unreachableTasks.delete(key);
@@ -204,13 +206,12 @@ export class MasterState {
     pushBounded(this.completedFrameworks, framework, completedMax);
   }
 
+  /** Remembers an offer; the allocator, which made it, has counted it. */
   addOffer(offer: Offer): void {
     const { id, agent_id, framework_id } = offer;
     this.offers.set(id.value, offer);
     entryOf(this.#offersByAgent, agent_id.value, () => new Set<string>()).add(id.value);
     entryOf(this.#offersByFramework, framework_id.value, () => new Set<string>()).add(id.value);
-    this.#usage.add(framework_id.value, offer.resources ?? []);
-    this.touch(agent_id.value);
   }
 
   /** The offer is used up, refused or void; its resources are free again. */
@@ -220,8 +221,8 @@ export class MasterState {
     this.offers.delete(offerId);
     this.#offersByAgent.get(offer.agent_id.value)?.delete(offerId);
     this.#offersByFramework.get(offer.framework_id.value)?.delete(offerId);
-    this.#usage.subtract(offer.framework_id.value, offer.resources ?? []);
-    this.touch(offer.agent_id.value);
+    const resources = offer.resources ?? [];
+    this.#books.noteRecovered(offer.agent_id.value, offer.framework_id.value, resources);
     return offer;
   }
 
@@ -233,42 +234,16 @@ export class MasterState {
     return this.#resolve(this.#offersByFramework.get(frameworkId));
   }
 
-  /** What nobody uses and nobody is offered. */
-  freeOf(agent: Agent): Resources {
-    const known = this.#free.get(agent.id);
-    if (known !== undefined) return known;
-    const offered = this.offersOfAgent(agent.id).flatMap((offer) => offer.resources ?? []);
-    const rest = subtractResources(agent.total, agent.used);
-    const free = subtractResources(rest, unallocateResources(offered));
-    this.#free.set(agent.id, free);
-    return free;
-  }
-
-  /** Notes that an agent may have something new to offer. */
-  touch(agentId: string): void {
-    this.#free.delete(agentId);
-    this.#changedAgents.add(agentId);
-  }
-
-  /** Agents that were touched since the last time. */
-  takeChangedAgents(): readonly Agent[] {
-    const changed = this.#changedAgents;
-    this.#changedAgents = new Set();
-    return [...changed].flatMap((id) => this.agents.get(id) ?? []);
-  }
-
   #take(agent: Agent, frameworkId: string, resources: Resources): void {
     if (resources.length === 0) return;
     agent.used = addResources(agent.used, unallocateResources(resources));
-    this.#usage.add(frameworkId, resources);
-    this.touch(agent.id);
+    this.#books.noteTaken(agent.id, frameworkId, resources);
   }
 
   #release(agent: Agent, frameworkId: string, resources: Resources): void {
     if (resources.length === 0) return;
     agent.used = subtractResources(agent.used, unallocateResources(resources));
-    this.#usage.subtract(frameworkId, resources);
-    this.touch(agent.id);
+    this.#books.noteRecovered(agent.id, frameworkId, resources);
   }
 
   #forgetTask({ framework_id, task_id, agent_id }: Task): void {
@@ -301,4 +276,13 @@ export function rolesOf(info: FrameworkInfo): readonly string[] {
 /** Whether the framework says that it can deal with something. */
 export function hasCapability(info: FrameworkInfo, type: string): boolean {
   return (info.capabilities ?? []).some((capability) => capability.type === type);
+}
+
+/** The value at `key`, made when there is none. */
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -1,0 +1,47 @@
+import type { AgentFacts, FrameworkFacts } from '../allocator/index.ts';
+import type { DomainInfo, FrameworkInfo } from '../protocol/index.ts';
+import type { MasterCore } from './core.ts';
+import { type Agent, type Framework, hasCapability, rolesOf } from './state.ts';
+
+/** Tells the allocator of a framework: to be called whenever anything of it has changed. */
+export function tellAllocator(core: MasterCore, framework: Framework): void {
+  core.allocator.putFramework(framework.id, frameworkFacts(framework));
+}
+
+/** What the allocator has to know of an agent. Pure. */
+export function agentFacts(
+  { info, total }: Agent,
+  masterDomain: DomainInfo | undefined,
+): AgentFacts {
+  const { hostname, attributes = [], domain } = info;
+  const region = masterDomain?.fault_domain?.region.name;
+  const ownRegion = domain?.fault_domain?.region.name;
+  return {
+    identity: { hostname, attributes, domain },
+    total,
+    isRemote: region !== undefined && ownRegion !== undefined && region !== ownRegion,
+  };
+}
+
+function frameworkFacts({ info, stream, suppressedRoles }: Framework): FrameworkFacts {
+  return {
+    roles: rolesOf(info),
+    suppressedRoles: new Set(suppressedRoles),
+    isActive: stream !== undefined,
+    capabilities: {
+      isGpuAware: hasCapability(info, 'GPU_RESOURCES'),
+      isRegionAware: hasCapability(info, 'REGION_AWARE'),
+      takesRevocable: hasCapability(info, 'REVOCABLE_RESOURCES'),
+      takesShared: hasCapability(info, 'SHARED_RESOURCES'),
+      takesRefined: hasCapability(info, 'RESERVATION_REFINEMENT'),
+    },
+    minAllocatable: minimumsOf(info),
+  };
+}
+
+/** A framework's own minimums (`FrameworkInfo.offer_filters`); `undefined` when it sets none. */
+function minimumsOf({ offer_filters }: FrameworkInfo) {
+  return offer_filters?.min_allocatable_resources?.quantities?.map(({ quantities = {} }) =>
+    Object.fromEntries(Object.entries(quantities).map(([name, { value }]) => [name, value])),
+  );
+}
