@@ -15,3 +15,4 @@ export * from './process-lock.ts';
 export * from './random.ts';
 export * from './settings.ts';
 export * from './traversal.ts';
+export * from './turn.ts';

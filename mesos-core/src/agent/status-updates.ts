@@ -1,5 +1,5 @@
-import type { Clock, Logger, Timer } from '@factory/runtime';
-import type { AgentCall, TaskStatus } from '../protocol/index.ts';
+import { atTurnEnd, type Clock, type Logger, type Timer } from '@factory/runtime';
+import type { AgentCall, AgentUpdate, TaskStatus } from '../protocol/index.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { AgentSettings } from './settings.ts';
 import type { TaskRecord } from './state.ts';
@@ -36,6 +36,8 @@ interface InFlight {
 export class StatusUpdates {
   readonly #options: StatusUpdatesOptions;
   readonly #inFlight = new Map<string, InFlight>();
+  /** Due in this turn of the event loop. */
+  #outbox: AgentUpdate[] = [];
 
   constructor(options: StatusUpdatesOptions) {
     this.#options = options;
@@ -105,7 +107,7 @@ export class StatusUpdates {
   }
 
   #send(entry: InFlight): void {
-    const { clock, settings, metrics, agentId, send } = this.#options;
+    const { clock, settings, metrics } = this.#options;
     const { task } = entry;
     const [status] = task.stream.pending;
     if (status === undefined) return;
@@ -115,14 +117,21 @@ export class StatusUpdates {
       this.#send(entry);
     });
     entry.retryMs = Math.min(settings.statusUpdateRetryMaxMs, entry.retryMs * 2);
-    // Whether it got there shows in the acknowledgement, and nowhere else.
-    void send({
-      type: 'UPDATE',
-      agent_id: agentId(),
-      framework_id: task.frameworkId,
-      status,
-      latest_state: latestState(task.stream),
-    });
+    const latest_state = latestState(task.stream);
+    this.#outbox.push({ framework_id: task.frameworkId, status, latest_state });
+    if (this.#outbox.length === 1) atTurnEnd(() => this.#flush());
+  }
+
+  /** Whether they got there shows in the acknowledgements, and nowhere else. */
+  #flush(): void {
+    const { agentId, send } = this.#options;
+    const updates = this.#outbox;
+    this.#outbox = [];
+    const [first] = updates;
+    if (first === undefined) return;
+    const agent_id = agentId();
+    if (updates.length === 1) void send({ type: 'UPDATE', agent_id, ...first });
+    else void send({ type: 'UPDATES', agent_id, updates });
   }
 }
 

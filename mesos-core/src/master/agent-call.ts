@@ -1,6 +1,7 @@
 import {
   type AgentCall,
   type AgentSubscribe,
+  type AgentUpdate,
   CodecError,
   fromJson,
   type MessageName,
@@ -20,11 +21,11 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
       return { type: 'SUBSCRIBE', subscribe: readSubscribe(objectAt(call.subscribe, 'subscribe')) };
     case 'HEARTBEAT':
       return { type: 'HEARTBEAT', agent_id: textAt(call, 'agent_id') };
-    case 'UPDATE': {
-      const status = fromJson('TaskStatus', call.status);
-      const latest = { task_id: status.task_id, state: call.latest_state };
-      const latest_state = fromJson('TaskStatus', latest).state;
-      return { type: 'UPDATE', ...framework(call), status, latest_state };
+    case 'UPDATE':
+      return { type: 'UPDATE', agent_id: textAt(call, 'agent_id'), ...readUpdate(call) };
+    case 'UPDATES': {
+      const updates = listAt(call, 'updates').map((each) => readUpdate(objectAt(each, 'update')));
+      return { type: 'UPDATES', agent_id: textAt(call, 'agent_id'), updates };
     }
     case 'MESSAGE':
       return { type: 'MESSAGE', ...executor(call), data: textAt(call, 'data') };
@@ -50,6 +51,13 @@ function readSubscribe(json: Json): AgentSubscribe {
     executors: messagesAt(json, 'executors', 'ExecutorInfo'),
     tasks: messagesAt(json, 'tasks', 'Task'),
   };
+}
+
+function readUpdate(json: Json): AgentUpdate {
+  const status = fromJson('TaskStatus', json.status);
+  const latest = { task_id: status.task_id, state: json.latest_state };
+  const latest_state = fromJson('TaskStatus', latest).state;
+  return { framework_id: textAt(json, 'framework_id'), status, latest_state };
 }
 
 function framework(call: Json) {

@@ -3,6 +3,7 @@ import {
   type AgentEvent,
   type AgentInfo,
   type AgentSubscribe,
+  type AgentUpdate,
   CodecError,
   idProblem,
   type TaskState,
@@ -84,6 +85,9 @@ export class Agents {
         break;
       case 'UPDATE':
         this.#onUpdate(agent, call);
+        break;
+      case 'UPDATES':
+        for (const update of call.updates) this.#onUpdate(agent, update);
         break;
       case 'MESSAGE':
         this.#onMessage(agent, call);
@@ -197,7 +201,7 @@ export class Agents {
     };
   }
 
-  #onUpdate(agent: Agent, { framework_id, status, latest_state }: Call<'UPDATE'>): void {
+  #onUpdate(agent: Agent, { framework_id, status, latest_state }: AgentUpdate): void {
     const { state } = this.#core;
     const task = agent.tasks.get(taskKey(framework_id, status.task_id.value));
     if (task !== undefined) {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Clock, Timer } from '@factory/runtime';
+import { atTurnEnd, type Clock, type Timer } from '@factory/runtime';
 import { encodeRecord } from '../protocol/index.ts';
 
 /** A reader that lets more than this wait is cut off; it subscribes again and is told anew. */
@@ -31,10 +31,22 @@ export function openEventStream<Event>(options: {
   const body = new Readable({ read: () => undefined });
   let isOpen = true;
   let timer: Timer;
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  const flush = (): void => {
+    const [first] = pending;
+    const records = pending.length === 1 ? first : Buffer.concat(pending);
+    pending = [];
+    pendingBytes = 0;
+    if (records !== undefined && !body.destroyed) body.push(records);
+  };
   const send = (event: Event): void => {
     if (!isOpen || body.destroyed) return;
-    body.push(encodeRecord(encode(event)));
-    if (body.readableLength > BUFFER_BYTES_MAX) body.destroy();
+    const record = encodeRecord(encode(event));
+    pending.push(record);
+    pendingBytes += record.length;
+    if (pending.length === 1) atTurnEnd(flush);
+    if (body.readableLength + pendingBytes > BUFFER_BYTES_MAX) body.destroy();
   };
   const scheduleHeartbeat = (): void => {
     timer = clock.after(heartbeatIntervalMs, () => {
@@ -60,6 +72,7 @@ export function openEventStream<Event>(options: {
       isOpen = false;
       timer.cancel();
       timer = clock.after(LAST_WORDS_MS, () => body.destroy());
+      if (pending.length > 0) flush();
       body.push(null);
     },
   };

@@ -39,18 +39,24 @@ export interface AgentSubscribe {
   readonly tasks: readonly Task[];
 }
 
+/** Sent again, with back-off, until ACKNOWLEDGED with the same uuid comes. */
+export interface AgentUpdate {
+  readonly framework_id: string;
+  readonly status: TaskStatus;
+  /** The newest state that the agent knows; updates before it may still be on their way. */
+  readonly latest_state: NonNullable<TaskStatus['state']>;
+}
+
 export type AgentCall =
   | { readonly type: 'SUBSCRIBE'; readonly subscribe: AgentSubscribe }
   /** Sent at the interval that SUBSCRIBED names; silence makes the agent unreachable. */
   | { readonly type: 'HEARTBEAT'; readonly agent_id: string }
-  /** Sent again, with back-off, until ACKNOWLEDGED with the same uuid comes. */
+  | ({ readonly type: 'UPDATE'; readonly agent_id: string } & AgentUpdate)
+  /** Several that are due at the same time: a call costs the master more than an update does. */
   | {
-      readonly type: 'UPDATE';
+      readonly type: 'UPDATES';
       readonly agent_id: string;
-      readonly framework_id: string;
-      readonly status: TaskStatus;
-      /** The newest state that the agent knows; updates before it may still be on their way. */
-      readonly latest_state: NonNullable<TaskStatus['state']>;
+      readonly updates: readonly AgentUpdate[];
     }
   | {
       readonly type: 'MESSAGE';

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { createIdGenerator, type Random, systemRandom } from '../random.ts';
+import { corkForTurn } from './cork.ts';
 import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
@@ -57,8 +58,10 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, logger),
   });
   app.removeContentTypeParser('text/plain');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    corkForTurn(request.raw.socket);
     reply.header('x-request-id', request.id);
+    done();
   });
   app.addHook('onSend', async (request, reply, payload) => {
     if (reply.statusCode === 413) await drainBody(request.raw, clock);

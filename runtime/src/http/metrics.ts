@@ -20,10 +20,12 @@ export function installMetrics(app: FastifyInstance, clock: Clock): void {
     registers: [registry],
   });
   const arrivals = new WeakMap<object, number>();
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     arrivals.set(request, clock.monotonicMs());
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    done();
     const arrivedMs = arrivals.get(request);
     if (arrivedMs === undefined) return;
     // Paths nobody serves share one label, so that a scanner can't make new series.

@@ -4,6 +4,7 @@ import {
   AGENT_API_PATH,
   type AgentCall,
   type AgentEvent,
+  type AgentUpdate,
   type ExecutorInfo,
   type FrameworkInfo,
   parseResources,
@@ -110,6 +111,7 @@ class SimulatedAgent {
     if (agentId === undefined || frameworkId === undefined) return;
     this.#frameworks.set(frameworkId.value, framework);
     if (executor !== undefined) this.#executors.set(executor.executor_id.value, executor);
+    const updates: AgentUpdate[] = [];
     for (const { name, task_id, agent_id, resources: taken } of tasks) {
       const status = {
         task_id,
@@ -126,14 +128,13 @@ class SimulatedAgent {
         statuses: [status],
         ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
       });
-      this.#call({
-        type: 'UPDATE',
-        agent_id: agentId,
+      updates.push({
         framework_id: frameworkId.value,
         status,
         latest_state: 'TASK_RUNNING',
       });
     }
+    this.#call({ type: 'UPDATES', agent_id: agentId, updates });
   }
 
   #call(call: AgentCall): void {

@@ -59,8 +59,19 @@ export function createFakeMaster(options: {
       stream = undefined;
     },
   };
+  const take = (update: Update): void => {
+    if (!master.calls.includes(update)) master.calls.push(update);
+    if (!seen.has(update.status.uuid ?? '')) master.updates.push(update.status);
+    seen.add(update.status.uuid ?? '');
+    if (master.autoAcknowledge) master.acknowledge(update);
+  };
   app.post(AGENT_API_PATH, async (request, reply) => {
     const call = request.body as AgentCall;
+    if (call.type === 'UPDATES') {
+      for (const update of call.updates)
+        take({ type: 'UPDATE', agent_id: call.agent_id, ...update });
+      return reply.status(202).send();
+    }
     master.calls.push(call);
     if (call.type === 'SUBSCRIBE') {
       if (master.refusal !== undefined) {
@@ -80,11 +91,7 @@ export function createFakeMaster(options: {
       });
       return reply.header('mesos-stream-id', 'stream-1').type('application/json').send(stream);
     }
-    if (call.type === 'UPDATE') {
-      if (!seen.has(call.status.uuid ?? '')) master.updates.push(call.status);
-      seen.add(call.status.uuid ?? '');
-      if (master.autoAcknowledge) master.acknowledge(call);
-    }
+    if (call.type === 'UPDATE') take(call);
     return reply.status(202).send();
   });
   return master;
