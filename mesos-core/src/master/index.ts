@@ -11,11 +11,8 @@ import { registerMasterRoutes } from './routes.ts';
 import { SchedulerCalls } from './scheduler-calls.ts';
 import { DEFAULT_SETTINGS, type MasterAddress, type MasterSettings } from './settings.ts';
 
-export {
-  createFileRegistryStore,
-  createMemoryRegistryStore,
-  type RegistryStore,
-} from './registry.ts';
+export type { RegistryStore } from './registry.ts';
+export { createMemoryRegistryStore } from './registry-store/memory-store.ts';
 export type { MasterAddress, MasterSettings } from './settings.ts';
 
 /**

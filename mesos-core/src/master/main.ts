@@ -1,12 +1,26 @@
 import { mkdir } from 'node:fs/promises';
-import { listen, type RunningService, runService, type ServiceContext } from '@factory/runtime';
+import {
+  listen,
+  type RunningService,
+  runService,
+  type ServiceContext,
+  SettingsError,
+} from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
+import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
 import { type MasterFlags, readMasterFlags } from './flags.ts';
-import { createFileRegistryStore, createMaster } from './index.ts';
+import { createMaster } from './index.ts';
 import { Leadership } from './leadership.ts';
 import { masterInfoOf } from './master-info.ts';
+import type { RegistryStore } from './registry.ts';
+import {
+  createFileRegistryStore,
+  createMemoryRegistryStore,
+  fatalOnFailure,
+  ZooKeeperRegistryStore,
+} from './registry-store/index.ts';
 import { createStandbyApp, handOver } from './standby.ts';
 
 runService({ name: 'mesos-master', start });
@@ -25,7 +39,13 @@ async function start(service: ServiceContext): Promise<RunningService> {
     lead: () =>
       createMaster({
         ...{ clock, random, logger, address, settings: flags },
-        registry: createFileRegistryStore(workDir),
+        registry: fatalOnFailure(
+          openRegistryStore(flags, { random, logger }, election.registryNode()),
+          (error) => {
+            logger.error({ err: error }, 'the registry could not be saved; exiting');
+            process.exit(1);
+          },
+        ),
       }),
     serve: (master) => handOver(standby, master.app),
     onLost: (why) => {
@@ -49,9 +69,28 @@ async function start(service: ServiceContext): Promise<RunningService> {
 function openElection(flags: MasterFlags, { clock, random, logger }: ServiceContext) {
   if (flags.zk === undefined) {
     const alone = new MemoryElection();
-    return { contender: alone, detector: alone, close: async () => undefined };
+    const [close, registryNode] = [async () => undefined, () => undefined];
+    return { contender: alone, detector: alone, close, registryNode };
   }
   const url = textOrFile('zk', flags.zk);
   const sessionTimeoutMs = flags.zkSessionTimeoutMs;
-  return openZooKeeperElection({ clock, random, logger, url, sessionTimeoutMs });
+  const election = openZooKeeperElection({ clock, random, logger, url, sessionTimeoutMs });
+  const registryNode = () => ({
+    client: election.sessions.current,
+    path: `${election.path}/registry`,
+  });
+  return { ...election, registryNode };
+}
+
+function openRegistryStore(
+  { registry, workDir }: MasterFlags,
+  { random, logger }: Pick<ServiceContext, 'random' | 'logger'>,
+  node: { readonly client: ZooKeeperClient; readonly path: string } | undefined,
+): RegistryStore {
+  if (registry === 'in_memory') return createMemoryRegistryStore();
+  if (registry === 'file' || (registry === 'replicated_log' && node === undefined)) {
+    return createFileRegistryStore(workDir, logger);
+  }
+  if (node === undefined) throw new SettingsError(['--registry=zookeeper needs --zk']);
+  return new ZooKeeperRegistryStore({ random, logger, ...node });
 }

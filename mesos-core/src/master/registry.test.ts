@@ -1,41 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeRegistryStore } from './registry.contract.ts';
-import {
-  createFileRegistryStore,
-  createMemoryRegistryStore,
-  newRegistry,
-  type RegisteredAgent,
-  withAgents,
-} from './registry.ts';
-
-describeRegistryStore('the registry in memory', async () => {
-  const store = createMemoryRegistryStore();
-  return { open: () => store, cleanUp: async () => undefined };
-});
-
-describeRegistryStore('the registry in a file', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'mesos-registry-'));
-  return {
-    open: () => createFileRegistryStore(directory),
-    cleanUp: async () => {
-      expect((await readdir(directory)).filter((name) => name !== 'registry.json')).toEqual([]);
-      await rm(directory, { recursive: true });
-    },
-  };
-});
-
-describe('a registry file that is damaged', () => {
-  it.each(['{}', '{"masterId":1}', '[]', 'null'])('is refused: %s', async (text) => {
-    const directory = await mkdtemp(join(tmpdir(), 'mesos-registry-'));
-    await writeFile(join(directory, 'registry.json'), text);
-    const store = createFileRegistryStore(directory);
-    await expect(store.load()).rejects.toMatchObject({ code: 'MESOS_ERR_BAD_REGISTRY' });
-    await rm(directory, { recursive: true });
-  });
-});
+import { newRegistry, type RegisteredAgent, withAgents } from './registry.ts';
 
 describe('agents in the registry', () => {
   const DAY_MS = 24 * 3600 * 1000;

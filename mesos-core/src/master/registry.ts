@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import { readJsonIfExists, writeFileAtomic } from '@factory/runtime';
-
 /**
  * What a master must remember across its own death; everything else is told anew by agents and
  * frameworks. Written whole: it is small, and changes only when an agent or framework comes or goes.
@@ -40,34 +37,13 @@ export interface RegistryStore {
   save(registry: Registry): Promise<void>;
 }
 
-/** In a file of the master's work directory, replaced atomically and synced. */
-export function createFileRegistryStore(workDirectory: string): RegistryStore {
-  const file = join(workDirectory, 'registry.json');
-  return {
-    load: async () => {
-      const value = await readJsonIfExists(file);
-      return value === undefined ? undefined : decodeRegistry(value);
-    },
-    save: (registry) => writeFileAtomic(file, `${JSON.stringify(registry)}\n`),
-  };
-}
-
-/** For tests and simulations; outlives the master object. */
-export function createMemoryRegistryStore(): RegistryStore {
-  let saved: string | undefined;
-  return {
-    load: async () => (saved === undefined ? undefined : decodeRegistry(JSON.parse(saved))),
-    save: async (registry) => {
-      saved = JSON.stringify(registry);
-    },
-  };
-}
-
-/** The registry file is ours, but not written by this program or damaged. */
+/** The registry was not written by this program, or it is damaged. */
 export class BadRegistryError extends Error {
   readonly code = 'MESOS_ERR_BAD_REGISTRY';
   constructor() {
-    super('The registry is not one of this program; restore it or start with an empty --work_dir.');
+    super(
+      'The registry is damaged or not one of this program; restore it or start with an empty one.',
+    );
     this.name = 'BadRegistryError';
   }
 }
@@ -108,7 +84,8 @@ export function newRegistry(masterId: string): Registry {
   };
 }
 
-function decodeRegistry(value: unknown): Registry {
+/** What was stored, as a registry. @throws BadRegistryError */
+export function decodeRegistry(value: unknown): Registry {
   if (isRegistry(value)) return value;
   throw new BadRegistryError();
 }

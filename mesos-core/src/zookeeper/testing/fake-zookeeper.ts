@@ -29,6 +29,7 @@ export class FakeZooKeeper {
   readonly #watches = new Map<string, Set<Duplex>>();
   readonly #sockets = new Map<Duplex, string>();
   readonly #cut = new Set<string>();
+  readonly #requestsLeft = new Map<bigint, number>();
   #lastSession = 0n;
   /** Requests of this operation are carried out, and then the connection breaks. */
   breakAfter: number | undefined;
@@ -76,6 +77,11 @@ export class FakeZooKeeper {
     }
   }
 
+  /** The session's process dies after so many more requests. */
+  dieAfter(sessionId: bigint, requests: number): void {
+    this.#requestsLeft.set(sessionId, requests);
+  }
+
   #serve(name: string, socket: Duplex): void {
     const frames = new FrameReader();
     let session: Session | undefined;
@@ -120,6 +126,12 @@ export class FakeZooKeeper {
 
   #handle(session: Session, socket: Duplex, reader: JuteReader): void {
     if (!this.#sessions.has(session.id)) return;
+    const requestsLeft = this.#requestsLeft.get(session.id);
+    if (requestsLeft === 0) {
+      this.expire(session.id);
+      return;
+    }
+    if (requestsLeft !== undefined) this.#requestsLeft.set(session.id, requestsLeft - 1);
     this.#touch(session);
     const xid = reader.int();
     const operation = reader.int();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newRegistry, type RegistryStore, withAgents } from './registry.ts';
+import { newRegistry, type RegistryStore, withAgents } from '../registry.ts';
 
 /** What every {@link RegistryStore} must do. `open` gives the same store, as after a restart. */
 export function describeRegistryStore(
@@ -16,6 +16,7 @@ export function describeRegistryStore(
     it('gives back what was saved last, to the next owner too', async () => {
       const { open, cleanUp } = await create();
       const store = open();
+      await store.load();
       const agent = { id: 'S0', hostname: 'host', state: 'admitted' as const, sinceMs: 5 };
       const registry = withAgents(newRegistry('m'), [agent], 10);
       await store.save(newRegistry('other'));
@@ -28,7 +29,9 @@ export function describeRegistryStore(
     it('keeps what it was given, not what becomes of it', async () => {
       const { open, cleanUp } = await create();
       const agents = [{ id: 'S0', hostname: 'host', state: 'admitted' as const, sinceMs: 5 }];
-      await open().save({ ...newRegistry('m'), agents });
+      const store = open();
+      await store.load();
+      await store.save({ ...newRegistry('m'), agents });
       agents.pop();
       expect((await open().load())?.agents).toHaveLength(1);
       await cleanUp();
