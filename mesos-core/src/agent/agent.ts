@@ -25,6 +25,11 @@ import { ExecutorSessions } from './executor-sessions.ts';
 import { Executors } from './executors.ts';
 import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
 import { newMetrics } from './metrics.ts';
+import { AgentOperations } from './operations/agent-operations.ts';
+import {
+  createVolumeDirectories,
+  type VolumeDirectories,
+} from './operations/volume-directories.ts';
 import { installOperatorApi } from './operator-api.ts';
 import { cleanUp, recover } from './recovery.ts';
 import { type AgentSettings, DEFAULT_AGENT_SETTINGS } from './settings.ts';
@@ -49,6 +54,8 @@ export interface AgentOptions {
   readonly resources: readonly Resource[];
   readonly attributes: readonly Attribute[];
   readonly settings?: Partial<AgentSettings>;
+  /** Where persistent volumes lie. Default: below the work directory. */
+  readonly volumes?: VolumeDirectories;
   /** How checks look at tasks; default: over real sockets. */
   readonly networkProbes?: NetworkProbes;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
@@ -87,6 +94,7 @@ class AgentActor implements Agent {
   readonly #executors: Executors;
   readonly #tasks: Tasks;
   readonly #link: MasterLink;
+  readonly #operations: AgentOperations;
   #isRecovered = false;
   #isClosed = false;
 
@@ -99,6 +107,12 @@ class AgentActor implements Agent {
     const probes = options.networkProbes ?? networkProbes;
     const builtIn = new BuiltInExecutors(this.#context, sessions, this.#tasks, probes);
     this.#link = this.#createLink();
+    this.#operations = new AgentOperations({
+      context: this.#context,
+      resources: options.resources,
+      volumes: options.volumes ?? createVolumeDirectories(this.#context.settings.workDir),
+      resubscribe: (why) => this.#link.resubscribe(why),
+    });
     const { clock, logger, random } = options;
     this.app = createHttpApp({
       service: 'mesos-agent',
@@ -120,7 +134,9 @@ class AgentActor implements Agent {
   }
 
   async start(): Promise<void> {
-    await recover(this.#context, this.#options.checkpoint, this.#executors);
+    const { checkpoint } = this.#options;
+    const operations = this.#operations;
+    await recover(this.#context, checkpoint, this.#executors, () => operations.recover());
     this.#isRecovered = true;
     this.#link.start();
   }
@@ -129,6 +145,7 @@ class AgentActor implements Agent {
     this.#isClosed = true;
     await this.#link.stop();
     this.#context.updates.close();
+    this.#operations.close();
     await this.#options.containerizer.close();
     for (const run of allRuns(this.#context.state)) {
       run.timer?.cancel();
@@ -162,6 +179,7 @@ class AgentActor implements Agent {
       callMaster,
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),
+      linkVolumes: (run, resources) => this.#operations.linkVolumes(run, resources),
       spawn: (work) => {
         work.catch((error: unknown) => this.#fail(error));
       },
@@ -175,7 +193,10 @@ class AgentActor implements Agent {
       settings: this.#context.settings,
       describe: () => this.#describe(),
       onRegistered: (agentId) => this.#registered(agentId),
-      onConnected: () => this.#context.updates.resendAll(),
+      onConnected: () => {
+        this.#context.updates.resendAll();
+        this.#operations.resendAll();
+      },
       onEvent: (event) => this.#handle(event),
     });
   }
@@ -197,7 +218,8 @@ class AgentActor implements Agent {
       agent_info: this.#agentInfo(),
       version: MESOS_VERSION,
       capabilities: AGENT_CAPABILITIES,
-      total_resources: this.#options.resources,
+      total_resources: this.#operations.total,
+      operations: this.#operations.list(),
       ...inventory(this.#context),
     };
   }
@@ -233,6 +255,13 @@ class AgentActor implements Agent {
         this.#tasks.updateFramework(event.framework);
         // It comes when the scheduler is back: updates need not wait for their next retry.
         this.#context.updates.resendAll();
+        this.#operations.resendAll();
+        return;
+      case 'APPLY_OPERATION':
+        this.#operations.apply(event.operation);
+        return;
+      case 'OPERATION_ACKNOWLEDGED':
+        this.#context.spawn(this.#operations.acknowledged(event.operation_uuid, event.uuid));
         return;
       case 'SHUTDOWN_EXECUTOR': {
         const run = state.frameworks.get(event.framework_id)?.executors.get(event.executor_id);

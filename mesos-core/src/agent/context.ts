@@ -3,13 +3,14 @@ import {
   type AgentCall,
   type AgentInfo,
   newUuidBase64,
+  type Resources,
   type TaskStatus,
 } from '../protocol/index.ts';
 import type { Change } from './checkpoint/checkpoint-store.ts';
 import type { Containerizer } from './containerizer/containerizer.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { AgentSettings } from './settings.ts';
-import type { AgentState, EndReason, TaskRecord } from './state.ts';
+import type { AgentState, EndReason, ExecutorRun, TaskRecord } from './state.ts';
 import type { StatusUpdates } from './status-updates.ts';
 
 /** Where the agent can be reached, and the names it goes by. */
@@ -35,6 +36,11 @@ export interface AgentContext {
   /** Sends a call to the master; false when it did not get there. Never rejects. */
   callMaster(call: AgentCall): Promise<boolean>;
   agentInfo(): AgentInfo;
+  /**
+   * Makes the persistent volumes among the resources appear in the run's sandbox.
+   * @throws VolumeError when that can't be.
+   */
+  linkVolumes(run: ExecutorRun, resources: Resources): Promise<void>;
   /** Starts work that nobody waits for. An agent that can't do it (a full disk) must not go on. */
   spawn(work: Promise<unknown>): void;
 }

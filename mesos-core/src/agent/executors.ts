@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type ExecutorInfo, formatDurationMs } from '../protocol/index.ts';
+import { type ExecutorInfo, formatDurationMs, type Resources } from '../protocol/index.ts';
 import { runChange, runRemoval } from './checkpoint/records.ts';
 import type { Container } from './containerizer/containerizer.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
@@ -129,6 +129,7 @@ export class Executors {
       const request = launchRequest(this.#context, framework, run);
       const launched = await containerizer.launch(request, async (identity) => {
         run.identity = identity;
+        await this.#context.linkVolumes(run, resourcesOf(framework, run));
         // Commits keep their order: the run's tasks, committed before, are durable then too.
         await commit([runChange(run)]);
       });
@@ -242,6 +243,12 @@ export class Executors {
       status,
     });
   }
+}
+
+/** What the executor and its tasks may use. */
+function resourcesOf(framework: Framework, run: ExecutorRun): Resources {
+  const tasks = liveTasks(framework, run).map(({ info }) => info);
+  return [run.info, ...tasks].flatMap(({ resources }) => resources ?? []);
 }
 
 /** What log entries about a run carry. */

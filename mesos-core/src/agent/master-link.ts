@@ -95,6 +95,11 @@ export class MasterLink {
     this.#running ??= { controller, done: this.#run(controller.signal) };
   }
 
+  /** Has the master hear anew what the agent has. */
+  resubscribe(why: string): void {
+    this.#session?.end(why);
+  }
+
   /** Ends the subscription; {@link start} begins a new one. */
   async stop(): Promise<void> {
     this.#running?.controller.abort(new MasterLinkError('the agent leaves the master'));
@@ -285,6 +290,8 @@ const EVENT_TYPES: ReadonlySet<string> = new Set<AgentEvent['type']>([
   'KILL_TASK',
   'ACKNOWLEDGED',
   'MESSAGE',
+  'APPLY_OPERATION',
+  'OPERATION_ACKNOWLEDGED',
   'UPDATE_FRAMEWORK',
   'SHUTDOWN_EXECUTOR',
   'SHUTDOWN_FRAMEWORK',

@@ -6,6 +6,7 @@ import {
   type AgentApiResponseGetContainers,
   type AgentApiResponseGetExecutors,
   type AgentApiResponseGetFrameworks,
+  type AgentApiResponseGetOperations,
   type AgentApiResponseGetTasks,
   decodeMessage,
   encodeMessage,
@@ -86,7 +87,7 @@ function answer(options: OperatorApiOptions, call: AgentApiCall): AgentApiRespon
     case 'GET_TASKS':
       return { type, get_tasks: getTasks(context) };
     case 'GET_OPERATIONS':
-      return { type, get_operations: {} };
+      return { type, get_operations: getOperations(context) };
     default:
       throw new MesosHttpError(501, `This agent does not carry out ${type}`);
   }
@@ -122,6 +123,10 @@ function getTasks(context: AgentContext): AgentApiResponseGetTasks {
       framework.completedTasks.map(({ task }) => task),
     ),
   };
+}
+
+function getOperations({ state }: AgentContext): AgentApiResponseGetOperations {
+  return state.operations.size === 0 ? {} : { operations: [...state.operations.values()] };
 }
 
 function getExecutors(context: AgentContext): AgentApiResponseGetExecutors {

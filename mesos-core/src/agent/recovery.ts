@@ -14,10 +14,12 @@ export async function recover(
   context: AgentContext,
   checkpoint: CheckpointStore,
   executors: Executors,
+  recoverOperations: () => void,
 ): Promise<void> {
   const { clock, state, logger, metrics } = context;
   const startedMs = clock.monotonicMs();
   restoreState(state, await checkpoint.load());
+  recoverOperations();
   for (const framework of [...state.frameworks.values()]) {
     // Mesos' contract: without `checkpoint` a framework's executors don't outlive the agent.
     if (framework.info.checkpoint === true) await recoverFramework(context, framework, executors);

@@ -4,6 +4,8 @@ import type {
   ExecutorInfo,
   FrameworkInfo,
   KillPolicy,
+  Operation,
+  Resource,
   Task,
   TaskInfo,
   TaskStatusReason,
@@ -143,11 +145,21 @@ export interface AgentState {
   readonly frameworks: Map<string, Framework>;
   /** Bounded; oldest first. */
   readonly completedFrameworks: Framework[];
+  /** What operations reserved and made volumes of: the rest of the agent's total is in its flags. */
+  checkpointed: readonly Resource[];
+  /** By uuid, in order of arrival; an operation leaves when its end is acknowledged. */
+  readonly operations: Map<string, Operation>;
 }
 
 /** The state of an agent that has never run. */
 export function emptyState(): AgentState {
-  return { agentId: undefined, frameworks: new Map(), completedFrameworks: [] };
+  return {
+    agentId: undefined,
+    frameworks: new Map(),
+    completedFrameworks: [],
+    checkpointed: [],
+    operations: new Map(),
+  };
 }
 
 /** A framework that the agent hears of for the first time. */

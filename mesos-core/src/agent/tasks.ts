@@ -250,8 +250,30 @@ export class Tasks {
     committed: Promise<void>,
   ): Promise<void> {
     await committed;
+    // A new run has its volumes before it begins.
+    if (run.identity !== undefined && !(await this.#linkVolumes(run, launches))) return;
     for (const launch of launches) launch.isDurable = true;
     this.#sessions.deliver(run);
+  }
+
+  /** Gives a run what its new tasks need; false when they have failed for want of it. */
+  async #linkVolumes(run: ExecutorRun, launches: readonly QueuedLaunch[]): Promise<boolean> {
+    const tasks = launches.flatMap((launch) => launch.tasks);
+    try {
+      const resources = tasks.flatMap(({ info }) => info.resources ?? []);
+      await this.#context.linkVolumes(run, resources);
+      return true;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const left = run.queue.filter((launch) => !launches.includes(launch));
+      run.queue.splice(0, run.queue.length, ...left);
+      await endTasks(this.#context, tasks, {
+        state: 'TASK_FAILED',
+        reason: 'REASON_CONTAINER_UPDATE_FAILED',
+        message: `Failed to update resources for container: ${why}`,
+      });
+      return false;
+    }
   }
 }
 

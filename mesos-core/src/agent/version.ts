@@ -11,4 +11,6 @@ export const AGENT_CAPABILITIES: readonly AgentInfoCapabilityType[] = [
   'MULTI_ROLE',
   'HIERARCHICAL_ROLE',
   'RESERVATION_REFINEMENT',
+  'RESIZE_VOLUME',
+  'AGENT_OPERATION_FEEDBACK',
 ];

@@ -19,6 +19,7 @@ import {
   neededForGroup,
 } from './launch.ts';
 import { asOffered } from './offer-form.ts';
+import { applyToOffers, refuse } from './operations/offer-operations.ts';
 import { reconcile } from './reconcile.ts';
 import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
 
@@ -119,15 +120,7 @@ export class OfferAnswers {
       const status = this.#core.masterStatus(task_id.value, agent_id.value, state, reason, message);
       this.#core.sendStatus(framework, status);
     }
-    for (const { id } of operations) {
-      if (id === undefined) continue;
-      this.#core.send(framework, {
-        type: 'UPDATE_OPERATION_STATUS',
-        update_operation_status: {
-          status: { operation_id: id, state: 'OPERATION_ERROR', message: why },
-        },
-      });
-    }
+    for (const operation of operations) refuse(this.#core, framework, operation, why);
   }
 
   /** One operation; gives what is left of the offers after it. */
@@ -137,13 +130,8 @@ export class OfferAnswers {
         return this.#launch(site, operation.launch.task_infos ?? [], available);
       case 'LAUNCH_GROUP':
         return this.#launchGroup(site, operation, available);
-      default: {
-        const { framework } = site;
-        const why = `The operation ${operation.type} is not supported`;
-        this.#core.logger.warn({ frameworkId: framework.id, operation: operation.type }, why);
-        this.#drop(framework, [operation], why);
-        return available;
-      }
+      default:
+        return applyToOffers(this.#core, site, operation, available);
     }
   }
 

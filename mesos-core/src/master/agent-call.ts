@@ -36,6 +36,16 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
         container_id: textAt(call, 'container_id'),
         status: numberAt(call, 'status'),
       };
+    case 'UPDATE_OPERATION': {
+      const { framework_id } = call;
+      return {
+        type: 'UPDATE_OPERATION',
+        agent_id: textAt(call, 'agent_id'),
+        operation_uuid: textAt(call, 'operation_uuid'),
+        ...(typeof framework_id === 'string' ? { framework_id } : {}),
+        status: fromJson('OperationStatus', call.status),
+      };
+    }
     default:
       throw new CodecError(`No such call of an agent: ${JSON.stringify(call.type)}`);
   }
@@ -50,6 +60,7 @@ function readSubscribe(json: Json): AgentSubscribe {
     frameworks: messagesAt(json, 'frameworks', 'FrameworkInfo'),
     executors: messagesAt(json, 'executors', 'ExecutorInfo'),
     tasks: messagesAt(json, 'tasks', 'Task'),
+    operations: json.operations === undefined ? [] : messagesAt(json, 'operations', 'Operation'),
   };
 }
 

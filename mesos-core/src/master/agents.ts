@@ -14,6 +14,7 @@ import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
+import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
 import { type RegisteredAgent, withAgents } from './registry.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
@@ -94,6 +95,9 @@ export class Agents {
         break;
       case 'EXECUTOR_EXITED':
         this.#onExecutorExited(agent, call);
+        break;
+      case 'UPDATE_OPERATION':
+        onOperationUpdate(this.#core, agent, call);
         break;
     }
     return true;
@@ -293,6 +297,9 @@ export class Agents {
     const { state } = this.#core;
     const { reason, message, unreachable_time } = end;
     this.#core.rescindOffersOf(agent);
+    const isGone = end.state === 'TASK_GONE_BY_OPERATOR';
+    const lost = isGone ? 'OPERATION_GONE_BY_OPERATOR' : 'OPERATION_UNREACHABLE';
+    dropOperationsOf(this.#core, agent.id, lost);
     state.removeAgent(agent);
     for (const task of agent.tasks.values()) {
       if (isTerminal(task.state)) continue;

@@ -14,6 +14,7 @@ import {
   type TaskStatusReason,
 } from '../protocol/index.ts';
 import { masterInfoOf } from './master-info.ts';
+import { OperationBook } from './operations/book.ts';
 import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
 import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
@@ -26,6 +27,8 @@ const OFFERS_PER_START = 1e9;
 /** What all parts of the master share: its memory, its registry, its ways to speak. */
 export class MasterCore {
   readonly state: MasterState;
+  /** Changes of agents' resources that are under way. */
+  readonly operations = new OperationBook();
   /** Who is offered what; see its port for what other parts may tell it. */
   readonly allocator: Allocator;
   readonly clock: Clock;

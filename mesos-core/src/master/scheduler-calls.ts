@@ -3,6 +3,7 @@ import type { SchedulerCall } from '../protocol/index.ts';
 import { OfferAnswers } from './accept.ts';
 import { tellAllocator } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
+import { acknowledgeOperation, reconcileOperations } from './operations/feedback.ts';
 import { reconcile } from './reconcile.ts';
 import { type Framework, isTerminal, type KillOrder, rolesOf, taskKey } from './state.ts';
 
@@ -57,10 +58,14 @@ export class SchedulerCalls {
       case 'REQUEST':
         // Mesos' own allocators take no notice of requests either.
         break;
+      case 'ACKNOWLEDGE_OPERATION_STATUS':
+        acknowledgeOperation(this.#core, framework, call);
+        break;
+      case 'RECONCILE_OPERATIONS':
+        reconcileOperations(this.#core, framework, call);
+        break;
       case 'ACCEPT_INVERSE_OFFERS':
       case 'DECLINE_INVERSE_OFFERS':
-      case 'ACKNOWLEDGE_OPERATION_STATUS':
-      case 'RECONCILE_OPERATIONS':
         throw new MesosHttpError(501, `The call ${call.type} is not supported`);
     }
   }

@@ -279,7 +279,7 @@ export function hasCapability(info: FrameworkInfo, type: string): boolean {
 }
 
 /** The value at `key`, made when there is none. */
-function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+export function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const made = make();

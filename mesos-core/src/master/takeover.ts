@@ -1,5 +1,6 @@
 import { type AgentSubscribe, type Task, unallocateResources } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
+import { takeOverOperations } from './operations/feedback.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 
 /**
@@ -18,6 +19,7 @@ export function takeOver(
     if (adoptFramework(info)) continue;
     agent.stream?.send({ type: 'SHUTDOWN_FRAMEWORK', framework_id: info.id?.value ?? '' });
   }
+  takeOverOperations(core, agent, subscribe);
   takeOverExecutors(core, agent, subscribe);
   const reported = new Set(subscribe.tasks.map(keyOf));
   for (const task of [...agent.tasks.values()]) {

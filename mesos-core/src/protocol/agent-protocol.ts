@@ -3,6 +3,8 @@ import type {
   ExecutorInfo,
   FrameworkInfo,
   KillPolicy,
+  Operation,
+  OperationStatus,
   Resource,
   Task,
   TaskGroupInfo,
@@ -37,6 +39,8 @@ export interface AgentSubscribe {
   readonly executors: readonly ExecutorInfo[];
   /** Those that run, and those with unacknowledged terminal updates. */
   readonly tasks: readonly Task[];
+  /** Those that are not over, and those with unacknowledged statuses. */
+  readonly operations?: readonly Operation[] | undefined;
 }
 
 /** Sent again, with back-off, until ACKNOWLEDGED with the same uuid comes. */
@@ -75,6 +79,15 @@ export type AgentCall =
       readonly container_id: string;
       /** As of wait(2), exit code << 8 | signal; -1 when it never began. */
       readonly status: number;
+    }
+  /** Sent again, with back-off, until OPERATION_ACKNOWLEDGED with the same uuids comes. */
+  | {
+      readonly type: 'UPDATE_OPERATION';
+      readonly agent_id: string;
+      /** base64 */
+      readonly operation_uuid: string;
+      readonly framework_id?: string | undefined;
+      readonly status: OperationStatus;
     };
 
 export type AgentEvent =
@@ -111,6 +124,15 @@ export type AgentEvent =
       readonly executor_id: string;
       /** base64 */
       readonly data: string;
+    }
+  /** Change the agent's resources; tasks that come after it may use the result. */
+  | { readonly type: 'APPLY_OPERATION'; readonly operation: Operation }
+  | {
+      readonly type: 'OPERATION_ACKNOWLEDGED';
+      /** base64 */
+      readonly operation_uuid: string;
+      /** Of the status; base64. */
+      readonly uuid: string;
     }
   | { readonly type: 'UPDATE_FRAMEWORK'; readonly framework: FrameworkInfo }
   | {

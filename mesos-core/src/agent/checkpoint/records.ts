@@ -1,4 +1,10 @@
-import type { ExecutorInfo, FrameworkInfo, TaskInfo } from '../../protocol/index.ts';
+import type {
+  ExecutorInfo,
+  FrameworkInfo,
+  Operation,
+  Resource,
+  TaskInfo,
+} from '../../protocol/index.ts';
 import type { ContainerIdentity } from '../containerizer/containerizer.ts';
 import {
   type AgentState,
@@ -21,6 +27,8 @@ import type { Change } from './checkpoint-store.ts';
  *   executor/<fid>/<eid>         the run that is not over
  *   task/<fid>/<tid>             what was launched
  *   progress/<fid>/<tid>         its updates, and whether it is to be killed
+ *   resources                    what operations reserved and made volumes of
+ *   operation/<uuid>             an operation, to be carried out while it is pending
  */
 
 interface StoredRun {
@@ -99,6 +107,21 @@ export function taskRemovals(task: TaskRecord): readonly Change[] {
   ];
 }
 
+/** The agent's resources that are not in its flags. */
+export function resourcesChange(checkpointed: readonly Resource[]): Change {
+  return ['resources', checkpointed];
+}
+
+/** The operation was asked for, or has ended. */
+export function operationChange(operation: Operation): Change {
+  return [key('operation', operation.uuid.value), operation];
+}
+
+/** The operation's end is acknowledged. */
+export function operationRemoval(uuid: string): Change {
+  return [key('operation', uuid), undefined];
+}
+
 /** Fills `state` with what a checkpoint holds. Runs are without process and connection. */
 export function restoreState(state: AgentState, values: ReadonlyMap<string, unknown>): void {
   const entries = Array.from(values, ([path, value]) => {
@@ -107,6 +130,8 @@ export function restoreState(state: AgentState, values: ReadonlyMap<string, unkn
   });
   for (const { kind, ids, value } of entries) {
     const [frameworkId = ''] = ids;
+    if (kind === 'resources') state.checkpointed = value as readonly Resource[];
+    if (kind === 'operation') state.operations.set(frameworkId, value as Operation);
     if (kind === 'agent') state.agentId = (value as { id: string }).id;
     if (kind === 'framework') {
       state.frameworks.set(frameworkId, newFramework(frameworkId, value as FrameworkInfo));

@@ -9,6 +9,10 @@ import { type Agent, createAgent } from '../../agent/agent.ts';
 import { createMemoryDisk } from '../../agent/checkpoint/index.ts';
 import { createInProcessHost } from '../../agent/containerizer/index.ts';
 import {
+  createMemoryVolumes,
+  type MemoryVolumes,
+} from '../../agent/operations/volume-directories.ts';
+import {
   type ScriptedExecutor,
   startScriptedExecutor,
 } from '../../agent/testing/scripted-executor.ts';
@@ -145,6 +149,7 @@ export interface TestAgent {
   readonly agent: Agent;
   readonly origin: string;
   readonly executors: readonly ScriptedExecutor[];
+  readonly volumes: MemoryVolumes;
   /** As SIGKILL does. Executors go on. */
   crash(): Promise<void>;
   restart(): Promise<void>;
@@ -195,6 +200,7 @@ export class World {
     const { clock, network } = this;
     const executors: ScriptedExecutor[] = [];
     const disk = createMemoryDisk();
+    const volumes = createMemoryVolumes('/work');
     const host = createInProcessHost((request) => {
       const executor = startScriptedExecutor({
         ...{ clock, request, random: seededRandom(`${name}/executor`) },
@@ -216,6 +222,7 @@ export class World {
         resources: parseResources(resources),
         attributes: [{ name: 'rack', type: 'TEXT', text: { value: 'r1' } }],
         settings: { workDir: '/work', switchUser: false },
+        volumes,
       });
       await network.attach(origin, agent.app);
       await agent.start();
@@ -226,7 +233,7 @@ export class World {
       get agent() {
         return agent;
       },
-      ...{ origin, executors, restart: start },
+      ...{ origin, executors, volumes, restart: start },
       crash: async () => {
         disk.open();
         network.detach(origin);

@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SchedulerClientCall } from '../../client/index.ts';
+import {
+  formatResources,
+  type Offer,
+  type OfferOperation,
+  type OperationStatus,
+  parseResources,
+  type Resource,
+  type Resources,
+  unallocateResources,
+} from '../../protocol/index.ts';
+import { FRAMEWORK, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
+
+let world: World;
+let agent: TestAgent;
+let scheduler: TestScheduler;
+const OPS = { ...FRAMEWORK, principal: 'ops' };
+
+beforeEach(async () => {
+  world = new World();
+  await world.startMaster();
+  agent = await world.startAgent('agent-1', 'cpus:8;mem:8192;disk:1000');
+  scheduler = await world.startScheduler('ops', OPS);
+});
+
+afterEach(async () => {
+  expect(world.master.invariants()).toEqual([]);
+  await world.close();
+});
+
+function reserved(text: string, principal = 'ops', role = 'eng'): Resources {
+  const reservations = [{ type: 'DYNAMIC' as const, role, principal }];
+  return parseResources(text).map((resource) => ({ ...resource, reservations }));
+}
+
+function volume(id: string, megabytes: number): Resource {
+  const [disk] = reserved(`disk:${megabytes}`);
+  if (disk === undefined) throw new Error('no disk');
+  const persistence = { id, principal: 'ops' };
+  return { ...disk, disk: { persistence, volume: { container_path: 'data', mode: 'RW' } } };
+}
+
+const reserve = (id: string, resources: Resources): OfferOperation => ({
+  id: { value: id },
+  type: 'RESERVE',
+  reserve: { resources },
+});
+const unreserve = (id: string, resources: Resources): OfferOperation => ({
+  id: { value: id },
+  type: 'UNRESERVE',
+  unreserve: { resources },
+});
+const create = (id: string, ...volumes: readonly Resource[]): OfferOperation => ({
+  id: { value: id },
+  type: 'CREATE',
+  create: { volumes },
+});
+const destroy = (id: string, ...volumes: readonly Resource[]): OfferOperation => ({
+  id: { value: id },
+  type: 'DESTROY',
+  destroy: { volumes },
+});
+
+function accept(offer: Offer, ...operations: readonly OfferOperation[]): SchedulerClientCall {
+  const filters = { refuse_seconds: 0 };
+  return { type: 'ACCEPT', accept: { offer_ids: [offer.id], operations, filters } };
+}
+
+async function carryOut(...operations: readonly OfferOperation[]): Promise<void> {
+  await world.call(scheduler, accept(scheduler.offer, ...operations));
+  await world.run(1100);
+}
+
+function statuses(id: string): readonly OperationStatus[] {
+  return scheduler
+    .of('UPDATE_OPERATION_STATUS')
+    .map(({ update_operation_status }) => update_operation_status.status)
+    .filter(({ operation_id }) => operation_id?.value === id);
+}
+
+const states = (id: string): readonly string[] => statuses(id).map(({ state }) => state);
+
+async function acknowledge(id: string): Promise<void> {
+  const status = statuses(id).at(-1);
+  await world.call(scheduler, {
+    type: 'ACKNOWLEDGE_OPERATION_STATUS',
+    acknowledge_operation_status: {
+      operation_id: { value: id },
+      uuid: status?.uuid?.value ?? '',
+      ...(status?.agent_id === undefined ? {} : { agent_id: status.agent_id }),
+    },
+  });
+}
+
+const offered = (): string => formatResources(unallocateResources(scheduler.offer.resources ?? []));
+
+describe('what a framework may make of its offers', () => {
+  it('reserves, and is offered what it reserved', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    expect(states('r1')).toEqual(['OPERATION_FINISHED']);
+    expect(offered()).toContain('cpus(reservations: [(DYNAMIC,eng,ops)]):2');
+    expect(offered()).toContain('cpus:6');
+    await acknowledge('r1');
+  });
+
+  it('gives reservations back', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    await carryOut(unreserve('u1', reserved('cpus:2')));
+    expect(states('u1')).toEqual(['OPERATION_FINISHED']);
+    expect(offered()).not.toContain('DYNAMIC');
+  });
+
+  it('makes volumes of what it just reserved, and launches on them in the same call', async () => {
+    const { offer } = scheduler;
+    const task = {
+      ...taskOn(offer, 'task-1'),
+      resources: [...parseResources('cpus:1'), volume('v1', 100)],
+    };
+    await carryOut(reserve('r1', reserved('disk:100')), create('c1', volume('v1', 100)), {
+      type: 'LAUNCH',
+      launch: { task_infos: [task] },
+    });
+    expect(scheduler.updates('task-1')).toContain('TASK_RUNNING');
+    expect([...agent.volumes.paths]).toEqual(['/work/volumes/roles/eng/v1']);
+    expect([...agent.volumes.links.values()]).toEqual(['/work/volumes/roles/eng/v1']);
+  });
+
+  it('grows, shrinks and destroys volumes', async () => {
+    await carryOut(reserve('r1', reserved('disk:150')), create('c1', volume('v1', 100)));
+    const [addition] = reserved('disk:50');
+    if (addition === undefined) throw new Error('no disk');
+    await carryOut({ type: 'GROW_VOLUME', grow_volume: { volume: volume('v1', 100), addition } });
+    expect(offered()).toContain('[v1:data]:150');
+    await carryOut({
+      type: 'SHRINK_VOLUME',
+      shrink_volume: { volume: volume('v1', 150), subtract: { value: 30 } },
+    });
+    expect(offered()).toContain('[v1:data]:120');
+    await carryOut(destroy('d1', volume('v1', 120)));
+    expect(states('d1')).toEqual(['OPERATION_FINISHED']);
+    expect(offered()).not.toContain('v1');
+    expect(offered()).toContain('disk(reservations: [(DYNAMIC,eng,ops)]):150');
+    expect([...agent.volumes.paths]).toEqual([]);
+  });
+
+  it('is refused what is not in order, with the reason, and keeps its resources', async () => {
+    await carryOut(
+      reserve('wrong principal', reserved('cpus:1', 'other')),
+      reserve('wrong role', reserved('cpus:1', 'ops', 'qa')),
+      reserve('too much', reserved('cpus:100')),
+      create('no disk reserved', volume('v1', 10)),
+    );
+    for (const id of ['wrong principal', 'wrong role', 'too much', 'no disk reserved']) {
+      expect(states(id)).toEqual(['OPERATION_ERROR']);
+    }
+    expect(statuses('wrong principal')[0]?.message).toMatch(
+      /^A reserve operation was attempted by authenticated principal 'ops', which does not match/,
+    );
+    expect(statuses('too much')[0]?.message).toMatch(
+      /does not contain cpus\(allocated: eng\):100$/,
+    );
+    expect(offered()).toBe('cpus:8; mem:8192; disk:1000');
+  });
+});
+
+describe('operation feedback', () => {
+  it('comes again until it is acknowledged', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    await world.run(10_000);
+    expect(states('r1').length).toBeGreaterThan(1);
+    expect(new Set(statuses('r1').map(({ uuid }) => uuid?.value)).size).toBe(1);
+    await acknowledge('r1');
+    const before = states('r1').length;
+    await world.run(120_000);
+    expect(states('r1')).toHaveLength(before);
+  });
+
+  it('survives the master and the agent', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    await world.stopMaster();
+    await agent.crash();
+    await world.startMaster();
+    await agent.restart();
+    await world.run(20_000);
+    const before = states('r1').length;
+    await world.run(60_000);
+    expect(states('r1').length).toBeGreaterThan(before);
+    await acknowledge('r1');
+    expect(offered()).toContain('cpus(reservations: [(DYNAMIC,eng,ops)]):2');
+  });
+
+  it('is asked for', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    const before = states('r1').length;
+    const ask = (id: string, agentId?: string) => ({
+      operation_id: { value: id },
+      ...(agentId === undefined ? {} : { agent_id: { value: agentId } }),
+    });
+    const operations = [ask('r1'), ask('r2', agent.agent.agentId), ask('r3', 'S9'), ask('r4')];
+    await world.call(scheduler, {
+      type: 'RECONCILE_OPERATIONS',
+      reconcile_operations: { operations },
+    });
+    expect(states('r1')).toHaveLength(before + 1);
+    expect(states('r1').at(-1)).toBe('OPERATION_FINISHED');
+    for (const id of ['r2', 'r3', 'r4']) expect(states(id)).toEqual(['OPERATION_UNKNOWN']);
+  });
+
+  it('says that the agent is unreachable', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    const agentId = agent.agent.agentId ?? '';
+    await agent.crash();
+    await world.run(120_000);
+    expect(states('r1').at(-1)).toBe('OPERATION_UNREACHABLE');
+    await world.call(scheduler, {
+      type: 'RECONCILE_OPERATIONS',
+      reconcile_operations: {
+        operations: [{ operation_id: { value: 'r1' }, agent_id: { value: agentId } }],
+      },
+    });
+    expect(states('r1').slice(-2)).toEqual(['OPERATION_UNREACHABLE', 'OPERATION_UNREACHABLE']);
+    await agent.restart();
+    await world.run(5000);
+    expect(states('r1').at(-1)).toBe('OPERATION_FINISHED');
+  });
+});
