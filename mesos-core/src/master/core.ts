@@ -13,6 +13,7 @@ import {
   type TaskStatus,
   type TaskStatusReason,
 } from '../protocol/index.ts';
+import { type Authorizer, allowAll } from '../security/index.ts';
 import { masterInfoOf } from './master-info.ts';
 import { OperationBook } from './operations/book.ts';
 import type { Registry, RegistryStore } from './registry.ts';
@@ -36,6 +37,8 @@ export class MasterCore {
   readonly logger: Logger;
   readonly settings: MasterSettings;
   readonly address: MasterAddress;
+  /** Who may do what. */
+  readonly authorizer: Authorizer;
   readonly startedAtMs: number;
   readonly startedMonotonicMs: number;
   registry: Registry;
@@ -61,6 +64,7 @@ export class MasterCore {
     readonly address: MasterAddress;
     readonly registry: Registry;
     readonly store: RegistryStore;
+    readonly authorizer?: Authorizer;
   }) {
     this.clock = options.clock;
     this.random = options.random;
@@ -73,6 +77,7 @@ export class MasterCore {
     this.#store = options.store;
     this.allocator = new Allocator({ ...options.settings, random: options.random });
     this.state = new MasterState(this.allocator);
+    this.authorizer = options.authorizer ?? allowAll;
   }
 
   /**

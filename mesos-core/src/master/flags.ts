@@ -8,10 +8,12 @@ import {
   textSetting,
 } from '@factory/runtime';
 import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
+import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the master: Mesos' names, and MESOS_<NAME> in the environment. */
 export const MASTER_FLAGS = defineSettings({
+  ...MASTER_SECURITY_FLAGS,
   ip: textSetting({ ...namesOf('ip'), describe: 'address to listen on', default: '127.0.0.1' }),
   port: integerSetting({
     ...namesOf('port'),

@@ -6,6 +6,7 @@ import type {
   SchedulerEvent,
 } from '../protocol/index.ts';
 import { tellAllocator } from './allocator-facts.ts';
+import { roleProblem } from './authorization.ts';
 import { encodeSchedulerEvent, type MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import {
@@ -100,7 +101,8 @@ export class Frameworks {
     const problem =
       frameworkInfoProblem(info) ??
       frameworkUpdateProblem(framework.info, info) ??
-      suppressedRolesProblem(info, suppressed_roles);
+      suppressedRolesProblem(info, suppressed_roles) ??
+      roleProblem(this.#core.authorizer, info);
     if (problem !== undefined) return problem;
     await this.#register(framework.id, info);
     framework.info = info;
@@ -147,7 +149,10 @@ export class Frameworks {
   }
 
   #problem(info: FrameworkInfo, suppressedRoles: readonly string[]): string | undefined {
-    const problem = frameworkInfoProblem(info) ?? suppressedRolesProblem(info, suppressedRoles);
+    const problem =
+      frameworkInfoProblem(info) ??
+      suppressedRolesProblem(info, suppressedRoles) ??
+      roleProblem(this.#core.authorizer, info);
     if (problem !== undefined) return problem;
     const id = info.id?.value ?? '';
     if (this.#core.registry.removedFrameworkIds.includes(id)) return 'Framework has been removed';

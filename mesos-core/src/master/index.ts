@@ -1,5 +1,6 @@
 import { type Clock, createHttpApp, type Logger, type Random, type Timer } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import { guardApp, masterRealm, openToAll, type Security } from '../security/index.ts';
 import { Agents } from './agents.ts';
 import { AllocationDriver } from './allocation.ts';
 import { MasterCore, newUuidText } from './core.ts';
@@ -28,6 +29,8 @@ export interface MasterOptions {
   readonly registry: RegistryStore;
   readonly address: MasterAddress;
   readonly settings?: Partial<MasterSettings>;
+  /** Default: everybody may do everything. */
+  readonly security?: Security;
 }
 
 export interface Master {
@@ -42,14 +45,17 @@ export interface Master {
  * Reads its registry first: ids given out before are never given out again.
  */
 export async function createMaster(options: MasterOptions): Promise<Master> {
-  const { clock, random, logger, registry: store, address } = options;
+  const { clock, random, logger, registry: store, address, security = openToAll } = options;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const stored = await store.load();
   const registry =
     stored === undefined
       ? newRegistry(newUuidText(random))
       : { ...stored, starts: stored.starts + 1 };
-  const core = new MasterCore({ clock, random, logger, settings, address, registry, store });
+  const { authorizer } = security;
+  const core = new MasterCore({
+    ...{ clock, random, logger, settings, address, registry, store, authorizer },
+  });
   await core.updateRegistry((current) => current);
   const frameworks = new Frameworks(core);
   const agents = new Agents(core, frameworks);
@@ -63,6 +69,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
     random,
     bodyLimitBytes: BODY_LIMIT_BYTES,
   });
+  guardApp(app, { clock, authenticators: security.authenticators, realmOf: masterRealm });
   registerMasterRoutes(app, { core, frameworks, schedulerCalls, agents, operator });
   frameworks.recover();
   allocation.start();

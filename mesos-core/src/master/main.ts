@@ -8,6 +8,7 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
+import { masterSecurity } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
 import { type MasterFlags, readMasterFlags } from './flags.ts';
@@ -31,6 +32,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const { ip, port, hostname = ip, workDir, cluster } = flags;
   const logger = service.logger.child({ cluster });
   const address = { id: newUuidText(random), hostname, ip, port };
+  const security = masterSecurity(flags);
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const election = openElection(flags, { ...service, logger });
   const leadership: Leadership = new Leadership({
@@ -38,7 +40,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     info: masterInfoOf(address.id, address),
     lead: () =>
       createMaster({
-        ...{ clock, random, logger, address, settings: flags },
+        ...{ clock, random, logger, address, security, settings: flags },
         registry: fatalOnFailure(
           openRegistryStore(flags, { random, logger }, election.registryNode()),
           (error) => {

@@ -15,6 +15,7 @@ import {
 } from '../protocol/index.ts';
 import { decodeAgentCall } from './agent-call.ts';
 import type { Agents } from './agents.ts';
+import { checkFrameworkPrincipal, checkOperatorCall, withPrincipal } from './authorization.ts';
 import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
@@ -49,6 +50,7 @@ function registerSchedulerApi(app: FastifyInstance, parts: MasterParts): void {
     if (call.type === 'SUBSCRIBE') return subscribeScheduler(parts, call, request, reply);
     const framework = parts.core.state.frameworks.get(call.framework_id?.value ?? '');
     if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
+    checkFrameworkPrincipal(framework, call, request.caller);
     checkStreamId(framework.id, framework.stream?.id, request);
     switch (call.type) {
       case 'TEARDOWN':
@@ -77,7 +79,8 @@ async function subscribeScheduler(
     throw new MesosHttpError(400, message);
   }
   const accept = responseEncoding(request.headers.accept);
-  const { framework_info, suppressed_roles = [] } = call.subscribe;
+  const { suppressed_roles = [] } = call.subscribe;
+  const framework_info = withPrincipal(call.subscribe.framework_info, request.caller);
   const stream = await frameworks.subscribe(framework_info, suppressed_roles, accept);
   return sendStream(reply, stream, MEDIA_TYPES[accept]);
 }
@@ -124,13 +127,14 @@ function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
   });
 }
 
-function registerOperatorApi(app: FastifyInstance, { operator }: MasterParts): void {
+function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterParts): void {
   const path = '/api/v1';
   refuseOtherMethods(app, path);
   app.post(path, async (request, reply) => {
     const encoding = requestEncoding(request.headers['content-type']);
     const call = decodeMessage('master.Call', encoding, bodyOf(request));
     const accept = responseEncoding(request.headers.accept);
+    checkOperatorCall(core, call, request.caller);
     const response = await operator.handle(call);
     if (response === undefined) return reply.status(200).send();
     const body = encodeResponse(accept, response);

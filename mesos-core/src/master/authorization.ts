@@ -1,0 +1,201 @@
+import { MesosHttpError } from '../http/mesos-http.ts';
+import {
+  type FrameworkInfo,
+  type MasterCall,
+  type Resource,
+  type Resources,
+  reservationRole,
+  reservationsOf,
+  type SchedulerCall,
+  type TaskInfo,
+} from '../protocol/index.ts';
+import {
+  type Action,
+  type Authorizer,
+  formatPrincipal,
+  type Principal,
+} from '../security/index.ts';
+import { type Framework, type MasterState, rolesOf } from './state.ts';
+
+/** Something that has to be allowed; without an object: of all there is. */
+interface Need {
+  readonly action: Action;
+  readonly object?: string | undefined;
+}
+
+/**
+ * Refuses an operator's call that its principal may not make.
+ * @throws MesosHttpError 403.
+ */
+export function checkOperatorCall(
+  { authorizer, state }: { readonly authorizer: Authorizer; readonly state: MasterState },
+  call: MasterCall,
+  principal: Principal | undefined,
+): void {
+  const isAllowed = needsOf(call, state).every(({ action, object }) =>
+    authorizer.allows(action, principal?.value, object),
+  );
+  if (!isAllowed) throw new MesosHttpError(403, '403 Forbidden.');
+}
+
+/** What a call needs; what only looks is filtered instead (see `createVisibility`). */
+function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
+  switch (call.type) {
+    case 'GET_FLAGS':
+      return [{ action: 'view_flags' }];
+    case 'SET_LOGGING_LEVEL':
+      return [{ action: 'set_log_level' }];
+    case 'LIST_FILES':
+    case 'READ_FILE':
+      return [{ action: 'access_mesos_logs' }];
+    case 'UPDATE_WEIGHTS':
+      return of(
+        'update_weights',
+        (call.update_weights.weight_infos ?? []).map(({ role }) => role),
+      );
+    case 'UPDATE_QUOTA':
+      return of(
+        'update_quotas',
+        (call.update_quota.quota_configs ?? []).map(({ role }) => role),
+      );
+    case 'SET_QUOTA':
+      return [{ action: 'update_quotas', object: call.set_quota.quota_request.role }];
+    case 'REMOVE_QUOTA':
+      return [{ action: 'update_quotas', object: call.remove_quota.role }];
+    case 'RESERVE_RESOURCES':
+      return reserveNeeds(call.reserve_resources.resources);
+    case 'UNRESERVE_RESOURCES':
+      return unreserveNeeds(call.unreserve_resources.resources);
+    case 'CREATE_VOLUMES':
+      return createNeeds(call.create_volumes.volumes);
+    case 'DESTROY_VOLUMES':
+      return destroyNeeds(call.destroy_volumes.volumes);
+    case 'GROW_VOLUME':
+      return [{ action: 'resize_volume', object: reservationRole(call.grow_volume.volume) }];
+    case 'SHRINK_VOLUME':
+      return [{ action: 'resize_volume', object: reservationRole(call.shrink_volume.volume) }];
+    case 'GET_MAINTENANCE_STATUS':
+      return [{ action: 'get_maintenance_statuses' }];
+    case 'GET_MAINTENANCE_SCHEDULE':
+      return [{ action: 'get_maintenance_schedules' }];
+    case 'UPDATE_MAINTENANCE_SCHEDULE':
+      return [{ action: 'update_maintenance_schedules' }];
+    case 'START_MAINTENANCE':
+      return [{ action: 'start_maintenances' }];
+    case 'STOP_MAINTENANCE':
+      return [{ action: 'stop_maintenances' }];
+    case 'DRAIN_AGENT':
+      return [{ action: 'drain_agents', object: call.drain_agent.agent_id.value }];
+    case 'DEACTIVATE_AGENT':
+      return [{ action: 'deactivate_agents', object: call.deactivate_agent.agent_id.value }];
+    case 'REACTIVATE_AGENT':
+      return [{ action: 'reactivate_agents', object: call.reactivate_agent.agent_id.value }];
+    case 'MARK_AGENT_GONE':
+      return [{ action: 'mark_agents_gone', object: call.mark_agent_gone.agent_id.value }];
+    case 'TEARDOWN': {
+      const framework = state.frameworks.get(call.teardown.framework_id.value);
+      return [{ action: 'teardown_frameworks', object: framework?.info.principal }];
+    }
+    default:
+      return [];
+  }
+}
+
+function of(action: Action, objects: readonly (string | undefined)[]): readonly Need[] {
+  return objects.map((object) => ({ action, object }));
+}
+
+function reserveNeeds(resources: Resources = []): readonly Need[] {
+  return of('reserve_resources', resources.map(reservationRole));
+}
+
+function unreserveNeeds(resources: Resources = []): readonly Need[] {
+  return of('unreserve_resources', resources.map(reserverOf));
+}
+
+function createNeeds(volumes: Resources = []): readonly Need[] {
+  return of('create_volumes', volumes.map(reservationRole));
+}
+
+function destroyNeeds(volumes: Resources = []): readonly Need[] {
+  return of(
+    'destroy_volumes',
+    volumes.map(({ disk }) => disk?.persistence?.principal),
+  );
+}
+
+function reserverOf(resource: Resource): string | undefined {
+  return reservationsOf(resource).at(-1)?.principal;
+}
+
+/**
+ * What is wrong with a framework's subscription, in Mesos' words; `undefined`: nothing. It is told
+ * on the stream.
+ */
+export function roleProblem(authorizer: Authorizer, info: FrameworkInfo): string | undefined {
+  const roles = rolesOf(info);
+  const isAllowed = roles.every((role) =>
+    authorizer.allows('register_frameworks', info.principal, role),
+  );
+  return isAllowed ? undefined : `Not authorized to use roles '{ ${roles.join(', ')} }'`;
+}
+
+/**
+ * The description with the caller's principal in it.
+ * @throws MesosHttpError 400 when it names another, 403 when the caller has no name.
+ */
+export function withPrincipal(
+  info: FrameworkInfo,
+  principal: Principal | undefined,
+): FrameworkInfo {
+  if (principal === undefined) return info;
+  const name = nameOf(principal);
+  if (info.principal !== undefined && info.principal !== name) {
+    const problem = mismatch(principal, info.principal);
+    throw new MesosHttpError(400, `Failed to validate scheduler::Call: ${problem}`);
+  }
+  return { ...info, principal: name };
+}
+
+/**
+ * Only a framework itself makes calls in its name.
+ * @throws MesosHttpError 400 for somebody else, 403 when the caller has no name.
+ */
+export function checkFrameworkPrincipal(
+  { info }: Framework,
+  call: SchedulerCall,
+  principal: Principal | undefined,
+): void {
+  if (principal === undefined || call.type === 'SUBSCRIBE') return;
+  if (nameOf(principal) !== info.principal) {
+    throw new MesosHttpError(400, mismatch(principal, info.principal ?? ''));
+  }
+}
+
+function nameOf({ value }: Principal): string {
+  if (value !== undefined) return value;
+  throw new MesosHttpError(
+    403,
+    "The request's authenticated principal contains claims, but no value string. The master " +
+      'currently requires that principals have a value',
+  );
+}
+
+function mismatch(principal: Principal, expected: string): string {
+  return (
+    `Authenticated principal '${formatPrincipal(principal)}' does not match principal ` +
+    `'${expected}' set in \`FrameworkInfo\``
+  );
+}
+
+/** Why a framework may not launch the task, in Mesos' words; `undefined`: it may. */
+export function launchRefusal(
+  authorizer: Authorizer,
+  info: FrameworkInfo,
+  { command, executor }: TaskInfo,
+): string | undefined {
+  const user = command?.user ?? executor?.command?.user ?? info.user;
+  return authorizer.allows('run_tasks', info.principal, user)
+    ? undefined
+    : `Not authorized to launch as user '${user}'`;
+}

@@ -1,0 +1,14 @@
+export type { Action } from './actions.ts';
+export { type Authorizer, allowAll } from './authorizer.ts';
+export {
+  AGENT_SECURITY_FLAGS,
+  type AgentSecurity,
+  agentSecurity,
+  MASTER_SECURITY_FLAGS,
+  masterSecurity,
+  openToAll,
+  type Security,
+} from './flags.ts';
+export { guardApp } from './http-guard.ts';
+export { formatPrincipal, type Principal } from './principal.ts';
+export { agentRealm, masterRealm } from './realms.ts';
