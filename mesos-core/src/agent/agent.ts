@@ -15,6 +15,7 @@ import {
   idProblem,
   type Resource,
 } from '../protocol/index.ts';
+import { type AgentSecurity, agentRealm, guardApp, openAgent } from '../security/index.ts';
 import { BuiltInExecutors } from './built-in-executors.ts';
 import type { CheckpointStore } from './checkpoint/checkpoint-store.ts';
 import { agentChange } from './checkpoint/records.ts';
@@ -56,6 +57,8 @@ export interface AgentOptions {
   readonly settings?: Partial<AgentSettings>;
   /** Where persistent volumes lie. Default: below the work directory. */
   readonly volumes?: VolumeDirectories;
+  /** Default: everybody may do everything. */
+  readonly security?: AgentSecurity;
   /** How checks look at tasks; default: over real sockets. */
   readonly networkProbes?: NetworkProbes;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
@@ -123,6 +126,8 @@ class AgentActor implements Agent {
       bodyLimitBytes: 16 * 1024 * 1024,
       isReady: () => this.#readiness(),
     });
+    const { authenticators } = this.#context.security;
+    guardApp(this.app, { clock, authenticators, realmOf: agentRealm });
     const isRecovered = (): boolean => this.#isRecovered;
     const context = this.#context;
     installExecutorApi(this.app, { context, sessions, tasks: this.#tasks, isRecovered });
@@ -166,6 +171,7 @@ class AgentActor implements Agent {
   #createContext(): AgentContext {
     const { clock, random, logger, address, containerizer, checkpoint } = this.#options;
     const settings = { ...DEFAULT_AGENT_SETTINGS, ...this.#options.settings };
+    const { security = openAgent } = this.#options;
     const state = emptyState();
     const metrics = newMetrics();
     const callMaster: AgentContext['callMaster'] = (call) => this.#link.call(call);
@@ -175,7 +181,8 @@ class AgentActor implements Agent {
       send: callMaster,
     });
     return {
-      ...{ clock, random, logger, settings, address, state, containerizer, updates, metrics },
+      ...{ clock, random, logger, settings, security, address, state, containerizer },
+      ...{ updates, metrics },
       callMaster,
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),
@@ -189,6 +196,7 @@ class AgentActor implements Agent {
   #createLink(): MasterLink {
     const { clock, random, logger, transport, masters } = this.#options;
     return new MasterLink({
+      credential: this.#context.security.credential,
       ...{ clock, random, logger, transport, masters },
       settings: this.#context.settings,
       describe: () => this.#describe(),

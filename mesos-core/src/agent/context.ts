@@ -6,6 +6,7 @@ import {
   type Resources,
   type TaskStatus,
 } from '../protocol/index.ts';
+import type { AgentSecurity } from '../security/index.ts';
 import type { Change } from './checkpoint/checkpoint-store.ts';
 import type { Containerizer } from './containerizer/containerizer.ts';
 import type { AgentMetrics } from './metrics.ts';
@@ -26,6 +27,7 @@ export interface AgentContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly settings: AgentSettings;
+  readonly security: AgentSecurity;
   readonly address: AgentAddress;
   readonly state: AgentState;
   readonly containerizer: Containerizer;

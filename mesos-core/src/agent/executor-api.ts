@@ -10,6 +10,7 @@ import {
 import type { AgentContext } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
 import { openExecutorStream } from './executor-stream.ts';
+import { checkExecutorClaims } from './executor-token.ts';
 import type { ExecutorRun, Framework } from './state.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -30,6 +31,7 @@ export function installExecutorApi(app: FastifyInstance, options: ExecutorApiOpt
       const call = decodeMessage('executor.Call', encoding, bodyOf(request));
       if (!isRecovered()) throw new MesosHttpError(503, 'Agent has not finished recovery');
       const { framework, run } = findRun(options.context, call);
+      checkExecutorClaims(call, run, request.caller);
       if (call.type === 'SUBSCRIBE') {
         return subscribe(options, framework, run, call, request.headers.accept, reply);
       }

@@ -1,5 +1,6 @@
 import { type EnvironmentVariable, formatDurationMs } from '../protocol/index.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
+import { executorToken } from './executor-token.ts';
 import type { ExecutorRun, Framework, TaskRecord } from './state.ts';
 
 /** Longest wait between an executor's attempts to find its agent again; Mesos' own value. */
@@ -19,7 +20,7 @@ function subscriptionBackoffMaxMs({ settings }: Pick<AgentContext, 'settings'>):
  * relies on these.
  */
 export function executorEnvironment(
-  context: Pick<AgentContext, 'settings' | 'address' | 'state'>,
+  context: Pick<AgentContext, 'settings' | 'address' | 'state' | 'security'>,
   framework: Framework,
   run: ExecutorRun,
 ): Record<string, string> {
@@ -48,6 +49,7 @@ export function executorEnvironment(
       : {}),
     MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD: formatDurationMs(shutdownGraceMs(context, run)),
     MESOS_HTTP_COMMAND_EXECUTOR: '0',
+    ...executorToken(context, run),
   };
 }
 

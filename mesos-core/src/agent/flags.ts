@@ -10,10 +10,12 @@ import {
   textSetting,
 } from '@factory/runtime';
 import { durationFlag, namesOf, parseCommandLine, textOrFile } from '../command-line.ts';
+import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
 export const AGENT_FLAGS = defineSettings({
+  ...AGENT_SECURITY_FLAGS,
   master: textSetting({
     ...namesOf('master'),
     describe: 'masters as host:port or http://host:port, separated by commas',

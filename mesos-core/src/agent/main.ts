@@ -9,6 +9,7 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
+import { agentSecurity } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
 import { createPosixContainerizer } from './containerizer/posix-containerizer.ts';
@@ -33,6 +34,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
     attributes: parseAttributes(attributes),
+    security: agentSecurity(flags),
     settings: {
       ...flags,
       executorEnvironment:

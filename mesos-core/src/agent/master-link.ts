@@ -8,6 +8,7 @@ import {
   sleep,
   type Timer,
 } from '@factory/runtime';
+import { authorizationHeader, type Credential } from '../client/endpoint.ts';
 import {
   AGENT_API_PATH,
   type AgentCall,
@@ -27,6 +28,8 @@ export interface MasterLinkOptions {
   /** Base URLs: `http://10.0.0.1:5050`. One of them leads. */
   readonly masters: readonly string[];
   readonly settings: AgentSettings;
+  /** Shown to the master; `undefined` when it asks for nothing. */
+  readonly credential?: Credential | undefined;
   /** What the agent has, at the moment of subscribing. */
   readonly describe: () => AgentSubscribe;
   /** The master knows the agent by this id; the subscription counts when this has resolved. */
@@ -159,11 +162,11 @@ export class MasterLink {
 
   /** Resolves when a redirect is to be followed; otherwise rejects when the stream is over. */
   async #subscribe(url: string, signal: AbortSignal): Promise<void> {
-    const { transport, settings, describe } = this.#options;
+    const { transport, settings, describe, credential } = this.#options;
     const stream = await transport.stream({
       method: 'POST',
       url: url + AGENT_API_PATH,
-      headers: JSON_HEADERS,
+      headers: { ...JSON_HEADERS, ...authorizationHeader(credential) },
       body: JSON.stringify({ type: 'SUBSCRIBE', subscribe: describe() } satisfies AgentCall),
       timeoutMs: settings.masterCallTimeoutMs,
       signal,
@@ -194,7 +197,8 @@ export class MasterLink {
   }
 
   async #readEvents(url: string, stream: HttpStream, signal: AbortSignal): Promise<never> {
-    const { clock, logger, settings, onRegistered, onConnected, onEvent } = this.#options;
+    const { clock, logger, settings, credential } = this.#options;
+    const { onRegistered, onConnected, onEvent } = this.#options;
     let whyEnded = 'the master ended the stream';
     const end = (why: string): void => {
       whyEnded = why;
@@ -213,7 +217,8 @@ export class MasterLink {
           const intervalMs = event.heartbeat_interval_seconds * 1000;
           watchdog.setLimit(intervalMs * SILENT_INTERVALS_MAX);
           await onRegistered(event.agent_id);
-          this.#session = { url, headers: streamHeaders(stream), agentId: event.agent_id, end };
+          const headers = { ...streamHeaders(stream), ...authorizationHeader(credential) };
+          this.#session = { url, headers, agentId: event.agent_id, end };
           logger.info({ master: url, agentId: event.agent_id }, 'subscribed at the master');
           this.#flushOutbox();
           onConnected();

@@ -37,7 +37,7 @@ export function requestOf<N extends CallName>(
       'content-type': mediaType,
       accept: mediaType,
       ...(options.streamId === undefined ? {} : { 'mesos-stream-id': options.streamId }),
-      ...authorization(endpoint.credential),
+      ...authorizationHeader(endpoint.credential),
     },
     body: encodeMessage(name, endpoint.encoding, call),
     timeoutMs: options.timeoutMs,
@@ -45,7 +45,8 @@ export function requestOf<N extends CallName>(
   };
 }
 
-function authorization(credential: Credential | undefined): Record<string, string> {
+/** The header that shows a credential; none without one. */
+export function authorizationHeader(credential: Credential | undefined): Record<string, string> {
   if (credential === undefined) return {};
   if ('token' in credential) return { authorization: `Bearer ${credential.token}` };
   const pair = Buffer.from(`${credential.principal}:${credential.secret}`).toString('base64');

@@ -10,6 +10,7 @@ import {
   type TaskStatusReason,
   unallocateResources,
 } from '../protocol/index.ts';
+import { launchRefusal } from './authorization.ts';
 import { type MasterCore, taskOf } from './core.ts';
 import {
   groupProblem,
@@ -155,6 +156,11 @@ export class OfferAnswers {
         ...this.#completed(site, info),
         executor: this.#completedExecutor(site, info),
       };
+      const forbidden = launchRefusal(this.#core.authorizer, site.framework.info, [task]);
+      if (forbidden !== undefined) {
+        this.#refuseTask(site.framework, task, 'REASON_TASK_UNAUTHORIZED', forbidden);
+        continue;
+      }
       const context = this.#context(site, left);
       const problem = launchProblem(task, context);
       if (problem !== undefined) {
@@ -178,6 +184,13 @@ export class OfferAnswers {
       ...this.#completed(site, task),
       executor,
     }));
+    const forbidden = launchRefusal(this.#core.authorizer, site.framework.info, tasks);
+    if (forbidden !== undefined) {
+      for (const task of tasks) {
+        this.#refuseTask(site.framework, task, 'REASON_TASK_GROUP_UNAUTHORIZED', forbidden);
+      }
+      return available;
+    }
     const context = this.#context(site, available);
     const problem = groupProblem(tasks, executor, context);
     if (problem !== undefined) {

@@ -188,14 +188,15 @@ function mismatch(principal: Principal, expected: string): string {
   );
 }
 
-/** Why a framework may not launch the task, in Mesos' words; `undefined`: it may. */
+/** Why a framework may not launch the tasks, in Mesos' words; `undefined`: it may. */
 export function launchRefusal(
   authorizer: Authorizer,
   info: FrameworkInfo,
-  { command, executor }: TaskInfo,
+  tasks: readonly TaskInfo[],
 ): string | undefined {
-  const user = command?.user ?? executor?.command?.user ?? info.user;
-  return authorizer.allows('run_tasks', info.principal, user)
-    ? undefined
-    : `Not authorized to launch as user '${user}'`;
+  const users = tasks.map(
+    ({ command, executor }) => command?.user ?? executor?.command?.user ?? info.user,
+  );
+  const refused = users.find((user) => !authorizer.allows('run_tasks', info.principal, user));
+  return refused === undefined ? undefined : `Not authorized to launch as user '${refused}'`;
 }

@@ -26,6 +26,13 @@ export interface Security {
 /** Everybody may do everything. */
 export const openToAll: Security = { authenticators: new Map(), authorizer: allowAll };
 
+/** An agent that lets everybody do everything, and shows nothing to the master. */
+export const openAgent: AgentSecurity = {
+  ...openToAll,
+  credential: undefined,
+  executorTokenKey: undefined,
+};
+
 const SHARED_FLAGS = defineSettings({
   authenticateHttpReadonly: booleanSetting({
     ...namesOf('authenticate_http_readonly'),

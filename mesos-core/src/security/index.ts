@@ -6,9 +6,11 @@ export {
   agentSecurity,
   MASTER_SECURITY_FLAGS,
   masterSecurity,
+  openAgent,
   openToAll,
   type Security,
 } from './flags.ts';
 export { guardApp } from './http-guard.ts';
+export { signJwt } from './jwt.ts';
 export { formatPrincipal, type Principal } from './principal.ts';
 export { agentRealm, masterRealm } from './realms.ts';

@@ -41,6 +41,11 @@ export function startScriptedExecutor(options: {
 }): ScriptedExecutor {
   const { clock, random, transport, request, ignoresShutdown = false } = options;
   const url = `http://${request.environment.MESOS_AGENT_ENDPOINT}/api/v1/executor`;
+  const token = request.environment.MESOS_EXECUTOR_AUTHENTICATION_TOKEN;
+  const headers = {
+    ...{ 'content-type': 'application/json', accept: 'application/json' },
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   const ids = {
     executor_id: { value: request.executorId },
     framework_id: { value: request.frameworkId },
@@ -56,7 +61,7 @@ export function startScriptedExecutor(options: {
       await transport.request({
         method: 'POST',
         url,
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        headers,
         body: JSON.stringify(call),
         timeoutMs: CALL_TIMEOUT_MS,
         signal: death.signal,
@@ -134,7 +139,7 @@ export function startScriptedExecutor(options: {
     stream = await transport.stream({
       method: 'POST',
       url,
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers,
       body: JSON.stringify(call),
       timeoutMs: CALL_TIMEOUT_MS,
       signal: death.signal,

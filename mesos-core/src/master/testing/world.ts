@@ -16,7 +16,7 @@ import {
   type ScriptedExecutor,
   startScriptedExecutor,
 } from '../../agent/testing/scripted-executor.ts';
-import { SchedulerClient, type SchedulerClientCall } from '../../client/index.ts';
+import { type Credential, SchedulerClient, type SchedulerClientCall } from '../../client/index.ts';
 import {
   type Encoding,
   type ExecutorInfo,
@@ -27,6 +27,7 @@ import {
   type TaskInfo,
   type TaskStatus,
 } from '../../protocol/index.ts';
+import type { AgentSecurity, Security } from '../../security/index.ts';
 import { createMaster, createMemoryRegistryStore, type Master } from '../index.ts';
 import type { MasterSettings } from '../settings.ts';
 
@@ -93,6 +94,7 @@ export class TestScheduler {
       transport: network.transport(name),
       masters: [MASTER],
       frameworkInfo: info,
+      ...(world.security.scheduler === undefined ? {} : { credential: world.security.scheduler }),
       onEvent: (event) => {
         this.events.push(event);
         this.times.push(clock.monotonicMs());
@@ -155,17 +157,32 @@ export interface TestAgent {
   restart(): Promise<void>;
 }
 
+/** Who asks for secrets, and who has which. */
+export interface WorldSecurity {
+  readonly master?: Security;
+  readonly agent?: AgentSecurity;
+  readonly scheduler?: Credential;
+}
+
 /** One master, some agents and schedulers, on virtual time. */
 export class World {
   readonly clock = new VirtualClock();
   readonly network: SimulatedNetwork;
   readonly registry = createMemoryRegistryStore();
   readonly #settings: Partial<MasterSettings>;
+  readonly security: WorldSecurity;
   readonly #agents: TestAgent[] = [];
   readonly #schedulers: TestScheduler[] = [];
   #master: Master | undefined;
 
-  constructor(options: { settings?: Partial<MasterSettings>; faults?: Partial<Faults> } = {}) {
+  constructor(
+    options: {
+      settings?: Partial<MasterSettings>;
+      faults?: Partial<Faults>;
+      security?: WorldSecurity;
+    } = {},
+  ) {
+    this.security = options.security ?? {};
     this.#settings = options.settings ?? {};
     const random = seededRandom('network');
     this.network = new SimulatedNetwork({ clock: this.clock, random, ...options });
@@ -184,6 +201,7 @@ export class World {
       registry: this.registry,
       address: { hostname: 'master', ip: '127.0.0.1', port: 5050 },
       settings: this.#settings,
+      ...(this.security.master === undefined ? {} : { security: this.security.master }),
     });
     await this.network.attach(MASTER, this.#master.app);
   }
@@ -223,6 +241,7 @@ export class World {
         attributes: [{ name: 'rack', type: 'TEXT', text: { value: 'r1' } }],
         settings: { workDir: '/work', switchUser: false },
         volumes,
+        ...(this.security.agent === undefined ? {} : { security: this.security.agent }),
       });
       await network.attach(origin, agent.app);
       await agent.start();

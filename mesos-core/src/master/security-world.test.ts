@@ -1,0 +1,144 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { AgentOperatorClient } from '../client/index.ts';
+import { parseAcls } from '../security/acls.ts';
+import { createAuthenticator } from '../security/authenticator.ts';
+import { createAuthorizer } from '../security/authorizer.ts';
+import type { AgentSecurity } from '../security/index.ts';
+import { signJwt } from '../security/jwt.ts';
+import type { Realm } from '../security/realms.ts';
+import { FRAMEWORK, launch, taskOn, World } from './testing/world.ts';
+
+const SCHEDULER = { principal: 'scheduler', secret: 's3' };
+const AGENT = { principal: 'agent', secret: 'a1' };
+const KEY = 'key of the tokens';
+
+let world: World;
+afterEach(() => world.close());
+
+function authenticators(...realms: readonly Realm[]) {
+  const options = { credentials: [SCHEDULER, AGENT], jwtSecretKey: KEY };
+  return new Map(realms.map((realm) => [realm, createAuthenticator({ realm, ...options })]));
+}
+
+async function start(
+  options: {
+    acls?: unknown;
+    agent?: Partial<AgentSecurity>;
+    scheduler?: { token: string } | { principal: string; secret: string };
+  } = {},
+): Promise<void> {
+  const { acls = {}, agent = {}, scheduler = SCHEDULER } = options;
+  const authorizer = createAuthorizer(parseAcls(JSON.stringify(acls)));
+  world = new World({
+    security: {
+      master: {
+        authorizer,
+        authenticators: authenticators('mesos-master-scheduler', 'mesos-master-agent'),
+      },
+      agent: {
+        authorizer,
+        authenticators: authenticators('mesos-agent-executor', 'mesos-agent-readwrite'),
+        credential: AGENT,
+        executorTokenKey: KEY,
+        ...agent,
+      },
+      scheduler,
+    },
+  });
+  await world.startMaster();
+}
+
+describe('a cluster where everybody authenticates', () => {
+  it.each([
+    ['a password', SCHEDULER],
+    ['a token', { token: signJwt({ sub: 'scheduler' }, KEY) }],
+  ])('runs tasks of a framework with %s', async (_what, scheduler) => {
+    await start({ scheduler });
+    await world.startAgent('agent-1');
+    const framework = await world.startScheduler('scheduler');
+    await world.call(framework, launch(framework.offer, taskOn(framework.offer, 'a')));
+    expect(framework.updates('a').at(-1)).toBe('TASK_RUNNING');
+  });
+
+  it('keeps out a framework with a wrong secret', async () => {
+    await start({ scheduler: { principal: 'scheduler', secret: 'wrong' } });
+    const framework = await world.startScheduler('scheduler');
+    await world.run(60_000);
+    expect(framework.events).toEqual([]);
+  });
+
+  it('keeps out an agent without a credential', async () => {
+    await start({ agent: { credential: undefined } });
+    const { agent } = await world.startAgent('agent-1');
+    await world.run(60_000);
+    expect(agent.agentId).toBeUndefined();
+  });
+
+  it('keeps out an executor whose token is signed by another', async () => {
+    await start({ agent: { executorTokenKey: 'another key' } });
+    const { executors } = await world.startAgent('agent-1');
+    const framework = await world.startScheduler('scheduler');
+    await world.call(framework, launch(framework.offer, taskOn(framework.offer, 'a')));
+    await world.run(120_000);
+    expect(executors[0]?.events).toEqual([]);
+    expect(framework.updates('a').at(-1)).toMatch(/^TASK_FAILED/);
+  });
+
+  it('lets an executor speak for nobody else', async () => {
+    await start();
+    const { agent } = await world.startAgent('agent-1');
+    const framework = await world.startScheduler('scheduler');
+    await world.call(framework, launch(framework.offer, taskOn(framework.offer, 'a')));
+    const token = signJwt({ fid: framework.id, eid: 'executor-1', cid: 'an earlier run' }, KEY);
+    const { statusCode } = await agent.app.inject({
+      ...{ method: 'POST', url: '/api/v1/executor' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      payload: JSON.stringify({
+        type: 'MESSAGE',
+        framework_id: { value: framework.id },
+        executor_id: { value: 'executor-1' },
+        message: { data: '' },
+      }),
+    });
+    expect(statusCode).toBe(403);
+  });
+
+  it('answers operators of agents who authenticate', async () => {
+    await start();
+    const { origin } = await world.startAgent('agent-1');
+    const transport = world.network.transport('operator');
+    const ask = async (credential?: { principal: string; secret: string }) => {
+      const options = { transport, clock: world.clock, url: origin };
+      const client = new AgentOperatorClient(credential ? { ...options, credential } : options);
+      const answer = client.call({ type: 'GET_HEALTH' }).catch((error: unknown) => error);
+      await world.run(100);
+      return answer;
+    };
+    expect(await ask()).toMatchObject({ status: 401 });
+    expect(await ask(AGENT)).toMatchObject({ get_health: { healthy: true } });
+  });
+});
+
+describe('a framework that may not run as root', () => {
+  const acls = {
+    run_tasks: [
+      { principals: { values: ['scheduler'] }, users: { values: ['nobody'] } },
+      { principals: { type: 'NONE' }, users: { type: 'ANY' } },
+    ],
+  };
+
+  it('is told so, and still runs as others', async () => {
+    await start({ acls });
+    await world.startAgent('agent-1');
+    const framework = await world.startScheduler('scheduler', { ...FRAMEWORK, user: 'root' });
+    const asRoot = taskOn(framework.offer, 'a');
+    const asNobody = {
+      ...taskOn(framework.offer, 'b'),
+      executor: { ...asRoot.executor, executor_id: { value: 'e' }, command: { user: 'nobody' } },
+    };
+    await world.call(framework, launch(framework.offer, asRoot, asNobody));
+    expect(framework.updates('a')).toEqual(['TASK_ERROR REASON_TASK_UNAUTHORIZED']);
+    expect(framework.statuses('a')[0]?.message).toBe("Not authorized to launch as user 'root'");
+    expect(framework.updates('b').at(-1)).toBe('TASK_RUNNING');
+  });
+});
