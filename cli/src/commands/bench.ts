@@ -20,6 +20,12 @@ export function benchCommand(): Command {
     .option('--count <n>', 'machines', integer(1), 20)
     .option('--rounds <n>', 'alternating rounds of each', integer(1), 3)
     .addOption(dataOption());
+  bench('allocator', 'cycles of the Mesos allocator, in slices, on clusters in memory').option(
+    '--rounds <n>',
+    'of each cycle; the best counts',
+    integer(1),
+    2,
+  );
   bench('master', 'a Mesos master under load: launches, state reads, failover, refusals')
     .option('--agents <n>', 'simulated agents, of ten tasks each', integer(1), 1_000)
     .option('--frameworks <n>', 'frameworks that refuse everything', integer(1), 200);

@@ -269,7 +269,7 @@ export class Allocator implements AllocatorPort {
     const minimums = facts.minAllocatable ?? minAllocatableByRole.get(role) ?? minAllocatable;
     return {
       capabilities: facts.capabilities,
-      minimums: minimums.map((quantities) => this.#books.names.unitsOf(quantities)),
+      minimums: this.#books.minimumsOf(minimums),
       isExcluded: facts.exclusions?.get(role),
       group: facts.group,
     };

@@ -1,12 +1,12 @@
 import type { Random } from '@factory/runtime';
-import type { Resources } from '../protocol/index.ts';
+import type { Quantities, Resources } from '../protocol/index.ts';
 import { AgentBook } from './agent-book.ts';
 import type { AgentFacts } from './facts.ts';
 import type { Quota } from './port.ts';
 import { changeConsumption, refreshRequired } from './quota-headroom.ts';
 import { Client, type RoleNode, RoleTree } from './role-tree.ts';
 import type { SorterKind } from './sorter.ts';
-import { addUnits, ScalarNames } from './units.ts';
+import { addUnits, ScalarNames, type Units } from './units.ts';
 
 export interface BooksOptions {
   readonly roleSorter: SorterKind;
@@ -28,6 +28,8 @@ export class Books {
   readonly available: number[] = [];
   /** Roles that have a quota. */
   readonly quotas = new Map<string, Quota>();
+  /** All minimums of an offer that clients ask for. */
+  readonly minimums = new Map<string, readonly Units[]>();
   readonly #clients = new Map<string, Map<string, Client>>();
   #nextIndex = 0;
 
@@ -102,6 +104,17 @@ export class Books {
     this.#count(client, units, open, factor);
     this.refreshHeadroom(agent);
     if (!has) this.#forgetIfIdle(client);
+  }
+
+  /** The same minimums are the same object, so that they are quickly compared. */
+  minimumsOf(quantities: readonly Quantities[]): readonly Units[] {
+    const key = JSON.stringify(quantities);
+    const known = this.minimums.get(key);
+    if (known !== undefined) return known;
+    const made = quantities.map((each) => this.names.unitsOf(each));
+    this.minimums.set(key, made);
+    for (const role of this.tree.roles.values()) role.changes += 1;
+    return made;
   }
 
   setQuota(path: string, quota: Quota | undefined): void {

@@ -4,9 +4,9 @@ import type { Books } from './books.ts';
 import { canUseAgent, canUseItem, hasMinimum } from './eligibility.ts';
 import type { Allocation } from './facts.ts';
 import { type Grant, grantOf } from './grant.ts';
-import { guaranteeLeft, quotaAllowance } from './quota-headroom.ts';
+import { QuotaView } from './quota-view.ts';
 import { isRefused } from './refusals.ts';
-import type { Client, TreeNode } from './role-tree.ts';
+import { type Client, RoleNode, type TreeNode } from './role-tree.ts';
 import type { Supply } from './supply.ts';
 import { isAnyPositive } from './units.ts';
 
@@ -24,6 +24,7 @@ type Stage = 'guarantees' | 'fair-share';
  */
 export class Cycle {
   readonly #books: Books;
+  readonly #quota: QuotaView;
   readonly #options: CycleOptions;
   readonly #number: number;
   /** Looked at for all clients. */
@@ -45,6 +46,7 @@ export class Cycle {
     others: Iterable<AgentBook>,
   ) {
     this.#books = books;
+    this.#quota = new QuotaView(books);
     this.#options = options;
     this.#number = number;
     this.#changed = changed;
@@ -58,7 +60,9 @@ export class Cycle {
 
   /** Deals with one agent in one stage. @returns what is given away for good. */
   advance(): readonly Allocation[] {
-    if (this.#position >= this.#queue.length) {
+    const isStageOver =
+      this.#position >= this.#queue.length || !isAnyPositive(this.#books.tree.root.required);
+    if (this.#stage === 'guarantees' && isStageOver) {
       this.#stage = 'fair-share';
       this.#position = 0;
     }
@@ -73,7 +77,7 @@ export class Cycle {
   #deal(agent: AgentBook): void {
     let supply = agent.supply();
     if (supply.isExhausted) return;
-    const isWorthwhile = this.#worthwhile(agent);
+    const isWorthwhile = this.#worthwhile(agent, supply);
     this.#books.tree.walk(isWorthwhile, (client) => {
       const grant = this.#grant(agent, supply, client);
       if (grant === undefined) return false;
@@ -81,44 +85,42 @@ export class Cycle {
       supply = agent.supply();
       return supply.isExhausted;
     });
-    agent.isHeldBack = this.#books.quotas.size > 0 && !supply.isExhausted;
+    agent.isHeldBack = this.#quota.isInForce && !supply.isExhausted;
   }
 
-  #worthwhile(agent: AgentBook): (node: TreeNode) => boolean {
+  /** Keeps the walk from going where nothing can be given, without a look at each framework. */
+  #worthwhile(agent: AgentBook, supply: Supply): (node: TreeNode) => boolean {
     const { root } = this.#books.tree;
     const isForAll = this.#changed.has(agent);
     const isGuarantees = this.#stage === 'guarantees';
+    // Reserved and revocable resources are given whatever quota says.
+    const isPruned = this.#quota.isInForce && supply.isForAll;
+    const isForWaiting = isGuarantees || (isPruned && !this.#quota.hasSurplus(supply));
     return (node) => {
       if (!isForAll && node.freshInCycle !== this.#number) return false;
-      if (!isGuarantees || node.above !== root) return true;
-      return node.isWaitingForGuarantee;
+      if (isForWaiting && node.above === root && !node.isWaitingForGuarantee) return false;
+      return !(isPruned && node instanceof RoleNode && this.#quota.isCapped(node));
     };
   }
 
   #grant(agent: AgentBook, supply: Supply, client: Client): Grant | undefined {
-    const { capabilities, minimums } = client.terms;
+    const { role, terms } = client;
+    const { capabilities, minimums } = terms;
     if (!canUseAgent(capabilities, agent, this.#options.filterGpuResources)) return undefined;
-    const allowance = this.#allowanceOf(client);
-    if (this.#stage === 'guarantees' && !isProgress(client, supply)) return undefined;
-    if (allowance !== undefined && !canReach(minimums, supply, allowance)) return undefined;
+    if (this.#stage === 'guarantees' && !this.#quota.isProgress(role, supply)) return undefined;
+    const isLimited = this.#quota.isInForce;
+    if (isLimited && !this.#quota.canReach(role, minimums, supply)) return undefined;
     if (this.#isKeptFrom(agent, client)) return undefined;
     const grant = grantOf(
       supply,
-      (item) => canUseItem(capabilities, client.role.path, item),
-      allowance,
+      (item) => canUseItem(capabilities, role.path, item),
+      isLimited ? (index) => this.#quota.allowance(role, index) : undefined,
     );
     if (!hasMinimum(grant.units, minimums)) return undefined;
     if (grant.items.every(({ isShared }) => isShared)) return undefined;
     const refusals = agent.refusals.get(client);
     const isUnwanted = refusals?.some((refusal) => isRefused(refusal, grant.items)) === true;
     return isUnwanted ? undefined : grant;
-  }
-
-  /** How much quota allows of each scalar; `undefined` when it is in nobody's way. */
-  #allowanceOf({ role }: Client): ((index: number) => number) | undefined {
-    const { tree, available, quotas } = this.#books;
-    if (quotas.size === 0) return undefined;
-    return (index) => quotaAllowance(role, tree.root, available, index);
   }
 
   #isKeptFrom(agent: AgentBook, { terms }: Client): boolean {
@@ -154,28 +156,4 @@ export class Cycle {
       return [];
     });
   }
-}
-
-/** Whether the agent has anything of what the role's guarantees still lack. */
-function isProgress({ role }: Client, { open }: Supply): boolean {
-  for (let index = 0; index < open.length; index += 1) {
-    if ((open[index] ?? 0) > 0 && guaranteeLeft(role, index) > 0) return true;
-  }
-  return false;
-}
-
-/** Whether at least one minimum can be met within the allowance: a quick look before the cut. */
-function canReach(
-  minimums: readonly (readonly number[])[],
-  { units, open }: Supply,
-  allowance: (index: number) => number,
-): boolean {
-  if (minimums.length === 0) return true;
-  return minimums.some((minimum) =>
-    minimum.every((least, index) => {
-      const unreserved = open[index] ?? 0;
-      const reserved = (units[index] ?? 0) - unreserved;
-      return least <= reserved || Math.min(unreserved, allowance(index)) + reserved >= least;
-    }),
-  );
 }

@@ -17,6 +17,8 @@ export interface QuotaNode {
   readonly required: number[];
   /** The part of {@link required} that descendants ask for. */
   readonly requiredByChildren: number[];
+  /** Counts changes of consumption and quota. */
+  changes: number;
 }
 
 /** Notes that the role consumes more (or less), and what headroom that leaves to be kept. */
@@ -27,6 +29,7 @@ export function changeConsumption(role: QuotaNode, units: Units, factor: 1 | -1)
     let fromChild = 0;
     for (let node: QuotaNode | undefined = role; node !== undefined; node = node.parent) {
       fill(node.consumed, index, at(node.consumed, index) + change);
+      node.changes += 1;
       fromChild = refresh(node, index, fromChild);
     }
   }
@@ -34,6 +37,7 @@ export function changeConsumption(role: QuotaNode, units: Units, factor: 1 | -1)
 
 /** Works the required headroom out again after the quota of a role was set. */
 export function refreshRequired(role: QuotaNode, scalars: number): void {
+  role.changes += 1;
   for (let index = 0; index < scalars; index += 1) {
     let fromChild = 0;
     for (let node: QuotaNode | undefined = role; node !== undefined; node = node.parent) {

@@ -58,6 +58,10 @@ export class RoleNode extends TreeNode implements QuotaNode {
   limits: Units = [];
   readonly required: number[] = [];
   readonly requiredByChildren: number[] = [];
+  changes = 0;
+  /** Kept by `QuotaView.isCapped`, of the state after so many {@link changes}. */
+  isCapped = false;
+  cappedAt = -1;
 
   override get isWaitingForGuarantee(): boolean {
     return isAnyPositive(this.required);
