@@ -6,6 +6,7 @@ import {
   type Random,
 } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import type { Detector } from '../election/index.ts';
 import { networkProbes } from '../executors/checks/network-probes.ts';
 import type { NetworkProbes } from '../executors/checks/prober.ts';
 import {
@@ -50,6 +51,8 @@ export interface AgentOptions {
   readonly containerizer: Containerizer;
   /** Base URLs of all masters: `http://10.0.0.1:5050`. */
   readonly masters: readonly string[];
+  /** Finds the leading master; `masters` is of no use then. */
+  readonly detector?: Detector | undefined;
   /** Where executors reach `app`. */
   readonly address: AgentAddress;
   readonly resources: readonly Resource[];
@@ -194,10 +197,10 @@ class AgentActor implements Agent {
   }
 
   #createLink(): MasterLink {
-    const { clock, random, logger, transport, masters } = this.#options;
+    const { clock, random, logger, transport, masters, detector } = this.#options;
     return new MasterLink({
       credential: this.#context.security.credential,
-      ...{ clock, random, logger, transport, masters },
+      ...{ clock, random, logger, transport, masters, detector },
       settings: this.#context.settings,
       describe: () => this.#describe(),
       onRegistered: (agentId) => this.#registered(agentId),

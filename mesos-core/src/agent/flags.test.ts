@@ -2,7 +2,7 @@ import { SettingsError } from '@factory/runtime';
 import { describe, expect, it } from 'vitest';
 import { withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
-import { parseEnvironment, parseMasters, readAgentFlags } from './flags.ts';
+import { parseEnvironment, readAgentFlags } from './flags.ts';
 
 describe('flags of the agent', () => {
   it("are Mesos' own, with MESOS_ variables behind them", () => {
@@ -23,12 +23,6 @@ describe('flags of the agent', () => {
     expect(() => readAgentFlags(['--prot=1'], {})).toThrow('--prot is not a flag of the agent');
     const wrong = () => readAgentFlags(['--port=0', '--recovery_timeout=1'], {});
     expect(wrong).toThrow(/--master.*required[\s\S]*--port[\s\S]*--recovery_timeout/);
-  });
-
-  it('take masters with and without scheme', () => {
-    expect(parseMasters('a:5050, https://b:5050')).toEqual(['http://a:5050', 'https://b:5050']);
-    expect(() => parseMasters('zk://a:2181/mesos')).toThrow(/zk/);
-    expect(() => parseMasters('ftp://a')).toThrow(SettingsError);
   });
 
   it('take the environment of executors as JSON', () => {

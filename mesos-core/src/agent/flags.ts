@@ -18,8 +18,15 @@ export const AGENT_FLAGS = defineSettings({
   ...AGENT_SECURITY_FLAGS,
   master: textSetting({
     ...namesOf('master'),
-    describe: 'masters as host:port or http://host:port, separated by commas',
+    describe:
+      'masters as host:port or http://host:port, separated by commas; or zk://host:port,host:port/path, ' +
+      'or file:///path of a file that holds either',
   }),
+  zkSessionTimeoutMs: durationFlag(
+    'zk_session_timeout',
+    10_000,
+    "of the agent's session with ZooKeeper; with --master=zk://…",
+  ),
   workDir: textSetting({
     ...namesOf('work_dir'),
     describe: 'where sandboxes and the checkpoint are kept',
@@ -115,24 +122,6 @@ export function readAgentFlags(
   env: Readonly<Record<string, string | undefined>>,
 ): AgentFlags {
   return readSettings(AGENT_FLAGS, env, parseCommandLine(AGENT_FLAGS, argv, 'agent'));
-}
-
-/**
- * URLs of the masters in a `--master` flag.
- * @throws SettingsError when one is not a URL, or needs ZooKeeper.
- */
-export function parseMasters(text: string): readonly string[] {
-  const parts = text.split(',').map((part) => part.trim());
-  return parts.map((part) => {
-    if (part.startsWith('zk://')) {
-      throw new SettingsError(['--master: zk:// is not supported yet; list the masters instead']);
-    }
-    const url = URL.parse(part.includes('://') ? part : `http://${part}`);
-    if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new SettingsError([`--master: ${JSON.stringify(part)} is not host:port or a URL`]);
-    }
-    return url.origin;
-  });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type ServiceContext,
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
+import { openMasters } from '../election/index.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { agentSecurity } from '../security/index.ts';
 import { createAgent } from './agent.ts';
@@ -15,7 +16,7 @@ import { createFileCheckpointStore } from './checkpoint/file-store.ts';
 import { createPosixContainerizer } from './containerizer/posix-containerizer.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
-import { parseEnvironment, parseMasters, readAgentFlags } from './flags.ts';
+import { parseEnvironment, readAgentFlags } from './flags.ts';
 
 runService({ name: 'mesos-agent', start });
 
@@ -26,11 +27,14 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const transport = createUndiciTransport();
   const given = textOrFile('resources', flags.resources);
   const attributes = textOrFile('attributes', flags.attributes);
+  const masters = openMasters(textOrFile('master', flags.master), {
+    ...{ clock, random, logger, sessionTimeoutMs: flags.zkSessionTimeoutMs },
+  });
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
     containerizer: createPosixContainerizer({ clock, logger }),
-    masters: parseMasters(flags.master),
+    ...{ masters: masters.list, detector: masters.detector },
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
     attributes: parseAttributes(attributes),
@@ -53,6 +57,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   return {
     async close() {
       await agent.close();
+      await masters.close();
       await server.close();
       await transport.close();
     },

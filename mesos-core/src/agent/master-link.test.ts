@@ -1,8 +1,9 @@
 import { silentLogger } from '@factory/runtime';
 import { SimulatedNetwork, seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryElection } from '../election/index.ts';
 import type { AgentCall } from '../protocol/index.ts';
-import { MasterLink, type MasterOrder } from './master-link.ts';
+import { MasterLink, type MasterLinkOptions, type MasterOrder } from './master-link.ts';
 import { DEFAULT_AGENT_SETTINGS } from './settings.ts';
 import { createFakeMaster, type FakeMaster } from './testing/fake-master.ts';
 
@@ -32,10 +33,13 @@ beforeEach(async () => {
   }
   events = [];
   connections = 0;
-  link = new MasterLink({
-    ...{ clock, random, logger: silentLogger },
+  link = newLink({ masters: ['http://master-0', 'http://master-1'] });
+});
+
+function newLink(where: Pick<MasterLinkOptions, 'masters' | 'detector'>): MasterLink {
+  return new MasterLink({
+    ...{ clock, random: seededRandom(1), logger: silentLogger, ...where },
     transport: network.transport('agent'),
-    masters: ['http://master-0', 'http://master-1'],
     settings: DEFAULT_AGENT_SETTINGS,
     describe: () => ({
       ...{ agent_info: { hostname: 'agent' }, version: '1.12.0', capabilities: [] },
@@ -47,7 +51,7 @@ beforeEach(async () => {
     },
     onEvent: (event) => events.push(event),
   });
-});
+}
 
 afterEach(async () => {
   await Promise.all([link.stop(), clock.run(10)]);
@@ -155,5 +159,69 @@ describe('the link to the master', () => {
     expect(await all).toEqual(sent.map(() => true));
     const got = master(0).calls.flatMap((call) => (call.type === 'MESSAGE' ? [call.data] : []));
     expect(got).toEqual(sent);
+  });
+});
+
+describe('the link to the master, with a detector', () => {
+  let election: MemoryElection;
+  const { signal } = new AbortController();
+
+  beforeEach(async () => {
+    election = new MemoryElection();
+    link = newLink({ masters: [], detector: election });
+    for (const index of [0, 1]) await network.attach(originOf(index), master(index).app);
+  });
+
+  const originOf = (index: number): string => `http://10.0.0.${index + 1}:5050`;
+  const elect = (index: number) => {
+    const address = { ip: `10.0.0.${index + 1}`, port: 5050 };
+    return election.contend({ id: `m${index}`, ip: 0, port: 5050, address }, signal);
+  };
+
+  it('waits until somebody leads', async () => {
+    link.start();
+    await clock.run(60_000);
+    expect(master(0).calls.length + master(1).calls.length).toBe(0);
+    await elect(1);
+    await clock.run(20);
+    expect(link.master).toBe(originOf(1));
+  });
+
+  it('follows a new leader at once, though the old one still answers', async () => {
+    const { id } = await elect(0);
+    await elect(1);
+    link.start();
+    await clock.run(20);
+    expect(link.master).toBe(originOf(0));
+    election.remove(id, 'gone');
+    await clock.run(20);
+    expect(link.master).toBe(originOf(1));
+  });
+
+  it('does not sit out a pause when a new leader is known', async () => {
+    const { id } = await elect(0);
+    network.detach(originOf(0));
+    link.start();
+    await clock.run(60_000);
+    await elect(1);
+    election.remove(id, 'gone');
+    await clock.run(20);
+    expect(link.master).toBe(originOf(1));
+  });
+
+  it('stays with its master while nobody is known to lead', async () => {
+    const { id } = await elect(0);
+    link.start();
+    await clock.run(20);
+    election.remove(id, 'gone');
+    await clock.run(20_000);
+    expect(link.master).toBe(originOf(0));
+    expect(connections).toBe(1);
+  });
+
+  it('stops while it waits', async () => {
+    link.start();
+    await clock.run(10);
+    await link.stop();
   });
 });

@@ -10,6 +10,13 @@ import {
 } from '@factory/runtime';
 import { authorizationHeader, type Credential } from '../client/endpoint.ts';
 import {
+  type Detector,
+  leadingOrigin,
+  pauseForNextAttempt,
+  untilSomebodyLeads,
+  whenAnotherLeads,
+} from '../election/index.ts';
+import {
   AGENT_API_PATH,
   type AgentCall,
   type AgentEvent,
@@ -25,8 +32,10 @@ export interface MasterLinkOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly transport: HttpTransport;
-  /** Base URLs: `http://10.0.0.1:5050`. One of them leads. */
+  /** Base URLs: `http://10.0.0.1:5050`. One of them leads. Of no use with a detector. */
   readonly masters: readonly string[];
+  /** Knows who leads; the link follows it at once. */
+  readonly detector?: Detector | undefined;
   readonly settings: AgentSettings;
   /** Shown to the master; `undefined` when it asks for nothing. */
   readonly credential?: Credential | undefined;
@@ -70,8 +79,9 @@ export class MasterLinkError extends Error {
 }
 
 /**
- * Keeps the agent subscribed at the leading master: finds it among `masters` (others redirect with
- * 307, or answer 503 while nobody leads), and begins anew whenever the stream ends or falls silent.
+ * Keeps the agent subscribed at the leading master: asks the detector, or finds it among `masters`
+ * (others redirect with 307, or answer 503 while nobody leads), and begins anew whenever the stream
+ * ends or falls silent, or another master leads.
  */
 export class MasterLink {
   readonly #options: MasterLinkOptions;
@@ -127,12 +137,13 @@ export class MasterLink {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random, logger, settings } = this.#options;
+    const { clock, random, logger, settings, detector } = this.#options;
     const { reconnectBaseMs: baseMs, reconnectMaxMs: maxMs } = settings;
     const backoff = createBackoff({ baseMs, maxMs, random });
     let redirects = 0;
     while (!signal.aborted) {
-      const url = this.#chooseMaster();
+      const url = await this.#chooseMaster(signal).catch(() => undefined);
+      if (url === undefined) return;
       const startedMs = clock.monotonicMs();
       try {
         await this.#subscribe(url, signal);
@@ -147,13 +158,16 @@ export class MasterLink {
         const retryInMs = Math.round(backoff.nextMs());
         const why = error instanceof Error ? error.message : String(error);
         logger.warn({ master: url, retryInMs, why }, 'not subscribed at a master; trying again');
-        await sleep(clock, retryInMs, signal).catch(() => undefined);
+        await pauseForNextAttempt(clock, retryInMs, signal, { detector, origin: url });
       }
     }
   }
 
-  #chooseMaster(): string {
-    const { masters } = this.#options;
+  async #chooseMaster(signal: AbortSignal): Promise<string> {
+    const { masters, detector } = this.#options;
+    if (detector !== undefined && this.#redirect === undefined) {
+      return leadingOrigin(detector) ?? untilSomebodyLeads(detector, signal);
+    }
     const url = this.#redirect ?? masters[this.#nextMaster % masters.length];
     if (this.#redirect === undefined) this.#nextMaster += 1;
     this.#redirect = undefined;
@@ -197,7 +211,7 @@ export class MasterLink {
   }
 
   async #readEvents(url: string, stream: HttpStream, signal: AbortSignal): Promise<never> {
-    const { clock, logger, settings, credential } = this.#options;
+    const { clock, logger, settings, credential, detector } = this.#options;
     const { onRegistered, onConnected, onEvent } = this.#options;
     let whyEnded = 'the master ended the stream';
     const end = (why: string): void => {
@@ -210,6 +224,7 @@ export class MasterLink {
     const heart = new AbortController();
     const onAbort = (): void => end('the agent leaves the master');
     signal.addEventListener('abort', onAbort, { once: true });
+    const stop = detector && whenAnotherLeads(detector, url, () => end('another master leads'));
     try {
       for await (const record of readRecords(stream.body)) {
         const event = parseEvent(record);
@@ -232,6 +247,7 @@ export class MasterLink {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
+      stop?.();
       heart.abort();
       watchdog.stop();
     }

@@ -1,3 +1,4 @@
+export { openMasters } from '../election/index.ts';
 export type { Credential } from './endpoint.ts';
 export * from './errors.ts';
 export {

@@ -7,6 +7,7 @@ import {
 } from '@factory/runtime';
 import { SimulatedNetwork, seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
+import { MemoryElection } from '../election/index.ts';
 import type { SchedulerEvent } from '../protocol/index.ts';
 import { FakePeer } from './fake-peer.ts';
 import { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.ts';
@@ -292,5 +293,33 @@ describe('over real sockets', () => {
     await expect(run).resolves.toBeUndefined();
     await server.close();
     await transport.close();
+  });
+});
+
+describe('a scheduler client with a detector', () => {
+  const masterAt = (ip: string) => ({ id: ip, ip: 0, port: 5050, address: { ip, port: 5050 } });
+  const { signal } = new AbortController();
+
+  it('waits for a leader, and follows the next one at once', async () => {
+    const election = new MemoryElection();
+    const world = await setUp({ masters: election });
+    const { clock, network, client } = world;
+    const [first, second] = [fakeMaster(), fakeMaster()];
+    await network.attach('http://10.0.0.1:5050', first.app);
+    await network.attach('http://10.0.0.2:5050', second.app);
+    await clock.run(30_000);
+    expect([client.state, client.master]).toEqual(['disconnected', '']);
+    const { id } = await election.contend(masterAt('10.0.0.1'), signal);
+    await election.contend(masterAt('10.0.0.2'), signal);
+    await clock.run(20);
+    first.send(subscribed);
+    await clock.run(20);
+    expect([client.state, client.master]).toEqual(['subscribed', 'http://10.0.0.1:5050']);
+    election.remove(id, 'gone');
+    await clock.run(20);
+    expect(second.callsOf('SUBSCRIBE')).toMatchObject([{ framework_id: { value: 'fw-1' } }]);
+    await client.stop();
+    await clock.run(10);
+    expect(world.ended).toEqual({ isDone: true, error: undefined });
   });
 });

@@ -6,8 +6,14 @@ import {
   HttpTransportError,
   type Logger,
   type Random,
-  sleep,
 } from '@factory/runtime';
+import {
+  type Detector,
+  leadingOrigin,
+  pauseForNextAttempt,
+  untilSomebodyLeads,
+  whenAnotherLeads,
+} from '../election/index.ts';
 import type {
   Encoding,
   FrameworkInfo,
@@ -18,7 +24,13 @@ import type {
 import { type Credential, type Endpoint, post } from './endpoint.ts';
 import { CallRefusedError, NotSubscribedError, SubscriptionRejectedError } from './errors.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
-import { afterFailure, afterRedirect, currentMaster, startLeaderSearch } from './leader.ts';
+import {
+  afterFailure,
+  afterRedirect,
+  currentMaster,
+  type LeaderSearch,
+  startLeaderSearch,
+} from './leader.ts';
 
 /** Without a connection; with one, SUBSCRIBE sent; SUBSCRIBED received. */
 export type SchedulerState = 'disconnected' | 'connected' | 'subscribed';
@@ -32,8 +44,11 @@ export interface SchedulerClientOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** URLs of all masters, `http://host:5050`; the leader is found among them. */
-  readonly masters: readonly string[];
+  /**
+   * URLs of all masters, `http://host:5050`, among which the leader is found; or what knows who leads:
+   * see `openMasters`.
+   */
+  readonly masters: readonly string[] | Detector;
   /** With an `id` the framework fails over to this client; without one it is new. */
   readonly frameworkInfo: FrameworkInfo;
   readonly suppressedRoles?: readonly string[];
@@ -82,7 +97,8 @@ export class SchedulerClient {
   readonly #backoff: Backoff;
   #frameworkInfo: FrameworkInfo;
   #suppressedRoles: readonly string[];
-  #search: ReturnType<typeof startLeaderSearch>;
+  readonly #detector: Detector | undefined;
+  #search: LeaderSearch | undefined;
   #redirects = 0;
   #session: Session | undefined;
   #state: SchedulerState = 'disconnected';
@@ -93,7 +109,8 @@ export class SchedulerClient {
     this.#options = options;
     this.#frameworkInfo = options.frameworkInfo;
     this.#suppressedRoles = options.suppressedRoles ?? [];
-    this.#search = startLeaderSearch(options.masters);
+    if ('watch' in options.masters) this.#detector = options.masters;
+    else this.#search = startLeaderSearch(options.masters);
     this.#backoff = createBackoff({
       baseMs: options.backoffBaseMs ?? 250,
       maxMs: options.backoffMaxMs ?? 10_000,
@@ -110,9 +127,9 @@ export class SchedulerClient {
     return this.#frameworkInfo.id?.value;
   }
 
-  /** Origin of the master that is used or tried now. */
+  /** Origin of the master that is used or tried now; empty while none is known. */
   get master(): string {
-    return currentMaster(this.#search);
+    return this.#search === undefined ? '' : currentMaster(this.#search);
   }
 
   /**
@@ -187,8 +204,8 @@ export class SchedulerClient {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        await this.#subscribeOnce();
-        this.#search = afterFailure(this.#search);
+        await this.#subscribeOnce(await this.#findMaster(signal));
+        this.#search = this.#search && afterFailure(this.#search);
         this.#options.logger.info({ master: this.master }, 'the master ended the subscription');
       } catch (error) {
         if (signal.aborted) break;
@@ -198,16 +215,26 @@ export class SchedulerClient {
         this.#session = undefined;
         this.#setState('disconnected');
       }
-      // Only stop() cuts the pause short; the loop ends then.
-      await sleep(this.#options.clock, this.#backoff.nextMs(), signal).catch(() => undefined);
+      const following = { detector: this.#detector, origin: this.master };
+      await pauseForNextAttempt(this.#options.clock, this.#backoff.nextMs(), signal, following);
     }
   }
 
-  async #subscribeOnce(): Promise<void> {
+  async #findMaster(signal: AbortSignal): Promise<string> {
+    // A redirect is newer than what the detector knows.
+    if (this.#detector !== undefined && this.#search?.redirectedTo === undefined) {
+      const origin =
+        leadingOrigin(this.#detector) ?? (await untilSomebodyLeads(this.#detector, signal));
+      this.#search = startLeaderSearch([origin]);
+    }
+    return this.master;
+  }
+
+  async #subscribeOnce(master: string): Promise<void> {
     const { clock, transport, credential, subscribeTimeoutMs = 10_000 } = this.#options;
     const endpoint: Endpoint = {
       transport,
-      url: `${this.master}/api/v1/scheduler`,
+      url: `${master}/api/v1/scheduler`,
       encoding: this.#options.encoding ?? 'protobuf',
       credential,
     };
@@ -218,11 +245,16 @@ export class SchedulerClient {
     });
     this.#session = { endpoint, stream };
     this.#setState('connected');
-    for await (const event of stream.events()) {
-      if (this.#stopping.signal.aborted) return;
-      if (event.type === 'SUBSCRIBED') this.#onSubscribed(event.subscribed, stream);
-      await this.#handle(event);
-      if (event.type === 'ERROR') throw rejection(event.error.message);
+    const stop = this.#detector && whenAnotherLeads(this.#detector, master, () => stream.close());
+    try {
+      for await (const event of stream.events()) {
+        if (this.#stopping.signal.aborted) return;
+        if (event.type === 'SUBSCRIBED') this.#onSubscribed(event.subscribed, stream);
+        await this.#handle(event);
+        if (event.type === 'ERROR') throw rejection(event.error.message);
+      }
+    } finally {
+      stop?.();
     }
   }
 
@@ -263,7 +295,7 @@ export class SchedulerClient {
 
   #followRedirect(error: unknown): boolean {
     if (!(error instanceof CallRefusedError) || error.status !== 307) return false;
-    this.#search = afterRedirect(this.#search, error.location);
+    if (this.#search !== undefined) this.#search = afterRedirect(this.#search, error.location);
     this.#redirects += 1;
     if (this.#redirects <= REDIRECTS_MAX) return true;
     this.#redirects = 0;
@@ -280,7 +312,7 @@ export class SchedulerClient {
     const level = error instanceof HttpTransportError ? 'info' : 'warn';
     this.#options.logger[level]({ err: error, master: this.master }, 'not subscribed');
     if (error instanceof CallRefusedError && error.status === 307) return;
-    this.#search = afterFailure(this.#search);
+    this.#search = this.#search && afterFailure(this.#search);
   }
 
   #setState(state: SchedulerState): void {

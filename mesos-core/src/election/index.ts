@@ -1,50 +1,11 @@
-import type { Clock, Logger, Random } from '@factory/runtime';
-import { parseZooKeeperUrl } from '../zookeeper/index.ts';
-import type { Contender, Detector } from './election.ts';
-import { ZooKeeperSessions } from './sessions.ts';
-import { ZooKeeperContender } from './zookeeper-contender.ts';
-import { ZooKeeperDetector } from './zookeeper-detector.ts';
-
 export type { Candidacy, Contender, Detector, Leader } from './election.ts';
+export {
+  leadingOrigin,
+  pauseForNextAttempt,
+  untilSomebodyLeads,
+  whenAnotherLeads,
+} from './follow.ts';
 export { hostAndPort } from './master-nodes.ts';
+export { openMasters } from './masters.ts';
 export { MemoryElection } from './memory-election.ts';
-export type { ZooKeeperSessions } from './sessions.ts';
-
-/** The ZooKeeper side of a process: one session for all that it does there. */
-export interface ZooKeeperElection {
-  readonly contender: Contender;
-  readonly detector: Detector;
-  readonly sessions: ZooKeeperSessions;
-  /** Of the `zk://` URL. */
-  readonly path: string;
-  /** Ends the session: a candidacy is over at once. */
-  close(): Promise<void>;
-}
-
-/**
- * Connects to the ensemble of a `zk://` URL and begins to look for the leader.
- * @throws SettingsError when the URL is none.
- */
-export function openZooKeeperElection(options: {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly url: string;
-  readonly sessionTimeoutMs: number;
-}): ZooKeeperElection {
-  const { clock, random, logger, sessionTimeoutMs } = options;
-  const { path, ...ensemble } = parseZooKeeperUrl(options.url);
-  const shared = { clock, random, logger };
-  const sessions = new ZooKeeperSessions({ ...shared, ...ensemble, sessionTimeoutMs });
-  const detector = new ZooKeeperDetector({ ...shared, sessions, path });
-  return {
-    contender: new ZooKeeperContender({ ...shared, sessions, path }),
-    detector,
-    sessions,
-    path,
-    close: async () => {
-      detector.close();
-      await sessions.close();
-    },
-  };
-}
+export { openZooKeeperElection } from './open.ts';

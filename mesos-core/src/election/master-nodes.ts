@@ -38,11 +38,23 @@ export function decodeMasterNode(name: string, data: Uint8Array): MasterInfo {
   return decodeMessage('MasterInfo', name.startsWith('json.') ? 'json' : 'protobuf', data);
 }
 
-/** Where a master is reached: `host:port`, by its name where it has one. */
+/** Where people and other networks reach a master: `host:port`, by its name where it has one. */
 export function hostAndPort(info: MasterInfo): string {
-  const host = info.address?.hostname ?? info.hostname ?? info.address?.ip ?? unpackIp(info.ip);
-  const port = info.address?.port ?? info.port;
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const host = info.address?.hostname ?? info.hostname ?? ipOf(info);
+  return withPort(host, info);
+}
+
+/** Where agents and schedulers reach a master: `10.0.0.1:5050`. */
+export function ipAndPort(info: MasterInfo): string {
+  return withPort(ipOf(info), info);
+}
+
+function ipOf(info: MasterInfo): string {
+  return info.address?.ip ?? unpackIp(info.ip);
+}
+
+function withPort(host: string, info: MasterInfo): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${info.address?.port ?? info.port}`;
 }
 
 /** The first byte of an address is the lowest of the number. */

@@ -1,3 +1,3 @@
 export { ZooKeeperClient, type ZooKeeperOptions } from './client.ts';
 export { hasReason } from './errors.ts';
-export { parseZooKeeperUrl } from './url.ts';
+export { isZooKeeperUrl, parseZooKeeperUrl } from './url.ts';
