@@ -2,6 +2,7 @@ import { MesosHttpError } from '../http/mesos-http.ts';
 import {
   type FrameworkInfo,
   type MasterCall,
+  type OfferOperation,
   type Resource,
   type Resources,
   reservationRole,
@@ -186,6 +187,38 @@ function mismatch(principal: Principal, expected: string): string {
     `Authenticated principal '${formatPrincipal(principal)}' does not match principal ` +
     `'${expected}' set in \`FrameworkInfo\``
   );
+}
+
+/** Why a framework may not change an agent's resources, in Mesos' words; `undefined`: it may. */
+export function operationRefusal(
+  authorizer: Authorizer,
+  { principal }: FrameworkInfo,
+  operation: OfferOperation,
+): string | undefined {
+  const refused = operationNeeds(operation).find(
+    ({ action, object }) => !authorizer.allows(action, principal, object),
+  );
+  if (refused === undefined) return undefined;
+  return `Not authorized to ${refused.action.replaceAll('_', ' ')} as '${principal ?? 'ANY'}'`;
+}
+
+function operationNeeds(operation: OfferOperation): readonly Need[] {
+  switch (operation.type) {
+    case 'RESERVE':
+      return reserveNeeds(operation.reserve.resources);
+    case 'UNRESERVE':
+      return unreserveNeeds(operation.unreserve.resources);
+    case 'CREATE':
+      return createNeeds(operation.create.volumes);
+    case 'DESTROY':
+      return destroyNeeds(operation.destroy.volumes);
+    case 'GROW_VOLUME':
+      return [{ action: 'resize_volume', object: reservationRole(operation.grow_volume.volume) }];
+    case 'SHRINK_VOLUME':
+      return [{ action: 'resize_volume', object: reservationRole(operation.shrink_volume.volume) }];
+    default:
+      return [];
+  }
 }
 
 /** Why a framework may not launch the tasks, in Mesos' words; `undefined`: it may. */

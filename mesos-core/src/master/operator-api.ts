@@ -19,6 +19,7 @@ import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
 import type { Frameworks } from './frameworks.ts';
 import { inOfferOrder, operatorForm } from './offer-form.ts';
+import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { type Agent, type Framework, isTerminal, rolesOf } from './state.ts';
 
@@ -36,9 +37,10 @@ export class OperatorApi {
 
   /**
    * Answers one call; `undefined` for calls that are answered with an empty body.
+   * @param principal who calls, where that is known.
    * @throws MesosHttpError 400 for what does not exist, 501 for what is not supported.
    */
-  async handle(call: MasterCall): Promise<MasterResponse | undefined> {
+  async handle(call: MasterCall, principal?: string): Promise<MasterResponse | undefined> {
     switch (call.type) {
       case 'GET_HEALTH':
         return { type: 'GET_HEALTH', get_health: { healthy: true } };
@@ -83,6 +85,16 @@ export class OperatorApi {
         return undefined;
       case 'MARK_AGENT_GONE':
         await this.#markGone(call.mark_agent_gone.agent_id.value);
+        return undefined;
+      case 'GET_OPERATIONS':
+        return { type: 'GET_OPERATIONS', get_operations: getOperations(this.#core) };
+      case 'RESERVE_RESOURCES':
+      case 'UNRESERVE_RESOURCES':
+      case 'CREATE_VOLUMES':
+      case 'DESTROY_VOLUMES':
+      case 'GROW_VOLUME':
+      case 'SHRINK_VOLUME':
+        operateOnAgent(this.#core, call, principal);
         return undefined;
       default:
         throw new MesosHttpError(501, `The call ${call.type} is not supported`);

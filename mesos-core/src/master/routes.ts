@@ -19,6 +19,7 @@ import { checkFrameworkPrincipal, checkOperatorCall, withPrincipal } from './aut
 import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
+import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
@@ -128,6 +129,7 @@ function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
 }
 
 function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterParts): void {
+  addOperationRoutes(app, core);
   const path = '/api/v1';
   refuseOtherMethods(app, path);
   app.post(path, async (request, reply) => {
@@ -135,8 +137,8 @@ function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterPar
     const call = decodeMessage('master.Call', encoding, bodyOf(request));
     const accept = responseEncoding(request.headers.accept);
     checkOperatorCall(core, call, request.caller);
-    const response = await operator.handle(call);
-    if (response === undefined) return reply.status(200).send();
+    const response = await operator.handle(call, request.caller?.value);
+    if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
     const body = encodeResponse(accept, response);
     return reply.header('content-type', MEDIA_TYPES[accept]).send(Buffer.from(body));
   });

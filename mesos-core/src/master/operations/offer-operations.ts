@@ -7,6 +7,7 @@ import {
   type Resources,
   unallocateConversions,
 } from '../../protocol/index.ts';
+import { operationRefusal } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
 import { type Agent, type Framework, hasCapability, rolesOf } from '../state.ts';
 import { inOurForm } from './operation-form.ts';
@@ -31,6 +32,11 @@ export function applyToOffers(
   available: Resources,
 ): Resources {
   const operation = inOurForm(given, role);
+  const forbidden = operationRefusal(core.authorizer, framework.info, operation);
+  if (forbidden !== undefined) {
+    refuse(core, framework, operation, forbidden);
+    return available;
+  }
   const problem = operationProblem(operation, {
     principal: framework.info.principal,
     framework: {

@@ -4,13 +4,17 @@ import {
   type AgentCall,
   type AgentEvent,
   type AgentSubscribe,
+  type Operation,
   parseResources,
   readRecords,
 } from '../../protocol/index.ts';
 
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
 
-/** An agent that does only what a test tells it, and remembers what the master says. */
+/**
+ * An agent that does only what a test tells it, and remembers what the master says. Operations are
+ * finished as soon as they come.
+ */
 export class FakeAgent {
   readonly events: AgentEvent[] = [];
   /** What the next SUBSCRIBE says. */
@@ -58,7 +62,9 @@ export class FakeAgent {
     this.#stream = stream;
     try {
       for await (const record of readRecords(stream.body)) {
-        this.events.push(JSON.parse(Buffer.from(record).toString()));
+        const event: AgentEvent = JSON.parse(Buffer.from(record).toString());
+        this.events.push(event);
+        if (event.type === 'APPLY_OPERATION') void this.#finish(event.operation);
       }
     } finally {
       this.hasEnded = true;
@@ -69,6 +75,16 @@ export class FakeAgent {
     return this.#transport.request({
       ...{ method: 'POST', url: this.#url, headers: JSON_HEADERS, timeoutMs: 5000 },
       body: JSON.stringify(call),
+    });
+  }
+
+  #finish({ uuid, framework_id, info }: Operation): Promise<HttpResponse> {
+    return this.send({
+      type: 'UPDATE_OPERATION',
+      agent_id: this.id,
+      operation_uuid: uuid.value,
+      framework_id: framework_id?.value,
+      status: { operation_id: info.id, state: 'OPERATION_FINISHED', uuid },
     });
   }
 
