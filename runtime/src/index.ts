@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './concurrency.ts';
 export * from './files.ts';
 export * from './http/app.ts';
+export * from './http/coalesce.ts';
 export * from './http/json-client.ts';
 export * from './http/listen.ts';
 export * from './http/problem.ts';

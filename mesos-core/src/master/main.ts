@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import {
+  coalesceWrites,
   listen,
   type RunningService,
   runService,
@@ -56,6 +57,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     },
   });
   const standby = createStandbyApp({ clock, random, logger, leader: () => leadership.view });
+  coalesceWrites(standby.server);
   const server = await listen(standby, { host: ip, port });
   logger.info({ url: server.url }, 'listening');
   leadership.start();

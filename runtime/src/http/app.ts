@@ -3,7 +3,6 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { createIdGenerator, type Random, systemRandom } from '../random.ts';
-import { corkForTurn } from './cork.ts';
 import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
@@ -59,7 +58,6 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', (request, reply, done) => {
-    corkForTurn(request.raw.socket);
     reply.header('x-request-id', request.id);
     done();
   });
