@@ -49,6 +49,7 @@ async function runCheckCommand(
     if (signal.aborted) await container.kill();
     return (await container.exited).status;
   } finally {
+    await container.forget();
     signal.removeEventListener('abort', onAbort);
   }
 }

@@ -203,6 +203,7 @@ export class Executors {
     const max = this.#context.settings.completedExecutorsPerFrameworkMax;
     pushBounded(framework.completedExecutors, { info, containerId, directory }, max);
     await this.#settleEnd(framework, run, status);
+    await run.container?.forget();
     for (const wake of this.#waitingForEnd.splice(0)) wake();
   }
 

@@ -34,6 +34,14 @@ export const AGENT_FLAGS = defineSettings({
     pattern: /^\//,
     patternHint: 'an absolute path',
   }),
+  runtimeDir: optional(
+    textSetting({
+      ...namesOf('runtime_dir'),
+      describe: 'where what is known of running containers is kept; default: <work_dir>/run',
+      pattern: /^\//,
+      patternHint: 'an absolute path',
+    }),
+  ),
   ip: textSetting({
     ...namesOf('ip'),
     describe: 'address to listen on, and for executors to call',

@@ -13,7 +13,7 @@ import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { agentSecurity } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
-import { createPosixContainerizer } from './containerizer/posix-containerizer.ts';
+import { createMesosContainerizer } from './containerizer/mesos-containerizer.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
 import { parseEnvironment, readAgentFlags } from './flags.ts';
@@ -33,7 +33,10 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
-    containerizer: createPosixContainerizer({ clock, logger }),
+    containerizer: createMesosContainerizer({
+      ...{ clock, logger },
+      runtimeDirectory: flags.runtimeDir ?? join(workDir, 'run'),
+    }),
     ...{ masters: masters.list, detector: masters.detector },
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),

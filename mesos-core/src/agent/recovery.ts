@@ -25,6 +25,7 @@ export async function recover(
     if (framework.info.checkpoint === true) await recoverFramework(context, framework, executors);
     else await discardFramework(context, framework);
   }
+  await context.containerizer.removeOrphans();
   metrics.recoveryTimeSecs = (clock.monotonicMs() - startedMs) / 1000;
   const { agentId, frameworks } = state;
   if (agentId !== undefined) logger.info({ agentId, frameworks: frameworks.size }, 'recovered');
@@ -77,4 +78,5 @@ async function killRun(context: AgentContext, run: ExecutorRun): Promise<void> {
   if (run.identity === undefined) return;
   const container = await context.containerizer.recover(run.identity);
   await container.kill();
+  await container.forget();
 }

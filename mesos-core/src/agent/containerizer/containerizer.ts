@@ -61,6 +61,8 @@ export interface Container {
   status(): ContainerStatus;
   /** Gives the running container other resources and limits. */
   update(resources: Resources, limits?: Readonly<Record<string, number>>): Promise<void>;
+  /** Its end is durable elsewhere: nothing need be kept of it any more. */
+  forget(): Promise<void>;
 }
 
 /** The status of a container whose supervisor was killed too: nobody knows how it ended. */
@@ -79,6 +81,8 @@ export interface Containerizer {
   ): Promise<Container>;
   /** Takes up a container that an earlier agent started; it may be gone already. */
   recover(identity: ContainerIdentity): Promise<Container>;
+  /** Ends and removes all that was neither recovered nor launched since this agent's start. */
+  removeOrphans(): Promise<void>;
   /** Stops watching; containers go on. */
   close(): Promise<void>;
 }

@@ -91,6 +91,10 @@ class Machine {
     entry.end(SIGKILL);
   }
 
+  forget(pid: number): void {
+    this.#statuses.delete(pid);
+  }
+
   signal(pid: number, signal: NodeJS.Signals): void {
     if (signal === 'SIGKILL') this.kill(pid);
     else this.#entries.get(pid)?.executor.terminate?.();
@@ -115,6 +119,7 @@ function containerizerOn(machine: Machine): Containerizer {
       executor_pid: identity.pid,
     }),
     update: async () => undefined,
+    forget: async () => machine.forget(identity.pid),
   });
   return {
     async launch(request, beforeRun) {
@@ -128,6 +133,7 @@ function containerizerOn(machine: Machine): Containerizer {
     async recover(identity) {
       return view(identity, machine.ended(identity.pid));
     },
+    removeOrphans: async () => undefined,
     async close() {
       isClosed = true;
     },

@@ -1,3 +1,3 @@
 export * from './containerizer.ts';
 export * from './in-process-containerizer.ts';
-export * from './posix-containerizer.ts';
+export * from './mesos-containerizer.ts';

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -17,7 +17,8 @@ import {
   type LaunchRequest,
   UNKNOWN_EXIT_STATUS,
 } from './containerizer.ts';
-import { commandArguments, createPosixContainerizer } from './posix-containerizer.ts';
+import { listProcesses, processTree } from './launcher/process-tree.ts';
+import { commandArguments, createMesosContainerizer } from './mesos-containerizer.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -27,7 +28,8 @@ const started: Container[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'containerizer-'));
-  containerizer = createPosixContainerizer({
+  containerizer = createMesosContainerizer({
+    runtimeDirectory: join(directory, 'runtime'),
     clock: systemClock,
     logger: silentLogger,
     pollIntervalMs: 20,
@@ -126,15 +128,85 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     if (child !== undefined) await gone(child);
   });
 
-  it('watches an executor that it did not start', async () => {
-    const executor = await launch('sleep 1000');
-    const later = createPosixContainerizer({
+  it('tells exit status 137 from SIGKILL', async () => {
+    const exits = await launch('exit 137');
+    expect((await exits.exited).status).toBe(137 << 8);
+    const killed = await launch('kill -KILL $$', { containerId: 'd' });
+    expect((await killed.exited).status).toBe(9);
+  });
+
+  it('gives variables that no shell could export, and signals their default effect', async () => {
+    const environment = { PATH: process.env.PATH ?? '', 'a.b': "it's", IFS: 'x' };
+    const env = await launch('', { environment, command: { shell: false, value: 'env' } });
+    expect((await env.exited).status).toBe(0);
+    const signals = await launch('grep SigIgn /proc/self/status');
+    expect((await signals.exited).status).toBe(0);
+    const lines = (await output('stdout')).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining(["a.b=it's", 'IFS=x', 'SigIgn:\t0000000000000000']),
+    );
+  });
+
+  function laterContainerizer(): Containerizer {
+    return createMesosContainerizer({
       ...{ clock: systemClock, logger: silentLogger, pollIntervalMs: 20 },
+      runtimeDirectory: join(directory, 'runtime'),
     });
+  }
+
+  it('watches a container that an earlier agent started', async () => {
+    const executor = await launch('sleep 1000');
+    const later = laterContainerizer();
     const recovered = await later.recover(executor.identity);
     await recovered.kill();
-    expect((await recovered.exited).status).toBe(UNKNOWN_EXIT_STATUS);
+    expect((await recovered.exited).status).toBe(9);
     await later.close();
+  });
+
+  it('knows how a container ended while no agent was there', async () => {
+    const executor = await launch('mkfifo input; read line <input; exit 5');
+    await containerizer.close();
+    const input = join(directory, 'runs', 'c', 'input');
+    await waitFor(systemClock, 'input', 3000, () => stat(input).catch(() => undefined));
+    await writeFile(input, 'end\n');
+    await gone(executor.identity);
+    const later = laterContainerizer();
+    const recovered = await later.recover(executor.identity);
+    expect((await recovered.exited).status).toBe(5 << 8);
+    await recovered.forget();
+    expect(await readdir(join(directory, 'runtime', 'containers'))).toEqual([]);
+    await later.close();
+  });
+
+  it('says that it does not know when the supervisor was killed too', async () => {
+    const executor = await launch('sleep 1000');
+    const file = join(directory, 'runtime', 'containers', 'c', 'supervisor');
+    process.kill(Number.parseInt(await readFile(file, 'utf8'), 10), 'SIGKILL');
+    await executor.kill();
+    expect((await executor.exited).status).toBe(UNKNOWN_EXIT_STATUS);
+  });
+
+  it('ends containers that nobody has recovered', async () => {
+    const known = await launch('sleep 1000', { containerId: 'known' });
+    const orphan = await launch('sleep 1000', { containerId: 'orphan' });
+    const later = laterContainerizer();
+    await later.recover(known.identity);
+    await later.removeOrphans();
+    await gone(orphan.identity);
+    expect(await isSameProcessAlive(known.identity)).toBe(true);
+    expect(await readdir(join(directory, 'runtime', 'containers'))).toEqual(['known']);
+    await later.close();
+  });
+
+  it('kills what has left the session of the executor', async () => {
+    const executor = await launch('setsid sleep 1000 & sleep 1000');
+    const child = await waitFor(systemClock, 'a child', 3000, async () => {
+      const tree = processTree(await listProcesses(), new Set([executor.identity.pid]));
+      const other = tree.find(({ session }) => session !== executor.identity.pid);
+      return other === undefined ? undefined : identifyProcess(other.pid);
+    });
+    await executor.kill();
+    await gone(child);
   });
 
   it('takes another process with the same pid for what it is', async () => {

@@ -1,0 +1,67 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { identifyProcess, type ProcessIdentity, readTextIfExists } from '@factory/runtime';
+
+/** The files that the launcher and its supervisors keep of each container; see launcher.sh. */
+export class RuntimeDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get events(): string {
+    return join(this.path, 'events');
+  }
+
+  /** The directory of one container. */
+  of(containerId: string): string {
+    return join(this.path, 'containers', containerId);
+  }
+
+  /** Makes an empty directory for a container; what an attempt before a crash left is gone. */
+  async create(containerId: string): Promise<void> {
+    await this.remove(containerId);
+    await mkdir(this.of(containerId), { recursive: true, mode: 0o700 });
+  }
+
+  async remove(containerId: string): Promise<void> {
+    await rm(this.of(containerId), { recursive: true, force: true });
+  }
+
+  /** The ids of all containers that have not been removed. */
+  async list(): Promise<readonly string[]> {
+    await mkdir(join(this.path, 'containers'), { recursive: true, mode: 0o700 });
+    return readdir(join(this.path, 'containers'));
+  }
+
+  /** The wait status that the supervisor left; `undefined` while there is none. */
+  async status(containerId: string): Promise<number | undefined> {
+    const text = await readTextIfExists(join(this.of(containerId), 'status'));
+    return text?.endsWith('\n') ? Number(text) : undefined;
+  }
+
+  /** The container's first process, if it was started in this boot of the machine. */
+  process(containerId: string): Promise<ProcessIdentity | undefined> {
+    return this.#identity(containerId, 'process');
+  }
+
+  supervisor(containerId: string): Promise<ProcessIdentity | undefined> {
+    return this.#identity(containerId, 'supervisor');
+  }
+
+  async #identity(containerId: string, name: string): Promise<ProcessIdentity | undefined> {
+    const text = await readTextIfExists(join(this.of(containerId), name));
+    if (!text?.endsWith('\n')) return undefined;
+    const [pid = 0, startTicks = 0] = text.trim().split(' ').map(Number);
+    return { pid, startTicks, bootId: await bootId() };
+  }
+}
+
+let ownBootId: string | undefined;
+
+/** The boot that processes of today count their ticks from. */
+export async function bootId(): Promise<string> {
+  ownBootId ??= (await identifyProcess(process.pid))?.bootId ?? '';
+  return ownBootId;
+}

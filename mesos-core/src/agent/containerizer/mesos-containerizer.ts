@@ -1,0 +1,353 @@
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, hasErrorCode, type Logger, readTextIfExists } from '@factory/runtime';
+import type { CommandInfo, ResourceStatistics, Resources } from '../../protocol/index.ts';
+import {
+  type Container,
+  type ContainerEnd,
+  type ContainerIdentity,
+  type Containerizer,
+  LaunchError,
+  type LaunchRequest,
+} from './containerizer.ts';
+import {
+  type ContainerRecord,
+  type Isolator,
+  isNested,
+  type Limitation,
+} from './isolators/isolator.ts';
+import { type LaunchTools, launchScripts } from './launcher/launch-script.ts';
+import { findLaunchTools } from './launcher/launch-tools.ts';
+import { Launcher } from './launcher/launcher.ts';
+import { ProcessReaper } from './launcher/process-reaper.ts';
+import { prepareSandbox } from './launcher/sandbox.ts';
+import { mergeSurroundings, type Surroundings } from './launcher/surroundings.ts';
+import { type Account, currentUid, lookUpAccount } from './launcher/user-account.ts';
+
+/** What a containerizer is made of. */
+export interface MesosContainerizerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where what is known of containers is kept while they live. */
+  readonly runtimeDirectory: string;
+  /** In the order in which they prepare containers. */
+  readonly isolators?: readonly Isolator[];
+  /** How often containers whose supervisor is gone are looked at. */
+  readonly pollIntervalMs?: number;
+}
+
+/**
+ * Starts containers as processes that outlive the agent, in what their isolators make for them. How
+ * a container ended is known to a later agent too.
+ */
+export function createMesosContainerizer(options: MesosContainerizerOptions): Containerizer {
+  return new MesosContainerizer(options);
+}
+
+class MesosContainerizer implements Containerizer {
+  readonly #options: MesosContainerizerOptions;
+  readonly #isolators: readonly Isolator[];
+  readonly #launcher: Launcher;
+  readonly #reaper: ProcessReaper;
+  /** All that have begun and were not forgotten, by key. */
+  readonly #live = new Map<string, LiveContainer>();
+  #tools: Promise<LaunchTools> | undefined;
+
+  constructor(options: MesosContainerizerOptions) {
+    this.#options = options;
+    this.#isolators = options.isolators ?? [];
+    this.#launcher = new Launcher(options);
+    this.#reaper = new ProcessReaper(options);
+  }
+
+  async launch(
+    request: LaunchRequest,
+    beforeRun: (identity: ContainerIdentity) => Promise<void>,
+  ): Promise<Container> {
+    const record = recordOf(request);
+    const account = await accountFor(request);
+    await prepareSandbox(request.directory, account);
+    await this.#launcher.runtime.create(record.key);
+    const identity = await this.#start(record, request, account, beforeRun);
+    const { frameworkId, executorId } = request;
+    const ids = { frameworkId, executorId, containerId: record.key, pid: identity.pid };
+    this.#options.logger.info(ids, 'container started');
+    return this.#watch(record, identity);
+  }
+
+  async recover(identity: ContainerIdentity): Promise<Container> {
+    const record = await this.#readRecord(identity.containerId);
+    return this.#watch(record, identity);
+  }
+
+  async removeOrphans(): Promise<void> {
+    for (const key of await this.#launcher.runtime.list()) {
+      if (this.#live.has(key)) continue;
+      this.#options.logger.warn({ containerId: key }, 'ending a container that nobody knows');
+      const record = await this.#readRecord(key);
+      const started = await this.#launcher.runtime.process(key);
+      if (started !== undefined) {
+        const identity = { ...started, containerId: key };
+        await this.#reaper.killAll(identity, () => this.#processes(record));
+      }
+      await this.#cleanUp(record);
+      await this.#launcher.runtime.remove(key);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const live of this.#live.values()) live.stopWatching();
+    await this.#launcher.close();
+    this.#reaper.close();
+  }
+
+  async #start(
+    record: ContainerRecord,
+    request: LaunchRequest,
+    account: Account | undefined,
+    beforeRun: (identity: ContainerIdentity) => Promise<void>,
+  ): Promise<ContainerIdentity> {
+    const { key } = record;
+    let identity: ContainerIdentity | undefined;
+    try {
+      await this.#writeRecord(record);
+      const surroundings = await this.#prepare(record);
+      await makeLinks(surroundings);
+      identity = { ...(await this.#launcher.fork(key)), containerId: key };
+      for (const isolator of this.#isolators) await isolator.isolate?.(record, identity.pid);
+      const scripts = launchScripts(
+        {
+          ...this.#filesOf(record),
+          environment: request.environment,
+          account,
+          surroundings,
+          command: commandArguments(request.command, surroundings.defaultCommand),
+        },
+        await this.#findTools(),
+      );
+      await beforeRun(identity);
+      await this.#launcher.openGate(key, scripts);
+      return identity;
+    } catch (error) {
+      // It waits behind its gate: nothing of it has run.
+      if (identity !== undefined) await this.#reaper.killAll(identity, async () => []);
+      await this.#cleanUp(record);
+      await this.#launcher.runtime.remove(key);
+      throw error;
+    }
+  }
+
+  #filesOf(record: ContainerRecord) {
+    const { directory } = record;
+    return {
+      runtimeDirectory: this.#launcher.runtime.of(record.key),
+      directory,
+      stdin: '/dev/null',
+      stdout: join(directory, 'stdout'),
+      stderr: join(directory, 'stderr'),
+    };
+  }
+
+  async #prepare(record: ContainerRecord): Promise<Surroundings> {
+    const all: Partial<Surroundings>[] = [];
+    for (const isolator of this.#isolators) {
+      const wanted = await isolator.prepare?.(record);
+      if (wanted !== undefined) all.push(wanted);
+    }
+    return mergeSurroundings(all);
+  }
+
+  #watch(record: ContainerRecord, identity: ContainerIdentity): Container {
+    const { key } = record;
+    const live = new LiveContainer(record, identity);
+    this.#live.set(key, live);
+    const exceeded = (limitation: Limitation): void => {
+      live.limitation ??= limitation;
+      const { reason, message } = limitation;
+      this.#options.logger.warn({ containerId: key, reason }, message);
+      this.#spawn(live, this.#kill(live));
+    };
+    for (const isolator of this.#isolators) {
+      const stop = isolator.watch?.(record, exceeded);
+      if (stop !== undefined) live.watches.push(stop);
+    }
+    const ended = this.#launcher.ended(key, identity);
+    return {
+      identity,
+      exited: ended.then((status) => this.#settle(live, status)),
+      kill: () => this.#kill(live),
+      signal: (signal) => this.#reaper.signalGroup(identity, signal),
+      usage: () => this.#usage(live),
+      status: () => ({ container_id: { value: key }, executor_pid: identity.pid }),
+      update: (resources, limits) => this.#update(live, resources, limits),
+      forget: () => this.#forget(key),
+    };
+  }
+
+  async #settle(live: LiveContainer, status: number): Promise<ContainerEnd> {
+    live.stopWatching();
+    try {
+      await this.#reaper.killAll(live.identity, () => this.#processes(live.record), 'quick');
+      for (const isolator of this.#isolators) {
+        live.limitation ??= await isolator.explain?.(live.record);
+      }
+      await this.#cleanUp(live.record);
+    } catch (err) {
+      // What is left of it is tried again when an agent starts; its end must be told now.
+      this.#options.logger.error({ err, containerId: live.record.key }, "can't clean up after it");
+    }
+    const { limitation } = live;
+    if (limitation === undefined) return { status };
+    const { reason, message, resources } = limitation;
+    return { status, reason, message, limitation: resources };
+  }
+
+  async #kill(live: LiveContainer): Promise<void> {
+    const nested = [...this.#live.values()].filter(({ record }) =>
+      record.key.startsWith(`${live.record.key}.`),
+    );
+    for (const each of [...nested, live]) {
+      await this.#reaper.killAll(each.identity, () => this.#processes(each.record));
+    }
+  }
+
+  async #processes(record: ContainerRecord): Promise<readonly number[]> {
+    if (isNested(record)) return [];
+    const all: number[] = [];
+    for (const isolator of this.#isolators) {
+      all.push(...((await isolator.processes?.(record)) ?? []));
+    }
+    return all;
+  }
+
+  async #usage({ record, identity }: LiveContainer): Promise<ResourceStatistics> {
+    const parts: Partial<ResourceStatistics>[] = [];
+    for (const isolator of this.#isolators) {
+      const part = await isolator.usage?.(record, identity.pid);
+      if (part !== undefined) parts.push(part);
+    }
+    return Object.assign({ timestamp: this.#options.clock.nowMs() / 1000 }, ...parts);
+  }
+
+  async #update(
+    live: LiveContainer,
+    resources: Resources,
+    limits: Readonly<Record<string, number>> | undefined,
+  ): Promise<void> {
+    live.record = { ...live.record, resources, limits };
+    await this.#writeRecord(live.record);
+    for (const isolator of this.#isolators) await isolator.update?.(live.record);
+  }
+
+  async #forget(key: string): Promise<void> {
+    this.#live.delete(key);
+    await this.#launcher.runtime.remove(key);
+  }
+
+  async #cleanUp(record: ContainerRecord): Promise<void> {
+    for (const isolator of this.#isolators.toReversed()) await isolator.cleanUp?.(record);
+  }
+
+  #findTools(): Promise<LaunchTools> {
+    this.#tools ??= findLaunchTools();
+    return this.#tools;
+  }
+
+  #spawn(live: LiveContainer, work: Promise<unknown>): void {
+    work.catch((err: unknown) => {
+      this.#options.logger.error({ err, containerId: live.record.key }, "can't end a container");
+    });
+  }
+
+  async #writeRecord(record: ContainerRecord): Promise<void> {
+    const path = join(this.#launcher.runtime.of(record.key), 'container.json');
+    // JSON has no Infinity; a limit that isn't there is none.
+    await writeFile(
+      path,
+      JSON.stringify(record, (_key, value) => (value === Infinity ? 'inf' : value)),
+    );
+  }
+
+  async #readRecord(key: string): Promise<ContainerRecord> {
+    const text = await readTextIfExists(join(this.#launcher.runtime.of(key), 'container.json'));
+    if (text === undefined) return { ...NOBODY, key, containerId: key };
+    try {
+      return JSON.parse(text, (_key, value) => (value === 'inf' ? Infinity : value));
+    } catch (err) {
+      // Torn by a crash before the container was started.
+      this.#options.logger.warn({ err, containerId: key }, 'the record of a container is damaged');
+      return { ...NOBODY, key, containerId: key };
+    }
+  }
+}
+
+const NOBODY = {
+  ...{ frameworkId: '', executorId: '', directory: '', user: undefined, resources: [] },
+};
+
+class LiveContainer {
+  record: ContainerRecord;
+  readonly identity: ContainerIdentity;
+  readonly watches: (() => void)[] = [];
+  limitation: Limitation | undefined;
+
+  constructor(record: ContainerRecord, identity: ContainerIdentity) {
+    this.record = record;
+    this.identity = identity;
+  }
+
+  stopWatching(): void {
+    for (const stop of this.watches.splice(0)) stop();
+  }
+}
+
+function recordOf(request: LaunchRequest): ContainerRecord {
+  const { environment: _, command: __, ...kept } = request;
+  const { containerId, parentContainerId } = request;
+  if (!/^[\w-]+$/.test(containerId)) {
+    throw new LaunchError(`${JSON.stringify(containerId)} can't be the id of a container`);
+  }
+  const key = parentContainerId === undefined ? containerId : `${parentContainerId}.${containerId}`;
+  return { ...kept, key };
+}
+
+async function accountFor(request: LaunchRequest): Promise<Account | undefined> {
+  if (request.user === undefined) return undefined;
+  const account = await lookUpAccount(request.user);
+  if (account.uid === currentUid()) return undefined;
+  if (currentUid() !== 0) {
+    throw new LaunchError(
+      `the executor is to run as ${request.user}, but the agent is not root; ` +
+        'use the same user or start the agent with --no-switch_user',
+    );
+  }
+  return account;
+}
+
+/**
+ * The command as a program and its arguments; without a value, the image's own.
+ * @throws LaunchError when there is neither.
+ */
+export function commandArguments(
+  command: CommandInfo,
+  defaultCommand: readonly string[] = [],
+): readonly string[] {
+  const { shell = true, value = '', arguments: given = [] } = command;
+  if (value === '') {
+    if (defaultCommand.length === 0) throw new LaunchError('the command has no value');
+    return [...defaultCommand, ...given];
+  }
+  if (shell) return ['/bin/sh', '-c', value];
+  // arguments[0] is the program's own name for itself; exec from a shell can't set it.
+  return [value, ...given.slice(1)];
+}
+
+async function makeLinks({ links }: Surroundings): Promise<void> {
+  for (const [target, path] of links) {
+    try {
+      await symlink(target, path);
+    } catch (error) {
+      if (!hasErrorCode(error, 'EEXIST')) throw error;
+    }
+  }
+}
