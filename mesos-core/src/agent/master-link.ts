@@ -141,9 +141,13 @@ export class MasterLink {
     const { reconnectBaseMs: baseMs, reconnectMaxMs: maxMs } = settings;
     const backoff = createBackoff({ baseMs, maxMs, random });
     let redirects = 0;
+    let before: string | undefined;
     while (!signal.aborted) {
       const url = await this.#chooseMaster(signal).catch(() => undefined);
       if (url === undefined) return;
+      // That the old leader did not answer says nothing of a new one.
+      if (detector !== undefined && url !== before) backoff.reset();
+      before = url;
       const startedMs = clock.monotonicMs();
       try {
         await this.#subscribe(url, signal);

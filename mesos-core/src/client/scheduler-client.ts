@@ -225,6 +225,8 @@ export class SchedulerClient {
     if (this.#detector !== undefined && this.#search?.redirectedTo === undefined) {
       const origin =
         leadingOrigin(this.#detector) ?? (await untilSomebodyLeads(this.#detector, signal));
+      // That the old leader did not answer says nothing of a new one.
+      if (origin !== this.master) this.#backoff.reset();
       this.#search = startLeaderSearch([origin]);
     }
     return this.master;

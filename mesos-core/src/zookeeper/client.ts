@@ -40,13 +40,16 @@ export interface ZooKeeperOptions {
   readonly dial?: Dial;
 }
 
+/** Of the session's timeout; the rest is time for its owner to stop before another may begin. */
+const TRUSTED_SHARE = 0.9;
+
 /** A way to reach a server; what is written before it is connected must wait. */
 export type Dial = (server: { readonly host: string; readonly port: number }) => Duplex;
 
 /**
  * One ZooKeeper session: found again on any of the servers until it ends. It ends when the server
  * says so, and also when this client's own clock says that the server may have ended it: nothing was
- * answered for as long as the session's timeout. So its owner never believes in a session, and in
+ * answered for nearly as long as the session's timeout. So its owner never believes in a session, and in
  * the ephemeral nodes that live in it, for longer than the server does.
  */
 export class ZooKeeperClient {
@@ -333,7 +336,7 @@ export class ZooKeeperClient {
   /** The server has heard something that was sent at `sentAtMs`: from then on the timeout counts. */
   #confirm(sentAtMs: number): void {
     const { clock } = this.#options;
-    const timeoutMs = this.#grant?.timeoutMs ?? 0;
+    const timeoutMs = (this.#grant?.timeoutMs ?? 0) * TRUSTED_SHARE;
     const untilMs = sentAtMs + timeoutMs;
     if (untilMs < this.#validUntilMs && this.#validUntilMs !== Number.POSITIVE_INFINITY) return;
     this.#validUntilMs = untilMs;
