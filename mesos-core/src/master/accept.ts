@@ -5,9 +5,9 @@ import {
   type Resources,
   type SchedulerCall,
   scalarQuantities,
-  subtractResources,
   type TaskInfo,
   type TaskStatusReason,
+  takeResources,
   unallocateResources,
 } from '../protocol/index.ts';
 import { launchRefusal } from './authorization.ts';
@@ -20,7 +20,7 @@ import {
   neededForGroup,
 } from './launch.ts';
 import { asOffered } from './offer-form.ts';
-import { applyToOffers, refuse } from './operations/offer-operations.ts';
+import { applyToOffers, refuseStale } from './operations/offer-operations.ts';
 import { reconcile } from './reconcile.ts';
 import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
 
@@ -121,7 +121,7 @@ export class OfferAnswers {
       const status = this.#core.masterStatus(task_id.value, agent_id.value, state, reason, message);
       this.#core.sendStatus(framework, status);
     }
-    for (const operation of operations) refuse(this.#core, framework, operation, why);
+    for (const operation of operations) refuseStale(this.#core, framework, operation, why);
   }
 
   /** One operation; gives what is left of the offers after it. */
@@ -167,7 +167,7 @@ export class OfferAnswers {
         this.#refuseTask(site.framework, task, 'REASON_TASK_INVALID', problem);
         continue;
       }
-      left = subtractResources(left, neededFor(task, context));
+      left = takeResources(left, neededFor(task, context));
       this.#record(site, task);
       runs.push(task);
     }
@@ -200,7 +200,7 @@ export class OfferAnswers {
       }
       return available;
     }
-    const left = subtractResources(available, neededForGroup(tasks, executor, context));
+    const left = takeResources(available, neededForGroup(tasks, executor, context));
     for (const task of tasks) this.#record(site, task);
     this.#run(site, executor, tasks, true);
     return left;

@@ -1,6 +1,6 @@
 import {
   addResources,
-  containsResources,
+  canTake,
   equalResources,
   type Quantities,
   scalarQuantities,
@@ -19,7 +19,7 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
     }
     const offers = state.offersOfAgent(agent.id);
     const offered = unallocateResources(offers.flatMap((offer) => offer.resources ?? []));
-    if (!containsResources(agent.total, addResources(used, offered))) {
+    if (!canTake(agent.total, addResources(used, offered))) {
       problems.push(`agent ${agent.id}: more is used and offered than there is`);
     }
   }

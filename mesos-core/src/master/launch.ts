@@ -1,7 +1,7 @@
 import {
   addResources,
   allocateResources,
-  containsResources,
+  canTake,
   type ExecutorInfo,
   equalResources,
   formatResources,
@@ -67,7 +67,7 @@ export function groupProblem(
   const problem = executorInfoProblem(executor, context);
   if (problem !== undefined) return problem;
   const needed = neededForGroup(tasks, executor, context);
-  if (containsResources(context.available, needed)) return undefined;
+  if (canTake(context.available, needed)) return undefined;
   return (
     `Total resources ${formatResources(needed)} required by task group and its executor are more ` +
     `than available ${formatResources(context.available)}`
@@ -170,7 +170,7 @@ function stableJson(value: unknown): string {
 
 function resourcesProblem(task: TaskInfo, context: LaunchContext): string | undefined {
   const needed = neededFor(task, context);
-  if (containsResources(context.available, needed)) return undefined;
+  if (canTake(context.available, needed)) return undefined;
   return (
     `Total resources ${formatResources(needed)} required by task and its executor is more ` +
     `than available ${formatResources(context.available)}`

@@ -96,6 +96,31 @@ export function containsResources(a: Resources, b: Resources): boolean {
   return true;
 }
 
+/** The same resources with each shared one just once, however many use it. */
+export function eachSharedOnce(resources: Resources): Resources {
+  const seen = new Set<string>();
+  return resources.filter((resource) => {
+    if (resource.shared === undefined) return true;
+    const identity = identityOf(resource);
+    const isFirst = !seen.has(identity);
+    seen.add(identity);
+    return isFirst;
+  });
+}
+
+/** Whether users may have all of `taken` of what is `available`: of a shared resource each its own. */
+export function canTake(available: Resources, taken: Resources): boolean {
+  return containsResources(available, eachSharedOnce(taken));
+}
+
+/** What is left when users have `taken`; shared resources are there for others, too. */
+export function takeResources(available: Resources, taken: Resources): Resources {
+  return subtractResources(
+    available,
+    taken.filter(({ shared }) => shared === undefined),
+  );
+}
+
 function isSubtractable(from: Resource, resource: Resource): boolean {
   if (identityOf(from) !== identityOf(resource)) return false;
   return !isIndivisible(from) || equalResource(from, resource);

@@ -21,8 +21,19 @@ function schedulerCallProblem(call: SchedulerCall): string | undefined {
     return "'framework_id' differs from 'subscribe.framework_info.id'";
   }
   if (call.framework_id === undefined) return expecting('framework_id');
-  const hasWrongUuid = call.type === 'ACKNOWLEDGE' && !UUID_BASE64.test(call.acknowledge.uuid);
-  return hasWrongUuid ? 'Not a valid UUID' : undefined;
+  const uuid = acknowledgedUuid(call);
+  return uuid === undefined || UUID_BASE64.test(uuid) ? undefined : 'Not a valid UUID';
+}
+
+function acknowledgedUuid(call: SchedulerCall): string | undefined {
+  switch (call.type) {
+    case 'ACKNOWLEDGE':
+      return call.acknowledge.uuid;
+    case 'ACKNOWLEDGE_OPERATION_STATUS':
+      return call.acknowledge_operation_status.uuid;
+    default:
+      return undefined;
+  }
 }
 
 /**

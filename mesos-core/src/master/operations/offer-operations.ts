@@ -1,11 +1,14 @@
 import {
   applyConversions,
   conversionsOf,
+  identityOf,
   newUuidBase64,
+  type Offer,
   type OfferOperation,
   type Operation,
   type Resources,
   unallocateConversions,
+  unallocateResources,
 } from '../../protocol/index.ts';
 import { operationRefusal } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
@@ -81,6 +84,7 @@ export function applyToAgent(
   const conversions = unallocateConversions(conversionsOf(operation));
   const { resources: total, problem } = applyConversions(agent.total, conversions);
   if (problem !== undefined) return problem;
+  rescindShared(core, agent, operation);
   changeTotal(core, agent, total);
   const tracked: Operation = {
     ...(frameworkId === undefined ? {} : { framework_id: { value: frameworkId } }),
@@ -96,6 +100,25 @@ export function applyToAgent(
   core.operations.put(tracked);
   agent.stream?.send({ type: 'APPLY_OPERATION', operation: tracked });
   return undefined;
+}
+
+/** A shared volume that is destroyed can be with several frameworks: all have to let go of it. */
+function rescindShared(core: MasterCore, agent: Agent, operation: OfferOperation): void {
+  if (operation.type !== 'DESTROY') return;
+  const volumes = unallocateResources(operation.destroy.volumes ?? []);
+  const shared = volumes.filter((volume) => volume.shared !== undefined);
+  if (shared.length === 0) return;
+  const offers = core.state.offersOfAgent(agent.id).filter((offer) => overlaps(offer, shared));
+  core.rescind(
+    offers.map(({ id }) => id.value),
+    true,
+  );
+}
+
+/** Whether something of the resources, without allocation marks, is in the offer. */
+export function overlaps(offer: Offer, resources: Resources): boolean {
+  const kinds = new Set(unallocateResources(offer.resources ?? []).map(identityOf));
+  return resources.some((resource) => kinds.has(identityOf(resource)));
 }
 
 /** The agent has other resources than before: what is not used or offered of them is free. */
@@ -119,6 +142,22 @@ export function refuse(
       status: { operation_id: id, state: 'OPERATION_ERROR', message },
     },
   });
+}
+
+/** The same for an operation on offers that are no more: that is true unless it came twice. */
+export function refuseStale(
+  core: MasterCore,
+  framework: Framework,
+  operation: OfferOperation,
+  message: string,
+): void {
+  const known = core.operations.find(framework.id, operation.id?.value ?? '');
+  if (known === undefined) {
+    refuse(core, framework, operation, message);
+    return;
+  }
+  const { latest_status: status } = known;
+  core.send(framework, { type: 'UPDATE_OPERATION_STATUS', update_operation_status: { status } });
 }
 
 /** An agent as Mesos names it in messages. */

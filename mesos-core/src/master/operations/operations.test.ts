@@ -225,3 +225,51 @@ describe('operation feedback', () => {
     expect(states('r1').at(-1)).toBe('OPERATION_FINISHED');
   });
 });
+
+describe('a shared volume', () => {
+  const shared = { ...volume('v1', 100), shared: {} };
+  const capable = {
+    ...OPS,
+    capabilities: [...(FRAMEWORK.capabilities ?? []), { type: 'SHARED_RESOURCES' as const }],
+  };
+  const taskWith = (id: string) => {
+    const task = taskOn(scheduler.offer, id, 'cpus:1');
+    return { ...task, resources: [...(task.resources ?? []), shared] };
+  };
+
+  it('is for frameworks that know of shared resources', async () => {
+    await carryOut(reserve('r1', reserved('disk:100')), create('c1', shared));
+    expect(statuses('c1')[0]?.message).toMatch(/with no SHARED_RESOURCES capability/);
+  });
+
+  it('is used by several tasks at once, counts once, and can not be destroyed meanwhile', async () => {
+    await scheduler.client.stop();
+    scheduler = await world.startScheduler('capable', capable);
+    await carryOut(reserve('r1', reserved('disk:100')), create('c1', shared));
+    const tasks = [taskWith('a'), taskWith('b')];
+    await carryOut({ type: 'LAUNCH', launch: { task_infos: tasks } });
+    expect(scheduler.updates('a')).toContain('TASK_RUNNING');
+    expect(scheduler.updates('b')).toContain('TASK_RUNNING');
+    expect(offered()).toContain('[v1:data]<SHARED>:100');
+    expect(world.master.invariants()).toEqual([]);
+    await carryOut({ type: 'LAUNCH', launch: { task_infos: [taskWith('c')] } });
+    expect(scheduler.updates('c')).toContain('TASK_RUNNING');
+    await carryOut(destroy('d1', shared));
+    expect(statuses('d1')[0]?.message).toMatch(/^Persistent volumes in use/);
+    for (const value of ['a', 'b', 'c']) {
+      await world.call(scheduler, { type: 'KILL', kill: { task_id: { value } } });
+    }
+    await world.run(1100);
+    await carryOut(destroy('d2', shared));
+    expect(states('d2')).toEqual(['OPERATION_FINISHED']);
+  });
+});
+
+describe('an ACCEPT that arrives twice', () => {
+  it('does not call an operation wrong that was carried out', async () => {
+    const call = accept(scheduler.offer, reserve('r1', reserved('cpus:2')));
+    await world.call(scheduler, call);
+    await world.call(scheduler, call);
+    expect(states('r1')).not.toContain('OPERATION_ERROR');
+  });
+});

@@ -9,17 +9,16 @@ import {
   fromJson,
   type MasterCall,
   type MasterResponseGetOperations,
-  type Offer,
   type OfferOperation,
   type Resources,
-  subtractResources,
+  takeResources,
   toRefinedFormat,
   unallocateResources,
 } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
 import type { Agent } from '../state.ts';
-import { applyToAgent, describe } from './offer-operations.ts';
+import { applyToAgent, describe, overlaps } from './offer-operations.ts';
 import { inOurForm } from './operation-form.ts';
 import { operationProblem } from './validate.ts';
 
@@ -119,43 +118,22 @@ function operationOf(call: OperationCall): readonly [string | undefined, OfferOp
 function makeRoom(core: MasterCore, agent: Agent, operation: OfferOperation): void {
   const conversions = conversionsOf(operation);
   const consumed = conversions.flatMap((conversion) => conversion.consumed);
-  const isFree = (): string | undefined =>
+  const conflict = (): string | undefined =>
     applyConversions(freeOf(core, agent), conversions).problem;
-  for (const offer of offersWithShared(core, agent, operation))
-    core.rescind([offer.id.value], true);
-  let problem = isFree();
+  let problem = conflict();
   for (const offer of core.state.offersOfAgent(agent.id)) {
     if (problem === undefined) return;
     if (!overlaps(offer, consumed)) continue;
     core.rescind([offer.id.value], true);
-    problem = isFree();
+    problem = conflict();
   }
   if (problem !== undefined) throw new MesosHttpError(409, problem);
-}
-
-/** A shared volume can be with several frameworks at once: all have to let go of it. */
-function offersWithShared(
-  core: MasterCore,
-  agent: Agent,
-  operation: OfferOperation,
-): readonly Offer[] {
-  if (operation.type !== 'DESTROY') return [];
-  const shared = (operation.destroy.volumes ?? []).filter((each) => each.shared !== undefined);
-  return core.state.offersOfAgent(agent.id).filter((offer) => overlaps(offer, shared));
-}
-
-function overlaps(offer: Offer, resources: Resources): boolean {
-  const offered = unallocateResources(offer.resources ?? []);
-  const rest = subtractResources(resources, offered);
-  return JSON.stringify(rest) !== JSON.stringify(subtractResources(resources, []));
 }
 
 /** What nobody uses and nobody is offered; shared resources are always free. */
 function freeOf({ state }: MasterCore, agent: Agent): Resources {
   const offered = state.offersOfAgent(agent.id).flatMap(({ resources = [] }) => resources);
-  const taken = addResources(agent.used, unallocateResources(offered));
-  const own = taken.filter(({ shared }) => shared === undefined);
-  return subtractResources(agent.total, own);
+  return takeResources(agent.total, addResources(agent.used, unallocateResources(offered)));
 }
 
 /** The endpoints from before the v1 API: form bodies, `slaveId=…&resources=[…]`. */
