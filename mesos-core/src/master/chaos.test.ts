@@ -1,15 +1,17 @@
 import { type Random, randomInteger } from '@factory/runtime';
 import { seededRandom } from '@factory/runtime/simulated';
 import { afterEach, expect, it } from 'vitest';
-import { type Offer, scalarAmount, type TaskState } from '../protocol/index.ts';
+import { volumePath } from '../agent/operations/volume-directories.ts';
 import {
-  FRAMEWORK,
-  launch,
-  type TestAgent,
-  type TestScheduler,
-  taskOn,
-  World,
-} from './testing/world.ts';
+  isPersistentVolume,
+  type MasterResponseGetAgents,
+  type Offer,
+  type OfferOperation,
+  scalarAmount,
+  type TaskState,
+} from '../protocol/index.ts';
+import { randomOperations } from './testing/random-operations.ts';
+import { FRAMEWORK, type TestAgent, type TestScheduler, taskOn, World } from './testing/world.ts';
 
 const MASTER = 'http://master:5050';
 const STEPS = 40;
@@ -34,6 +36,12 @@ class Fleet {
   readonly #schedulers: TestScheduler[] = [];
   readonly #answered = new Set<string>();
   readonly #launched = new Map<string, Offer>();
+  readonly #dice: Random;
+  #operations = 0;
+
+  constructor(dice: Random) {
+    this.#dice = dice;
+  }
 
   get scheduler(): TestScheduler {
     const scheduler = this.#schedulers.at(-1);
@@ -51,7 +59,9 @@ class Fleet {
     await Promise.all([previous?.client.stop(), world.run(500)]);
     const name = `scheduler-${this.#schedulers.length}`;
     const encoding = this.#schedulers.length % 2 === 0 ? 'json' : 'protobuf';
-    this.#schedulers.push(await world.startScheduler(name, { ...FRAMEWORK, ...id }, encoding));
+    const scheduler = await world.startScheduler(name, { ...FRAMEWORK, ...id }, encoding);
+    scheduler.acknowledgesOperations = true;
+    this.#schedulers.push(scheduler);
   }
 
   /** Launches two tasks on each offer that has room for them. */
@@ -62,10 +72,31 @@ class Fleet {
       const hasRoom = scalarAmount(offer.resources ?? [], 'cpus') >= 2.1;
       const ids = hasRoom ? [this.launchedCount, this.launchedCount + 1].map((n) => `t${n}`) : [];
       for (const id of ids) this.#launched.set(id, offer);
-      const call = launch(offer, ...ids.map((id) => taskOn(offer, id)));
+      const task_infos = ids.map((id) => taskOn(offer, id));
+      const operations: readonly OfferOperation[] = [
+        ...this.#reshape(offer),
+        { type: 'LAUNCH', launch: { task_infos } },
+      ];
+      const accept = { offer_ids: [offer.id], operations, filters: { refuse_seconds: 0 } };
       // What does not arrive is what this is about.
-      this.scheduler.client.call(call).catch(() => undefined);
+      this.scheduler.client.call({ type: 'ACCEPT', accept }).catch(() => undefined);
     }
+  }
+
+  #reshape(offer: Offer): readonly OfferOperation[] {
+    return randomOperations(offer, this.#dice, () => {
+      this.#operations += 1;
+      return `o${this.#operations}`;
+    });
+  }
+
+  /** Operations that agents told were carried out. */
+  get finishedCount(): number {
+    const statuses = this.#schedulers.flatMap((each) => each.of('UPDATE_OPERATION_STATUS'));
+    const finished = statuses
+      .map(({ update_operation_status }) => update_operation_status.status)
+      .filter(({ state }) => state === 'OPERATION_FINISHED');
+    return new Set(finished.map(({ operation_id }) => operation_id?.value)).size;
   }
 
   /** Tasks of which the framework has not heard that they are over. */
@@ -125,15 +156,30 @@ async function harm(fleet: Fleet, dice: Random): Promise<void> {
   }
 }
 
-async function tasksOfMaster() {
+async function ask(type: string) {
   const response = await world.master.app.inject({
     method: 'POST',
     url: '/api/v1',
     headers: { 'content-type': 'application/json' },
-    payload: { type: 'GET_TASKS' },
+    payload: { type },
   });
-  const { tasks, unreachable_tasks } = response.json().get_tasks;
+  return response.json()[type.toLowerCase()];
+}
+
+async function tasksOfMaster() {
+  const { tasks, unreachable_tasks } = await ask('GET_TASKS');
   return { tasks, unreachable_tasks };
+}
+
+/** Volumes that the master knows, by agent, as the agents name their directories. */
+async function volumesOfMaster(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { agents } = (await ask('GET_AGENTS')) as MasterResponseGetAgents;
+  return new Map(
+    (agents ?? []).map(({ agent_info, total_resources = [] }) => [
+      agent_info.hostname,
+      total_resources.filter(isPersistentVolume).map((each) => volumePath('/work', each)),
+    ]),
+  );
 }
 
 it.each([1, 2, 3, 4])(
@@ -144,9 +190,9 @@ it.each([1, 2, 3, 4])(
       settings: { agentPingTimeoutMs: 2000, maxAgentPingTimeouts: 3 },
     });
     await world.startMaster();
-    const fleet = new Fleet();
+    const fleet = new Fleet(seededRandom(`${seed}/operations`));
     for (const name of ['agent-1', 'agent-2', 'agent-3']) {
-      fleet.agents.push(await world.startAgent(name));
+      fleet.agents.push(await world.startAgent(name, 'cpus:8;mem:8192;disk:100'));
     }
     await fleet.replaceScheduler();
     const faults = { dropRequest: 0.03, dropResponse: 0.03, duplicate: 0.03 };
@@ -168,6 +214,14 @@ it.each([1, 2, 3, 4])(
     }
     expect(fleet.open).toEqual([]);
     expect(await tasksOfMaster()).toEqual({ tasks: [], unreachable_tasks: [] });
+    expect(fleet.finishedCount).toBeGreaterThan(20);
+    await world.run(70_000);
+    expect(await ask('GET_OPERATIONS')).toEqual({});
+    const volumes = await volumesOfMaster();
+    for (const { origin, volumes: directories } of fleet.agents) {
+      const { hostname } = new URL(origin);
+      expect([...directories.paths].toSorted()).toEqual(volumes.get(hostname)?.toSorted());
+    }
     const runs = fleet.agents.flatMap(({ executors }) =>
       executors.flatMap(({ launched }) => [...new Set(launched)]),
     );

@@ -22,6 +22,7 @@ import {
   type ExecutorInfo,
   type FrameworkInfo,
   type Offer,
+  type OperationStatus,
   parseResources,
   type SchedulerEvent,
   type TaskInfo,
@@ -86,6 +87,7 @@ export class TestScheduler {
   /** Why the client gave up. */
   failure: unknown;
   acknowledges = true;
+  acknowledgesOperations = false;
 
   constructor(world: World, name: string, info: FrameworkInfo, encoding: Encoding) {
     const { clock, network } = world;
@@ -99,6 +101,9 @@ export class TestScheduler {
         this.events.push(event);
         this.times.push(clock.monotonicMs());
         if (event.type === 'UPDATE') this.#acknowledge(event.update.status);
+        if (event.type === 'UPDATE_OPERATION_STATUS') {
+          this.#acknowledgeOperation(event.update_operation_status.status);
+        }
       },
     });
     this.client.run().catch((error: unknown) => {
@@ -136,6 +141,13 @@ export class TestScheduler {
     const offer = this.offers.at(-1);
     if (offer === undefined) throw new Error('There was no offer');
     return offer;
+  }
+
+  #acknowledgeOperation({ uuid, operation_id, agent_id }: OperationStatus): void {
+    if (!this.acknowledgesOperations || uuid === undefined || operation_id === undefined) return;
+    const acknowledge_operation_status = { agent_id, operation_id, uuid: uuid.value };
+    const type = 'ACKNOWLEDGE_OPERATION_STATUS';
+    this.client.call({ type, acknowledge_operation_status }).catch(() => undefined);
   }
 
   #acknowledge({ uuid, task_id, agent_id }: TaskStatus): void {
