@@ -8,4 +8,4 @@ export {
 export { hostAndPort } from './master-nodes.ts';
 export { openMasters } from './masters.ts';
 export { MemoryElection } from './memory-election.ts';
-export { openZooKeeperElection } from './open.ts';
+export { openZooKeeperElection, type ZooKeeperElection } from './open.ts';

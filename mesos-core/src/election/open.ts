@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
-import { parseZooKeeperUrl } from '../zookeeper/index.ts';
+import { parseZooKeeperUrl, type ZooKeeperOptions } from '../zookeeper/index.ts';
 import type { Contender, Detector } from './election.ts';
 import { ZooKeeperSessions } from './sessions.ts';
 import { ZooKeeperContender } from './zookeeper-contender.ts';
@@ -26,11 +26,13 @@ export function openZooKeeperElection(options: {
   readonly logger: Logger;
   readonly url: string;
   readonly sessionTimeoutMs: number;
+  readonly dial?: ZooKeeperOptions['dial'];
 }): ZooKeeperElection {
   const { clock, random, logger, sessionTimeoutMs } = options;
   const { path, ...ensemble } = parseZooKeeperUrl(options.url);
   const shared = { clock, random, logger };
-  const sessions = new ZooKeeperSessions({ ...shared, ...ensemble, sessionTimeoutMs });
+  const dial = options.dial === undefined ? {} : { dial: options.dial };
+  const sessions = new ZooKeeperSessions({ ...shared, ...ensemble, ...dial, sessionTimeoutMs });
   const detector = new ZooKeeperDetector({ ...shared, sessions, path });
   return {
     contender: new ZooKeeperContender({ ...shared, sessions, path }),

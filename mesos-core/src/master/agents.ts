@@ -16,6 +16,7 @@ import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
 import { type RegisteredAgent, withAgents } from './registry.ts';
+import { RemovalLimit } from './removal-limit.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
 
@@ -31,10 +32,12 @@ const EXITED_PER_AGENT_MAX = 1000;
 export class Agents {
   readonly #core: MasterCore;
   readonly #frameworks: Frameworks;
+  readonly #removals: RemovalLimit;
 
   constructor(core: MasterCore, frameworks: Frameworks) {
     this.#core = core;
     this.#frameworks = frameworks;
+    this.#removals = new RemovalLimit(core.clock, core.settings.agentRemovalRate);
   }
 
   close(): void {
@@ -106,16 +109,20 @@ export class Agents {
   /** Marks agents that have been silent for too long as unreachable. */
   async sweep(): Promise<void> {
     const { state, clock, settings, startedMonotonicMs, registry } = this.#core;
-    const silent = [...state.agents.values()].filter((agent) => this.#isSilent(agent));
+    const silent = [...state.agents.values()]
+      .filter((agent) => this.#isSilent(agent))
+      .sort((a, b) => a.lastHeardMs - b.lastHeardMs);
+    const removed = silent.slice(0, this.#removals.take(silent.length));
     await Promise.all(
-      silent.map((agent) => this.#markUnreachable(agent, 'health check timed out')),
+      removed.map((agent) => this.#markUnreachable(agent, 'health check timed out')),
     );
     // Known agents that did not come back in time after a failover of the master.
     if (clock.monotonicMs() - startedMonotonicMs < settings.agentReregisterTimeoutMs) return;
     const absent = registry.agents.filter(
       (each) => each.state === 'admitted' && !state.agents.has(each.id),
     );
-    if (absent.length > 0) await this.#register(absent, 'unreachable');
+    const given = absent.slice(0, this.#removals.take(absent.length));
+    if (given.length > 0) await this.#register(given, 'unreachable');
   }
 
   /** An operator says that the agent will never come back. @returns whether it is known. */

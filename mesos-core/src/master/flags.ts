@@ -9,6 +9,7 @@ import {
 } from '@factory/runtime';
 import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
+import { parseRemovalRate } from './removal-limit.ts';
 import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the master: Mesos' names, and MESOS_<NAME> in the environment. */
@@ -57,6 +58,14 @@ export const MASTER_FLAGS = defineSettings({
     DEFAULTS.agentReregisterTimeoutMs,
     'after a restart of the master, the time for known agents to come back',
   ),
+  agentRemovalRate: optional({
+    ...namesOf('agent_removal_rate_limit'),
+    describe: 'so many silent agents are declared unreachable in so much time; default: no limit',
+    expects: 'a number of agents and a duration such as 1/10mins',
+    fallback: { kind: 'required' },
+    secret: false,
+    parse: parseRemovalRate,
+  }),
   allocationIntervalMs: durationFlag(
     'allocation_interval',
     DEFAULTS.allocationIntervalMs,

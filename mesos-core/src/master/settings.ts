@@ -1,4 +1,5 @@
 import type { AllocatorOptions } from '../allocator/index.ts';
+import type { RemovalRate } from './removal-limit.ts';
 
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
 export interface MasterSettings extends Omit<AllocatorOptions, 'random'> {
@@ -10,6 +11,8 @@ export interface MasterSettings extends Omit<AllocatorOptions, 'random'> {
   readonly maxAgentPingTimeouts: number;
   /** `--agent_reregister_timeout`: time for known agents to come back after a master failover. */
   readonly agentReregisterTimeoutMs: number;
+  /** `--agent_removal_rate_limit`: agents become unreachable no faster; `undefined`: no limit. */
+  readonly agentRemovalRate: RemovalRate | undefined;
   /** `--allocation_interval`: how often refusals that have expired are looked for. */
   readonly allocationIntervalMs: number;
   /** `--offer_timeout`: offers that nobody answers for so long are rescinded; `undefined`: never. */
@@ -21,6 +24,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   agentPingTimeoutMs: 15_000,
   maxAgentPingTimeouts: 5,
   agentReregisterTimeoutMs: 600_000,
+  agentRemovalRate: undefined,
   allocationIntervalMs: 1_000,
   offerTimeoutMs: undefined,
   roleSorter: 'drf',
