@@ -222,3 +222,23 @@ describe('planned maintenance', () => {
     expect(allocator.dueInverseOffers(9999)).toEqual([]);
   });
 });
+
+describe('offer constraints', () => {
+  it('keep agents from a framework under one role only, and only as long as they are so', () => {
+    const allocator = newAllocator();
+    const isExcluded = ({ hostname }: { readonly hostname: string }): boolean =>
+      hostname === 'host';
+    const exclusions = new Map([['r', isExcluded]]);
+    allocator.putAgent('a', agent('cpus:1'));
+    allocator.putFramework('f', framework({ roles: ['r'], exclusions }));
+    expect(cycle(allocator)).toEqual([]);
+    allocator.putFramework('g', framework({ roles: ['s'], exclusions }));
+    const given = cycle(allocator);
+    expect(names(given)).toEqual(['g']);
+    for (const allocation of given) decline(allocator, allocation, 5000);
+    expect(cycle(allocator)).toEqual([]);
+    const identity = { hostname: 'other', attributes: [], domain: undefined };
+    allocator.putAgent('a', agent('cpus:1', { identity }));
+    expect(names(cycle(allocator))).toEqual(['f']);
+  });
+});

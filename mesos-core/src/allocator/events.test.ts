@@ -176,7 +176,7 @@ describe('whatever happens', () => {
           expect(run.cycle()).toEqual([]);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
@@ -203,7 +203,7 @@ describe('whatever happens', () => {
         run.cycle();
         expect(cycle(run.model.replay())).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 

@@ -1,3 +1,8 @@
 export { Allocator, type AllocatorOptions } from './allocator.ts';
 export type { AgentFacts, Allocation, FrameworkFacts } from './facts.ts';
+export {
+  type CompiledOfferConstraints,
+  compileOfferConstraints,
+  OfferConstraintsError,
+} from './offer-constraints.ts';
 export type { InverseAllocation } from './port.ts';

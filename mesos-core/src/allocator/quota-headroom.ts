@@ -65,19 +65,22 @@ export function guaranteeLeft(role: QuotaNode, index: number): number {
   let left = 0;
   let child: QuotaNode | undefined;
   for (let node: QuotaNode | undefined = role; node !== undefined; node = node.parent) {
-    const others =
-      at(node.requiredByChildren, index) - (child === undefined ? 0 : at(child.required, index));
-    left = Math.max(left, unmet(node, index) - others);
+    left = Math.max(left, unmet(node, index) - requiredByOthers(node, child, index));
     child = node;
   }
   return left;
 }
 
-/** How much more the role may consume before it, or an ancestor, meets a limit. */
-export function limitLeft(role: QuotaNode, index: number): number {
+/**
+ * How much more the role may consume before it, or an ancestor, meets a limit. What guarantees of
+ * other descendants need of an ancestor's limit is not for this one.
+ */
+function limitLeft(role: QuotaNode, index: number): number {
   let left = Number.POSITIVE_INFINITY;
+  let child: QuotaNode | undefined;
   for (let node: QuotaNode | undefined = role; node !== undefined; node = node.parent) {
-    left = Math.min(left, headroomToLimit(node, index));
+    left = Math.min(left, headroomToLimit(node, index) - requiredByOthers(node, child, index));
+    child = node;
   }
   return left;
 }
@@ -100,6 +103,11 @@ export function quotaAllowance(
   if (required <= 0) return limit;
   const surplus = Math.max(0, at(available, index) - required);
   return Math.min(limit, guaranteeLeft(role, index) + surplus);
+}
+
+/** Headroom that the node's children need, but for the one on the way to the role. */
+function requiredByOthers(node: QuotaNode, child: QuotaNode | undefined, index: number): number {
+  return at(node.requiredByChildren, index) - (child === undefined ? 0 : at(child.required, index));
 }
 
 function unmet(node: QuotaNode, index: number): number {

@@ -68,6 +68,17 @@ describe('a limit', () => {
 });
 
 describe('a guarantee', () => {
+  it('within the limit of a parent role is not used up by other roles there', () => {
+    const allocator = newAllocator();
+    limited(allocator, 'r', { cpus: 5 });
+    guaranteed(allocator, 'r/x', { cpus: 3 });
+    allocator.putFramework('y', framework({ roles: ['r/y'] }));
+    allocator.putAgent('a', agent('cpus:9;mem:1024'));
+    expect(cpus(cycle(allocator))).toEqual({ y: 2 });
+    allocator.putFramework('x', framework({ roles: ['r/x'], min: [{ cpus: 1 }] }));
+    expect(cpus(cycle(allocator))).toEqual({ x: 3 });
+  });
+
   it('comes before fair shares', () => {
     const allocator = newAllocator();
     guaranteed(allocator, 'r', { cpus: 6 });

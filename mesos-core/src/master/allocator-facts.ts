@@ -23,7 +23,8 @@ export function agentFacts(
   };
 }
 
-function frameworkFacts({ info, stream, suppressedRoles }: Framework): FrameworkFacts {
+function frameworkFacts(framework: Framework): FrameworkFacts {
+  const { info, stream, suppressedRoles, offerConstraints } = framework;
   return {
     roles: rolesOf(info),
     suppressedRoles: new Set(suppressedRoles),
@@ -36,6 +37,7 @@ function frameworkFacts({ info, stream, suppressedRoles }: Framework): Framework
       takesRefined: hasCapability(info, 'RESERVATION_REFINEMENT'),
     },
     minAllocatable: minimumsOf(info),
+    exclusions: offerConstraints?.exclusions,
   };
 }
 

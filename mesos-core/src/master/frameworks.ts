@@ -4,6 +4,7 @@ import type {
   FrameworkInfo,
   SchedulerCallUpdateFramework,
   SchedulerEvent,
+  SchedulerOfferConstraints,
 } from '../protocol/index.ts';
 import { tellAllocator } from './allocator-facts.ts';
 import { roleProblem } from './authorization.ts';
@@ -16,6 +17,7 @@ import {
   suppressedRolesProblem,
   withImmutableFields,
 } from './framework-info.ts';
+import { readOfferConstraints } from './offer-constraints.ts';
 import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
 
 /** Removed frameworks that operators can still look at. */
@@ -66,8 +68,10 @@ export class Frameworks {
     info: FrameworkInfo,
     suppressedRoles: readonly string[],
     encoding: Encoding,
+    offerConstraints?: SchedulerOfferConstraints,
   ): Promise<EventStream<SchedulerEvent>> {
-    const problem = this.#problem(info, suppressedRoles);
+    const constraints = readOfferConstraints(info, offerConstraints);
+    const problem = this.#problem(info, suppressedRoles) ?? constraints.problem;
     if (problem !== undefined) return this.#refusal(problem, encoding);
     const framework = await this.#admit(info);
     if (this.#core.state.frameworks.get(framework.id) !== framework) {
@@ -80,6 +84,7 @@ export class Frameworks {
     framework.info = { ...withImmutableFields(framework.info, info), id: { value: framework.id } };
     framework.reregisteredAtMs = this.#core.clock.nowMs();
     setRoles(framework.suppressedRoles, suppressedRoles);
+    framework.offerConstraints = constraints.compiled;
     tellAllocator(this.#core, framework);
     this.#core.allocator.forgetRefusals(framework.id, rolesOf(framework.info));
     this.#cancelFailoverTimer(framework.id);
@@ -98,15 +103,18 @@ export class Frameworks {
       const problem = "'framework_id' differs from 'update_framework.framework_info.id'";
       return `Failed to validate scheduler::Call: ${problem}`;
     }
+    const constraints = readOfferConstraints(info, call.offer_constraints);
     const problem =
       frameworkInfoProblem(info) ??
       frameworkUpdateProblem(framework.info, info) ??
       suppressedRolesProblem(info, suppressed_roles) ??
-      roleProblem(this.#core.authorizer, info);
+      roleProblem(this.#core.authorizer, info) ??
+      constraints.problem;
     if (problem !== undefined) return problem;
     await this.#register(framework.id, info);
     framework.info = info;
     setRoles(framework.suppressedRoles, suppressed_roles);
+    framework.offerConstraints = constraints.compiled;
     const roles = rolesOf(info);
     const lost = this.#core.state
       .offersOfFramework(framework.id)
@@ -303,6 +311,7 @@ function newFramework(id: string, info: FrameworkInfo, nowMs: number): Framework
     stream: undefined,
     recovered: true,
     suppressedRoles: new Set(),
+    offerConstraints: undefined,
     registeredAtMs: nowMs,
     reregisteredAtMs: nowMs,
     unregisteredAtMs: undefined,

@@ -191,7 +191,7 @@ export class OperatorApi {
       offers: unlessEmpty(offers),
       allocated_resources: unlessEmpty(operatorForm(sumOf(tasks))),
       offered_resources: unlessEmpty(operatorForm(offeredIn(offers))),
-      offer_constraints: {},
+      offer_constraints: framework.offerConstraints?.constraints ?? {},
     };
   }
 

@@ -80,9 +80,14 @@ async function subscribeScheduler(
     throw new MesosHttpError(400, message);
   }
   const accept = responseEncoding(request.headers.accept);
-  const { suppressed_roles = [] } = call.subscribe;
+  const { suppressed_roles = [], offer_constraints } = call.subscribe;
   const framework_info = withPrincipal(call.subscribe.framework_info, request.caller);
-  const stream = await frameworks.subscribe(framework_info, suppressed_roles, accept);
+  const stream = await frameworks.subscribe(
+    framework_info,
+    suppressed_roles,
+    accept,
+    offer_constraints,
+  );
   return sendStream(reply, stream, MEDIA_TYPES[accept]);
 }
 

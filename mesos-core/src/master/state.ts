@@ -1,3 +1,4 @@
+import type { CompiledOfferConstraints } from '../allocator/index.ts';
 import {
   type AgentEvent,
   type AgentInfo,
@@ -41,6 +42,7 @@ export interface Framework {
   /** Known only from agents, since this master leads. */
   recovered: boolean;
   readonly suppressedRoles: Set<string>;
+  offerConstraints: CompiledOfferConstraints | undefined;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
   /** When it was removed, for those that are completed. */
