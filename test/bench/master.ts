@@ -117,10 +117,8 @@ async function measureDeclines(): Promise<void> {
   try {
     await idle.startMaster();
     await idle.startAgents(1_000, AGENT_RESOURCES);
-    for (const framework of frameworks) {
-      framework.refuse();
-      await framework.subscribe();
-    }
+    for (const framework of frameworks) framework.refuse();
+    await Promise.all(frameworks.map((framework) => framework.subscribe()));
     const count = (): number => frameworks.reduce((sum, { offers }) => sum + offers, 0);
     const [offersBefore, startedMs] = [count(), systemClock.monotonicMs()];
     await idle.longestPauseMs();
