@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Flags, type Setting, SettingsError } from '@factory/runtime';
-import { parseDurationMs } from './protocol/index.ts';
+import { parseBytes, parseDurationMs } from './protocol/index.ts';
 
 /** How a setting is called on the command line and in the environment, as Mesos does. */
 export function namesOf(name: string): { readonly flag: string; readonly env: string } {
@@ -16,6 +16,18 @@ export function durationFlag(name: string, defaultMs: number, describe: string):
     fallback: { kind: 'value', value: defaultMs },
     secret: false,
     parse: parseDurationMs,
+  };
+}
+
+/** A flag in Mesos' own form of sizes (`2GB`, powers of 1024); in bytes. */
+export function bytesFlag(name: string, defaultBytes: number, describe: string): Setting<number> {
+  return {
+    ...namesOf(name),
+    describe,
+    expects: 'a size such as 512KB, 10MB or 2GB',
+    fallback: { kind: 'value', value: defaultBytes },
+    secret: false,
+    parse: parseBytes,
   };
 }
 

@@ -193,8 +193,10 @@ describe('an agent', () => {
   });
 
   it.each([
-    [{ ...EXECUTOR, command: { value: 'x', uris: [{ value: 'http://a/b.tgz' }] } }, /fetch URIs/],
-    [{ ...EXECUTOR, type: 'DEFAULT' as const }, /default executor/],
+    [
+      { ...EXECUTOR, command: { value: 'x', uris: [{ value: 'http://a/b.tgz' }] } },
+      /does not fetch/,
+    ],
     [{ ...EXECUTOR, container: { type: 'DOCKER' as const } }, /images/],
   ])('says why it can not run a task (%#)', async (executor, why) => {
     world = await createWorld();

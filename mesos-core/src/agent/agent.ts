@@ -25,6 +25,7 @@ import type { AgentAddress, AgentContext } from './context.ts';
 import { installExecutorApi } from './executor-api.ts';
 import { ExecutorSessions } from './executor-sessions.ts';
 import { Executors } from './executors.ts';
+import { type Fetcher, noFetcher } from './fetcher/fetcher.ts';
 import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
 import { newMetrics } from './metrics.ts';
 import { AgentOperations } from './operations/agent-operations.ts';
@@ -34,12 +35,13 @@ import {
 } from './operations/volume-directories.ts';
 import { installOperatorApi } from './operator-api.ts';
 import { cleanUp, recover } from './recovery.ts';
+import { noSandboxes, type Sandboxes } from './sandbox/sandboxes.ts';
 import { type AgentSettings, DEFAULT_AGENT_SETTINGS } from './settings.ts';
 import { emptyState } from './state.ts';
 import { StatusUpdates } from './status-updates.ts';
 import { Tasks } from './tasks.ts';
 import { AGENT_CAPABILITIES, MESOS_VERSION } from './version.ts';
-import { allRuns, inventory } from './views.ts';
+import { allRuns, inventory, liveSandboxes } from './views.ts';
 
 /** What an agent is made of. */
 export interface AgentOptions {
@@ -62,6 +64,10 @@ export interface AgentOptions {
   readonly volumes?: VolumeDirectories;
   /** Default: everybody may do everything. */
   readonly security?: AgentSecurity;
+  /** Default: one that refuses to fetch anything. */
+  readonly fetcher?: Fetcher;
+  /** Default: sandboxes are left as they are. */
+  readonly sandboxes?: Sandboxes;
   /** How checks look at tasks; default: over real sockets. */
   readonly networkProbes?: NetworkProbes;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
@@ -111,7 +117,13 @@ class AgentActor implements Agent {
     const sessions = new ExecutorSessions(this.#context, this.#executors);
     this.#tasks = new Tasks(this.#context, this.#executors, sessions);
     const probes = options.networkProbes ?? networkProbes;
-    const builtIn = new BuiltInExecutors(this.#context, sessions, this.#tasks, probes);
+    const builtIn = new BuiltInExecutors(
+      this.#context,
+      this.#executors,
+      sessions,
+      this.#tasks,
+      probes,
+    );
     this.#link = this.#createLink();
     this.#operations = new AgentOperations({
       context: this.#context,
@@ -146,6 +158,7 @@ class AgentActor implements Agent {
     const operations = this.#operations;
     await recover(this.#context, checkpoint, this.#executors, () => operations.recover());
     this.#isRecovered = true;
+    await this.#context.sandboxes.start(() => liveSandboxes(this.#context.state));
     this.#link.start();
   }
 
@@ -154,6 +167,7 @@ class AgentActor implements Agent {
     await this.#link.stop();
     this.#context.updates.close();
     this.#operations.close();
+    this.#context.sandboxes.close();
     await this.#options.containerizer.close();
     for (const run of allRuns(this.#context.state)) {
       run.timer?.cancel();
@@ -186,6 +200,8 @@ class AgentActor implements Agent {
     return {
       ...{ clock, random, logger, settings, security, address, state, containerizer },
       ...{ updates, metrics },
+      fetcher: this.#options.fetcher ?? noFetcher,
+      sandboxes: this.#options.sandboxes ?? noSandboxes,
       callMaster,
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),

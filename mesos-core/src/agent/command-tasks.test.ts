@@ -175,3 +175,90 @@ describe('a command task', () => {
     ]);
   });
 });
+
+describe('a command task of an agent that is killed', () => {
+  it('goes on, and is told how it ended', async () => {
+    await start();
+    launch(commandTask('a'), commandTask('b'), commandTask('c'));
+    await world.clock.run(1000);
+    await world.crashAgent();
+    commands[0]?.exit(0);
+    commands[1]?.exit(3 << 8);
+    await world.startAgent();
+    await world.clock.run(2000);
+    expect(lastOf('a')).toMatchObject({ state: 'TASK_FINISHED' });
+    expect(lastOf('b')).toMatchObject({ message: 'Command exited with status 3' });
+    expect(lastOf('c')).toMatchObject({ state: 'TASK_RUNNING' });
+    kill('c');
+    await world.clock.run(1000);
+    expect(lastOf('c')).toMatchObject({ state: 'TASK_KILLED' });
+    expect(commands).toHaveLength(3);
+  });
+
+  it('is killed when that was wished before, and told so once', async () => {
+    await start();
+    launch(commandTask('a'));
+    await world.clock.run(1000);
+    const [command] = commands;
+    if (command !== undefined) command.terminate = () => undefined;
+    kill('a');
+    await world.clock.run(500);
+    await world.crashAgent();
+    await world.startAgent();
+    await world.clock.run(4000);
+    expect(world.updatesOf('a').slice(2)).toEqual(['TASK_KILLING', 'TASK_KILLED']);
+  });
+
+  const points = Array.from({ length: 10 }, (_, index) => index + 1).flatMap((count) => [
+    { count, isApplied: false },
+    { count, isApplied: true },
+  ]);
+
+  it.each(points)(
+    'at commit $count (on the disk: $isApplied) ends once, and as it did',
+    async (death) => {
+      await start();
+      const before = world.commits.count;
+      world.commits.deathAt = { ...death, count: before + death.count };
+      launch(commandTask('a'), commandTask('b'));
+      await world.clock.run(1000);
+      const endAll = (): void => {
+        for (const { request, exit } of commands) exit(request.taskId === 'a' ? 0 : 7 << 8);
+      };
+      endAll();
+      await world.clock.run(1000);
+      for (let life = 0; life < 2; life += 1) {
+        await world.crashAgent();
+        await world.startAgent();
+        await world.clock.run(2000);
+      }
+      endAll();
+      await world.clock.run(2000);
+      const known =
+        world.master.subscriptions.at(-1)?.tasks.map((task) => task.task_id.value) ?? [];
+      for (const [id, end] of [
+        ['a', 'TASK_FINISHED'],
+        ['b', 'TASK_FAILED'],
+      ] as const) {
+        const states = world.updatesOf(id);
+        const runs = commands.filter(({ request }) => request.taskId === id);
+        expect(runs.length).toBeLessThanOrEqual(1);
+        if (states.length === 0) {
+          // The agent had not heard of it for sure: it is the master that tells this end.
+          expect(runs).toEqual([]);
+          expect(known).not.toContain(id);
+        } else {
+          // Its pid was on the disk, but it had not begun: that is a failed launch.
+          const expected = runs.length === 0 ? 'TASK_FAILED' : end;
+          expect(states.at(-1)).toBe(expected);
+          expect(states.filter((state) => state === expected)).toHaveLength(1);
+        }
+      }
+      expect(world.host.running.size).toBe(0);
+      await world.crashAgent();
+      await world.startAgent();
+      await world.clock.run(1000);
+      expect(world.master.subscriptions.at(-1)).toMatchObject({ frameworks: [], tasks: [] });
+    },
+  );
+});

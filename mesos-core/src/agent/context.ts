@@ -9,7 +9,9 @@ import {
 import type { AgentSecurity } from '../security/index.ts';
 import type { Change } from './checkpoint/checkpoint-store.ts';
 import type { Containerizer } from './containerizer/containerizer.ts';
+import type { Fetcher } from './fetcher/fetcher.ts';
 import type { AgentMetrics } from './metrics.ts';
+import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { AgentSettings } from './settings.ts';
 import type { AgentState, EndReason, ExecutorRun, TaskRecord } from './state.ts';
 import type { StatusUpdates } from './status-updates.ts';
@@ -31,6 +33,8 @@ export interface AgentContext {
   readonly address: AgentAddress;
   readonly state: AgentState;
   readonly containerizer: Containerizer;
+  readonly fetcher: Fetcher;
+  readonly sandboxes: Sandboxes;
   readonly updates: StatusUpdates;
   readonly metrics: AgentMetrics;
   /** Durable when it resolves; an empty list waits for what was committed before. */
@@ -65,6 +69,7 @@ export function agentStatus(context: AgentContext, task: TaskRecord, end: TaskEn
     message: end.message,
     source: 'SOURCE_AGENT',
     reason: end.reason,
+    ...(end.limitation === undefined ? {} : { limitation: { resources: end.limitation } }),
     agent_id: { value: agentIdOf(context) },
     ...(task.executorId === '' ? {} : { executor_id: { value: task.executorId } }),
     timestamp: context.clock.nowMs() / 1000,

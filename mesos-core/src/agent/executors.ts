@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type ExecutorInfo, formatDurationMs, type Resources } from '../protocol/index.ts';
 import { runChange, runRemoval } from './checkpoint/records.ts';
-import type { Container } from './containerizer/containerizer.ts';
+import { type Container, type ContainerEnd, LaunchError } from './containerizer/containerizer.ts';
 import { type AgentContext, agentIdOf } from './context.ts';
 import { shutdownGraceMs } from './executor-environment.ts';
-import { launchRequest } from './launch-request.ts';
+import { fetchUris, launchRequest } from './launch-request.ts';
 import {
   type EndReason,
   type ExecutorKind,
@@ -127,9 +127,11 @@ export class Executors {
     const { commit, logger, containerizer, metrics } = this.#context;
     try {
       const request = launchRequest(this.#context, framework, run);
+      await fetchUris(this.#context, request, run.info.command?.uris ?? []);
       const launched = await containerizer.launch(request, async (identity) => {
         run.identity = identity;
         await this.#context.linkVolumes(run, resourcesOf(framework, run));
+        if (isUnwanted(framework, run)) throw new LaunchError('it was killed before it began');
         // Commits keep their order: the run's tasks, committed before, are durable then too.
         await commit([runChange(run)]);
       });
@@ -153,9 +155,8 @@ export class Executors {
     const ended = isBuiltIn
       ? this.#startBuiltIn(framework, run, container)
       : container.exited.then((end) => {
-          const { status, reason, message = 'Executor terminated' } = end;
-          if (reason !== undefined) run.endReason ??= { reason, message };
-          return status;
+          run.endReason ??= endReasonOf(end);
+          return end.status;
         });
     this.#context.spawn(ended.then((status) => this.#gone(framework, run, status)));
   }
@@ -200,6 +201,7 @@ export class Executors {
     // From here on a launch for the same executor id starts a new run.
     framework.executors.delete(run.executorId);
     const { info, containerId, directory } = run;
+    this.#context.sandboxes.retire(directory);
     const max = this.#context.settings.completedExecutorsPerFrameworkMax;
     pushBounded(framework.completedExecutors, { info, containerId, directory }, max);
     await this.#settleEnd(framework, run, status);
@@ -256,4 +258,15 @@ function resourcesOf(framework: Framework, run: ExecutorRun): Resources {
 export function idsOf(run: ExecutorRun): Record<string, string> {
   const { frameworkId, executorId, containerId } = run;
   return { frameworkId, executorId, containerId };
+}
+
+/** Why the containerizer ended a container, if it was the containerizer. */
+export function endReasonOf(end: Omit<ContainerEnd, 'status'>): EndReason | undefined {
+  const { reason, message = 'Executor terminated', limitation } = end;
+  return reason === undefined ? undefined : { reason, message, limitation };
+}
+
+/** A command task that was killed while its files were fetched must not begin. */
+function isUnwanted(framework: Framework, run: ExecutorRun): boolean {
+  return run.kind === 'command' && liveTasks(framework, run).length === 0;
 }

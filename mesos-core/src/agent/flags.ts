@@ -9,7 +9,7 @@ import {
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { durationFlag, namesOf, parseCommandLine, textOrFile } from '../command-line.ts';
+import { bytesFlag, durationFlag, namesOf, parseCommandLine, textOrFile } from '../command-line.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
@@ -100,6 +100,58 @@ export const AGENT_FLAGS = defineSettings({
     DEFAULTS.executorHeartbeatIntervalMs,
     'between the heartbeats to executors',
   ),
+  frameworksHome: textSetting({
+    ...namesOf('frameworks_home'),
+    describe: 'folder that relative URIs of executors and tasks start from',
+    default: '',
+  }),
+  fetcherCacheDir: optional(
+    textSetting({
+      ...namesOf('fetcher_cache_dir'),
+      describe: 'emptied at start; default: fetch in the work_dir',
+      pattern: /^\//,
+      patternHint: 'an absolute path',
+    }),
+  ),
+  fetcherCacheBytes: bytesFlag('fetcher_cache_size', 2 * 1024 ** 3, 'of all cached files'),
+  fetcherStallTimeoutMs: durationFlag(
+    'fetcher_stall_timeout',
+    60_000,
+    'a download that brings nothing for so long has failed',
+  ),
+  gcDelayMs: durationFlag(
+    'gc_delay',
+    7 * 86_400_000,
+    'how long sandboxes are kept; less when the disk is full',
+  ),
+  gcDiskHeadroom: {
+    ...namesOf('gc_disk_headroom'),
+    describe: 'share of the disk that removing sandboxes keeps free',
+    expects: 'a number from 0 to 1',
+    fallback: { kind: 'value', value: 0.1 },
+    secret: false,
+    parse: parseShare,
+  },
+  diskWatchIntervalMs: durationFlag(
+    'disk_watch_interval',
+    60_000,
+    'between two looks for sandboxes to remove',
+  ),
+  containerLogger: choiceSetting({
+    ...namesOf('container_logger'),
+    describe: 'logrotate bounds stdout and stderr of containers, sandbox lets them grow',
+    choices: ['logrotate', 'sandbox'],
+    default: 'logrotate',
+  }),
+  maxStdoutBytes: bytesFlag('max_stdout_size', 10 * 1024 ** 2, 'rotated above this'),
+  maxStderrBytes: bytesFlag('max_stderr_size', 10 * 1024 ** 2, 'rotated above this'),
+  maxOldLogs: integerSetting({
+    ...namesOf('max_old_logs'),
+    describe: 'how many rotated files of each are kept (stdout.1, ...)',
+    default: 1,
+    min: 0,
+    max: 100,
+  }),
   recover: choiceSetting({
     ...namesOf('recover'),
     describe: 'reconnect to executors that are alive, or clean up: end them and exit',
@@ -151,4 +203,9 @@ export function parseEnvironment(text: string): Readonly<Record<string, string>>
   );
   if (entries.length !== Object.keys(value).length) throw wrong;
   return Object.fromEntries(entries);
+}
+
+function parseShare(text: string): number | undefined {
+  const share = Number(text);
+  return text.trim() !== '' && share >= 0 && share <= 1 ? share : undefined;
 }

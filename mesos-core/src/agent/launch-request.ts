@@ -1,8 +1,17 @@
-import { addResources, type TaskInfo } from '../protocol/index.ts';
+import {
+  addResources,
+  type CommandInfo,
+  type CommandInfoURI,
+  type TaskInfo,
+} from '../protocol/index.ts';
 import { LaunchError, type LaunchRequest } from './containerizer/containerizer.ts';
+import { currentUid, lookUpAccount } from './containerizer/launcher/user-account.ts';
 import type { AgentContext } from './context.ts';
 import { executorEnvironment, taskEnvironment } from './executor-environment.ts';
-import { type ExecutorRun, type Framework, liveTasks } from './state.ts';
+import { type ExecutorRun, type Framework, liveTasks, sharedResources } from './state.ts';
+
+/** The container of a default executor holds those of its tasks; a process keeps it there. */
+const HOLDER: CommandInfo = { shell: false, value: 'sleep', arguments: ['sleep', 'infinity'] };
 
 /**
  * What to run for an executor: its own command, or for a command task the task itself.
@@ -16,6 +25,10 @@ export function launchRequest(
   const { frameworkId, executorId, containerId, directory, user } = run;
   const ids = { frameworkId, executorId, containerId, directory, user };
   const environment = executorEnvironment(context, framework, run);
+  if (run.kind === 'default') {
+    const resources = sharedResources(framework, run);
+    return { ...ids, environment, command: HOLDER, resources, container: run.info.container };
+  }
   if (run.kind !== 'command') {
     const { command = {}, resources = [], container } = run.info;
     return { ...ids, environment, command, resources, container };
@@ -34,6 +47,22 @@ export function launchRequest(
   };
 }
 
-function limitsOf({ limits = {} }: TaskInfo): Readonly<Record<string, number>> {
+/**
+ * Brings the files of a command into the sandbox, if there are any.
+ * @throws LaunchError, FetchError in Mesos' words.
+ */
+export async function fetchUris(
+  { fetcher }: Pick<AgentContext, 'fetcher'>,
+  { containerId, directory, user }: LaunchRequest,
+  uris: readonly CommandInfoURI[],
+): Promise<void> {
+  if (uris.length === 0) return;
+  const account = user === undefined ? undefined : await lookUpAccount(user);
+  const owner = account?.uid === currentUid() ? undefined : account;
+  await fetcher.fetch({ containerId, directory, uris, owner });
+}
+
+/** How far a task may go above its resources, by name. */
+export function limitsOf({ limits = {} }: TaskInfo): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value]));
 }

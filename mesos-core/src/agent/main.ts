@@ -16,7 +16,16 @@ import { createFileCheckpointStore } from './checkpoint/file-store.ts';
 import { createMesosContainerizer } from './containerizer/mesos-containerizer.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
-import { parseEnvironment, readAgentFlags } from './flags.ts';
+import { createFetcher } from './fetcher/fetcher.ts';
+import { type AgentFlags, parseEnvironment, readAgentFlags } from './flags.ts';
+import { createFileSandboxes } from './sandbox/file-sandboxes.ts';
+import type { LogLimits } from './sandbox/log-rotation.ts';
+
+/** For one file. */
+const FETCH_TIMEOUT_MS = 6 * 3_600_000;
+const FETCH_BYTES_MAX = 256 * 1024 ** 3;
+
+const LOG_INTERVAL_MS = 10_000;
 
 runService({ name: 'mesos-agent', start });
 
@@ -38,6 +47,20 @@ async function start(service: ServiceContext): Promise<RunningService> {
       runtimeDirectory: flags.runtimeDir ?? join(workDir, 'run'),
     }),
     ...{ masters: masters.list, detector: masters.detector },
+    sandboxes: createFileSandboxes({
+      ...{ clock, logger, workDir, delayMs: flags.gcDelayMs, diskHeadroom: flags.gcDiskHeadroom },
+      watchIntervalMs: flags.diskWatchIntervalMs,
+      logLimits: flags.containerLogger === 'sandbox' ? undefined : logLimitsOf(flags),
+      logIntervalMs: LOG_INTERVAL_MS,
+    }),
+    fetcher: createFetcher({
+      ...{ clock, transport, frameworksHome: flags.frameworksHome },
+      cacheDirectory: flags.fetcherCacheDir ?? join(workDir, 'fetch'),
+      cacheBytesMax: flags.fetcherCacheBytes,
+      stallTimeoutMs: flags.fetcherStallTimeoutMs,
+      timeoutMs: FETCH_TIMEOUT_MS,
+      bytesMax: FETCH_BYTES_MAX,
+    }),
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
     attributes: parseAttributes(attributes),
@@ -64,5 +87,14 @@ async function start(service: ServiceContext): Promise<RunningService> {
       await server.close();
       await transport.close();
     },
+  };
+}
+
+function logLimitsOf(flags: AgentFlags): LogLimits {
+  const { maxStdoutBytes, maxStderrBytes, maxOldLogs } = flags;
+  return {
+    stdoutBytesMax: maxStdoutBytes,
+    stderrBytesMax: maxStderrBytes,
+    oldFilesMax: maxOldLogs,
   };
 }

@@ -1,14 +1,16 @@
 import type { Timer } from '@factory/runtime';
-import type {
-  ExecutorEvent,
-  ExecutorInfo,
-  FrameworkInfo,
-  KillPolicy,
-  Operation,
-  Resource,
-  Task,
-  TaskInfo,
-  TaskStatusReason,
+import {
+  addResources,
+  type ExecutorEvent,
+  type ExecutorInfo,
+  type FrameworkInfo,
+  type KillPolicy,
+  type Operation,
+  type Resource,
+  type Resources,
+  type Task,
+  type TaskInfo,
+  type TaskStatusReason,
 } from '../protocol/index.ts';
 import type { Container, ContainerIdentity } from './containerizer/containerizer.ts';
 import { isTerminalState, latestState, type StatusStream } from './status-stream.ts';
@@ -90,6 +92,8 @@ export interface ExecutorRun {
 export interface EndReason {
   readonly reason: TaskStatusReason;
   readonly message: string;
+  /** The resources whose limits were exceeded. */
+  readonly limitation?: Resources | undefined;
 }
 
 /** The stream to an executor. */
@@ -114,9 +118,18 @@ export interface TaskRecord {
   readonly info: TaskInfo;
   /** The ids of all tasks of its group, itself included; `undefined` outside of groups. */
   readonly group: readonly string[] | undefined;
+  /** The task's own container, nested in that of the default executor. */
+  nested: NestedContainer | undefined;
   stream: StatusStream;
   /** The framework wants it ended; told to the executor again whenever it subscribes. */
   kill: KillRequest | undefined;
+}
+
+/** See {@link TaskRecord.nested}. */
+export interface NestedContainer {
+  readonly containerId: string;
+  /** Durable before it runs. */
+  readonly identity: ContainerIdentity | undefined;
 }
 
 /** A wish to end a task. */
@@ -191,4 +204,10 @@ export function liveTasks(framework: Framework, run: ExecutorRun): readonly Task
 export function pushBounded<T>(list: T[], entry: T, max: number): void {
   list.push(entry);
   if (list.length > max) list.splice(0, list.length - max);
+}
+
+/** What the container of a default executor is entitled to: its own, and all of its live tasks. */
+export function sharedResources(framework: Framework, run: ExecutorRun): Resources {
+  const ofTasks = liveTasks(framework, run).flatMap(({ info }) => info.resources ?? []);
+  return addResources(run.info.resources ?? [], ofTasks);
 }

@@ -19,15 +19,6 @@ export function refuseTask(
     if (message !== undefined)
       return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message };
   }
-  if (executor?.type === 'DEFAULT') {
-    return cannotLaunch('the default executor is not supported; use one of type CUSTOM');
-  }
-  const [uri] = [...(executor?.command?.uris ?? []), ...(task.command?.uris ?? [])];
-  if (uri !== undefined) {
-    return cannotLaunch(
-      `this agent does not fetch URIs (${uri.value}); put the file on the agent beforehand`,
-    );
-  }
   if (needsContainer(executor?.container) || needsContainer(task.container)) {
     return cannotLaunch('this agent runs executors without images and volumes');
   }

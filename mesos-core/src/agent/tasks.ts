@@ -285,7 +285,8 @@ function newTask(
   group: readonly string[] | undefined,
 ): TaskRecord {
   const stream = EMPTY_STREAM;
-  return { frameworkId, executorId, containerId, info, group, stream, kill: undefined };
+  const blank = { nested: undefined, kill: undefined };
+  return { frameworkId, executorId, containerId, info, group, stream, ...blank };
 }
 
 function toLaunches(tasks: readonly TaskRecord[], isGroup: boolean): readonly QueuedLaunch[] {

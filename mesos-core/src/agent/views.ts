@@ -1,7 +1,8 @@
 import type { ExecutorInfo, FrameworkInfo, Task, TaskStatus } from '../protocol/index.ts';
 import type { AgentContext } from './context.ts';
 import { agentIdOf } from './context.ts';
-import type { AgentState, ExecutorRun, TaskRecord } from './state.ts';
+import { nestedSandbox } from './sandbox/sandboxes.ts';
+import { type AgentState, type ExecutorRun, liveTasks, type TaskRecord } from './state.ts';
 import { latestState } from './status-stream.ts';
 
 /** The task as Mesos shows it. */
@@ -79,4 +80,17 @@ export function inventory(context: Pick<AgentContext, 'state'>): Inventory {
 /** All runs that are not over. */
 export function allRuns(state: AgentState): readonly ExecutorRun[] {
   return [...state.frameworks.values()].flatMap((framework) => [...framework.executors.values()]);
+}
+
+/** The folders of all containers that run. */
+export function liveSandboxes(state: AgentState): readonly string[] {
+  return [...state.frameworks.values()].flatMap((framework) =>
+    [...framework.executors.values()].flatMap((run) => {
+      if (run.kind !== 'default') return [run.directory];
+      const nested = liveTasks(framework, run).flatMap(({ nested }) =>
+        nested === undefined ? [] : [nestedSandbox(run, nested.containerId)],
+      );
+      return [run.directory, ...nested];
+    }),
+  );
 }

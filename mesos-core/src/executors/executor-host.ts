@@ -29,10 +29,10 @@ export interface ExecutorHost {
   proberFor(task: TaskInfo): Prober;
 }
 
-/** A task that an earlier life of the agent left, with the newest update. */
+/** A task that is to begin or, with its newest update, one that an earlier agent left. */
 export interface ResumedTask {
   readonly task: TaskInfo;
-  readonly status: TaskStatus;
+  readonly status: TaskStatus | undefined;
   /** Wall-clock time of its first update, in milliseconds. */
-  readonly runningSinceMs: number;
+  readonly runningSinceMs?: number | undefined;
 }

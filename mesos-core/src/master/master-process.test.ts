@@ -65,7 +65,7 @@ afterEach(async () => {
   for (const child of [master, agent]) child.kill('SIGKILL');
   for (const pid of executorPids) kill(pid);
   executorPids.clear();
-  await rm(directory, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function startMaster(): ChildProcess {

@@ -1,5 +1,6 @@
 export * from './agent-protocol.ts';
 export * from './attributes.ts';
+export * from './bytes.ts';
 export {
   CodecError,
   decodeMessage,

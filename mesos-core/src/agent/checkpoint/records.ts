@@ -12,6 +12,7 @@ import {
   type ExecutorRun,
   type Framework,
   type KillRequest,
+  type NestedContainer,
   newFramework,
   type TaskRecord,
 } from '../state.ts';
@@ -51,6 +52,7 @@ interface StoredTask {
 
 interface StoredProgress {
   readonly stream: StatusStream;
+  readonly nested?: NestedContainer | undefined;
   readonly kill: KillRequest | undefined;
 }
 
@@ -94,7 +96,7 @@ export function taskChange(task: TaskRecord): Change {
 
 /** The task's updates, or the wish to kill it, have changed. */
 export function progressChange(task: TaskRecord): Change {
-  const stored: StoredProgress = { stream: task.stream, kill: task.kill };
+  const stored: StoredProgress = { stream: task.stream, nested: task.nested, kill: task.kill };
   return [key('progress', task.frameworkId, task.info.task_id.value), stored];
 }
 
@@ -181,6 +183,7 @@ function restoreTask(
     executorId: stored.executorId,
     containerId: stored.containerId,
     group: stored.group,
+    nested: progress?.nested,
     stream: progress?.stream ?? EMPTY_STREAM,
     kill: progress?.kill,
   };

@@ -111,7 +111,7 @@ function containerizerOn(machine: Machine): Containerizer {
   const view = (identity: ContainerIdentity, ended: Promise<number>): Container => ({
     identity,
     exited: unlessClosed(ended),
-    kill: async () => machine.kill(identity.pid),
+    kill: async (signal: NodeJS.Signals = 'SIGKILL') => machine.signal(identity.pid, signal),
     signal: async (signal) => machine.signal(identity.pid, signal),
     usage: async () => ({ timestamp: 0 }),
     status: () => ({

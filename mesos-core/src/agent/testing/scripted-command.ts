@@ -4,6 +4,8 @@ import type { InProcessExecutor, LaunchRequest } from '../containerizer/index.ts
 export interface ScriptedCommand extends InProcessExecutor {
   readonly request: LaunchRequest;
   exit(status: number): void;
+  /** What it does at SIGTERM; by default it ends. */
+  terminate(): void;
 }
 
 const SIGTERM = 15;

@@ -59,13 +59,14 @@ export class CommandExecutor implements BuiltInExecutor {
     const report = (update: TaskUpdate): void => {
       this.#reported = this.#host.update(task.task_id.value, update);
     };
-    const hasStarted = resumed !== undefined;
-    if (!hasStarted) report({ state: 'TASK_STARTING' });
+    const { status, runningSinceMs = 0 } = resumed ?? {};
+    if (status === undefined) report({ state: 'TASK_STARTING' });
+    const hasRun = status !== undefined && status.state !== 'TASK_STARTING';
     this.#run = new TaskRun({
       ...{ clock, task, checkLimiter, report },
       container: this.#container,
-      resumed: resumed?.status.state === 'TASK_STARTING' ? undefined : resumed,
-      tellsKilling: tellsKilling && resumed?.status.state !== 'TASK_KILLING',
+      resumed: hasRun ? { status, runningSinceMs } : undefined,
+      tellsKilling: tellsKilling && status?.state !== 'TASK_KILLING',
       prober: proberFor(task),
     });
   }

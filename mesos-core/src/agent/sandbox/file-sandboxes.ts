@@ -1,0 +1,150 @@
+import { mkdir, readdir, readFile, rm, rmdir, stat, statfs, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Clock, hasErrorCode, type Logger, type Timer } from '@factory/runtime';
+import { dueSandboxes, type GcPolicy } from './gc-schedule.ts';
+import { type LogLimits, rotateLogs } from './log-rotation.ts';
+import type { Sandboxes } from './sandboxes.ts';
+
+/** How {@link createFileSandboxes} behaves. */
+export interface FileSandboxesOptions extends GcPolicy {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly workDir: string;
+  /** Between two looks at the disk. */
+  readonly watchIntervalMs: number;
+  /** `undefined`: output files grow as they like. */
+  readonly logLimits: LogLimits | undefined;
+  readonly logIntervalMs: number;
+}
+
+/** The sandboxes of an agent, below its `work_dir`. */
+export function createFileSandboxes(options: FileSandboxesOptions): Sandboxes {
+  return new FileSandboxes(options);
+}
+
+class FileSandboxes implements Sandboxes {
+  readonly #options: FileSandboxesOptions;
+  /** By directory: since when its run is over. */
+  readonly #retired = new Map<string, number>();
+  readonly #timers = new Set<Timer>();
+  #isClosed = false;
+
+  constructor(options: FileSandboxesOptions) {
+    this.#options = options;
+  }
+
+  async linkTask(directory: string, taskId: string, containerId: string): Promise<void> {
+    const link = join(directory, 'tasks', taskId);
+    await mkdir(dirname(link), { recursive: true, mode: 0o755 });
+    await rm(link, { force: true });
+    await symlink(join('..', 'containers', containerId), link);
+  }
+
+  retire(directory: string): void {
+    this.#retired.set(directory, this.#options.clock.nowMs());
+  }
+
+  async start(live: () => readonly string[]): Promise<void> {
+    const { workDir, watchIntervalMs, logLimits, logIntervalMs } = this.#options;
+    const inUse = new Set(live());
+    for (const directory of await findSandboxes(join(workDir, 'slaves'))) {
+      if (inUse.has(directory) || this.#retired.has(directory)) continue;
+      const found = await stat(directory).catch(() => undefined);
+      if (found !== undefined) this.#retired.set(directory, found.mtimeMs);
+    }
+    this.#every(watchIntervalMs, () => this.#removeOld());
+    if (logLimits === undefined) return;
+    this.#every(logIntervalMs, async () => {
+      for (const directory of live()) await rotateLogs(directory, logLimits);
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  async #removeOld(): Promise<void> {
+    const { clock, logger, workDir } = this.#options;
+    const { blocks, bavail } = await statfs(workDir);
+    const retired = Array.from(this.#retired, ([directory, sinceMs]) => ({ directory, sinceMs }));
+    const usage = blocks === 0 ? 0 : 1 - bavail / blocks;
+    for (const { directory } of dueSandboxes(retired, this.#options, usage, clock.nowMs())) {
+      if (this.#isClosed) return;
+      if (await hasMounts(directory)) {
+        logger.warn({ directory }, 'something is still mounted in this sandbox; it stays for now');
+        continue;
+      }
+      await rm(directory, { recursive: true, force: true });
+      this.#retired.delete(directory);
+      await removeEmptyParents(directory, join(workDir, 'slaves'));
+      logger.info({ directory }, 'removed an old sandbox');
+    }
+  }
+
+  /** The next time comes an interval after this one is over. What goes wrong is tried again then. */
+  #every(intervalMs: number, work: () => Promise<void>): void {
+    const { clock, logger } = this.#options;
+    const timer = clock.after(intervalMs, async () => {
+      this.#timers.delete(timer);
+      try {
+        await work();
+      } catch (error) {
+        logger.warn({ err: error }, 'the care for sandboxes failed; it is tried again');
+      }
+      if (!this.#isClosed) this.#every(intervalMs, work);
+    });
+    this.#timers.add(timer);
+  }
+}
+
+/** All `slaves/<id>/frameworks/<id>/executors/<id>/runs/<id>`. */
+async function findSandboxes(slaves: string): Promise<readonly string[]> {
+  let level = [slaves];
+  for (const below of ['frameworks', 'executors', 'runs']) {
+    const next: string[] = [];
+    for (const directory of level) {
+      for (const name of await foldersIn(directory)) next.push(join(directory, name, below));
+    }
+    level = next;
+  }
+  const sandboxes: string[] = [];
+  for (const runs of level) {
+    for (const name of await foldersIn(runs)) sandboxes.push(join(runs, name));
+  }
+  return sandboxes;
+}
+
+/** Folders, and no links to folders such as `latest`. */
+async function foldersIn(directory: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** A volume that is still mounted would be emptied with the sandbox. */
+async function hasMounts(directory: string): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  return mounts.split('\n').some((line) => {
+    // Field 5 is where it is mounted, with spaces as \040 (proc(5)).
+    const path = (line.split(' ')[4] ?? '').replaceAll('\\040', ' ');
+    return path === directory || path.startsWith(`${directory}/`);
+  });
+}
+
+async function removeEmptyParents(directory: string, top: string): Promise<void> {
+  const runs = dirname(directory);
+  if ((await foldersIn(runs)).length === 0) await rm(join(runs, 'latest'), { force: true });
+  for (let parent = runs; parent.startsWith(`${top}/`); parent = dirname(parent)) {
+    try {
+      await rmdir(parent);
+    } catch {
+      // Something else is in there.
+      return;
+    }
+  }
+}
