@@ -198,6 +198,19 @@ describe('the link to the master, with a detector', () => {
     expect(link.master).toBe(originOf(1));
   });
 
+  it('takes its time to follow when it was told that there are many agents', async () => {
+    master(0).resubscribeSpreadMs = 1000;
+    const { id } = await elect(0);
+    await elect(1);
+    link.start();
+    await clock.run(20);
+    election.remove(id, 'gone');
+    await clock.run(10);
+    expect(link.master).toBeUndefined();
+    await clock.run(1000);
+    expect(link.master).toBe(originOf(1));
+  });
+
   it('does not sit out a pause when a new leader is known', async () => {
     const { id } = await elect(0);
     network.detach(originOf(0));

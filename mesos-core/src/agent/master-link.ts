@@ -90,6 +90,7 @@ export class MasterLink {
   #session: Session | undefined;
   #redirect: string | undefined;
   #nextMaster = 0;
+  #resubscribeSpreadMs = 0;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(options: MasterLinkOptions) {
@@ -145,9 +146,14 @@ export class MasterLink {
     while (!signal.aborted) {
       const url = await this.#chooseMaster(signal).catch(() => undefined);
       if (url === undefined) return;
-      // That the old leader did not answer says nothing of a new one.
-      if (detector !== undefined && url !== before) backoff.reset();
+      if (detector !== undefined && url !== before) {
+        // That the old leader did not answer says nothing of a new one.
+        backoff.reset();
+        const spreadMs = before === undefined ? 0 : random.next() * this.#resubscribeSpreadMs;
+        if (spreadMs > 0) await sleep(clock, spreadMs, signal).catch(() => undefined);
+      }
       before = url;
+      if (signal.aborted) return;
       const startedMs = clock.monotonicMs();
       try {
         await this.#subscribe(url, signal);
@@ -234,6 +240,7 @@ export class MasterLink {
         const event = parseEvent(record);
         if (event?.type === 'SUBSCRIBED') {
           const intervalMs = event.heartbeat_interval_seconds * 1000;
+          this.#resubscribeSpreadMs = event.resubscribe_spread_ms ?? 0;
           watchdog.setLimit(intervalMs * SILENT_INTERVALS_MAX);
           await onRegistered(event.agent_id);
           const headers = { ...streamHeaders(stream), ...authorizationHeader(credential) };

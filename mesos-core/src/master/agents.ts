@@ -17,6 +17,7 @@ import type { Frameworks } from './frameworks.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
 import { type RegisteredAgent, withAgents } from './registry.ts';
 import { RemovalLimit } from './removal-limit.ts';
+import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
 
@@ -72,7 +73,11 @@ export class Agents {
     state.agents.set(id, agent);
     this.#core.allocator.putAgent(id, agentFacts(agent, this.#core.masterInfo.domain));
     const heartbeat_interval_seconds = settings.agentPingTimeoutMs / 1000;
-    stream.send({ type: 'SUBSCRIBED', agent_id: id, heartbeat_interval_seconds });
+    const resubscribe_spread_ms = resubscribeSpreadMs(state.agents.size);
+    stream.send({
+      ...{ type: 'SUBSCRIBED', agent_id: id, heartbeat_interval_seconds },
+      ...(resubscribe_spread_ms === 0 ? {} : { resubscribe_spread_ms }),
+    });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
     this.#core.requestAllocation('changed');

@@ -45,6 +45,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
         registry: fatalOnFailure(
           openRegistryStore(flags, { random, logger }, election.registryNode()),
           (error) => {
+            if (service.signal.aborted) return;
             logger.error({ err: error }, 'the registry could not be saved; exiting');
             process.exit(1);
           },

@@ -95,6 +95,8 @@ export type AgentEvent =
       readonly type: 'SUBSCRIBED';
       readonly agent_id: string;
       readonly heartbeat_interval_seconds: number;
+      /** When another master leads: subscribe there after a random part of this; absent: at once. */
+      readonly resubscribe_spread_ms?: number | undefined;
     }
   | { readonly type: 'HEARTBEAT' }
   /** Launch tasks under one executor; `executor` is undefined for command tasks. */

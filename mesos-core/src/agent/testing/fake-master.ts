@@ -24,6 +24,8 @@ export interface FakeMaster {
   autoAcknowledge: boolean;
   /** Answers SUBSCRIBE differently: with this status and, for 307, this location. */
   refusal: { readonly status: number; readonly location?: string } | undefined;
+  /** Told to agents at SUBSCRIBED. */
+  resubscribeSpreadMs: number;
   send(event: AgentEvent): void;
   acknowledge(update: Update): void;
   /** Ends the agent's stream. */
@@ -47,6 +49,7 @@ export function createFakeMaster(options: {
     updates: [],
     autoAcknowledge: true,
     refusal: undefined,
+    resubscribeSpreadMs: 0,
     send(event) {
       stream?.write(encodeRecord(Buffer.from(JSON.stringify(event))));
     },
@@ -88,6 +91,7 @@ export function createFakeMaster(options: {
         type: 'SUBSCRIBED',
         agent_id: call.subscribe.agent_info.id?.value ?? 'agent-1',
         heartbeat_interval_seconds: heartbeatIntervalSeconds,
+        resubscribe_spread_ms: master.resubscribeSpreadMs,
       });
       return reply.header('mesos-stream-id', 'stream-1').type('application/json').send(stream);
     }
