@@ -29,6 +29,12 @@ export function benchCommand(): Command {
   bench('master', 'a Mesos master under load: launches, state reads, failover, refusals')
     .option('--agents <n>', 'simulated agents, of ten tasks each', integer(1), 1_000)
     .option('--frameworks <n>', 'frameworks that refuse everything', integer(1), 200);
+  bench('tasks', 'command tasks on one Mesos agent, from the first offer to the last end').option(
+    '--count <n>',
+    'tasks',
+    integer(1),
+    1_000,
+  );
   return command;
 }
 
