@@ -7,6 +7,7 @@ import {
   type FrameworkInfo,
   type Offer,
   type Quantities,
+  type Resource,
   type Resources,
   type SchedulerEvent,
   subtractResources,
@@ -142,14 +143,36 @@ export class MasterState {
 
   /** Puts a task in place; its resources are taken unless it has ended. */
   putTask(agent: Agent, task: Task): void {
-    const frameworkId = task.framework_id.value;
-    const key = taskKey(frameworkId, task.task_id.value);
-    this.#release(agent, frameworkId, held(agent.tasks.get(key)));
-    this.#take(agent, frameworkId, held(task));
-    agent.tasks.set(key, task);
-    const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map<string, Task>());
-    ofFramework.set(task.task_id.value, task);
-    if (isTerminal(task.state)) agent.kills.delete(key);
+    this.putTasks(agent, [task]);
+  }
+
+  /** Puts tasks in place; the books are changed once for all those of a framework. */
+  putTasks(agent: Agent, tasks: readonly Task[]): void {
+    for (const [frameworkId, own] of Map.groupBy(tasks, (task) => task.framework_id.value)) {
+      const [taken, released] = this.#holdingsChange(agent, own);
+      this.#release(agent, frameworkId, released);
+      this.#take(agent, frameworkId, taken);
+      const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map());
+      for (const task of own) {
+        const key = taskKey(frameworkId, task.task_id.value);
+        agent.tasks.set(key, task);
+        ofFramework.set(task.task_id.value, task);
+        if (isTerminal(task.state)) agent.kills.delete(key);
+      }
+    }
+  }
+
+  /** What these tasks of a framework take and give back; most updates of a task change neither. */
+  #holdingsChange(agent: Agent, tasks: readonly Task[]): readonly [Resource[], Resource[]] {
+    const [taken, released]: [Resource[], Resource[]] = [[], []];
+    for (const task of tasks) {
+      const before = held(agent.tasks.get(taskKey(task.framework_id.value, task.task_id.value)));
+      const after = held(task);
+      if (before === after) continue;
+      taken.push(...after);
+      released.push(...before);
+    }
+    return [taken, released];
   }
 
   removeTask(agent: Agent, task: Task): void {
@@ -260,9 +283,11 @@ export class MasterState {
   }
 }
 
+const NOTHING: Resources = [];
+
 /** The resources that a task keeps from others: none once it has ended. */
 function held(task: Task | undefined): Resources {
-  return task === undefined || isTerminal(task.state) ? [] : (task.resources ?? []);
+  return task === undefined || isTerminal(task.state) ? NOTHING : (task.resources ?? NOTHING);
 }
 
 function pushBounded<T>(list: T[], item: T, max: number): void {

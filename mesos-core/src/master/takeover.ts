@@ -25,7 +25,7 @@ export function takeOver(
   for (const task of [...agent.tasks.values()]) {
     if (!reported.has(keyOf(task))) loseTask(core, agent, task);
   }
-  for (const task of subscribe.tasks) takeOverTask(core, agent, task);
+  takeOverTasks(core, agent, subscribe.tasks);
   for (const [key, task] of core.state.unreachableTasks) {
     if (task.agent_id.value === agent.id) loseUnreachableTask(core, agent, key, task);
   }
@@ -49,22 +49,31 @@ function takeOverExecutors(core: MasterCore, agent: Agent, { executors }: AgentS
   }
 }
 
-function takeOverTask(core: MasterCore, agent: Agent, task: Task): void {
+function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): void {
   const { state } = core;
-  const framework = state.frameworks.get(task.framework_id.value);
-  if (framework === undefined) return;
-  // Data of updates may be large, and is the scheduler's business alone.
-  const statuses = (task.statuses ?? []).map(({ data: _, ...status }) => status);
-  state.putTask(agent, { ...task, agent_id: { value: agent.id }, statuses });
-  if (!state.unreachableTasks.delete(keyOf(task))) return;
-  const status = core.masterStatus(
-    task.task_id.value,
-    agent.id,
-    task.status_update_state ?? task.state,
-    'REASON_AGENT_REREGISTERED',
-    'Unreachable agent re-reregistered',
+  const own = tasks.filter(({ framework_id }) => state.frameworks.has(framework_id.value));
+  // Told twice, a task is still one.
+  const known = [...new Map(own.map((task) => [keyOf(task), task])).values()];
+  state.putTasks(
+    agent,
+    known.map((task) => ({
+      ...task,
+      agent_id: { value: agent.id },
+      // Data of updates may be large, and is the scheduler's business alone.
+      statuses: (task.statuses ?? []).map(({ data: _, ...status }) => status),
+    })),
   );
-  core.sendStatus(framework, status);
+  for (const task of known) {
+    if (!state.unreachableTasks.delete(keyOf(task))) continue;
+    const status = core.masterStatus(
+      task.task_id.value,
+      agent.id,
+      task.status_update_state ?? task.state,
+      'REASON_AGENT_REREGISTERED',
+      'Unreachable agent re-reregistered',
+    );
+    core.sendStatus(state.frameworks.get(task.framework_id.value), status);
+  }
 }
 
 /** A launch that was lost on its way, or a task that the agent lost. */
