@@ -313,7 +313,7 @@ class AgentActor implements Agent {
     for (const framework of state.frameworks.values()) this.#executors.shutdownFramework(framework);
     await this.#executors.allGone();
     state.agentId = undefined;
-    await commit([agentChange(undefined)]);
+    await commit([agentChange(undefined), ...this.#operations.forgetAll()]);
     if (!this.#isClosed) this.#link.start();
   }
 

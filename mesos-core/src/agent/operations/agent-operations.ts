@@ -16,6 +16,7 @@ import {
   unallocateConversions,
   unallocateResources,
 } from '../../protocol/index.ts';
+import type { Change } from '../checkpoint/checkpoint-store.ts';
 import { operationChange, operationRemoval, resourcesChange } from '../checkpoint/records.ts';
 import type { AgentContext } from '../context.ts';
 import { type ExecutorRun, isTerminal } from '../state.ts';
@@ -141,6 +142,18 @@ export class AgentOperations {
     }
   }
 
+  /**
+   * The agent starts over with another id: nobody waits to hear of operations that were sent to the
+   * one before. What they made of its resources stays. Gives what to commit.
+   */
+  forgetAll(): readonly Change[] {
+    const { operations } = this.#options.context.state;
+    const uuids = [...operations.keys()];
+    this.#updates.close();
+    operations.clear();
+    return uuids.map(operationRemoval);
+  }
+
   close(): void {
     this.#updates.close();
   }
@@ -213,6 +226,7 @@ export class AgentOperations {
   ): Promise<void> {
     const { context } = this.#options;
     const { info, agent_id, statuses = [], uuid } = operation;
+    if (!context.state.operations.has(uuid.value)) return;
     const status = {
       ...(info.id === undefined ? {} : { operation_id: info.id }),
       state,

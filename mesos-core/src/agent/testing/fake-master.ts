@@ -22,6 +22,8 @@ export interface FakeMaster {
   readonly updates: TaskStatus[];
   /** Acknowledge updates as they come; otherwise tests do. */
   autoAcknowledge: boolean;
+  /** The same for the ends of operations. */
+  acknowledgesOperations: boolean;
   /** Answers SUBSCRIBE differently: with this status and, for 307, this location. */
   refusal: { readonly status: number; readonly location?: string } | undefined;
   /** Told to agents at SUBSCRIBED. */
@@ -48,6 +50,7 @@ export function createFakeMaster(options: {
     subscriptions: [],
     updates: [],
     autoAcknowledge: true,
+    acknowledgesOperations: true,
     refusal: undefined,
     resubscribeSpreadMs: 0,
     send(event) {
@@ -96,6 +99,11 @@ export function createFakeMaster(options: {
       return reply.header('mesos-stream-id', 'stream-1').type('application/json').send(stream);
     }
     if (call.type === 'UPDATE') take(call);
+    if (call.type === 'UPDATE_OPERATION' && master.acknowledgesOperations) {
+      const { operation_uuid, status } = call;
+      const uuid = status.uuid?.value ?? '';
+      master.send({ type: 'OPERATION_ACKNOWLEDGED', operation_uuid, uuid });
+    }
     return reply.status(202).send();
   });
   return master;

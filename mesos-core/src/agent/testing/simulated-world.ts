@@ -5,6 +5,7 @@ import {
   seededRandom,
   VirtualClock,
 } from '@factory/runtime/simulated';
+import type { Resource, Resources } from '../../protocol/index.ts';
 import { type Agent, createAgent } from '../agent.ts';
 import { type CheckpointStore, createMemoryDisk } from '../checkpoint/index.ts';
 import {
@@ -13,6 +14,11 @@ import {
   type InProcessHost,
   type LaunchRequest,
 } from '../containerizer/index.ts';
+import {
+  createMemoryVolumes,
+  type MemoryVolumes,
+  type VolumeDirectories,
+} from '../operations/volume-directories.ts';
 import type { AgentSettings } from '../settings.ts';
 import { createFakeMaster, type FakeMaster } from './fake-master.ts';
 import { type ScriptedExecutor, startScriptedExecutor } from './scripted-executor.ts';
@@ -30,9 +36,11 @@ export interface SimulatedWorld {
   readonly fatalErrors: unknown[];
   /** Counts commits; at the one named in `deathAt` the agent falls silent, as if it were dead. */
   readonly commits: CommitCounter;
+  readonly volumes: MemoryVolumes;
   /** Kills the agent as SIGKILL does: nothing of what it was about to do happens. */
   crashAgent(): Promise<void>;
-  startAgent(): Promise<void>;
+  /** @param resources other ones than before. */
+  startAgent(resources?: Resources): Promise<void>;
   /** Runs an agent that only cleans up. */
   cleanUp(): Promise<void>;
   updatesOf(taskId: string): readonly (string | undefined)[];
@@ -75,6 +83,10 @@ function mortal(store: CheckpointStore, commits: CommitCounter): CheckpointStore
   };
 }
 
+function scalar(name: string, value: number): Resource {
+  return { name, type: 'SCALAR', scalar: { value } };
+}
+
 /** Starts the master and the agent; time passes only in `clock.run`. */
 export async function createWorld(
   options: {
@@ -86,6 +98,8 @@ export async function createWorld(
     readonly checkpointMs?: number;
     /** Executors that never say a word. */
     readonly areSilent?: boolean;
+    /** Other volumes than those in memory. */
+    readonly volumes?: VolumeDirectories;
     /** Other executors than the scripted ones. */
     readonly run?: (
       request: LaunchRequest,
@@ -115,6 +129,8 @@ export async function createWorld(
     return executor;
   });
   const commits: CommitCounter = { count: 0, deathAt: undefined };
+  const volumes = createMemoryVolumes('/work');
+  let resources: Resources = [scalar('cpus', 8), scalar('disk', 1000)];
   let life = 0;
   let agent: Agent | undefined;
   const newAgent = (): Agent => {
@@ -126,7 +142,8 @@ export async function createWorld(
       containerizer: host.createContainerizer(),
       masters: ['http://master'],
       address: { hostname: 'agent-1', ip: 'agent-1', port: 5051 },
-      resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 8 } }],
+      resources,
+      volumes: options.volumes ?? volumes,
       attributes: [{ name: 'rack', type: 'TEXT', text: { value: 'r1' } }],
       settings: { workDir: '/work', switchUser: false, ...options.settings },
       onFatal: (error) => fatalErrors.push(error),
@@ -137,7 +154,7 @@ export async function createWorld(
     return agent;
   };
   const world: SimulatedWorld = {
-    ...{ clock, network, master, host, executors, fatalErrors, commits },
+    ...{ clock, network, master, host, executors, fatalErrors, commits, volumes },
     get agent() {
       return current();
     },
@@ -153,7 +170,8 @@ export async function createWorld(
       await cleaner.cleanUp();
       await cleaner.close();
     },
-    async startAgent() {
+    async startAgent(others = resources) {
+      resources = others;
       agent = newAgent();
       await network.attach('http://agent-1:5051', agent.app);
       // Not awaited: it never ends in an agent that dies while it recovers.
