@@ -206,6 +206,7 @@ class AgentActor implements Agent {
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),
       linkVolumes: (run, resources) => this.#operations.linkVolumes(run, resources),
+      unlinkVolumes: (run, resources) => this.#operations.unlinkVolumes(run, resources),
       spawn: (work) => {
         work.catch((error: unknown) => this.#fail(error));
       },

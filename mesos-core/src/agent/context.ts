@@ -47,6 +47,8 @@ export interface AgentContext {
    * @throws VolumeError when that can't be.
    */
   linkVolumes(run: ExecutorRun, resources: Resources): Promise<void>;
+  /** Takes those of them that the run has no more use for out of it again. */
+  unlinkVolumes(run: ExecutorRun, resources: Resources): Promise<void>;
   /** Starts work that nobody waits for. An agent that can't do it (a full disk) must not go on. */
   spawn(work: Promise<unknown>): void;
 }

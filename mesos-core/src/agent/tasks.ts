@@ -132,6 +132,7 @@ export class Tasks {
     }
     const outcome = updates.receive(task, completeStatus(this.#context, run, status));
     await commit(outcome === 'accepted' ? [progressChange(task)] : []);
+    if (isTerminal(task)) await this.#context.unlinkVolumes(run, task.info.resources ?? []);
     if (outcome === 'accepted') updates.forward(task);
     acknowledge();
   }

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   formatResources,
   type Operation,
+  parseResources,
   type Resource,
-  type Resources,
 } from '../../protocol/index.ts';
 import { runTasks, tinyExecutor } from '../testing/scenario.ts';
 import { createWorld, type SimulatedWorld } from '../testing/simulated-world.ts';
@@ -20,6 +20,7 @@ const VOLUME: Resource = {
   ...DISK,
   disk: { persistence: { id: 'v1' }, volume: { container_path: 'data', mode: 'RW' } },
 };
+const RESOURCES = parseResources('cpus:8;disk:1000');
 const RESERVED = 'cpus:8; disk:900; disk(reservations: [(DYNAMIC,eng)]):100';
 const WITH_VOLUME = 'cpus:8; disk:900; disk(reservations: [(DYNAMIC,eng)])[v1:data]:100';
 
@@ -68,7 +69,7 @@ async function subscribeAgain(): Promise<{ total: string; operations: readonly s
 
 describe('operations on an agent', () => {
   it('change its total, and are told until they are acknowledged', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     world.master.acknowledgesOperations = false;
     await apply(RESERVE, CREATE);
     expect([...world.volumes.paths]).toEqual([PATH]);
@@ -87,14 +88,14 @@ describe('operations on an agent', () => {
   });
 
   it('that arrive twice are carried out once', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     world.master.acknowledgesOperations = false;
     await apply(RESERVE, RESERVE);
     expect((await subscribeAgain()).total).toBe(RESERVED);
   });
 
   it('that do not fit what the agent has are dropped, and the master hears what it has', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     const subscriptions = world.master.subscriptions.length;
     await apply(CREATE);
     await world.clock.run(3000);
@@ -106,7 +107,7 @@ describe('operations on an agent', () => {
   it('that fail are undone', async () => {
     const volumes = createMemoryVolumes('/work');
     const create = () => Promise.reject(new VolumeError('the disk is full'));
-    world = await createWorld({ volumes: { ...volumes, create } });
+    world = await createWorld({ resources: RESOURCES, volumes: { ...volumes, create } });
     await apply(RESERVE, CREATE);
     await world.clock.run(3000);
     expect(told()).toEqual(['reserve OPERATION_FINISHED', 'create OPERATION_FAILED']);
@@ -114,7 +115,7 @@ describe('operations on an agent', () => {
   });
 
   it('never take a volume from a task', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     await apply(RESERVE, CREATE);
     const executor = tinyExecutor();
     const launch = runTasks(executor, 'a');
@@ -126,10 +127,18 @@ describe('operations on an agent', () => {
     await apply(DESTROY);
     expect(told()).toContain('destroy OPERATION_DROPPED');
     expect([...world.volumes.paths]).toEqual([PATH]);
+    world.executors[0]?.update('a', 'TASK_FINISHED');
+    await world.clock.run(1000);
+    expect(world.volumes.links.size).toBe(0);
+    await apply({
+      ...DESTROY,
+      uuid: { value: Buffer.from('again'.padEnd(16)).toString('base64') },
+    });
+    expect(told()).toContain('destroy OPERATION_FINISHED');
   });
 
   it('are shown to operators', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     world.master.acknowledgesOperations = false;
     await apply(RESERVE);
     const response = await world.agent.app.inject({
@@ -144,7 +153,7 @@ describe('operations on an agent', () => {
 
 describe('a task that joins a running executor', () => {
   it('fails when it can not have its volume', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     const executor = tinyExecutor();
     world.master.send(runTasks(executor, 'a'));
     await world.clock.run(1000);
@@ -170,7 +179,7 @@ describe('an agent that dies at any step of its operations', () => {
   );
 
   it.each(deaths)('commit $count, applied: $isApplied', async (death) => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     const before = world.commits.count;
     world.commits.deathAt = { ...death, count: before + death.count };
     await apply(RESERVE, CREATE, DESTROY);
@@ -189,11 +198,10 @@ describe('an agent that dies at any step of its operations', () => {
 
 describe('an agent whose flags have changed', () => {
   it('does not start without what is reserved of it', async () => {
-    world = await createWorld();
+    world = await createWorld({ resources: RESOURCES });
     await apply(RESERVE);
     await world.crashAgent();
-    const less: Resources = [{ name: 'cpus', type: 'SCALAR', scalar: { value: 8 } }];
-    await world.startAgent(less);
+    await world.startAgent(parseResources('cpus:8'));
     expect(world.fatalErrors).toMatchObject([{ code: 'MESOS_ERR_INCOMPATIBLE_RESOURCES' }]);
   });
 });

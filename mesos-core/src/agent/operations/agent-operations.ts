@@ -142,6 +142,15 @@ export class AgentOperations {
     }
   }
 
+  /** Takes those volumes that the run has no more use for out of its sandbox. */
+  async unlinkVolumes(run: ExecutorRun, resources: Resources): Promise<void> {
+    const used = this.#usedBy(run);
+    for (const volume of resources.filter(isPersistentVolume)) {
+      if (containsResources(used, unallocateResources([volume]))) continue;
+      await this.#options.volumes.unlink(volume, run.directory);
+    }
+  }
+
   /**
    * The agent starts over with another id: nobody waits to hear of operations that were sent to the
    * one before. What they made of its resources stays. Gives what to commit.

@@ -74,6 +74,16 @@ describe('a volume', () => {
     expect((await lstat(join(sandbox, 'data'))).isSymbolicLink()).toBe(true);
   });
 
+  it('leaves the sandbox when it is told to, and nothing else does', async () => {
+    await volumes.create(volume());
+    await volumes.unlink(volume(), sandbox);
+    await volumes.link(volume(), sandbox, false);
+    await volumes.unlink(volume(), sandbox);
+    await writeFile(join(sandbox, 'data'), 'mine');
+    await volumes.unlink(volume(), sandbox);
+    expect(await readdir(sandbox)).toEqual(['data']);
+  });
+
   it('belongs to the owner of the sandbox', async () => {
     await volumes.create(volume());
     await volumes.link(volume(), sandbox, false);

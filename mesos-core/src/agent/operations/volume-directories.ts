@@ -15,6 +15,8 @@ export interface VolumeDirectories {
    * @throws VolumeError when it can't be.
    */
   link(volume: Resource, sandbox: string, isShared: boolean): Promise<void>;
+  /** Takes the volume out of a sandbox again; what else is in its place stays. */
+  unlink(volume: Resource, sandbox: string): Promise<void>;
 }
 
 /** A persistent volume can't be made, removed or given to a container. */
@@ -65,6 +67,11 @@ export function createVolumeDirectories(workDir: string): VolumeDirectories {
       await expectDirectory(path);
       if (!isShared) await giveTo(path, sandbox);
       await linkOnce(path, place);
+    },
+    async unlink(volume, sandbox) {
+      const place = placeIn(sandbox, volume.disk?.volume?.container_path ?? '');
+      const target = await readlink(place).catch(() => undefined);
+      if (target === volumePath(workDir, volume)) await rm(place, { force: true });
     },
   };
 }
@@ -127,6 +134,10 @@ export function createMemoryVolumes(workDir: string): MemoryVolumes {
       const path = volumePath(workDir, volume);
       if (!paths.has(path)) throw new VolumeError(`can't use the volume at ${path}`);
       links.set(placeIn(sandbox, volume.disk?.volume?.container_path ?? ''), path);
+    },
+    async unlink(volume, sandbox) {
+      const place = placeIn(sandbox, volume.disk?.volume?.container_path ?? '');
+      if (links.get(place) === volumePath(workDir, volume)) links.delete(place);
     },
   };
 }

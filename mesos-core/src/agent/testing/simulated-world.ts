@@ -98,6 +98,7 @@ export async function createWorld(
     readonly checkpointMs?: number;
     /** Executors that never say a word. */
     readonly areSilent?: boolean;
+    readonly resources?: Resources;
     /** Other volumes than those in memory. */
     readonly volumes?: VolumeDirectories;
     /** Other executors than the scripted ones. */
@@ -130,7 +131,7 @@ export async function createWorld(
   });
   const commits: CommitCounter = { count: 0, deathAt: undefined };
   const volumes = createMemoryVolumes('/work');
-  let resources: Resources = [scalar('cpus', 8), scalar('disk', 1000)];
+  let { resources = [scalar('cpus', 8)] } = options;
   let life = 0;
   let agent: Agent | undefined;
   const newAgent = (): Agent => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SchedulerClientCall } from '../../client/index.ts';
 import {
+  type Encoding,
   formatResources,
   type Offer,
   type OfferOperation,
@@ -17,17 +18,21 @@ let agent: TestAgent;
 let scheduler: TestScheduler;
 const OPS = { ...FRAMEWORK, principal: 'ops' };
 
-beforeEach(async () => {
+async function begin(encoding: Encoding): Promise<void> {
   world = new World();
   await world.startMaster();
   agent = await world.startAgent('agent-1', 'cpus:8;mem:8192;disk:1000');
-  scheduler = await world.startScheduler('ops', OPS);
-});
+  scheduler = await world.startScheduler('ops', OPS, encoding);
+}
 
-afterEach(async () => {
+beforeEach(() => begin('json'));
+
+afterEach(end);
+
+async function end(): Promise<void> {
   expect(world.master.invariants()).toEqual([]);
   await world.close();
-});
+}
 
 function reserved(text: string, principal = 'ops', role = 'eng'): Resources {
   const reservations = [{ type: 'DYNAMIC' as const, role, principal }];
@@ -271,5 +276,76 @@ describe('an ACCEPT that arrives twice', () => {
     await world.call(scheduler, call);
     await world.call(scheduler, call);
     expect(states('r1')).not.toContain('OPERATION_ERROR');
+  });
+});
+
+describe('a framework that speaks protobuf', () => {
+  it('has its operations carried out, told, acknowledged and reconciled', async () => {
+    await end();
+    await begin('protobuf');
+    await carryOut(reserve('r1', reserved('disk:100')), create('c1', volume('v1', 100)));
+    expect(states('r1')).toEqual(['OPERATION_FINISHED']);
+    await acknowledge('r1');
+    await carryOut(destroy('d1', volume('v1', 100)), unreserve('u1', reserved('disk:100')));
+    expect(offered()).toBe('cpus:8; mem:8192; disk:1000');
+    await world.call(scheduler, { type: 'RECONCILE_OPERATIONS', reconcile_operations: {} });
+    for (const id of ['c1', 'd1', 'u1']) {
+      expect(states(id).length).toBeGreaterThan(1);
+      expect(new Set(states(id))).toEqual(new Set(['OPERATION_FINISHED']));
+    }
+    expect(states('r1')).toEqual(['OPERATION_FINISHED']);
+  });
+});
+
+describe('a framework from before refined reservations', () => {
+  it('reserves in its own form, and is offered it in that form', async () => {
+    const old = { ...OPS, capabilities: [], roles: [], role: 'eng' };
+    await scheduler.client.stop();
+    scheduler = await world.startScheduler('old', old);
+    const [cpus] = parseResources('cpus:2');
+    if (cpus === undefined) throw new Error('no cpus');
+    await carryOut(reserve('r1', [{ ...cpus, role: 'eng', reservation: { principal: 'ops' } }]));
+    expect(states('r1')).toEqual(['OPERATION_FINISHED']);
+    const own = scheduler.offer.resources?.find(({ role }) => role === 'eng');
+    expect(own).toMatchObject({ scalar: { value: 2 }, reservation: { principal: 'ops' } });
+    expect(own?.reservations).toBeUndefined();
+  });
+});
+
+describe('a refined reservation', () => {
+  it('is made on top of a static one, and taken off again', async () => {
+    await scheduler.client.stop();
+    await world.startAgent('agent-2', 'cpus(eng):4;mem:64');
+    const refined = { ...OPS, roles: ['eng/ui'] };
+    const ui = await world.startScheduler('ui', refined);
+    scheduler = ui;
+    const [cpus] = parseResources('cpus:4');
+    if (cpus === undefined) throw new Error('no cpus');
+    const reservations = [
+      { type: 'STATIC' as const, role: 'eng' },
+      { type: 'DYNAMIC' as const, role: 'eng/ui', principal: 'ops' },
+    ];
+    await world.run(6000);
+    const mine = ui.offers.find(({ hostname }) => hostname === 'agent-2');
+    if (mine === undefined) throw new Error('no offer');
+    await world.call(ui, accept(mine, reserve('r1', [{ ...cpus, reservations }])));
+    await world.run(1100);
+    expect(states('r1')).toEqual(['OPERATION_FINISHED']);
+    expect(offered()).toContain('cpus(reservations: [(STATIC,eng),(DYNAMIC,eng/ui,ops)]):4');
+    await carryOut(unreserve('u1', [{ ...cpus, reservations }]));
+    expect(offered()).toContain('cpus(reservations: [(STATIC,eng)]):4');
+  });
+});
+
+describe('operations of a framework that was removed', () => {
+  it('are forgotten: nobody will acknowledge them', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    await world.call(scheduler, { type: 'TEARDOWN' });
+    await world.run(10_000);
+    const response = await world.master.app.inject({
+      ...{ method: 'POST', url: '/api/v1', payload: { type: 'GET_OPERATIONS' } },
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(response.json().get_operations).toEqual({});
   });
 });
