@@ -10,6 +10,8 @@ export interface Setting<T> {
   readonly expects: string;
   /** What it is when not given; `required` when it must be given. */
   readonly fallback: { readonly kind: 'value'; readonly value: T } | { readonly kind: 'required' };
+  /** {@link fallback} in the form in which it would be given, where its value doesn't say so. */
+  readonly fallbackText?: string;
   /** Secrets are also read from the file named in `<env>_FILE`, and never printed. */
   readonly secret: boolean;
   /** The value of a text, `undefined` when the text is not allowed. */
@@ -242,5 +244,5 @@ export function describeSettings(definition: SettingsDefinition): readonly Setti
 function defaultText(each: Setting<unknown>): string | undefined {
   if (each.fallback.kind === 'required') return undefined;
   if (each.fallback.value === undefined) return 'none';
-  return each.secret ? '(secret)' : String(each.fallback.value);
+  return each.secret ? '(secret)' : (each.fallbackText ?? String(each.fallback.value));
 }

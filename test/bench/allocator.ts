@@ -163,6 +163,7 @@ function newAllocator(): Allocator {
     fairSharingExcludedNames: [],
     filterGpuResources: true,
     isolateGroups: false,
+    offersDeclinedAtOnce: true,
     minAllocatable: [{ cpus: 0.01 }, { mem: 32 }],
     minAllocatableByRole: new Map(),
     random: systemRandom,

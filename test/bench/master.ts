@@ -115,7 +115,7 @@ async function measureDeclines(): Promise<void> {
     (_, number) => new LoadFramework(idle, `refuses-${number}`),
   );
   try {
-    await idle.startMaster();
+    await idle.startMaster('--offer_declined_at_once');
     await idle.startAgents(1_000, AGENT_RESOURCES);
     for (const framework of frameworks) framework.refuse();
     await Promise.all(frameworks.map((framework) => framework.subscribe()));

@@ -9,7 +9,7 @@ import {
 import type { AgentIdentity } from './facts.ts';
 import type { Refusal } from './refusals.ts';
 import type { Client } from './role-tree.ts';
-import { isOpenScalar, type Supply, supplyOf } from './supply.ts';
+import { equalSupplies, isOpenScalar, type Supply, supplyOf } from './supply.ts';
 import { addUnits, type ScalarNames } from './units.ts';
 
 /** What one client has of one agent, used or offered. */
@@ -49,6 +49,8 @@ export class AgentBook {
   #openTotal: readonly number[] = [];
   readonly #openAllocated: number[] = [];
   #supply: Supply | undefined;
+  /** The last one that there was anything in. */
+  #lastSupply: Supply | undefined;
 
   constructor(id: string, index: number, names: ScalarNames) {
     this.id = id;
@@ -67,6 +69,7 @@ export class AgentBook {
     this.reservations = reservationsIn(total, this.#names);
     this.hasGpus = total.some(({ name, scalar }) => name === 'gpus' && (scalar?.value ?? 0) > 0);
     this.#supply = undefined;
+    this.#lastSupply = undefined;
   }
 
   /** All that may be offered now. */
@@ -75,7 +78,11 @@ export class AgentBook {
     const own = this.#total.filter(({ shared }) => shared === undefined);
     const shared = this.#total.filter((each) => each.shared !== undefined);
     const free = [...subtractResources(own, this.#allocated), ...shared];
-    this.#supply = supplyOf(free, this.#names);
+    const supply = supplyOf(free, this.#names);
+    // After an offer is declined all is as it was before: what is remembered of it still holds.
+    const isSame = equalSupplies(supply, this.#lastSupply);
+    this.#supply = isSame && this.#lastSupply !== undefined ? this.#lastSupply : supply;
+    if (!supply.isExhausted) this.#lastSupply = this.#supply;
     return this.#supply;
   }
 

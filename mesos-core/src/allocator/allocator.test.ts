@@ -49,6 +49,17 @@ describe('an agent with free resources', () => {
     expect(names(cycle(allocator))).toEqual(['f']);
   });
 
+  it('goes to the next framework at the next interval where what is declined waits for it', () => {
+    const allocator = newAllocator({ offersDeclinedAtOnce: false });
+    allocator.putFramework('f', framework());
+    allocator.putFramework('g', framework());
+    allocator.putAgent('a', agent('cpus:4;mem:1024'));
+    for (const allocation of cycle(allocator)) decline(allocator, allocation, 5000);
+    expect(cycle(allocator)).toEqual([]);
+    allocator.tick(1000);
+    expect(names(cycle(allocator))).toEqual(['g']);
+  });
+
   it('is offered again before a refusal ends when there is more of it, or on REVIVE', () => {
     const allocator = newAllocator();
     allocator.putFramework('f', framework());
@@ -216,6 +227,10 @@ describe('planned maintenance', () => {
     expect(allocator.dueInverseOffers(0)).toEqual([]);
     allocator.answerInverseOffer('a', 'f', { status: 'DECLINE', atMs: 7 }, 5000);
     expect(allocator.inverseOfferStatuses('a').get('f')?.status).toBe('DECLINE');
+    expect(allocator.dueInverseOffers(4999)).toEqual([]);
+    allocator.forgetRefusals('f', ['*']);
+    expect(allocator.dueInverseOffers(4999)).toHaveLength(1);
+    allocator.answerInverseOffer('a', 'f', undefined, 5000);
     expect(allocator.dueInverseOffers(4999)).toEqual([]);
     expect(allocator.dueInverseOffers(5000)).toHaveLength(1);
     allocator.setUnavailability('a', undefined);

@@ -1,5 +1,6 @@
 import type { Quantities, Resources, Unavailability } from '../protocol/index.ts';
 import type { AgentBook } from './agent-book.ts';
+import { auditBooks } from './audit.ts';
 import { Books, type BooksOptions } from './books.ts';
 import { Cycle, type CycleOptions } from './cycle.ts';
 import type { ClientTerms } from './eligibility.ts';
@@ -15,6 +16,8 @@ export interface AllocatorOptions extends BooksOptions, CycleOptions {
   readonly minAllocatable: readonly Quantities[];
   /** In place of that, for some roles. */
   readonly minAllocatableByRole: ReadonlyMap<string, readonly Quantities[]>;
+  /** What one framework refuses is for the next at once, not only at the next tick. */
+  readonly offersDeclinedAtOnce: boolean;
 }
 
 /** When to stop for a while. */
@@ -47,6 +50,8 @@ export class Allocator implements AllocatorPort {
   #changed = new Set<AgentBook>();
   /** Clients that may be given something that they could not have before. */
   #fresh = new Set<Client>();
+  /** Agents of which something was refused: for others from the next tick on. */
+  #refused = new Set<AgentBook>();
   #isHeadroomChanged = false;
   #cycle: Cycle | undefined;
   #cycles = 0;
@@ -84,6 +89,7 @@ export class Allocator implements AllocatorPort {
     if (agent === undefined) return;
     this.#books.removeAgent(agent);
     this.#changed.delete(agent);
+    this.#refused.delete(agent);
     this.#isHeadroomChanged = true;
   }
 
@@ -148,10 +154,14 @@ export class Allocator implements AllocatorPort {
     agent.refusals.set(client, withRefusal(before, refusalOf(resources, expiresAtMs)));
     client.refusing.add(agent);
     this.#expiries.push(expiresAtMs, { agent, client });
+    if (this.#options.offersDeclinedAtOnce) return;
+    this.#changed.delete(agent);
+    this.#refused.add(agent);
   }
 
   /** The framework wants offers of these roles again, also of what it has refused. */
   forgetRefusals(frameworkId: string, roles: readonly string[]): void {
+    this.#maintenance.forgetRefusals(frameworkId);
     for (const role of roles) {
       const client = this.#books.clientsOf(frameworkId).get(role);
       if (client === undefined) continue;
@@ -213,12 +223,19 @@ export class Allocator implements AllocatorPort {
       else agent.refusals.delete(client);
       this.#noteAgent(agent);
     }
+    for (const agent of this.#refused) this.#noteAgent(agent);
+    this.#refused.clear();
     this.#noteHeldBack();
   }
 
   /** Frameworks that have to be asked now to leave agents before their maintenance. */
   dueInverseOffers(nowMs: number): readonly InverseAllocation[] {
     return this.#maintenance.due((agentId) => this.#activeHolders(agentId), nowMs);
+  }
+
+  /** What is wrong with the books; empty when all is well. For tests and audits. */
+  problems(): readonly string[] {
+    return auditBooks(this.#books);
   }
 
   /** Goes on with the cycle, or begins one if there is work, until the limit or its end. */

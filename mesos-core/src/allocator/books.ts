@@ -28,8 +28,9 @@ export class Books {
   readonly available: number[] = [];
   /** Roles that have a quota. */
   readonly quotas = new Map<string, Quota>();
-  /** All minimums of an offer that clients ask for. */
+  /** All minimums of an offer that clients ask for, unless there are too many of them. */
   readonly minimums = new Map<string, readonly Units[]>();
+  hasManyMinimums = false;
   readonly #clients = new Map<string, Map<string, Client>>();
   #nextIndex = 0;
 
@@ -112,6 +113,8 @@ export class Books {
     const known = this.minimums.get(key);
     if (known !== undefined) return known;
     const made = quantities.map((each) => this.names.unitsOf(each));
+    this.hasManyMinimums ||= this.minimums.size >= MINIMUMS_MAX;
+    if (this.hasManyMinimums) return made;
     this.minimums.set(key, made);
     for (const role of this.tree.roles.values()) role.changes += 1;
     return made;
@@ -157,5 +160,8 @@ export class Books {
     this.tree.prune(client.role);
   }
 }
+
+/** Different minimums that are remembered. */
+const MINIMUMS_MAX = 100;
 
 const NO_CLIENTS: ReadonlyMap<string, Client> = new Map();

@@ -48,7 +48,12 @@ export class MaintenanceBook {
     return this.#planned.get(agentId)?.statuses ?? new Map();
   }
 
-  /** The framework wants to be asked again, or is away: what it has been asked is void. */
+  /** The framework wants offers of all kinds again, whatever it has refused. */
+  forgetRefusals(frameworkId: string): void {
+    for (const { refusedUntilMs } of this.#planned.values()) refusedUntilMs.delete(frameworkId);
+  }
+
+  /** The framework is away: what it has been asked is void. */
   forgetFramework(frameworkId: string): void {
     for (const { outstanding, refusedUntilMs } of this.#planned.values()) {
       outstanding.delete(frameworkId);

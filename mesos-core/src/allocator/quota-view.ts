@@ -43,7 +43,7 @@ export class QuotaView {
 
   /** Whether limits of the role itself let nobody in it have anything unreserved. */
   isCapped(role: RoleNode): boolean {
-    if (role.limits.length === 0) return false;
+    if (role.limits.length === 0 || this.#books.hasManyMinimums) return false;
     if (role.cappedAt === role.changes) return role.isCapped;
     role.isCapped = true;
     for (const minimums of this.#books.minimums.values()) {
@@ -55,6 +55,7 @@ export class QuotaView {
 
   /** Whether what no guarantee needs is enough for anybody's minimum, of this supply. */
   hasSurplus({ open }: Supply): boolean {
+    if (this.#books.hasManyMinimums) return true;
     for (const minimums of this.#books.minimums.values()) {
       if (minimums.length === 0) return true;
       for (const minimum of minimums) if (this.#isInSurplus(minimum, open)) return true;

@@ -1,4 +1,5 @@
 import {
+  equalResource,
   identityOf,
   isIndivisible,
   type Resource,
@@ -59,6 +60,17 @@ export function supplyOf(free: Resources, names: ScalarNames): Supply {
     ),
     isExhausted: items.every(({ isShared }) => isShared),
   };
+}
+
+/** Whether both offer the same, in the same order. */
+export function equalSupplies(a: Supply, b: Supply | undefined): boolean {
+  if (b === undefined || a.items.length !== b.items.length) return false;
+  return a.items.every((item, index) => {
+    const other = b.items[index];
+    if (other === undefined || item.identity !== other.identity) return false;
+    if (item.scalar >= 0) return item.units === other.units;
+    return equalResource(item.resource, other.resource);
+  });
 }
 
 /** Whether quota counts the resource as consumed by who holds it, or for whom it is free. */

@@ -57,7 +57,6 @@ export class OfferAnswers {
     const offers = own.flatMap((id) => state.removeOffer(id) ?? []);
     const [first] = offers;
     const agent = state.agents.get(first?.agent_id.value ?? '');
-    this.#core.requestAllocation('changed');
     if (problem !== undefined || first === undefined || agent === undefined) {
       this.#drop(framework, operations, problem ?? 'No offers specified');
       return;
@@ -81,7 +80,6 @@ export class OfferAnswers {
       const seconds = decline.filters?.refuse_seconds;
       this.#refuse(site, offer.resources ?? [], seconds, false);
     }
-    this.#core.requestAllocation('changed');
   }
 
   /** As Mesos words it, and in its order. */

@@ -80,7 +80,6 @@ export class Agents {
     });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
-    this.#core.requestAllocation('changed');
     return stream;
   }
 
@@ -229,7 +228,6 @@ export class Agents {
         status_update_state: status.state,
         ...(status.uuid === undefined ? {} : { status_update_uuid: status.uuid }),
       });
-      this.#core.requestAllocation('changed');
     }
     this.#core.sendStatus(state.frameworks.get(framework_id), status);
   }
@@ -251,7 +249,6 @@ export class Agents {
       type: 'FAILURE',
       failure: { agent_id: { value: agent.id }, executor_id: { value: executor_id }, status },
     });
-    this.#core.requestAllocation('changed');
   }
 
   /** The connection broke: nothing is offered of the agent until it is back. */

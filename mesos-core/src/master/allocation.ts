@@ -37,7 +37,6 @@ export class AllocationDriver {
 
   constructor(core: MasterCore) {
     this.#core = core;
-    core.requestAllocation = () => this.#request(DEBOUNCE_MS);
     core.allocator.onWork = () => this.#request(DEBOUNCE_MS);
   }
 
@@ -57,7 +56,6 @@ export class AllocationDriver {
     this.#interval?.cancel();
     for (const timer of this.#offerTimers) timer.cancel();
     this.#offerTimers.clear();
-    this.#core.requestAllocation = () => undefined;
     this.#core.allocator.onWork = () => undefined;
   }
 

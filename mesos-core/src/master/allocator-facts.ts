@@ -5,7 +5,8 @@ import { type Agent, type Framework, hasCapability, rolesOf } from './state.ts';
 
 /** Tells the allocator of a framework: to be called whenever anything of it has changed. */
 export function tellAllocator(core: MasterCore, framework: Framework): void {
-  core.allocator.putFramework(framework.id, frameworkFacts(framework));
+  const { frameworkGroupLabel } = core.settings;
+  core.allocator.putFramework(framework.id, frameworkFacts(framework, frameworkGroupLabel));
 }
 
 /** What the allocator has to know of an agent. Pure. */
@@ -23,7 +24,7 @@ export function agentFacts(
   };
 }
 
-function frameworkFacts(framework: Framework): FrameworkFacts {
+function frameworkFacts(framework: Framework, groupLabel: string | undefined): FrameworkFacts {
   const { info, stream, suppressedRoles, offerConstraints } = framework;
   return {
     roles: rolesOf(info),
@@ -38,6 +39,7 @@ function frameworkFacts(framework: Framework): FrameworkFacts {
     },
     minAllocatable: minimumsOf(info),
     exclusions: offerConstraints?.exclusions,
+    group: info.labels?.labels?.find(({ key }) => key === groupLabel)?.value,
   };
 }
 

@@ -46,11 +46,6 @@ export class MasterCore {
   #lastSave: Promise<void> = Promise.resolve();
   #nextSave: Promise<void> | undefined;
   #nextOffer = 0;
-  /**
-   * Asks for an allocation round of the agents that changed, or of all when frameworks did; set by
-   * the allocator's driver.
-   */
-  requestAllocation: (scope: 'changed' | 'all') => void = () => undefined;
   /** Sends frameworks away from agents before their maintenance; set by who keeps inverse offers. */
   sendInverseOffers: (wanted: readonly InverseAllocation[]) => void = () => undefined;
   /** Monotonic time at which filters are looked at next. */
@@ -75,7 +70,8 @@ export class MasterCore {
     this.startedAtMs = options.clock.nowMs();
     this.startedMonotonicMs = options.clock.monotonicMs();
     this.#store = options.store;
-    this.allocator = new Allocator({ ...options.settings, random: options.random });
+    const isolateGroups = options.settings.frameworkGroupLabel !== undefined;
+    this.allocator = new Allocator({ ...options.settings, isolateGroups, random: options.random });
     this.state = new MasterState(this.allocator);
     this.authorizer = options.authorizer ?? allowAll;
   }
@@ -164,7 +160,6 @@ export class MasterCore {
       const framework = this.state.frameworks.get(offer.framework_id.value);
       this.send(framework, { type: 'RESCIND', rescind: { offer_id: offer.id } });
     }
-    this.requestAllocation('changed');
   }
 
   rescindOffersOf(agent: Agent): void {

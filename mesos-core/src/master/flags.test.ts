@@ -18,7 +18,34 @@ describe('the flags of the master', () => {
     expect(flags.offerTimeoutMs).toBe(60_000);
   });
 
+  it('tell the allocator what to do', () => {
+    expect(readMasterFlags([], {})).toMatchObject({
+      ...{ allocator: 'hierarchical', roleSorter: 'drf', frameworkSorter: 'drf' },
+      ...{ filterGpuResources: true, minAllocatable: [{ cpus: 0.01 }, { mem: 32 }] },
+      ...{ offersDeclinedAtOnce: false, frameworkGroupLabel: undefined },
+    });
+    const argv = [
+      '--role_sorter=random',
+      '--no-filter_gpu_resources',
+      '--min_allocatable_resources=cpus:1;mem:64|disk:10.5',
+      '--min_allocatable_resources_by_role={"eng":"gpus:1"}',
+      '--fair_sharing_excluded_resource_names=gpus, disk',
+      '--offer_declined_at_once',
+      '--framework_group_label=group',
+    ];
+    expect(readMasterFlags(argv, {})).toMatchObject({
+      ...{ roleSorter: 'random', filterGpuResources: false },
+      minAllocatable: [{ cpus: 1, mem: 64 }, { disk: 10.5 }],
+      minAllocatableByRole: new Map([['eng', [{ gpus: 1 }]]]),
+      fairSharingExcludedNames: ['gpus', 'disk'],
+      ...{ offersDeclinedAtOnce: true, frameworkGroupLabel: 'group' },
+    });
+  });
+
   it.each([
+    [['--allocator=mine'], /hierarchical/],
+    [['--min_allocatable_resources=cpus'], /scalars such as/],
+    [['--min_allocatable_resources_by_role={"eng":1}'], /JSON such as/],
     [['--prot=6000'], /--prot is not a flag of the master/],
     [['--port=70000'], /port/],
     [['--agent_ping_timeout=15'], /a duration such as/],

@@ -9,6 +9,7 @@ import {
 } from '@factory/runtime';
 import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
+import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
 import { parseRemovalRate } from './removal-limit.ts';
 import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 
@@ -99,6 +100,7 @@ export const MASTER_FLAGS = defineSettings({
     choices: ['replicated_log', 'zookeeper', 'file', 'in_memory'],
     default: 'replicated_log',
   }),
+  ...ALLOCATOR_FLAGS,
   offerTimeoutMs: optional(
     durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),
   ),

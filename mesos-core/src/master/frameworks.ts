@@ -153,7 +153,6 @@ export class Frameworks {
     }
     state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);
     await this.#core.registerRemoval(framework.id);
-    this.#core.requestAllocation('changed');
   }
 
   #problem(info: FrameworkInfo, suppressedRoles: readonly string[]): string | undefined {

@@ -82,7 +82,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
       frameworks.close();
       agents.close();
     },
-    invariants: () => checkMasterInvariants(core.state),
+    invariants: () => [...checkMasterInvariants(core.state), ...core.allocator.problems()],
   };
 }
 

@@ -88,12 +88,25 @@ describe('offers', () => {
     const first = await world.startScheduler('first');
     const second = await world.startScheduler('second');
     await decline(first, 10);
+    expect(second.offers).toHaveLength(0);
+    await world.run(1000);
     expect(second.offers).toHaveLength(1);
     await decline(second, 3600);
-    await world.run(8000);
+    await world.run(7000);
     expect(first.offers).toHaveLength(1);
     await world.run(4000);
     expect(first.offers).toHaveLength(2);
+    expect(second.offers).toHaveLength(1);
+  });
+
+  it('go to others at once where the master is told so', async () => {
+    await world.close();
+    world = new World({ settings: { offersDeclinedAtOnce: true } });
+    await world.startMaster();
+    await world.startAgent('agent-1');
+    const first = await world.startScheduler('first');
+    const second = await world.startScheduler('second');
+    await decline(first, 10);
     expect(second.offers).toHaveLength(1);
   });
 

@@ -1,8 +1,11 @@
 import type { AllocatorOptions } from '../allocator/index.ts';
+import { DEFAULT_ALLOCATOR_OPTIONS } from './allocator-flags.ts';
 import type { RemovalRate } from './removal-limit.ts';
 
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
-export interface MasterSettings extends Omit<AllocatorOptions, 'random'> {
+export interface MasterSettings extends Omit<AllocatorOptions, 'random' | 'isolateGroups'> {
+  /** Label of frameworks that names their group, where groups do not share agents. */
+  readonly frameworkGroupLabel: string | undefined;
   /** A framework's and an operator's stream gets a heartbeat this often. */
   readonly heartbeatIntervalMs: number;
   /** `--agent_ping_timeout`: agents are asked to speak this often. */
@@ -27,13 +30,8 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   agentRemovalRate: undefined,
   allocationIntervalMs: 1_000,
   offerTimeoutMs: undefined,
-  roleSorter: 'drf',
-  frameworkSorter: 'drf',
-  fairSharingExcludedNames: [],
-  filterGpuResources: true,
-  isolateGroups: false,
-  minAllocatable: [{ cpus: 0.01 }, { mem: 32 }],
-  minAllocatableByRole: new Map(),
+  frameworkGroupLabel: undefined,
+  ...DEFAULT_ALLOCATOR_OPTIONS,
 };
 
 export interface MasterAddress {

@@ -30,6 +30,7 @@ export function newAllocator(options: Partial<AllocatorOptions> = {}): Allocator
     fairSharingExcludedNames: [],
     filterGpuResources: true,
     isolateGroups: false,
+    offersDeclinedAtOnce: true,
     minAllocatable: [{ cpus: 0.01 }, { mem: 32 }],
     minAllocatableByRole: new Map(),
     random: { next: () => 0, bytes: (length) => new Uint8Array(length) },
