@@ -205,7 +205,7 @@ class AgentActor implements Agent {
       callMaster,
       commit: (changes) => checkpoint.commit(changes),
       agentInfo: () => this.#agentInfo(),
-      linkVolumes: (run, resources) => this.#operations.linkVolumes(run, resources),
+      linkVolumes: (...volumes) => this.#operations.linkVolumes(...volumes),
       unlinkVolumes: (run, resources) => this.#operations.unlinkVolumes(run, resources),
       spawn: (work) => {
         work.catch((error: unknown) => this.#fail(error));

@@ -43,10 +43,11 @@ export interface AgentContext {
   callMaster(call: AgentCall): Promise<boolean>;
   agentInfo(): AgentInfo;
   /**
-   * Makes the persistent volumes among the resources appear in the run's sandbox.
+   * Makes the persistent volumes among the resources appear in the run's sandbox, or in another one
+   * inside.
    * @throws VolumeError when that can't be.
    */
-  linkVolumes(run: ExecutorRun, resources: Resources): Promise<void>;
+  linkVolumes(run: ExecutorRun, resources: Resources, sandbox?: string): Promise<void>;
   /** Takes those of them that the run has no more use for out of it again. */
   unlinkVolumes(run: ExecutorRun, resources: Resources): Promise<void>;
   /** Starts work that nobody waits for. An agent that can't do it (a full disk) must not go on. */

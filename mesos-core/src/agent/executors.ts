@@ -248,9 +248,9 @@ export class Executors {
   }
 }
 
-/** What the executor and its tasks may use. */
+/** What is used in the run's own sandbox; tasks of the default executor have sandboxes of theirs. */
 function resourcesOf(framework: Framework, run: ExecutorRun): Resources {
-  const tasks = liveTasks(framework, run).map(({ info }) => info);
+  const tasks = run.kind === 'default' ? [] : liveTasks(framework, run).map(({ info }) => info);
   return [run.info, ...tasks].flatMap(({ resources }) => resources ?? []);
 }
 

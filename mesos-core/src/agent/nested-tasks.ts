@@ -34,6 +34,7 @@ export async function openNestedContainer(
   await fetchUris(context, request, info.command?.uris ?? []);
   return context.containerizer.launch(request, async (launched) => {
     if (run.state === 'terminated') throw new LaunchError('its executor is gone');
+    await context.linkVolumes(run, request.resources, request.directory);
     task.nested = { containerId, identity: launched };
     await context.commit([progressChange(task)]);
   });

@@ -251,8 +251,9 @@ export class Tasks {
     committed: Promise<void>,
   ): Promise<void> {
     await committed;
-    // A new run has its volumes before it begins.
-    if (run.identity !== undefined && !(await this.#linkVolumes(run, launches))) return;
+    // A new run has its volumes before it begins, tasks of the default executor in their sandboxes.
+    const hasBegun = run.identity !== undefined && run.kind !== 'default';
+    if (hasBegun && !(await this.#linkVolumes(run, launches))) return;
     for (const launch of launches) launch.isDurable = true;
     this.#sessions.deliver(run);
   }

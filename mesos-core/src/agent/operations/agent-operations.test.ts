@@ -5,7 +5,9 @@ import {
   parseResources,
   type Resource,
 } from '../../protocol/index.ts';
-import { runTasks, tinyExecutor } from '../testing/scenario.ts';
+import type { LaunchRequest } from '../containerizer/containerizer.ts';
+import { FRAMEWORK, runTasks, tinyExecutor } from '../testing/scenario.ts';
+import { startScriptedCommand } from '../testing/scripted-command.ts';
 import { createWorld, type SimulatedWorld } from '../testing/simulated-world.ts';
 import { createMemoryVolumes, VolumeError } from './volume-directories.ts';
 
@@ -165,6 +167,26 @@ describe('a task that joins a running executor', () => {
     await world.clock.run(1000);
     expect(world.updatesOf('a')).toEqual(['TASK_RUNNING']);
     expect(world.updatesOf('b')).toEqual(['TASK_FAILED']);
+  });
+});
+
+describe('a task of a group', () => {
+  it('has its volume in its own sandbox', async () => {
+    const run = (request: LaunchRequest) => startScriptedCommand(request);
+    world = await createWorld({ resources: RESOURCES, run });
+    await apply(RESERVE, CREATE);
+    const executor = { ...tinyExecutor(), type: 'DEFAULT' as const, command: undefined };
+    const tasks = ['a', 'b'].map((id) => ({
+      ...{ name: id, task_id: { value: id }, agent_id: { value: 'agent-1' } },
+      ...{ command: { value: id }, resources: id === 'a' ? [VOLUME] : [] },
+    }));
+    const group = { executor, tasks, task_group: { tasks } };
+    world.master.send({ type: 'RUN_TASKS', framework: FRAMEWORK, ...group });
+    await world.clock.run(1000);
+    expect(world.updatesOf('a')).toContain('TASK_RUNNING');
+    const [place = ''] = [...world.volumes.links.keys()];
+    expect(place).toMatch(/\/executors\/executor-1\/runs\/[^/]+\/containers\/[^/]+\/data$/);
+    expect([...world.volumes.links.values()]).toEqual([PATH]);
   });
 });
 

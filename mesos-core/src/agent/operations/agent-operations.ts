@@ -129,16 +129,21 @@ export class AgentOperations {
   }
 
   /**
-   * Makes the volumes among the resources appear in the run's sandbox, which is there.
+   * Makes the volumes among the resources appear in the run's sandbox (or in another one inside),
+   * which is there.
    * @throws VolumeError when that can't be.
    */
-  async linkVolumes(run: ExecutorRun, resources: Resources): Promise<void> {
+  async linkVolumes(
+    run: ExecutorRun,
+    resources: Resources,
+    sandbox = run.directory,
+  ): Promise<void> {
     const volumes = resources.filter(isPersistentVolume);
     if (volumes.length === 0) return;
     await this.#work;
     for (const volume of volumes) {
       const isShared = volume.shared !== undefined && this.#isUsedByOthers(run, volume);
-      await this.#options.volumes.link(volume, run.directory, isShared);
+      await this.#options.volumes.link(volume, sandbox, isShared);
     }
   }
 
