@@ -6,6 +6,7 @@ import {
   equalResources,
   formatResources,
   idProblem,
+  persistenceIdsProblem,
   type Resources,
   type TaskInfo,
 } from '../protocol/index.ts';
@@ -101,7 +102,9 @@ function taskProblem(task: TaskInfo, context: LaunchContext): string | undefined
   }
   if ((task.resources ?? []).length === 0) return 'Task uses no resources';
   const invalid = invalidScalar(task.resources ?? []);
-  return invalid && `Task uses invalid resources: ${invalid}`;
+  if (invalid !== undefined) return `Task uses invalid resources: ${invalid}`;
+  const duplicate = persistenceIdsProblem(task.resources ?? []);
+  return duplicate && `Task uses duplicate persistence ID: ${duplicate}`;
 }
 
 function executorProblem(task: TaskInfo, context: LaunchContext): string | undefined {
@@ -134,6 +137,8 @@ function executorInfoProblem(executor: ExecutorInfo, context: LaunchContext): st
   }
   const invalid = invalidScalar(executor.resources ?? []);
   if (invalid !== undefined) return `Executor uses invalid resources: ${invalid}`;
+  const duplicate = persistenceIdsProblem(executor.resources ?? []);
+  if (duplicate !== undefined) return `Executor uses duplicate persistence ID: ${duplicate}`;
   const known = context.executor(executor_id.value);
   if (known === undefined || isSameExecutor(known, executor)) return undefined;
   return (

@@ -270,6 +270,19 @@ describe('a shared volume', () => {
   });
 });
 
+describe('a task that names a volume twice', () => {
+  it('is TASK_ERROR', async () => {
+    await carryOut(reserve('r1', reserved('disk:100')), create('c1', volume('v1', 100)));
+    const resources = [...parseResources('cpus:1'), volume('v1', 100), volume('v1', 100)];
+    const task = { ...taskOn(scheduler.offer, 'a'), resources };
+    await carryOut({ type: 'LAUNCH', launch: { task_infos: [task] } });
+    expect(scheduler.statuses('a')[0]).toMatchObject({
+      state: 'TASK_ERROR',
+      message: "Task uses duplicate persistence ID: Persistence ID 'v1' is not unique",
+    });
+  });
+});
+
 describe('an ACCEPT that arrives twice', () => {
   it('does not call an operation wrong that was carried out', async () => {
     const call = accept(scheduler.offer, reserve('r1', reserved('cpus:2')));
