@@ -37,7 +37,12 @@ export class MesosCluster {
   /** An agent that is subscribed; `script` is its main.ts. */
   async startAgent(
     flags: readonly string[],
-    options: { readonly script?: string; readonly workDir?: string } = {},
+    options: {
+      readonly script?: string;
+      readonly workDir?: string;
+      /** A program that becomes the agent: it gets the agent's command line as arguments. */
+      readonly wrapper?: readonly string[];
+    } = {},
   ): Promise<ChildProcess> {
     const { workDir = join(this.directory, 'agent') } = options;
     const { script = join(ROOT, 'mesos-core/src/agent/main.ts') } = options;
@@ -45,7 +50,7 @@ export class MesosCluster {
     const all = [
       ...[`--master=${HOST}:${this.port}`, `--port=${port}`, `--work_dir=${workDir}`, ...flags],
     ];
-    const agent = await this.#run(script, 'agent.log', all);
+    const agent = await this.#run(script, 'agent.log', all, options.wrapper);
     await this.#answers(port, '/health/ready');
     return agent;
   }
@@ -56,9 +61,15 @@ export class MesosCluster {
     await rm(this.directory, { recursive: true, force: true, maxRetries: 20 });
   }
 
-  async #run(script: string, logName: string, flags: readonly string[]): Promise<ChildProcess> {
+  async #run(
+    script: string,
+    logName: string,
+    flags: readonly string[],
+    wrapper: readonly string[] = [],
+  ): Promise<ChildProcess> {
+    const [program = '', ...args] = [...wrapper, process.execPath, ...QUIET, script, ...flags];
     const log = await open(join(this.directory, logName), 'a');
-    const child = spawn(process.execPath, [...QUIET, script, ...flags], {
+    const child = spawn(program, args, {
       stdio: ['ignore', log.fd, log.fd],
       env: { ...process.env, FACTORY_LOG_LEVEL: 'warn' },
     });
