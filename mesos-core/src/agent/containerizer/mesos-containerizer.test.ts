@@ -12,6 +12,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Container,
+  type ContainerIdentity,
   type Containerizer,
   LaunchError,
   type LaunchRequest,
@@ -160,6 +161,26 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     const recovered = await later.recover(executor.identity);
     await recovered.kill();
     expect((await recovered.exited).status).toBe(9);
+    await later.close();
+  });
+
+  it('begins under a later agent when the first one died before it let it', async () => {
+    const durable = Promise.withResolvers<ContainerIdentity>();
+    void containerizer.launch(request('echo ran; exit 4'), (identity) => {
+      durable.resolve(identity);
+      return new Promise(() => undefined);
+    });
+    const identity = await durable.promise;
+    await containerizer.close();
+    const later = createMesosContainerizer({
+      ...{ runtimeDirectory: join(directory, 'runtime'), clock: systemClock },
+      ...{ logger: silentLogger, pollIntervalMs: 20 },
+    });
+    const recovered = await later.recover(identity);
+    expect((await recovered.exited).status).toBe(4 << 8);
+    // Once: nobody listens at the gate of what has begun.
+    await later.recover(identity);
+    expect(await output('stdout')).toBe('ran\n');
     await later.close();
   });
 

@@ -77,6 +77,7 @@ class MesosContainerizer implements Containerizer {
 
   async recover(identity: ContainerIdentity): Promise<Container> {
     const record = await this.#readRecord(identity.containerId);
+    await this.#launcher.openGateAgain(identity.containerId);
     return this.#watch(record, identity);
   }
 
@@ -125,8 +126,10 @@ class MesosContainerizer implements Containerizer {
         },
         await this.#findTools(),
       );
+      // First, so that a later agent can let it begin when this one dies after `beforeRun`.
+      await this.#launcher.writeScripts(key, scripts);
       await beforeRun(identity);
-      await this.#launcher.openGate(key, scripts);
+      await this.#launcher.openGate(key);
       return identity;
     } catch (error) {
       // It waits behind its gate: nothing of it has run.

@@ -72,17 +72,22 @@ export class Launcher {
     }
   }
 
+  /** Writes what a container will do behind its gate. */
+  async writeScripts(containerId: string, { launch, enter }: LaunchScripts): Promise<void> {
+    const directory = this.runtime.of(containerId);
+    if (enter !== undefined) await writeFile(join(directory, 'enter'), enter, { mode: 0o600 });
+    await writeFile(join(directory, 'launch'), launch, { mode: 0o600 });
+  }
+
   /**
-   * Lets a container begin, as the scripts say.
+   * Lets a container begin, as its scripts say.
    * @throws LaunchError when it has ended already.
    */
-  async openGate(containerId: string, { launch, enter }: LaunchScripts): Promise<void> {
-    const directory = this.runtime.of(containerId);
-    await writeFile(join(directory, 'launch'), launch, { mode: 0o600 });
-    if (enter !== undefined) await writeFile(join(directory, 'enter'), enter, { mode: 0o600 });
+  async openGate(containerId: string): Promise<void> {
+    const path = join(this.runtime.of(containerId), 'gate');
     let gate: FileHandle;
     try {
-      gate = await open(join(directory, 'gate'), constants.O_WRONLY | constants.O_NONBLOCK);
+      gate = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
     } catch (cause) {
       throw new LaunchError('the container ended before it began', { cause });
     }
@@ -91,6 +96,16 @@ export class Launcher {
     } finally {
       await gate.close();
     }
+  }
+
+  /**
+   * Lets a container begin that an earlier agent has made durable, but died before it opened the
+   * gate. Of one that has begun nobody listens at the gate any more.
+   */
+  async openGateAgain(containerId: string): Promise<void> {
+    await this.openGate(containerId).catch((error: unknown) => {
+      if (!(error instanceof LaunchError)) throw error;
+    });
   }
 
   /**
