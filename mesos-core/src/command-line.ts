@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Flags, type Setting, SettingsError } from '@factory/runtime';
-import { parseBytes, parseDurationMs } from './protocol/index.ts';
+import { type DomainInfo, fromJson, parseBytes, parseDurationMs } from './protocol/index.ts';
 
 /** How a setting is called on the command line and in the environment, as Mesos does. */
 export function namesOf(name: string): { readonly flag: string; readonly env: string } {
@@ -28,6 +28,24 @@ export function bytesFlag(name: string, defaultBytes: number, describe: string):
     fallback: { kind: 'value', value: defaultBytes },
     secret: false,
     parse: parseBytes,
+  };
+}
+
+/** `--domain`: the region and zone that a master or an agent is in, as Mesos' flag has it. */
+export function domainFlag(who: string): Setting<DomainInfo | undefined> {
+  return {
+    ...namesOf('domain'),
+    describe: `region and zone of the ${who}`,
+    expects: 'JSON such as {"fault_domain":{"region":{"name":"eu"},"zone":{"name":"eu-1"}}}',
+    fallback: { kind: 'value', value: undefined },
+    secret: false,
+    parse: (text) => {
+      try {
+        return fromJson('DomainInfo', JSON.parse(text));
+      } catch {
+        return undefined;
+      }
+    },
   };
 }
 

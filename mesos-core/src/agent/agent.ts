@@ -231,12 +231,14 @@ class AgentActor implements Agent {
 
   #agentInfo(): AgentInfo {
     const { address, resources, attributes } = this.#options;
+    const { domain } = this.#context.settings;
     const { agentId } = this.#context.state;
     return {
       hostname: address.hostname,
       port: address.port,
       resources,
       attributes,
+      ...(domain === undefined ? {} : { domain }),
       ...(agentId === undefined ? {} : { id: { value: agentId } }),
     };
   }

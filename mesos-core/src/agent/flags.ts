@@ -9,7 +9,14 @@ import {
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { bytesFlag, durationFlag, namesOf, parseCommandLine, textOrFile } from '../command-line.ts';
+import {
+  bytesFlag,
+  domainFlag,
+  durationFlag,
+  namesOf,
+  parseCommandLine,
+  textOrFile,
+} from '../command-line.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
@@ -67,6 +74,7 @@ export const AGENT_FLAGS = defineSettings({
     describe: 'such as rack:r1;ssd:true, or file:///path',
     default: '',
   }),
+  domain: domainFlag('agent'),
   executorEnvironment: optional(
     textSetting({
       ...namesOf('executor_environment_variables'),

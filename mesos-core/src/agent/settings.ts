@@ -1,3 +1,5 @@
+import type { DomainInfo } from '../protocol/index.ts';
+
 /** How an agent behaves; see {@link DEFAULT_AGENT_SETTINGS}. Durations in milliseconds. */
 export interface AgentSettings {
   /** Below it: sandboxes, in Mesos' layout. */
@@ -28,6 +30,8 @@ export interface AgentSettings {
   readonly completedTasksPerFrameworkMax: number;
   /** What an executor that does not read may have waiting before its stream is cut. */
   readonly executorBufferBytesMax: number;
+  /** Region and zone of the agent. */
+  readonly domain: DomainInfo | undefined;
 }
 
 /**
@@ -52,4 +56,5 @@ export const DEFAULT_AGENT_SETTINGS: AgentSettings = {
   completedExecutorsPerFrameworkMax: 150,
   completedTasksPerFrameworkMax: 1000,
   executorBufferBytesMax: 16 * 1024 * 1024,
+  domain: undefined,
 };

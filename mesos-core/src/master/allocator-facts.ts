@@ -11,7 +11,7 @@ export function tellAllocator(core: MasterCore, framework: Framework): void {
 
 /** What the allocator has to know of an agent. Pure. */
 export function agentFacts(
-  { info, total }: Agent,
+  { info, total }: Pick<Agent, 'info' | 'total'>,
   masterDomain: DomainInfo | undefined,
 ): AgentFacts {
   const { hostname, attributes = [], domain } = info;

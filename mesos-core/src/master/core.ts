@@ -106,7 +106,9 @@ export class MasterCore {
   }
 
   get masterInfo(): MasterInfo {
-    return masterInfoOf(this.address.id ?? this.registry.masterId, this.address);
+    const { domain } = this.settings;
+    const info = masterInfoOf(this.address.id ?? this.registry.masterId, this.address);
+    return domain === undefined ? info : { ...info, domain };
   }
 
   newStreamId(): string {

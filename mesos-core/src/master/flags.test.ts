@@ -42,7 +42,13 @@ describe('the flags of the master', () => {
     });
   });
 
+  it('say where the master is', () => {
+    const domain = { fault_domain: { region: { name: 'eu' }, zone: { name: 'eu-1' } } };
+    expect(readMasterFlags([`--domain=${JSON.stringify(domain)}`], {}).domain).toEqual(domain);
+  });
+
   it.each([
+    [['--domain={"fault_domain":{}}'], /JSON such as/],
     [['--allocator=mine'], /hierarchical/],
     [['--min_allocatable_resources=cpus'], /scalars such as/],
     [['--min_allocatable_resources_by_role={"eng":1}'], /JSON such as/],

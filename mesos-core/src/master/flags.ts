@@ -7,7 +7,7 @@ import {
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
+import { domainFlag, durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
 import { parseRemovalRate } from './removal-limit.ts';
@@ -70,7 +70,7 @@ export const MASTER_FLAGS = defineSettings({
   allocationIntervalMs: durationFlag(
     'allocation_interval',
     DEFAULTS.allocationIntervalMs,
-    'how often refusals that have expired are looked for; all else is offered at once',
+    'how often refusals that have expired, and what was declined, are offered; all else is at once',
   ),
   zk: optional(
     textSetting({
@@ -100,6 +100,7 @@ export const MASTER_FLAGS = defineSettings({
     choices: ['replicated_log', 'zookeeper', 'file', 'in_memory'],
     default: 'replicated_log',
   }),
+  domain: domainFlag('master; agents in other regions are for frameworks with REGION_AWARE'),
   ...ALLOCATOR_FLAGS,
   offerTimeoutMs: optional(
     durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),

@@ -110,6 +110,17 @@ describe('offers', () => {
     expect(second.offers).toHaveLength(1);
   });
 
+  it('of an agent that names no region go to everybody, wherever the master is', async () => {
+    await world.close();
+    const domain = { fault_domain: { region: { name: 'eu' }, zone: { name: 'eu-1' } } };
+    world = new World({ settings: { domain } });
+    await world.startMaster();
+    await world.startAgent('agent-1');
+    const scheduler = await world.startScheduler('scheduler');
+    // An agent that names no region counts as being in the master's.
+    expect(scheduler.offers).toHaveLength(1);
+  });
+
   it('refused for no time at all come again, but not at once', async () => {
     await world.startAgent('agent-1');
     const scheduler = await world.startScheduler('scheduler');

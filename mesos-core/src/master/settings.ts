@@ -1,9 +1,12 @@
 import type { AllocatorOptions } from '../allocator/index.ts';
+import type { DomainInfo } from '../protocol/index.ts';
 import { DEFAULT_ALLOCATOR_OPTIONS } from './allocator-flags.ts';
 import type { RemovalRate } from './removal-limit.ts';
 
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
 export interface MasterSettings extends Omit<AllocatorOptions, 'random' | 'isolateGroups'> {
+  /** Region and zone of the master. */
+  readonly domain: DomainInfo | undefined;
   /** Label of frameworks that names their group, where groups do not share agents. */
   readonly frameworkGroupLabel: string | undefined;
   /** A framework's and an operator's stream gets a heartbeat this often. */
@@ -30,6 +33,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   agentRemovalRate: undefined,
   allocationIntervalMs: 1_000,
   offerTimeoutMs: undefined,
+  domain: undefined,
   frameworkGroupLabel: undefined,
   ...DEFAULT_ALLOCATOR_OPTIONS,
 };
