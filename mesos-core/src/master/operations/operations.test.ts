@@ -270,6 +270,44 @@ describe('a shared volume', () => {
   });
 });
 
+describe('reconciliation of an operation that the master does not know', () => {
+  const ask = async (agent_id: string): Promise<OperationStatus | undefined> => {
+    const operation = { operation_id: { value: 'r9' }, agent_id: { value: agent_id } };
+    const reconcile_operations = { operations: [operation] };
+    await world.call(scheduler, { type: 'RECONCILE_OPERATIONS', reconcile_operations });
+    return statuses('r9').at(-1);
+  };
+
+  it('waits for an agent that is to come back after a failover of the master', async () => {
+    const agentId = agent.agent.agentId ?? '';
+    await agent.crash();
+    await world.stopMaster();
+    await world.startMaster();
+    await world.run(20_000);
+    expect(await ask(agentId)).toMatchObject({
+      state: 'OPERATION_RECOVERING',
+      message: 'Reconciliation: Agent is recovered but has not re-registered',
+    });
+  });
+
+  it('says that the agent was marked as gone, and so do its operations', async () => {
+    await carryOut(reserve('r1', reserved('cpus:2')));
+    const agentId = agent.agent.agentId ?? '';
+    const mark_agent_gone = { agent_id: { value: agentId } };
+    await world.master.app.inject({
+      ...{ method: 'POST', url: '/api/v1', payload: { type: 'MARK_AGENT_GONE', mark_agent_gone } },
+      headers: { 'content-type': 'application/json' },
+    });
+    await world.run(1000);
+    expect(states('r1').at(-1)).toBe('OPERATION_GONE_BY_OPERATOR');
+    expect(await ask(agentId)).toMatchObject({ state: 'OPERATION_GONE_BY_OPERATOR' });
+    // It comes back as another agent, with what was reserved of it.
+    await world.run(20_000);
+    expect(agent.agent.agentId).not.toBe(agentId);
+    expect(offered()).toContain('cpus(reservations: [(DYNAMIC,eng,ops)]):2');
+  });
+});
+
 describe('a task that names a volume twice', () => {
   it('is TASK_ERROR', async () => {
     await carryOut(reserve('r1', reserved('disk:100')), create('c1', volume('v1', 100)));
