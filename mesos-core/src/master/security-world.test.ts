@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AgentOperatorClient } from '../client/index.ts';
+import { parseResources } from '../protocol/index.ts';
 import { parseAcls } from '../security/acls.ts';
 import { createAuthenticator } from '../security/authenticator.ts';
 import { createAuthorizer } from '../security/authorizer.ts';
@@ -140,5 +141,33 @@ describe('a framework that may not run as root', () => {
     expect(framework.updates('a')).toEqual(['TASK_ERROR REASON_TASK_UNAUTHORIZED']);
     expect(framework.statuses('a')[0]?.message).toBe("Not authorized to launch as user 'root'");
     expect(framework.updates('b').at(-1)).toBe('TASK_RUNNING');
+  });
+});
+
+describe('an operation that ACLs forbid', () => {
+  it('is OPERATION_ERROR, and the resources stay as they are', async () => {
+    const principals = { values: ['scheduler'] };
+    await start({ acls: { reserve_resources: [{ principals, roles: { type: 'NONE' } }] } });
+    await world.startAgent('agent-1');
+    const framework = await world.startScheduler('scheduler');
+    const reservations = [{ type: 'DYNAMIC' as const, role: 'eng', principal: 'scheduler' }];
+    const resources = parseResources('cpus:1').map((each) => ({ ...each, reservations }));
+    const id = { value: 'r1' };
+    const operations = [{ id, type: 'RESERVE' as const, reserve: { resources } }];
+    const accept = { offer_ids: [framework.offer.id], operations };
+    await world.call(framework, { type: 'ACCEPT', accept });
+    expect(framework.of('UPDATE_OPERATION_STATUS')).toMatchObject([
+      {
+        update_operation_status: {
+          status: {
+            operation_id: id,
+            state: 'OPERATION_ERROR',
+            message: "Not authorized to reserve resources as 'scheduler'",
+          },
+        },
+      },
+    ]);
+    await world.run(6000);
+    expect(framework.offer.resources?.flatMap((each) => each.reservations ?? [])).toEqual([]);
   });
 });
