@@ -28,6 +28,10 @@ import { Executors } from './executors.ts';
 import { type Fetcher, noFetcher } from './fetcher/fetcher.ts';
 import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
 import { newMetrics } from './metrics.ts';
+import { AgentDescription } from './online/agent-description.ts';
+import { AttributeSync } from './online/attribute-sync.ts';
+import { createEtcdGateway } from './online/etcd-gateway.ts';
+import { installOnlineApi } from './online/online-api.ts';
 import { AgentOperations } from './operations/agent-operations.ts';
 import {
   createVolumeDirectories,
@@ -59,6 +63,8 @@ export interface AgentOptions {
   readonly address: AgentAddress;
   readonly resources: readonly Resource[];
   readonly attributes: readonly Attribute[];
+  /** etcd with a prefix, `http://etcd:2379/agents/host-1`, whose attributes are followed. */
+  readonly attributesEtcd?: string | undefined;
   readonly settings?: Partial<AgentSettings>;
   /** Where persistent volumes lie. Default: below the work directory. */
   readonly volumes?: VolumeDirectories;
@@ -107,6 +113,8 @@ class AgentActor implements Agent {
   readonly #tasks: Tasks;
   readonly #link: MasterLink;
   readonly #operations: AgentOperations;
+  readonly #description: AgentDescription;
+  readonly #attributeSync: AttributeSync | undefined;
   #isRecovered = false;
   #isClosed = false;
 
@@ -125,12 +133,17 @@ class AgentActor implements Agent {
       probes,
     );
     this.#link = this.#createLink();
+    this.#description = new AgentDescription({
+      ...{ context: this.#context, resources: options.resources, attributes: options.attributes },
+      setResources: (resources) => this.#operations.changeResources(resources),
+    });
     this.#operations = new AgentOperations({
       context: this.#context,
-      resources: options.resources,
+      resources: () => this.#description.resources,
       volumes: options.volumes ?? createVolumeDirectories(this.#context.settings.workDir),
       resubscribe: (why) => this.#link.resubscribe(why),
     });
+    this.#attributeSync = this.#createAttributeSync();
     const { clock, logger, random } = options;
     this.app = createHttpApp({
       service: 'mesos-agent',
@@ -146,6 +159,7 @@ class AgentActor implements Agent {
     const isRecovered = (): boolean => this.#isRecovered;
     const context = this.#context;
     installExecutorApi(this.app, { context, sessions, tasks: this.#tasks, isRecovered });
+    installOnlineApi(this.app, { context, description: this.#description, isRecovered });
     installOperatorApi(this.app, { context, master: () => this.#link.master });
   }
 
@@ -159,11 +173,13 @@ class AgentActor implements Agent {
     await recover(this.#context, checkpoint, this.#executors, () => operations.recover());
     this.#isRecovered = true;
     await this.#context.sandboxes.start(() => liveSandboxes(this.#context.state));
+    this.#attributeSync?.start(this.#context.state.online.etcdAttributes ?? []);
     this.#link.start();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#attributeSync?.stop();
     await this.#link.stop();
     this.#context.updates.close();
     this.#operations.close();
@@ -229,9 +245,19 @@ class AgentActor implements Agent {
     });
   }
 
+  #createAttributeSync(): AttributeSync | undefined {
+    const { clock, random, logger, transport, attributesEtcd } = this.#options;
+    if (attributesEtcd === undefined) return undefined;
+    return new AttributeSync({
+      ...{ clock, random, logger, gateway: createEtcdGateway(transport, attributesEtcd) },
+      onAttributes: (etcdAttributes) => this.#description.change({ etcdAttributes }),
+    });
+  }
+
   #agentInfo(): AgentInfo {
-    const { address, resources, attributes } = this.#options;
     const { domain } = this.#context.settings;
+    const { address } = this.#options;
+    const { resources, attributes } = this.#description;
     const { agentId } = this.#context.state;
     return {
       hostname: address.hostname,

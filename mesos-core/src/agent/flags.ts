@@ -8,6 +8,7 @@ import {
   SettingsError,
   type SettingsOf,
   textSetting,
+  urlSetting,
 } from '@factory/runtime';
 import {
   bytesFlag,
@@ -75,6 +76,14 @@ export const AGENT_FLAGS = defineSettings({
     default: '',
   }),
   domain: domainFlag('agent'),
+  attributesEtcd: optional(
+    urlSetting({
+      ...namesOf('attributes_etcd'),
+      describe:
+        'etcd and a prefix, http://host:2379/prefix, below which each key is an attribute; they ' +
+        'are followed while the agent runs',
+    }),
+  ),
   executorEnvironment: optional(
     textSetting({
       ...namesOf('executor_environment_variables'),

@@ -64,6 +64,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     address: { hostname: flags.hostname ?? hostname(), ip, port },
     resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
     attributes: parseAttributes(attributes),
+    attributesEtcd: flags.attributesEtcd,
     security: agentSecurity(flags),
     settings: {
       ...flags,

@@ -13,6 +13,7 @@ import {
   type TaskStatusReason,
 } from '../protocol/index.ts';
 import type { Container, ContainerIdentity } from './containerizer/containerizer.ts';
+import type { OnlineChanges } from './online/agent-description.ts';
 import { isTerminalState, latestState, type StatusStream } from './status-stream.ts';
 
 /** A framework with executors here, or with updates that it has not acknowledged. */
@@ -160,6 +161,8 @@ export interface AgentState {
   readonly completedFrameworks: Framework[];
   /** What operations reserved and made volumes of: the rest of the agent's total is in its flags. */
   checkpointed: readonly Resource[];
+  /** What was changed of resources and attributes while the agent ran. */
+  online: OnlineChanges;
   /** By uuid, in order of arrival; an operation leaves when its end is acknowledged. */
   readonly operations: Map<string, Operation>;
 }
@@ -171,6 +174,7 @@ export function emptyState(): AgentState {
     frameworks: new Map(),
     completedFrameworks: [],
     checkpointed: [],
+    online: {},
     operations: new Map(),
   };
 }

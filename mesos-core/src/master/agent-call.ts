@@ -19,6 +19,10 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
   switch (call.type) {
     case 'SUBSCRIBE':
       return { type: 'SUBSCRIBE', subscribe: readSubscribe(objectAt(call.subscribe, 'subscribe')) };
+    case 'UPDATE_AGENT': {
+      const agent_info = fromJson('AgentInfo', call.agent_info);
+      return { type: 'UPDATE_AGENT', agent_id: textAt(call, 'agent_id'), agent_info };
+    }
     case 'HEARTBEAT':
       return { type: 'HEARTBEAT', agent_id: textAt(call, 'agent_id') };
     case 'UPDATE':

@@ -10,6 +10,7 @@ import {
   type TaskStatus,
   type TaskStatusReason,
 } from '../protocol/index.ts';
+import { noteIfShrunk, updateAgent } from './agent-update.ts';
 import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
@@ -80,6 +81,7 @@ export class Agents {
     });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
+    noteIfShrunk(agent);
     return stream;
   }
 
@@ -90,6 +92,9 @@ export class Agents {
     agent.lastHeardMs = this.#core.clock.monotonicMs();
     switch (call.type) {
       case 'HEARTBEAT':
+        break;
+      case 'UPDATE_AGENT':
+        updateAgent(this.#core, agent, call.agent_info);
         break;
       case 'UPDATE':
         this.#onUpdate(agent, call);
@@ -211,6 +216,7 @@ export class Agents {
       executors: new Map(),
       kills: new Map(),
       exitedContainers: new Map(),
+      isShrunk: false,
       registeredAtMs: nowMs,
       reregisteredAtMs: nowMs,
     };

@@ -19,7 +19,8 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
     }
     const offers = state.offersOfAgent(agent.id);
     const offered = unallocateResources(offers.flatMap((offer) => offer.resources ?? []));
-    if (!canTake(agent.total, addResources(used, offered))) {
+    const taken = agent.isShrunk ? offered : addResources(used, offered);
+    if (!canTake(agent.total, taken)) {
       problems.push(`agent ${agent.id}: more is used and offered than there is`);
     }
   }

@@ -61,6 +61,8 @@ export interface Agent {
   total: Resources;
   /** Taken by tasks and executors, without allocation marks. */
   used: Resources;
+  /** It has less than is used: it was changed while tasks ran, which go on. */
+  isShrunk: boolean;
   stream: EventStream<AgentEvent> | undefined;
   lastHeardMs: number;
   readonly tasks: Map<string, Task>;

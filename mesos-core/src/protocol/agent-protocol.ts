@@ -80,6 +80,11 @@ export type AgentCall =
       /** As of wait(2), exit code << 8 | signal; -1 when it never began. */
       readonly status: number;
     }
+  /**
+   * Resources (without what operations made of them) or attributes were changed while the agent
+   * runs. Not repeated: SUBSCRIBE tells the same.
+   */
+  | { readonly type: 'UPDATE_AGENT'; readonly agent_id: string; readonly agent_info: AgentInfo }
   /** Sent again, with back-off, until OPERATION_ACKNOWLEDGED with the same uuids comes. */
   | {
       readonly type: 'UPDATE_OPERATION';

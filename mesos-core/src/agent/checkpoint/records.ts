@@ -6,6 +6,7 @@ import type {
   TaskInfo,
 } from '../../protocol/index.ts';
 import type { ContainerIdentity } from '../containerizer/containerizer.ts';
+import type { OnlineChanges } from '../online/agent-description.ts';
 import {
   type AgentState,
   type ExecutorKind,
@@ -29,6 +30,7 @@ import type { Change } from './checkpoint-store.ts';
  *   task/<fid>/<tid>             what was launched
  *   progress/<fid>/<tid>         its updates, and whether it is to be killed
  *   resources                    what operations reserved and made volumes of
+ *   online                       what was changed of resources and attributes while it ran
  *   operation/<uuid>             an operation, to be carried out while it is pending
  */
 
@@ -114,6 +116,11 @@ export function resourcesChange(checkpointed: readonly Resource[]): Change {
   return ['resources', checkpointed];
 }
 
+/** Resources or attributes were changed while the agent ran. */
+export function onlineChange(online: OnlineChanges): Change {
+  return ['online', online];
+}
+
 /** The operation was asked for, or has ended. */
 export function operationChange(operation: Operation): Change {
   return [key('operation', operation.uuid.value), operation];
@@ -133,6 +140,7 @@ export function restoreState(state: AgentState, values: ReadonlyMap<string, unkn
   for (const { kind, ids, value } of entries) {
     const [frameworkId = ''] = ids;
     if (kind === 'resources') state.checkpointed = value as readonly Resource[];
+    if (kind === 'online') state.online = value as OnlineChanges;
     if (kind === 'operation') state.operations.set(frameworkId, value as Operation);
     if (kind === 'agent') state.agentId = (value as { id: string }).id;
     if (kind === 'framework') {

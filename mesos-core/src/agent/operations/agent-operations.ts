@@ -36,8 +36,8 @@ export class IncompatibleResourcesError extends Error {
 /** What {@link AgentOperations} needs. */
 export interface AgentOperationsOptions {
   readonly context: AgentContext;
-  /** What the agent's flags say it has. */
-  readonly resources: Resources;
+  /** What the agent has before operations make anything of it. */
+  readonly resources: () => Resources;
   readonly volumes: VolumeDirectories;
   /** Has the master hear anew what the agent has: it believed something else. */
   readonly resubscribe: (why: string) => void;
@@ -56,7 +56,7 @@ export class AgentOperations {
 
   constructor(options: AgentOperationsOptions) {
     this.#options = options;
-    this.#total = options.resources;
+    this.#total = options.resources();
     this.#updates = new OperationUpdates(options.context);
   }
 
@@ -76,9 +76,7 @@ export class AgentOperations {
    */
   recover(): void {
     const { context, resources } = this.#options;
-    const { resources: total, problem } = applyCheckpointed(resources, context.state.checkpointed);
-    if (problem !== undefined) throw new IncompatibleResourcesError(problem);
-    this.#total = total;
+    this.#total = withCheckpointed(resources(), context.state.checkpointed);
     for (const operation of this.list()) {
       if (operation.latest_status.state === 'OPERATION_PENDING') {
         this.#enqueue(() => this.#carryOut(operation));
@@ -86,6 +84,14 @@ export class AgentOperations {
         this.#updates.forward(operation);
       }
     }
+  }
+
+  /**
+   * The agent has other resources from now on; what operations made of them stays.
+   * @throws IncompatibleResourcesError when they are less than what is reserved.
+   */
+  changeResources(resources: Resources): void {
+    this.#total = withCheckpointed(resources, this.#checkpointed());
   }
 
   /** Carries out an operation; one that comes twice changes nothing. */
@@ -253,6 +259,12 @@ export class AgentOperations {
     await context.commit([operationChange(ended)]);
     this.#updates.forward(ended);
   }
+}
+
+function withCheckpointed(resources: Resources, checkpointed: Resources): Resources {
+  const { resources: total, problem } = applyCheckpointed(resources, checkpointed);
+  if (problem !== undefined) throw new IncompatibleResourcesError(problem);
+  return total;
 }
 
 function conversions(info: OfferOperation) {
