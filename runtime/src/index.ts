@@ -7,6 +7,7 @@ export * from './http/coalesce.ts';
 export * from './http/json-client.ts';
 export * from './http/listen.ts';
 export * from './http/problem.ts';
+export type * from './http/tls.ts';
 export * from './http/transport.ts';
 export * from './http/undici-transport.ts';
 export * from './lifecycle.ts';

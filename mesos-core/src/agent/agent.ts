@@ -4,6 +4,7 @@ import {
   type HttpTransport,
   type Logger,
   type Random,
+  type ServerTls,
 } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { Detector } from '../election/index.ts';
@@ -74,6 +75,8 @@ export interface AgentOptions {
   readonly fetcher?: Fetcher;
   /** Default: sandboxes are left as they are. */
   readonly sandboxes?: Sandboxes;
+  /** Callers and executors speak TLS. */
+  readonly tls?: ServerTls | undefined;
   /** How checks look at tasks; default: over real sockets. */
   readonly networkProbes?: NetworkProbes;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
@@ -153,6 +156,7 @@ class AgentActor implements Agent {
       // Mesos knows no limit; an executor's message with a task's data stays far below this.
       bodyLimitBytes: 16 * 1024 * 1024,
       isReady: () => this.#readiness(),
+      tls: options.tls,
     });
     const { authenticators } = this.#context.security;
     guardApp(this.app, { clock, authenticators, realmOf: agentRealm });

@@ -10,7 +10,7 @@ import {
 import { textOrFile } from '../command-line.ts';
 import { openMasters } from '../election/index.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
-import { agentSecurity } from '../security/index.ts';
+import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
 import { createMesosContainerizer } from './containerizer/mesos-containerizer.ts';
@@ -33,11 +33,13 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const { clock, random, logger } = service;
   const flags = readAgentFlags(process.argv.slice(2), process.env);
   const { workDir, ip, port, strict } = flags;
-  const transport = createUndiciTransport();
+  const tls = readTls(process.env);
+  const transport = createUndiciTransport({ tls: tls?.client });
   const given = textOrFile('resources', flags.resources);
   const attributes = textOrFile('attributes', flags.attributes);
   const masters = openMasters(textOrFile('master', flags.master), {
     ...{ clock, random, logger, sessionTimeoutMs: flags.zkSessionTimeoutMs },
+    scheme: tls === undefined ? 'http' : 'https',
   });
   const agent = createAgent({
     ...{ clock, random, logger, transport },
@@ -66,12 +68,15 @@ async function start(service: ServiceContext): Promise<RunningService> {
     attributes: parseAttributes(attributes),
     attributesEtcd: flags.attributesEtcd,
     security: agentSecurity(flags),
+    tls: tls?.server,
     settings: {
       ...flags,
-      executorEnvironment:
-        flags.executorEnvironment === undefined
+      executorEnvironment: {
+        ...(flags.executorEnvironment === undefined
           ? inheritableEnvironment(process.env)
-          : parseEnvironment(flags.executorEnvironment),
+          : parseEnvironment(flags.executorEnvironment)),
+        ...tls?.executorVariables,
+      },
     },
   });
   if (flags.recover === 'cleanup') {

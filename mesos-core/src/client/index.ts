@@ -1,4 +1,5 @@
 export { openMasters } from '../election/index.ts';
+export { readTls, type Tls } from '../security/tls.ts';
 export type { Credential } from './endpoint.ts';
 export * from './errors.ts';
 export {

@@ -26,8 +26,13 @@ export interface Contender {
   contend(info: MasterInfo, signal: AbortSignal): Promise<Candidacy>;
 }
 
+/** Whether masters speak TLS. */
+export type Scheme = 'http' | 'https';
+
 /** Finds out who leads. */
 export interface Detector {
+  /** How masters are spoken to: ZooKeeper knows only their addresses. Default `http`. */
+  readonly scheme?: Scheme;
   /** Who leads as far as is known; `undefined` when nobody does or it is not known yet. */
   readonly leader: Leader | undefined;
   /**

@@ -5,7 +5,7 @@ import { ipAndPort } from './master-nodes.ts';
 
 /** Base URL of the master that leads as far as is known: `http://10.0.0.1:5050`. */
 export function leadingOrigin(detector: Detector): string | undefined {
-  return detector.leader === undefined ? undefined : originOf(detector.leader.info);
+  return detector.leader === undefined ? undefined : originOf(detector, detector.leader.info);
 }
 
 /**
@@ -16,7 +16,7 @@ export function leadingOrigin(detector: Detector): string | undefined {
 export function untilSomebodyLeads(detector: Detector, signal: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const stop = detector.watch((leader) => {
-    if (leader !== undefined) resolve(originOf(leader.info));
+    if (leader !== undefined) resolve(originOf(detector, leader.info));
   });
   const onAbort = (): void => reject(signal.reason);
   if (signal.aborted) onAbort();
@@ -38,7 +38,7 @@ export function whenAnotherLeads(
   listener: () => void,
 ): () => void {
   const stop = detector.watch((leader) => {
-    if (leader === undefined || originOf(leader.info) === origin) return;
+    if (leader === undefined || originOf(detector, leader.info) === origin) return;
     stop();
     listener();
   });
@@ -65,6 +65,6 @@ export async function pauseForNextAttempt(
 }
 
 /** By its address: names need not mean the same here as at the master, as in Mesos' own clients. */
-function originOf(info: MasterInfo): string {
-  return `http://${ipAndPort(info)}`;
+function originOf({ scheme = 'http' }: Detector, info: MasterInfo): string {
+  return `${scheme}://${ipAndPort(info)}`;
 }

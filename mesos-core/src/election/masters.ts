@@ -1,6 +1,6 @@
 import { type Clock, type Logger, type Random, SettingsError } from '@factory/runtime';
 import { isZooKeeperUrl } from '../zookeeper/index.ts';
-import type { Detector } from './election.ts';
+import type { Detector, Scheme } from './election.ts';
 import { openZooKeeperElection } from './open.ts';
 
 /** Where an agent or a scheduler finds the leading master. */
@@ -25,24 +25,37 @@ export function openMasters(
     readonly random: Random;
     readonly logger: Logger;
     readonly sessionTimeoutMs?: number;
+    /** Of masters that are named without one. */
+    readonly scheme?: Scheme;
   },
 ): Masters {
+  const { scheme = 'http' } = options;
   if (!isZooKeeperUrl(text)) {
-    return { list: parseMasters(text), detector: undefined, close: async () => undefined };
+    return { list: parseMasters(text, scheme), detector: undefined, close: async () => undefined };
   }
   const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
   const { detector, close } = openZooKeeperElection({ ...options, url: text, sessionTimeoutMs });
-  return { list: [], detector, close };
+  return { list: [], detector: withScheme(detector, scheme), close };
+}
+
+function withScheme(detector: Detector, scheme: Scheme): Detector {
+  return {
+    scheme,
+    get leader() {
+      return detector.leader;
+    },
+    watch: (listener) => detector.watch(listener),
+  };
 }
 
 /**
  * Base URLs of the masters in a list.
  * @throws SettingsError when one is not a URL.
  */
-export function parseMasters(text: string): readonly string[] {
+export function parseMasters(text: string, scheme: Scheme): readonly string[] {
   const parts = text.split(',').map((part) => part.trim());
   return parts.map((part) => {
-    const url = URL.parse(part.includes('://') ? part : `http://${part}`);
+    const url = URL.parse(part.includes('://') ? part : `${scheme}://${part}`);
     if (url === null || !/^https?:$/.test(url.protocol)) {
       throw new SettingsError([`--master: ${JSON.stringify(part)} is not host:port or a URL`]);
     }

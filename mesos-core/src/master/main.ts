@@ -9,7 +9,7 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
-import { masterSecurity } from '../security/index.ts';
+import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
 import { type MasterFlags, readMasterFlags } from './flags.ts';
@@ -34,6 +34,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const logger = service.logger.child({ cluster });
   const address = { id: newUuidText(random), hostname, ip, port };
   const security = masterSecurity(flags);
+  const tls = readTls(process.env)?.server;
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const election = openElection(flags, { ...service, logger });
   const leadership: Leadership = new Leadership({
@@ -57,7 +58,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
       process.exit(1);
     },
   });
-  const standby = createStandbyApp({ clock, random, logger, leader: () => leadership.view });
+  const standby = createStandbyApp({ clock, random, logger, tls, leader: () => leadership.view });
   coalesceWrites(standby.server);
   const server = await listen(standby, { host: ip, port });
   logger.info({ url: server.url }, 'listening');

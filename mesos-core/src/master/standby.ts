@@ -1,4 +1,10 @@
-import { type Clock, createHttpApp, type Logger, type Random } from '@factory/runtime';
+import {
+  type Clock,
+  createHttpApp,
+  type Logger,
+  type Random,
+  type ServerTls,
+} from '@factory/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hostAndPort } from '../election/index.ts';
 import type { MasterInfo } from '../protocol/index.ts';
@@ -9,6 +15,8 @@ export interface StandbyOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly leader: () => LeaderView;
+  /** The port that is opened speaks TLS. */
+  readonly tls?: ServerTls | undefined;
 }
 
 /** What a master that does not lead (yet) knows of who does. */
@@ -32,9 +40,10 @@ export function createStandbyApp({
   random,
   logger,
   leader,
+  tls,
 }: StandbyOptions): FastifyInstance {
   const app = createHttpApp({
-    ...{ service: 'mesos-master', clock, random, logger },
+    ...{ service: 'mesos-master', clock, random, logger, tls },
     isReady: () => readiness(leader()),
   });
   const startedMs = clock.monotonicMs();

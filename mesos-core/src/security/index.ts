@@ -14,3 +14,4 @@ export { guardApp } from './http-guard.ts';
 export { signJwt } from './jwt.ts';
 export { formatPrincipal, type Principal } from './principal.ts';
 export { agentRealm, masterRealm } from './realms.ts';
+export { readTls } from './tls.ts';

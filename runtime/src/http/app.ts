@@ -7,6 +7,7 @@ import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
 import { createRouteTable } from './route-table.ts';
+import { type ServerTls, tlsServerFactory } from './tls.ts';
 import { buildValidator } from './validation.ts';
 
 /** Whether a process is fit for work, and if not, why. */
@@ -27,6 +28,8 @@ export interface HttpAppOptions {
   readonly isReady?: () => Promise<ReadyReport> | ReadyReport;
   /** For request ids; a simulation gives its seeded one. */
   readonly random?: Random;
+  /** Its server speaks TLS. */
+  readonly tls?: ServerTls | undefined;
 }
 
 declare module 'fastify' {
@@ -46,11 +49,12 @@ const MIB = 1024 * 1024;
  * Only `application/json` bodies are read; add content type parsers for others.
  */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
-  const { service, clock, logger, bodyLimitBytes = MIB } = options;
+  const { service, clock, logger, bodyLimitBytes = MIB, tls } = options;
   const newId = createIdGenerator(clock, options.random ?? systemRandom);
   const app: FastifyInstance = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
+    ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls) }),
     genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId('req'),
     schemaController: { compilersFactory: { buildValidator } },
     // A malformed URL never reaches the hooks, so it brings its own answer.

@@ -1,8 +1,9 @@
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
 /** A server that accepts connections. */
 export interface ListeningServer {
-  /** `http://127.0.0.1:8080` */
+  /** `http://127.0.0.1:8080`; `https:` for an app with TLS. */
   readonly url: string;
   readonly port: number;
   /** Stops; bounded, see {@link listen}. */
@@ -29,7 +30,7 @@ export async function listen(
   const shownHost = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closing: Promise<void> | undefined;
   return {
-    url: `http://${shownHost}:${address.port}`,
+    url: `${app.server instanceof TlsServer ? 'https' : 'http'}://${shownHost}:${address.port}`,
     port: address.port,
     close() {
       closing ??= closeWithin(app, graceMs);

@@ -1,4 +1,5 @@
 import { Agent, request as undiciRequest } from 'undici';
+import { type ClientTls, connectOptions } from './tls.ts';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -14,16 +15,21 @@ const MIB = 1024 * 1024;
  * streams can't use up the connections of calls. Redirects are given to the caller as they are.
  * `maxConnectionsPerOrigin` (default 64) bounds ordinary calls; waiting for a connection counts
  * against the call's deadline. An answer of more than `maxResponseBytes` (default 64 MiB) is an
- * HttpTransportError.
+ * HttpTransportError. `tls` is for `https:` URLs; default: the system's authorities.
  */
 export function createUndiciTransport(
-  options: { readonly maxConnectionsPerOrigin?: number; readonly maxResponseBytes?: number } = {},
+  options: {
+    readonly maxConnectionsPerOrigin?: number;
+    readonly maxResponseBytes?: number;
+    readonly tls?: ClientTls | undefined;
+  } = {},
 ): HttpTransport {
-  const { maxConnectionsPerOrigin = 64, maxResponseBytes = 64 * MIB } = options;
+  const { maxConnectionsPerOrigin = 64, maxResponseBytes = 64 * MIB, tls } = options;
   // Undici's own timeouts are off: its timers are up to a second late, ours bound the whole call.
   const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-  const calls = new Agent({ connections: maxConnectionsPerOrigin, ...timeouts });
-  const streams = new Agent(timeouts);
+  const connect = tls === undefined ? {} : { connect: connectOptions(tls) };
+  const calls = new Agent({ connections: maxConnectionsPerOrigin, ...timeouts, ...connect });
+  const streams = new Agent({ ...timeouts, ...connect });
   return {
     request: (request) => call(calls, request, maxResponseBytes),
     stream: (request) => openStream(streams, request),

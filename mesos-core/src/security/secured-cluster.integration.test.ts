@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createUndiciTransport,
+  type HttpTransport,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  waitFor,
+} from '@factory/runtime';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type MesosCluster, startMesosCluster } from '../../../test/support/mesos-cluster.ts';
+import { type Credential, MasterOperatorClient, SchedulerClient } from '../client/index.ts';
+import { type Offer, parseResources, type SchedulerEvent } from '../protocol/index.ts';
+import { readTls } from './tls.ts';
+
+const FRAMEWORK = {
+  ...{ name: 'secured', user: 'root', checkpoint: true, roles: ['eng'], principal: 'scheduler' },
+  capabilities: [{ type: 'MULTI_ROLE' }, { type: 'RESERVATION_REFINEMENT' }],
+} as const;
+const SCHEDULER = { principal: 'scheduler', secret: 's3cret' };
+const EXECUTOR = new URL('../../fixtures/secured-executor.ts', import.meta.url).pathname;
+
+let cluster: MesosCluster;
+let env: Record<string, string>;
+let transport: HttpTransport;
+
+beforeAll(async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'secured-'));
+  const at = (name: string) => join(directory, name);
+  makeCertificates(at);
+  await Promise.all([
+    writeFile(at('credentials'), 'scheduler s3cret\nagent a1\noperator o2\n', { mode: 0o600 }),
+    writeFile(at('credential'), 'agent a1\n', { mode: 0o600 }),
+    writeFile(at('key'), 'key of the tokens\n', { mode: 0o600 }),
+  ]);
+  env = {
+    LIBPROCESS_SSL_ENABLED: '1',
+    LIBPROCESS_SSL_CERT_FILE: at('host.pem'),
+    LIBPROCESS_SSL_KEY_FILE: at('host.key'),
+    LIBPROCESS_SSL_CA_FILE: at('ca.pem'),
+    LIBPROCESS_SSL_REQUIRE_CLIENT_CERT: 'true',
+  };
+  transport = createUndiciTransport({ tls: readTls(env)?.client });
+  cluster = await startMesosCluster({
+    ...{ directory, env, scheme: 'https' },
+    masterFlags: [
+      ...['--authenticate_http_frameworks', '--authenticate_http_readwrite'],
+      ...['--authenticate_http_readonly', '--authenticate_agents'],
+      ...[`--credentials=${at('credentials')}`, `--jwt_secret_key=${at('key')}`],
+    ],
+    agentFlags: [
+      ...['--authenticate_http_readwrite', '--authenticate_http_executors'],
+      ...[`--credential=${at('credential')}`, `--http_credentials=file://${at('credentials')}`],
+      `--jwt_secret_key=${at('key')}`,
+    ],
+  });
+});
+
+afterAll(async () => {
+  await transport.close();
+  await cluster.stop();
+});
+
+/** An authority, and a certificate of 127.0.0.1 for servers and clients. */
+function makeCertificates(at: (name: string) => string): void {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const authority = ['-x509', '-subj', '/CN=test', '-keyout', at('ca.key'), '-out', at('ca.pem')];
+  openssl('req', ...key, ...authority);
+  const host = ['-x509', '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-subj', '/CN=localhost'];
+  const names = ['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=CA:FALSE'];
+  openssl('req', ...key, ...host, ...names, '-keyout', at('host.key'), '-out', at('host.pem'));
+}
+
+it('runs a task of an executor of its own, all over TLS and with everybody authenticated', async () => {
+  const events: SchedulerEvent[] = [];
+  const client = new SchedulerClient({
+    ...{ transport, clock: systemClock, random: systemRandom, logger: silentLogger },
+    masters: [cluster.masterUrl],
+    credential: SCHEDULER,
+    frameworkInfo: FRAMEWORK,
+    onEvent: (event) => {
+      events.push(event);
+    },
+  });
+  const over = client.run();
+  const offer = await waitFor(systemClock, 'an offer', 20_000, () => firstOffer(events));
+  await client.call({
+    type: 'ACCEPT',
+    accept: {
+      offer_ids: [offer.id],
+      operations: [{ type: 'LAUNCH', launch: { task_infos: [taskOn(offer)] } }],
+    },
+  });
+  const update = await waitFor(systemClock, 'the task to run', 20_000, () =>
+    events.find((event) => event.type === 'UPDATE'),
+  );
+  expect(update).toMatchObject({ update: { status: { state: 'TASK_RUNNING' } } });
+  await client.call({ type: 'TEARDOWN' });
+  await client.stop();
+  await over.catch(() => undefined);
+});
+
+it.each<[string, Credential | undefined, number]>([
+  ['nobody', undefined, 401],
+  ['somebody with a wrong secret', { principal: 'operator', secret: 'x' }, 401],
+  ['an operator', { principal: 'operator', secret: 'o2' }, 200],
+])('answers %s', async (_who, credential, status) => {
+  const options = { transport, clock: systemClock, url: cluster.masterUrl };
+  const client = new MasterOperatorClient(credential ? { ...options, credential } : options);
+  const answer = await client.call({ type: 'GET_HEALTH' }).then(
+    () => 200,
+    (error: { status: number }) => error.status,
+  );
+  expect(answer).toBe(status);
+});
+
+it('talks to nobody without a certificate of the authority', async () => {
+  const { client } = readTls(env) ?? {};
+  const anonymous = createUndiciTransport({
+    tls: { authorities: client?.authorities, verifiesServer: true },
+  });
+  const request = { method: 'GET', url: `${cluster.masterUrl}/health`, timeoutMs: 5000 } as const;
+  await expect(anonymous.request(request)).rejects.toThrow();
+  await anonymous.close();
+});
+
+it('shows no secret in the arguments of its processes', () => {
+  const argv = readFileSync(`/proc/${cluster.masterPid}/cmdline`, 'utf8');
+  expect(argv).toContain('--credentials=');
+  expect(argv).not.toMatch(/s3cret|key of the tokens/);
+});
+
+function firstOffer(events: readonly SchedulerEvent[]): Offer | undefined {
+  return events.flatMap((event) => (event.type === 'OFFERS' ? (event.offers.offers ?? []) : []))[0];
+}
+
+function taskOn(offer: Offer) {
+  return {
+    ...{ name: 'a', task_id: { value: 'a' }, agent_id: offer.agent_id },
+    resources: parseResources('cpus:1;mem:64'),
+    executor: {
+      ...({ type: 'CUSTOM', executor_id: { value: 'e' }, name: 'e' } as const),
+      command: { value: `exec ${process.execPath} ${EXECUTOR}` },
+      resources: parseResources('cpus:0.1;mem:64'),
+    },
+  };
+}
