@@ -5,6 +5,7 @@ const INTEGRATION = [
   'libvirt/test/**/*.test.ts',
   '**/*.integration.test.ts',
   'test/e2e/**/*.test.ts',
+  'test/conformance/**/*.test.ts',
 ];
 const EXCLUDED = ['**/node_modules/**', '**/.factory/**', '**/.toolchain/**'];
 

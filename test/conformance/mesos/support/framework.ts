@@ -1,0 +1,195 @@
+import type { IncomingMessage } from 'node:http';
+import { systemClock, waitFor } from '@factory/runtime';
+import type {
+  FrameworkInfo,
+  Offer,
+  SchedulerCall,
+  SchedulerEvent,
+  TaskInfo,
+  TaskStatus,
+} from '../../../../mesos-core/src/protocol/index.ts';
+import { type Answer, ask, open, records } from './raw-http.ts';
+import { decode, type Encoding, encode, mediaType } from './wire.ts';
+
+type Event<T extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: T }>;
+/** A call without the framework's id, which is filled in. */
+export type Call = SchedulerCall extends infer C
+  ? C extends SchedulerCall
+    ? Omit<C, 'framework_id'>
+    : never
+  : never;
+
+const EVENT_TIMEOUT_MS = 20_000;
+
+/** A framework as the cases like it best. */
+export const FRAMEWORK: FrameworkInfo = {
+  name: 'conformance',
+  user: 'root',
+  checkpoint: true,
+  failover_timeout: 60,
+  roles: ['eng'],
+  principal: 'conformance',
+  capabilities: [
+    { type: 'MULTI_ROLE' },
+    { type: 'PARTITION_AWARE' },
+    { type: 'TASK_KILLING_STATE' },
+    { type: 'RESERVATION_REFINEMENT' },
+  ],
+};
+
+/** A scheduler that is nothing but HTTP. */
+export class RawFramework {
+  readonly events: SchedulerEvent[] = [];
+  readonly #master: string;
+  readonly #encoding: Encoding;
+  readonly #stream: IncomingMessage;
+  #isEnded = false;
+  readonly #seen = new Set<SchedulerEvent>();
+
+  private constructor(master: string, encoding: Encoding, stream: IncomingMessage) {
+    this.#master = master;
+    this.#encoding = encoding;
+    this.#stream = stream;
+    this.#read().catch(() => undefined);
+  }
+
+  /** Subscribes and waits for SUBSCRIBED. */
+  static async subscribe(...given: Parameters<typeof RawFramework.open>): Promise<RawFramework> {
+    const framework = await RawFramework.open(...given);
+    await framework.next('SUBSCRIBED');
+    return framework;
+  }
+
+  /** Subscribes; what comes may be an ERROR. */
+  static async open(
+    master: string,
+    encoding: Encoding,
+    info: Partial<FrameworkInfo> = {},
+  ): Promise<RawFramework> {
+    const framework_info = { ...FRAMEWORK, ...info };
+    const { id } = framework_info;
+    const call = {
+      ...(id === undefined ? {} : { framework_id: id }),
+      ...{ type: 'SUBSCRIBE' as const, subscribe: { framework_info } },
+    };
+    const type = mediaType(encoding);
+    const stream = await open({
+      url: `${master}/api/v1/scheduler`,
+      headers: { 'content-type': type, accept: type },
+      body: encode(encoding, 'scheduler.Call', call),
+    });
+    return new RawFramework(master, encoding, stream);
+  }
+
+  get id(): string {
+    const subscribed = this.events.find((event) => event.type === 'SUBSCRIBED');
+    return subscribed?.type === 'SUBSCRIBED' ? subscribed.subscribed.framework_id.value : '';
+  }
+
+  get streamId(): string {
+    return String(this.#stream.headers['mesos-stream-id']);
+  }
+
+  get headers() {
+    return this.#stream.headers;
+  }
+
+  /** Makes a call; the answer is the caller's to judge. */
+  call(call: Call, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const type = mediaType(this.#encoding);
+    const whole = { framework_id: { value: this.id }, ...call } as SchedulerCall;
+    return ask({
+      url: `${this.#master}/api/v1/scheduler`,
+      headers: { 'content-type': type, accept: type, 'mesos-stream-id': this.streamId, ...headers },
+      body: encode(this.#encoding, 'scheduler.Call', whole),
+    });
+  }
+
+  /** The next event of a type, that fits, and that was not given before. */
+  async next<T extends SchedulerEvent['type']>(
+    type: T,
+    fits: (event: Event<T>) => boolean = () => true,
+  ): Promise<Event<T>> {
+    const isIt = (event: SchedulerEvent): event is Event<T> =>
+      !this.#seen.has(event) && event.type === type && fits(event as Event<T>);
+    try {
+      const found = await waitFor(systemClock, type, EVENT_TIMEOUT_MS, () =>
+        this.events.find(isIt),
+      );
+      this.#seen.add(found);
+      return found;
+    } catch (error) {
+      throw new Error(`no ${type} came; there were ${this.#summary()}`, { cause: error });
+    }
+  }
+
+  /** The next offer that fits; those rescinded are no offers. */
+  async offer(fits: (offer: Offer) => boolean = () => true): Promise<Offer> {
+    const isOpen = ({ id }: Offer) =>
+      !this.events.some(
+        (event) => event.type === 'RESCIND' && event.rescind.offer_id.value === id.value,
+      );
+    const find = ({ offers }: Event<'OFFERS'>) =>
+      offers.offers?.find((offer) => isOpen(offer) && fits(offer));
+    const found = find(await this.next('OFFERS', (event) => find(event) !== undefined));
+    if (found === undefined) throw new Error('the offer was rescinded');
+    return found;
+  }
+
+  /** Accepts an offer with LAUNCH of these tasks. */
+  async launch(offer: Offer, ...tasks: readonly TaskInfo[]): Promise<void> {
+    const operations = [{ type: 'LAUNCH' as const, launch: { task_infos: tasks } }];
+    const accept = { offer_ids: [offer.id], operations, filters: { refuse_seconds: 0 } };
+    await this.call({ type: 'ACCEPT', accept });
+  }
+
+  /** Waits for a state of a task; this update and those before are acknowledged. */
+  async status(taskId: string, state: TaskStatus['state']): Promise<TaskStatus> {
+    for (;;) {
+      const { update } = await this.next('UPDATE', (e) => e.update.status.task_id.value === taskId);
+      await this.acknowledge(update.status);
+      if (update.status.state === state) return update.status;
+    }
+  }
+
+  async acknowledge({ task_id, agent_id, uuid }: TaskStatus): Promise<void> {
+    if (uuid === undefined || agent_id === undefined) return;
+    await this.call({ type: 'ACKNOWLEDGE', acknowledge: { task_id, agent_id, uuid } });
+  }
+
+  /** Takes the framework down, with all that it runs. */
+  async teardown(): Promise<void> {
+    await this.call({ type: 'TEARDOWN' }).catch(() => undefined);
+    this.cut();
+  }
+
+  /** Breaks the connection, as a scheduler that dies does. */
+  cut(): void {
+    this.#stream.destroy();
+  }
+
+  /** Resolves when the master has ended the stream. */
+  async ended(): Promise<void> {
+    await waitFor(systemClock, 'the end of the stream', EVENT_TIMEOUT_MS, () =>
+      this.#isEnded ? true : undefined,
+    );
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for await (const record of records(this.#stream)) {
+        this.events.push(decode(this.#encoding, 'scheduler.Event', record));
+      }
+    } finally {
+      this.#isEnded = true;
+    }
+  }
+
+  #summary(): string {
+    return this.events
+      .map((event) =>
+        event.type === 'UPDATE' ? `UPDATE ${event.update.status.state}` : event.type,
+      )
+      .join(', ');
+  }
+}
