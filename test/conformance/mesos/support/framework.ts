@@ -78,6 +78,9 @@ export class RawFramework {
       headers: { 'content-type': type, accept: type },
       body: encode(encoding, 'scheduler.Call', call),
     });
+    if (stream.statusCode !== 200) {
+      throw new Error(`SUBSCRIBE was answered with ${stream.statusCode}`);
+    }
     return new RawFramework(master, encoding, stream);
   }
 
