@@ -12,7 +12,10 @@ import {
   waitFor,
 } from '@factory/runtime';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type MesosCluster, startMesosCluster } from '../../../test/support/mesos-cluster.ts';
+import {
+  type MesosCluster,
+  startMesosCluster,
+} from '../../../test/conformance/mesos/support/cluster.ts';
 import { type Credential, MasterOperatorClient, SchedulerClient } from '../client/index.ts';
 import { type Offer, parseResources, type SchedulerEvent } from '../protocol/index.ts';
 import { readTls } from './tls.ts';

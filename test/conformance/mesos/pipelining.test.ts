@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { sleep, systemClock, waitFor } from '@factory/runtime';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type MesosCluster, startMesosCluster } from '../../support/mesos-cluster.ts';
+import { type MesosCluster, startMesosCluster } from './support/cluster.ts';
 import { RawFramework } from './support/framework.ts';
 import { operate } from './support/target.ts';
 

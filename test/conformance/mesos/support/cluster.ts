@@ -8,8 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, waitFor } from '@factory/runtime';
 
-const MASTER_MAIN = fileURLToPath(new URL('../../../../mesos-core/src/master/main.ts', import.meta.url));
-const AGENT_MAIN = fileURLToPath(new URL('../../../../mesos-core/src/agent/main.ts', import.meta.url));
+const MASTER_MAIN = fileURLToPath(
+  new URL('../../../../mesos-core/src/master/main.ts', import.meta.url),
+);
+const AGENT_MAIN = fileURLToPath(
+  new URL('../../../../mesos-core/src/agent/main.ts', import.meta.url),
+);
 
 /** A master and an agent of mesos-core, as processes on free ports. */
 export interface MesosCluster {

@@ -1,5 +1,5 @@
 import { systemClock, waitFor } from '@factory/runtime';
-import { startMesosCluster } from '../../../support/mesos-cluster.ts';
+import { startMesosCluster } from './cluster.ts';
 import { ask } from './raw-http.ts';
 import { decode, type Encoding, encode, mediaType } from './wire.ts';
 
