@@ -19,11 +19,13 @@ import {
   textOrFile,
 } from '../command-line.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
+import { CONTAINERIZER_FLAGS } from './containerizer/flags.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
 export const AGENT_FLAGS = defineSettings({
   ...AGENT_SECURITY_FLAGS,
+  ...CONTAINERIZER_FLAGS,
   master: textSetting({
     ...namesOf('master'),
     describe:
@@ -42,14 +44,6 @@ export const AGENT_FLAGS = defineSettings({
     pattern: /^\//,
     patternHint: 'an absolute path',
   }),
-  runtimeDir: optional(
-    textSetting({
-      ...namesOf('runtime_dir'),
-      describe: 'where what is known of running containers is kept; default: <work_dir>/run',
-      pattern: /^\//,
-      patternHint: 'an absolute path',
-    }),
-  ),
   ip: textSetting({
     ...namesOf('ip'),
     describe: 'address to listen on, and for executors to call',

@@ -13,7 +13,7 @@ import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
-import { createMesosContainerizer } from './containerizer/mesos-containerizer.ts';
+import { containerizerFromFlags } from './containerizer/from-flags.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
 import { createFetcher } from './fetcher/fetcher.ts';
@@ -44,10 +44,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
-    containerizer: createMesosContainerizer({
-      ...{ clock, logger },
-      runtimeDirectory: flags.runtimeDir ?? join(workDir, 'run'),
-    }),
+    containerizer: await containerizerFromFlags(flags, { clock, logger }),
     ...{ masters: masters.list, detector: masters.detector },
     sandboxes: createFileSandboxes({
       ...{ clock, logger, workDir, delayMs: flags.gcDelayMs, diskHeadroom: flags.gcDiskHeadroom },

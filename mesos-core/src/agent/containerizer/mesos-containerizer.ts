@@ -100,6 +100,7 @@ class MesosContainerizer implements Containerizer {
     for (const live of this.#live.values()) live.stopWatching();
     await this.#launcher.close();
     this.#reaper.close();
+    for (const isolator of this.#isolators) await isolator.close?.();
   }
 
   async #start(
@@ -164,16 +165,7 @@ class MesosContainerizer implements Containerizer {
     const { key } = record;
     const live = new LiveContainer(record, identity);
     this.#live.set(key, live);
-    const exceeded = (limitation: Limitation): void => {
-      live.limitation ??= limitation;
-      const { reason, message } = limitation;
-      this.#options.logger.warn({ containerId: key, reason }, message);
-      this.#spawn(live, this.#kill(live));
-    };
-    for (const isolator of this.#isolators) {
-      const stop = isolator.watch?.(record, exceeded);
-      if (stop !== undefined) live.watches.push(stop);
-    }
+    this.#startWatches(live);
     const ended = this.#launcher.ended(key, identity);
     return {
       identity,
@@ -185,6 +177,19 @@ class MesosContainerizer implements Containerizer {
       update: (resources, limits) => this.#update(live, resources, limits),
       forget: () => this.#forget(key),
     };
+  }
+
+  #startWatches(live: LiveContainer): void {
+    const exceeded = (limitation: Limitation): void => {
+      live.limitation ??= limitation;
+      const { reason, message } = limitation;
+      this.#options.logger.warn({ containerId: live.record.key, reason }, message);
+      this.#spawn(live, this.#kill(live));
+    };
+    for (const isolator of this.#isolators) {
+      const stop = isolator.watch?.(live.record, exceeded);
+      if (stop !== undefined) live.watches.push(stop);
+    }
   }
 
   async #settle(live: LiveContainer, status: number): Promise<ContainerEnd> {
@@ -240,6 +245,8 @@ class MesosContainerizer implements Containerizer {
     live.record = { ...live.record, resources, limits };
     await this.#writeRecord(live.record);
     for (const isolator of this.#isolators) await isolator.update?.(live.record);
+    live.stopWatching();
+    this.#startWatches(live);
   }
 
   async #forget(key: string): Promise<void> {

@@ -34,6 +34,8 @@ export interface Isolator {
   processes?(container: ContainerRecord): Promise<readonly number[]>;
   /** All its processes are gone; or it never began. Harmless when repeated. */
   cleanUp?(container: ContainerRecord): Promise<void>;
+  /** The agent stops; its containers may go on. */
+  close?(): Promise<void>;
 }
 
 /** Whether a container has no resources of its own but lives in those of its parent. */

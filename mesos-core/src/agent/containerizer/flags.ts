@@ -1,0 +1,70 @@
+import {
+  booleanSetting,
+  choiceSetting,
+  integerSetting,
+  optional,
+  textSetting,
+} from '@factory/runtime';
+import { durationFlag, namesOf } from '../../command-line.ts';
+
+/** The agent's flags about containers: Mesos' names. */
+export const CONTAINERIZER_FLAGS = {
+  runtimeDir: optional(
+    textSetting({
+      ...namesOf('runtime_dir'),
+      describe: 'where what is known of running containers is kept; default: <work_dir>/run',
+      pattern: /^\//,
+      patternHint: 'an absolute path',
+    }),
+  ),
+  launcher: optional(
+    choiceSetting({
+      ...namesOf('launcher'),
+      describe:
+        'linux follows the processes of a container by a cgroup, posix by their session; ' +
+        'default: linux for root where the kernel has cgroups',
+      choices: ['posix', 'linux'],
+    }),
+  ),
+  isolation: textSetting({
+    ...namesOf('isolation'),
+    describe:
+      'isolators, separated by commas: posix/cpu, posix/mem, disk/du, cgroups/cpu, cgroups/mem, ' +
+      'cgroups/pids, cgroups/all',
+    default: 'posix/cpu,posix/mem',
+  }),
+  cgroupsRoot: textSetting({
+    ...namesOf('cgroups_root'),
+    describe: 'name of the cgroup that those of containers are in',
+    default: 'mesos',
+    pattern: /^[\w-]+(\/[\w-]+)*$/,
+    patternHint: 'a relative path',
+  }),
+  cgroupsEnableCfs: booleanSetting({
+    ...namesOf('cgroups_enable_cfs'),
+    describe: 'limits of cpus hold even when the machine is idle',
+    default: false,
+  }),
+  cgroupsLimitSwap: booleanSetting({
+    ...namesOf('cgroups_limit_swap'),
+    describe: 'swap counts against the limit of memory',
+    default: false,
+  }),
+  cgroupsPidsMax: optional(
+    integerSetting({
+      ...namesOf('cgroups_pids_max'),
+      describe: 'how many processes and threads a container may have, with cgroups/pids',
+      min: 1,
+    }),
+  ),
+  enforceContainerDiskQuota: booleanSetting({
+    ...namesOf('enforce_container_disk_quota'),
+    describe: 'with disk/du, end containers that use more disk than is theirs',
+    default: false,
+  }),
+  containerDiskWatchIntervalMs: durationFlag(
+    'container_disk_watch_interval',
+    15_000,
+    'between the measurements of disk/du',
+  ),
+};

@@ -1,0 +1,133 @@
+import { access } from 'node:fs/promises';
+import { type Clock, type Logger, SettingsError } from '@factory/runtime';
+import { volumePath } from '../../operations/volume-directories.ts';
+import { createCgroupsIsolator } from './cgroups/cgroups-isolator.ts';
+import type { Subsystem } from './cgroups/controls.ts';
+import { type CgroupMounts, CgroupSet, detectCgroups } from './cgroups/hierarchy.ts';
+import { createDiskIsolator } from './disk/disk-isolator.ts';
+import type { Isolator } from './isolator.ts';
+import { createPosixIsolator } from './posix-isolator.ts';
+
+/** How containers are isolated: the values of the agent's flags. */
+export interface IsolationSettings {
+  /** Names of isolators, separated by commas. */
+  readonly isolation: string;
+  /** `linux` follows the processes of a container by a cgroup; `posix` by their sessions. */
+  readonly launcher: 'posix' | 'linux';
+  readonly workDir: string;
+  readonly cgroupsRoot: string;
+  readonly cgroupsEnableCfs: boolean;
+  readonly cgroupsLimitSwap: boolean;
+  readonly cgroupsPidsMax: number | undefined;
+  readonly enforceContainerDiskQuota: boolean;
+  readonly containerDiskWatchIntervalMs: number;
+}
+
+const SUBSYSTEMS: Readonly<Record<string, readonly Subsystem[]>> = {
+  'cgroups/cpu': ['cpu', 'cpuacct'],
+  'cgroups/mem': ['memory'],
+  'cgroups/pids': ['pids'],
+  'cgroups/all': ['cpu', 'cpuacct', 'memory', 'pids'],
+};
+
+/** Names that older agents used for the same. */
+const ALIASES: Readonly<Record<string, string>> = {
+  process: 'posix/cpu,posix/mem',
+  cgroups: 'cgroups/cpu,cgroups/mem',
+  'posix/disk': 'disk/du',
+};
+
+const OTHERS = new Set(['posix/cpu', 'posix/mem', 'disk/du', 'filesystem/posix']);
+
+/** The names in `--isolation`. @throws SettingsError when one is not known. Pure. */
+export function isolatorNames(isolation: string): ReadonlySet<string> {
+  const names = isolation
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+    .flatMap((name) => (ALIASES[name] ?? name).split(','));
+  const unknown = names.filter((name) => !(name in SUBSYSTEMS) && !OTHERS.has(name));
+  if (unknown.length > 0) {
+    throw new SettingsError([`--isolation: there is no isolator ${unknown.join(', ')}`]);
+  }
+  return new Set(names);
+}
+
+/**
+ * The isolators that the flags name. Where the machine has no cgroups that this agent can use, what
+ * they would limit is only measured, and the log says so.
+ * @throws SettingsError when one is not known.
+ */
+export async function createIsolators(
+  settings: IsolationSettings,
+  shell: { readonly clock: Clock; readonly logger: Logger },
+): Promise<readonly Isolator[]> {
+  const names = isolatorNames(settings.isolation);
+  const wanted = new Set([...names].flatMap((name) => SUBSYSTEMS[name] ?? []));
+  if (settings.launcher === 'linux') wanted.add('freezer');
+  const mounts =
+    wanted.size === 0 ? undefined : await usableCgroups(wanted, settings, shell.logger);
+  const has = (subsystem: Subsystem): boolean =>
+    wanted.has(subsystem) && mounts?.roots[subsystem] !== undefined;
+  const isolators: Isolator[] = [];
+  const cpu = names.has('posix/cpu') || (wanted.has('cpu') && !has('cpu'));
+  const mem = names.has('posix/mem') || (wanted.has('memory') && !has('memory'));
+  if (cpu || mem) isolators.push(createPosixIsolator({ cpu, mem }));
+  if (mounts !== undefined) {
+    isolators.push(
+      createCgroupsIsolator({
+        ...{ ...shell, mounts, root: settings.cgroupsRoot, subsystems: wanted },
+        settings: {
+          enableCfs: settings.cgroupsEnableCfs,
+          limitSwap: settings.cgroupsLimitSwap,
+          pidsMax: settings.cgroupsPidsMax,
+        },
+      }),
+    );
+  }
+  if (names.has('disk/du')) {
+    isolators.push(
+      createDiskIsolator({
+        ...shell,
+        intervalMs: settings.containerDiskWatchIntervalMs,
+        isEnforced: settings.enforceContainerDiskQuota,
+        volumePath: (volume) => volumePath(settings.workDir, volume),
+      }),
+    );
+  }
+  return isolators;
+}
+
+/** Whether the linux launcher can work here: as root, with a cgroup to keep processes in. */
+export async function canLaunchLinux(): Promise<boolean> {
+  if (process.geteuid?.() !== 0) return false;
+  const mounts = await detectCgroups();
+  if (mounts?.roots.freezer === undefined) return false;
+  return access(mounts.roots.freezer).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function usableCgroups(
+  wanted: ReadonlySet<Subsystem>,
+  { cgroupsRoot }: IsolationSettings,
+  logger: Logger,
+): Promise<CgroupMounts | undefined> {
+  const mounts = await detectCgroups();
+  const missing = [...wanted].filter((each) => mounts?.roots[each] === undefined);
+  if (mounts === undefined) {
+    logger.warn({ missing }, 'there are no cgroups here: containers are measured, not limited');
+    return undefined;
+  }
+  try {
+    await new CgroupSet(mounts, wanted, cgroupsRoot).create();
+  } catch (err) {
+    logger.warn({ err }, 'cgroups can not be made here: containers are measured, not limited');
+    return undefined;
+  }
+  if (missing.length > 0) {
+    logger.warn({ missing }, 'the kernel has no such cgroups: these are measured, not limited');
+  }
+  return mounts;
+}
