@@ -197,7 +197,6 @@ describe('an agent', () => {
       { ...EXECUTOR, command: { value: 'x', uris: [{ value: 'http://a/b.tgz' }] } },
       /does not fetch/,
     ],
-    [{ ...EXECUTOR, container: { type: 'DOCKER' as const } }, /images/],
   ])('says why it can not run a task (%#)', async (executor, why) => {
     world = await createWorld();
     world.master.send(runTasks(executor, 'a'));

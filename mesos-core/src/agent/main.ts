@@ -44,7 +44,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
-    containerizer: await containerizerFromFlags(flags, { clock, logger }),
+    containerizer: await containerizerFromFlags(flags, { clock, logger, transport }),
     ...{ masters: masters.list, detector: masters.detector },
     sandboxes: createFileSandboxes({
       ...{ clock, logger, workDir, delayMs: flags.gcDelayMs, diskHeadroom: flags.gcDiskHeadroom },

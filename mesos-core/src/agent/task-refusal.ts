@@ -1,10 +1,4 @@
-import {
-  type ContainerInfo,
-  type ExecutorInfo,
-  idProblem,
-  type TaskInfo,
-  type TaskStatusReason,
-} from '../protocol/index.ts';
+import { type ExecutorInfo, idProblem, type TaskInfo } from '../protocol/index.ts';
 import type { TaskEnd } from './context.ts';
 
 /** Why this agent can't run the task, `undefined` when it can. */
@@ -19,19 +13,5 @@ export function refuseTask(
     if (message !== undefined)
       return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message };
   }
-  if (needsContainer(executor?.container) || needsContainer(task.container)) {
-    return cannotLaunch('this agent runs executors without images and volumes');
-  }
   return undefined;
-}
-
-function cannotLaunch(message: string): TaskEnd {
-  const reason: TaskStatusReason = 'REASON_CONTAINER_LAUNCH_FAILED';
-  return { state: 'TASK_FAILED', reason, message: `Failed to launch container: ${message}` };
-}
-
-function needsContainer(container: ContainerInfo | undefined): boolean {
-  if (container === undefined) return false;
-  const { type, mesos, volumes = [] } = container;
-  return type === 'DOCKER' || mesos?.image !== undefined || volumes.length > 0;
 }

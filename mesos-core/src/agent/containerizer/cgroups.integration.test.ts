@@ -1,7 +1,13 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSameProcessAlive, silentLogger, systemClock, waitFor } from '@factory/runtime';
+import {
+  createUndiciTransport,
+  isSameProcessAlive,
+  silentLogger,
+  systemClock,
+  waitFor,
+} from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseResources } from '../../protocol/index.ts';
 import type { Containerizer } from './containerizer.ts';
@@ -22,8 +28,9 @@ beforeEach(async () => {
       ...{ isolation: 'cgroups/cpu,cgroups/mem,cgroups/pids', cgroupsRoot: CGROUPS_ROOT },
       ...{ cgroupsEnableCfs: true, cgroupsLimitSwap: false, cgroupsPidsMax: 20 },
       ...{ enforceContainerDiskQuota: false, containerDiskWatchIntervalMs: 1000 },
+      ...{ imageProviders: '', dockerStoreDir: undefined, dockerRegistry: '' },
     },
-    { clock: systemClock, logger: silentLogger },
+    { clock: systemClock, logger: silentLogger, transport: createUndiciTransport() },
   );
 });
 

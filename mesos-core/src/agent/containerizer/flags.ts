@@ -30,8 +30,29 @@ export const CONTAINERIZER_FLAGS = {
     ...namesOf('isolation'),
     describe:
       'isolators, separated by commas: posix/cpu, posix/mem, disk/du, cgroups/cpu, cgroups/mem, ' +
-      'cgroups/pids, cgroups/all',
+      'cgroups/pids, cgroups/all, namespaces/pid, namespaces/ipc, namespaces/uts, namespaces/net, ' +
+      'filesystem/linux',
     default: 'posix/cpu,posix/mem',
+  }),
+  imageProviders: textSetting({
+    ...namesOf('image_providers'),
+    describe: 'kinds of images that containers may have, with filesystem/linux: docker',
+    default: '',
+  }),
+  dockerStoreDir: optional(
+    textSetting({
+      ...namesOf('docker_store_dir'),
+      describe: 'where the layers of images are kept; default: <work_dir>/store/docker',
+      pattern: /^\//,
+      patternHint: 'an absolute path',
+    }),
+  ),
+  dockerRegistry: textSetting({
+    ...namesOf('docker_registry'),
+    describe:
+      'URL of the registry for names without one, or a directory with images in it: root file ' +
+      'systems (directories or tar archives), OCI layouts and archives, docker save archives',
+    default: 'https://registry-1.docker.io',
   }),
   cgroupsRoot: textSetting({
     ...namesOf('cgroups_root'),

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import type { Clock, Logger } from '@factory/runtime';
 import type { Containerizer } from './containerizer.ts';
 import {
   canLaunchLinux,
   createIsolators,
   type IsolationSettings,
+  type IsolatorShell,
 } from './isolators/create-isolators.ts';
+import { RuntimeDirectory } from './launcher/runtime-directory.ts';
 import { createMesosContainerizer } from './mesos-containerizer.ts';
 
 /** Values of the flags about containers, and where the agent works. */
@@ -20,12 +21,10 @@ export interface ContainerizerFlags extends Omit<IsolationSettings, 'launcher'> 
  */
 export async function containerizerFromFlags(
   flags: ContainerizerFlags,
-  shell: { readonly clock: Clock; readonly logger: Logger },
+  shell: Omit<IsolatorShell, 'runtime'>,
 ): Promise<Containerizer> {
   const launcher = flags.launcher ?? ((await canLaunchLinux()) ? 'linux' : 'posix');
-  return createMesosContainerizer({
-    ...shell,
-    runtimeDirectory: flags.runtimeDir ?? join(flags.workDir, 'run'),
-    isolators: await createIsolators({ ...flags, launcher }, shell),
-  });
+  const runtime = new RuntimeDirectory(flags.runtimeDir ?? join(flags.workDir, 'run'));
+  const isolators = await createIsolators({ ...flags, launcher }, { ...shell, runtime });
+  return createMesosContainerizer({ ...shell, runtime, isolators });
 }

@@ -19,6 +19,7 @@ import {
   UNKNOWN_EXIT_STATUS,
 } from './containerizer.ts';
 import { listProcesses, processTree } from './launcher/process-tree.ts';
+import { RuntimeDirectory } from './launcher/runtime-directory.ts';
 import { commandArguments, createMesosContainerizer } from './mesos-containerizer.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -30,7 +31,7 @@ const started: Container[] = [];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'containerizer-'));
   containerizer = createMesosContainerizer({
-    runtimeDirectory: join(directory, 'runtime'),
+    runtime: new RuntimeDirectory(join(directory, 'runtime')),
     clock: systemClock,
     logger: silentLogger,
     pollIntervalMs: 20,
@@ -151,7 +152,7 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
   function laterContainerizer(): Containerizer {
     return createMesosContainerizer({
       ...{ clock: systemClock, logger: silentLogger, pollIntervalMs: 20 },
-      runtimeDirectory: join(directory, 'runtime'),
+      runtime: new RuntimeDirectory(join(directory, 'runtime')),
     });
   }
 
@@ -173,7 +174,7 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     const identity = await durable.promise;
     await containerizer.close();
     const later = createMesosContainerizer({
-      ...{ runtimeDirectory: join(directory, 'runtime'), clock: systemClock },
+      ...{ runtime: new RuntimeDirectory(join(directory, 'runtime')), clock: systemClock },
       ...{ logger: silentLogger, pollIntervalMs: 20 },
     });
     const recovered = await later.recover(identity);
@@ -243,6 +244,21 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     await expect(launch('true', { user: 'no-such-user' })).rejects.toThrow(LaunchError);
     await expect(launch('true', { directory: '/dev/null/runs/c' })).rejects.toThrow(/sandbox/);
     expect(() => commandArguments({})).toThrow(/no value/);
+  });
+
+  it('never runs what asks for an image or volumes on the files of the host instead', async () => {
+    const image = { type: 'DOCKER' as const, docker: { name: 'busybox' } };
+    const volumes = [{ mode: 'RO' as const, container_path: '/data', host_path: '/etc' }];
+    const refused = [
+      { type: 'DOCKER' as const, docker: { image: 'busybox' } },
+      { type: 'MESOS' as const, mesos: { image } },
+      { type: 'MESOS' as const, volumes },
+    ];
+    for (const container of refused) {
+      await expect(launch('touch began', { container })).rejects.toThrow(LaunchError);
+    }
+    expect(await readdir(join(directory, 'runtime', 'containers'))).toEqual([]);
+    expect(await readdir(join(directory, 'runs', 'c'))).not.toContain('began');
   });
 
   it.runIf(isRoot)('runs as the given user, who owns the sandbox', async () => {

@@ -1,6 +1,6 @@
-import { symlink, writeFile } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, hasErrorCode, type Logger, readTextIfExists } from '@factory/runtime';
+import { type Clock, hasErrorCode, type Logger } from '@factory/runtime';
 import type { CommandInfo, ResourceStatistics, Resources } from '../../protocol/index.ts';
 import {
   type Container,
@@ -20,6 +20,7 @@ import { type LaunchTools, launchScripts } from './launcher/launch-script.ts';
 import { findLaunchTools } from './launcher/launch-tools.ts';
 import { Launcher } from './launcher/launcher.ts';
 import { ProcessReaper } from './launcher/process-reaper.ts';
+import type { RuntimeDirectory } from './launcher/runtime-directory.ts';
 import { prepareSandbox } from './launcher/sandbox.ts';
 import { mergeSurroundings, type Surroundings } from './launcher/surroundings.ts';
 import { type Account, currentUid, lookUpAccount } from './launcher/user-account.ts';
@@ -29,7 +30,7 @@ export interface MesosContainerizerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Where what is known of containers is kept while they live. */
-  readonly runtimeDirectory: string;
+  readonly runtime: RuntimeDirectory;
   /** In the order in which they prepare containers. */
   readonly isolators?: readonly Isolator[];
   /** How often containers whose supervisor is gone are looked at. */
@@ -76,7 +77,7 @@ class MesosContainerizer implements Containerizer {
   }
 
   async recover(identity: ContainerIdentity): Promise<Container> {
-    const record = await this.#readRecord(identity.containerId);
+    const record = await this.#launcher.runtime.readRecord(identity.containerId);
     await this.#launcher.openGateAgain(identity.containerId);
     return this.#watch(record, identity);
   }
@@ -85,7 +86,7 @@ class MesosContainerizer implements Containerizer {
     for (const key of await this.#launcher.runtime.list()) {
       if (this.#live.has(key)) continue;
       this.#options.logger.warn({ containerId: key }, 'ending a container that nobody knows');
-      const record = await this.#readRecord(key);
+      const record = await this.#launcher.runtime.readRecord(key);
       const started = await this.#launcher.runtime.process(key);
       if (started !== undefined) {
         const identity = { ...started, containerId: key };
@@ -112,15 +113,21 @@ class MesosContainerizer implements Containerizer {
     const { key } = record;
     let identity: ContainerIdentity | undefined;
     try {
-      await this.#writeRecord(record);
+      await this.#launcher.runtime.writeRecord(record);
       const surroundings = await this.#prepare(record);
+      expectProvided(record, surroundings);
       await makeLinks(surroundings);
       identity = { ...(await this.#launcher.fork(key)), containerId: key };
       for (const isolator of this.#isolators) await isolator.isolate?.(record, identity.pid);
       const scripts = launchScripts(
         {
           ...this.#filesOf(record),
-          environment: request.environment,
+          environment: {
+            ...request.environment,
+            ...surroundings.environment,
+            // What the framework names itself wins over what an image brings.
+            ...explicitVariables(request),
+          },
           account,
           surroundings,
           command: commandArguments(request.command, surroundings.defaultCommand),
@@ -243,7 +250,7 @@ class MesosContainerizer implements Containerizer {
     limits: Readonly<Record<string, number>> | undefined,
   ): Promise<void> {
     live.record = { ...live.record, resources, limits };
-    await this.#writeRecord(live.record);
+    await this.#launcher.runtime.writeRecord(live.record);
     for (const isolator of this.#isolators) await isolator.update?.(live.record);
     live.stopWatching();
     this.#startWatches(live);
@@ -268,32 +275,7 @@ class MesosContainerizer implements Containerizer {
       this.#options.logger.error({ err, containerId: live.record.key }, "can't end a container");
     });
   }
-
-  async #writeRecord(record: ContainerRecord): Promise<void> {
-    const path = join(this.#launcher.runtime.of(record.key), 'container.json');
-    // JSON has no Infinity; a limit that isn't there is none.
-    await writeFile(
-      path,
-      JSON.stringify(record, (_key, value) => (value === Infinity ? 'inf' : value)),
-    );
-  }
-
-  async #readRecord(key: string): Promise<ContainerRecord> {
-    const text = await readTextIfExists(join(this.#launcher.runtime.of(key), 'container.json'));
-    if (text === undefined) return { ...NOBODY, key, containerId: key };
-    try {
-      return JSON.parse(text, (_key, value) => (value === 'inf' ? Infinity : value));
-    } catch (err) {
-      // Torn by a crash before the container was started.
-      this.#options.logger.warn({ err, containerId: key }, 'the record of a container is damaged');
-      return { ...NOBODY, key, containerId: key };
-    }
-  }
 }
-
-const NOBODY = {
-  ...{ frameworkId: '', executorId: '', directory: '', user: undefined, resources: [] },
-};
 
 class LiveContainer {
   record: ContainerRecord;
@@ -350,6 +332,29 @@ export function commandArguments(
   if (shell) return ['/bin/sh', '-c', value];
   // arguments[0] is the program's own name for itself; exec from a shell can't set it.
   return [value, ...given.slice(1)];
+}
+
+function explicitVariables({ command, environment }: LaunchRequest): Record<string, string> {
+  const names = (command.environment?.variables ?? []).map(({ name }) => name);
+  return Object.fromEntries(
+    names.flatMap((name): [string, string][] => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** A container that asks for an image must never run on the files of the host instead. */
+function expectProvided({ container }: ContainerRecord, surroundings: Surroundings): void {
+  if (container === undefined) return;
+  if (container.type === 'DOCKER') {
+    throw new LaunchError('this agent has no Docker containerizer; use a container of type MESOS');
+  }
+  const isMissing = container.mesos?.image !== undefined && surroundings.rootfs === undefined;
+  const hasVolumes = (container.volumes ?? []).length > 0;
+  if (isMissing || (hasVolumes && surroundings.mounts.length + surroundings.links.length === 0)) {
+    throw new LaunchError('images and volumes need --isolation=filesystem/linux');
+  }
 }
 
 async function makeLinks({ links }: Surroundings): Promise<void> {

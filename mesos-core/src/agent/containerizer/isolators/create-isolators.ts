@@ -1,11 +1,19 @@
-import { access } from 'node:fs/promises';
-import { type Clock, type Logger, SettingsError } from '@factory/runtime';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type HttpTransport, type Logger, SettingsError } from '@factory/runtime';
 import { volumePath } from '../../operations/volume-directories.ts';
+import { ImageStore } from '../images/image-store.ts';
+import { RegistryClient } from '../images/registry-client.ts';
+import { succeeds } from '../launcher/launch-tools.ts';
+import type { RuntimeDirectory } from '../launcher/runtime-directory.ts';
+import type { Namespace } from '../launcher/surroundings.ts';
 import { createCgroupsIsolator } from './cgroups/cgroups-isolator.ts';
 import type { Subsystem } from './cgroups/controls.ts';
 import { type CgroupMounts, CgroupSet, detectCgroups } from './cgroups/hierarchy.ts';
 import { createDiskIsolator } from './disk/disk-isolator.ts';
+import { createFilesystemIsolator } from './filesystem/filesystem-isolator.ts';
 import type { Isolator } from './isolator.ts';
+import { createNamespacesIsolator } from './namespaces-isolator.ts';
 import { createPosixIsolator } from './posix-isolator.ts';
 
 /** How containers are isolated: the values of the agent's flags. */
@@ -21,6 +29,19 @@ export interface IsolationSettings {
   readonly cgroupsPidsMax: number | undefined;
   readonly enforceContainerDiskQuota: boolean;
   readonly containerDiskWatchIntervalMs: number;
+  /** Kinds of images, separated by commas; empty: containers can't have images. */
+  readonly imageProviders: string;
+  readonly dockerStoreDir: string | undefined;
+  /** URL of a registry, or a directory of this host with images in it. */
+  readonly dockerRegistry: string;
+}
+
+/** What isolators use of the world around them. */
+export interface IsolatorShell {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly transport: HttpTransport;
+  readonly runtime: RuntimeDirectory;
 }
 
 const SUBSYSTEMS: Readonly<Record<string, readonly Subsystem[]>> = {
@@ -37,7 +58,19 @@ const ALIASES: Readonly<Record<string, string>> = {
   'posix/disk': 'disk/du',
 };
 
-const OTHERS = new Set(['posix/cpu', 'posix/mem', 'disk/du', 'filesystem/posix']);
+const NAMESPACES: Readonly<Record<string, Namespace>> = {
+  'namespaces/pid': 'pid',
+  'namespaces/ipc': 'ipc',
+  'namespaces/uts': 'uts',
+  'namespaces/net': 'net',
+};
+
+/** In Mesos each of these is an isolator; here filesystem/linux does it all. */
+const OF_FILESYSTEM = [
+  ...['filesystem/linux', 'filesystem/shared', 'volume/host_path', 'volume/sandbox_path'],
+  ...['volume/image', 'docker/runtime'],
+];
+const OTHERS = new Set(['posix/cpu', 'posix/mem', 'disk/du', 'filesystem/posix', ...OF_FILESYSTEM]);
 
 /** The names in `--isolation`. @throws SettingsError when one is not known. Pure. */
 export function isolatorNames(isolation: string): ReadonlySet<string> {
@@ -46,7 +79,9 @@ export function isolatorNames(isolation: string): ReadonlySet<string> {
     .map((name) => name.trim())
     .filter((name) => name !== '')
     .flatMap((name) => (ALIASES[name] ?? name).split(','));
-  const unknown = names.filter((name) => !(name in SUBSYSTEMS) && !OTHERS.has(name));
+  const unknown = names.filter(
+    (name) => !(name in SUBSYSTEMS || name in NAMESPACES || OTHERS.has(name)),
+  );
   if (unknown.length > 0) {
     throw new SettingsError([`--isolation: there is no isolator ${unknown.join(', ')}`]);
   }
@@ -60,7 +95,7 @@ export function isolatorNames(isolation: string): ReadonlySet<string> {
  */
 export async function createIsolators(
   settings: IsolationSettings,
-  shell: { readonly clock: Clock; readonly logger: Logger },
+  shell: IsolatorShell,
 ): Promise<readonly Isolator[]> {
   const names = isolatorNames(settings.isolation);
   const wanted = new Set([...names].flatMap((name) => SUBSYSTEMS[name] ?? []));
@@ -69,7 +104,7 @@ export async function createIsolators(
     wanted.size === 0 ? undefined : await usableCgroups(wanted, settings, shell.logger);
   const has = (subsystem: Subsystem): boolean =>
     wanted.has(subsystem) && mounts?.roots[subsystem] !== undefined;
-  const isolators: Isolator[] = [];
+  const isolators: Isolator[] = [...(await surroundingIsolators(names, settings, shell))];
   const cpu = names.has('posix/cpu') || (wanted.has('cpu') && !has('cpu'));
   const mem = names.has('posix/mem') || (wanted.has('memory') && !has('memory'));
   if (cpu || mem) isolators.push(createPosixIsolator({ cpu, mem }));
@@ -96,6 +131,62 @@ export async function createIsolators(
     );
   }
   return isolators;
+}
+
+/** Those that make what a container finds around it. */
+async function surroundingIsolators(
+  names: ReadonlySet<string>,
+  settings: IsolationSettings,
+  shell: IsolatorShell,
+): Promise<readonly Isolator[]> {
+  const wanted = [...names].flatMap((name) => NAMESPACES[name] ?? []);
+  const hasFilesystem = OF_FILESYSTEM.some((name) => names.has(name));
+  if (wanted.length === 0 && !hasFilesystem) return [];
+  const usable: Namespace[] = [];
+  for (const each of [...wanted, 'mount' as const]) {
+    if (await succeeds('unshare', [`--${each}`, 'true'])) usable.push(each);
+    else shell.logger.warn({ namespace: each }, 'the kernel gives this agent no such namespaces');
+  }
+  const { runtime } = shell;
+  const namespaces = new Set(usable.filter((each) => wanted.includes(each)));
+  const processOf = async (key: string): Promise<number | undefined> =>
+    (await runtime.process(key))?.pid;
+  const isolators = [createNamespacesIsolator({ namespaces, processOf })];
+  if (!hasFilesystem) return isolators;
+  const filesystem = createFilesystemIsolator({
+    support: { mounts: usable.includes('mount'), overlay: await hasOverlay() },
+    images: imageStore(settings, shell),
+    runtimeOf: (key) => runtime.of(key),
+    recordOf: (key) => runtime.readRecord(key),
+    volumePath: (volume) => volumePath(settings.workDir, volume),
+  });
+  // The root first: what namespaces mount is mounted in it.
+  return [filesystem, ...isolators];
+}
+
+async function hasOverlay(): Promise<boolean> {
+  const known = await readFile('/proc/filesystems', 'utf8').catch(() => '');
+  return known.includes('\toverlay') || (await succeeds('modprobe', ['overlay']));
+}
+
+function imageStore(
+  { imageProviders, dockerStoreDir, dockerRegistry, workDir }: IsolationSettings,
+  { logger, transport }: IsolatorShell,
+): ImageStore | undefined {
+  const providers = imageProviders.split(',').map((each) => each.trim().toLowerCase());
+  if (!providers.includes('docker')) return undefined;
+  const local = /^(file:\/\/)?(\/.*)$/.exec(dockerRegistry)?.[2];
+  return new ImageStore({
+    logger,
+    directory: dockerStoreDir ?? join(workDir, 'store', 'docker'),
+    origin:
+      local === undefined
+        ? {
+            kind: 'registry',
+            client: new RegistryClient({ transport, defaultUrl: dockerRegistry }),
+          }
+        : { kind: 'directory', path: local },
+  });
 }
 
 /** Whether the linux launcher can work here: as root, with a cgroup to keep processes in. */

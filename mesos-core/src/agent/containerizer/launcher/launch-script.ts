@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Mount, Namespace, Surroundings } from './surroundings.ts';
 import type { Account } from './user-account.ts';
 
@@ -69,6 +70,7 @@ export function launchScripts(plan: LaunchPlan, tools: LaunchTools): LaunchScrip
     return inNewShell(plan, tools, [tools.nsenter, ...flags, '--'], becomeCommand(plan, tools));
   }
   const setUp = [
+    ...overlayLines(plan.surroundings, tools),
     ...mounts.flatMap((mount) => mountLines(mount, rootfs, tools)),
     ...(hostname === undefined ? [] : [orFail(shellWords([tools.hostname, hostname]))]),
   ];
@@ -131,7 +133,7 @@ function becomeCommand(
   first: readonly string[] = [],
 ): readonly string[] {
   const { surroundings, account } = plan;
-  const variables = Object.entries({ ...plan.environment, ...surroundings.environment });
+  const variables = Object.entries(plan.environment);
   const isPlain = ([name]: readonly [string, string]): boolean =>
     IDENTIFIER.test(name) && !SHELL_OWN.has(name);
   // What a shell can't export env(1) can; not all goes there, for everyone can see arguments.
@@ -173,12 +175,20 @@ function changeRootAndUser(
   ];
 }
 
+function overlayLines({ overlay, rootfs }: Surroundings, tools: LaunchTools): readonly string[] {
+  if (overlay === undefined || rootfs === undefined) return [];
+  const { lower, upper, work } = overlay;
+  const options = `lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}`;
+  return [orFail(shellWords([tools.mount, '-t', 'overlay', '-o', options, 'overlay', rootfs]))];
+}
+
 function mountLines(
   mount: Mount,
   rootfs: string | undefined,
   tools: LaunchTools,
 ): readonly string[] {
-  const { source, target, type, isReadOnly = false, options, create } = mount;
+  const { source, type, isReadOnly = false, options, create } = mount;
+  const target = rootfs === undefined ? mount.target : join(rootfs, mount.target);
   const parent = target.slice(0, target.lastIndexOf('/')) || '/';
   const made = {
     directory: [orFail(shellWords([tools.mkdir, '-p', target]))],
@@ -200,7 +210,7 @@ function mountLines(
         ];
   const readOnly = [tools.mount, '-o', 'remount,bind,ro', target];
   return [
-    ...(rootfs !== undefined && target !== rootfs ? [orFail(staysThere(target, tools))] : []),
+    ...(rootfs === undefined ? [] : [orFail(staysThere(target, tools))]),
     ...(create === undefined ? [] : made[create]),
     orFail(shellWords(words)),
     ...(isReadOnly ? [orFail(shellWords(readOnly))] : []),

@@ -17,7 +17,7 @@ import {
 } from '@factory/runtime';
 import { LaunchError, UNKNOWN_EXIT_STATUS } from '../containerizer.ts';
 import type { LaunchScripts } from './launch-script.ts';
-import { bootId, RuntimeDirectory } from './runtime-directory.ts';
+import { bootId, type RuntimeDirectory } from './runtime-directory.ts';
 
 /** A bare descriptor: the socket made of it is who closes it. */
 const openFifo = promisify<string, number, number>(openDescriptor);
@@ -46,13 +46,13 @@ export class Launcher {
   constructor(options: {
     readonly clock: Clock;
     readonly logger: Logger;
-    readonly runtimeDirectory: string;
+    readonly runtime: RuntimeDirectory;
     readonly pollIntervalMs?: number | undefined;
   }) {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#pollIntervalMs = options.pollIntervalMs ?? POLL_INTERVAL_MS;
-    this.runtime = new RuntimeDirectory(options.runtimeDirectory);
+    this.runtime = options.runtime;
   }
 
   /**

@@ -77,6 +77,8 @@ export class ProcessReaper {
       if (holder !== undefined && holder.startTicks !== identity.startTicks) return;
       const tree = processTree(processes, sessions).filter(({ isZombie }) => !isZombie);
       if (tree.length === 0) return;
+      // All of the group at once: nobody in it sees another one die and ends in peace.
+      if (!send(-identity.pid, 'SIGKILL') && holder !== undefined) send(identity.pid, 'SIGKILL');
       for (const { pid, session } of tree) {
         if (pid === session) sessions.add(session);
         send(pid, 'SIGKILL');

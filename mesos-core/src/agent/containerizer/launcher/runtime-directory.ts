@@ -1,6 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifyProcess, type ProcessIdentity, readTextIfExists } from '@factory/runtime';
+
+import type { ContainerRecord } from '../isolators/isolator.ts';
 
 /** The files that the launcher and its supervisors keep of each container; see launcher.sh. */
 export class RuntimeDirectory {
@@ -48,6 +50,26 @@ export class RuntimeDirectory {
 
   supervisor(containerId: string): Promise<ProcessIdentity | undefined> {
     return this.#identity(containerId, 'supervisor');
+  }
+
+  /** What isolators know of the container, for a later agent too. */
+  async writeRecord(record: ContainerRecord): Promise<void> {
+    // JSON has no Infinity.
+    const text = JSON.stringify(record, (_key, value) => (value === Infinity ? 'inf' : value));
+    await writeFile(join(this.of(record.key), 'container.json'), text);
+  }
+
+  /** The record of a container; where it was torn by a crash, one that knows only its key. */
+  async readRecord(key: string): Promise<ContainerRecord> {
+    const text = await readTextIfExists(join(this.of(key), 'container.json'));
+    const nobody = { frameworkId: '', executorId: '', directory: '', user: undefined };
+    const unknown = { ...nobody, key, containerId: key, resources: [] };
+    if (text === undefined) return unknown;
+    try {
+      return JSON.parse(text, (_key, value) => (value === 'inf' ? Infinity : value));
+    } catch {
+      return unknown;
+    }
   }
 
   async #identity(containerId: string, name: string): Promise<ProcessIdentity | undefined> {

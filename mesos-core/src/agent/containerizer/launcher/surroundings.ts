@@ -5,13 +5,20 @@ export type Namespace = 'mount' | 'pid' | 'ipc' | 'uts' | 'net';
 export interface Mount {
   /** A path of the host for `bind`; the file system's name otherwise. */
   readonly source: string;
-  /** Absolute, on the host; below the root file system when there is one. */
+  /** Absolute, as the container sees it. */
   readonly target: string;
-  readonly type: 'bind' | 'proc' | 'tmpfs' | 'overlay' | 'sysfs' | 'devpts';
+  readonly type: 'bind' | 'proc' | 'tmpfs' | 'devpts';
   readonly isReadOnly?: boolean;
   readonly options?: string;
   /** Whether the target must be made, and as what. */
   readonly create?: 'directory' | 'file';
+}
+
+/** An overlayfs; its layers stay as they are. */
+export interface Overlay {
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
 }
 
 /** What isolators want around a container's command. */
@@ -24,6 +31,8 @@ export interface Surroundings {
   readonly links: readonly (readonly [string, string])[];
   /** A directory of the host that becomes the container's `/`. */
   readonly rootfs: string | undefined;
+  /** What `rootfs` is mounted from: directories, the topmost first, and where changes go. */
+  readonly overlay: Overlay | undefined;
   /** Working directory in `rootfs`. */
   readonly directory: string | undefined;
   readonly hostname: string | undefined;
@@ -41,6 +50,7 @@ const NONE: Surroundings = {
   mounts: [],
   links: [],
   rootfs: undefined,
+  overlay: undefined,
   directory: undefined,
   hostname: undefined,
   joins: undefined,
@@ -57,6 +67,7 @@ export function mergeSurroundings(all: readonly Partial<Surroundings>[]): Surrou
       mounts: [...sum.mounts, ...(each.mounts ?? [])],
       links: [...sum.links, ...(each.links ?? [])],
       rootfs: each.rootfs ?? sum.rootfs,
+      overlay: each.overlay ?? sum.overlay,
       directory: each.directory ?? sum.directory,
       hostname: each.hostname ?? sum.hostname,
       joins: each.joins ?? sum.joins,

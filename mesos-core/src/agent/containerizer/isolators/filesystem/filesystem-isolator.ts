@@ -1,0 +1,158 @@
+import { access, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Image, Resource } from '../../../../protocol/index.ts';
+import { LaunchError } from '../../containerizer.ts';
+import type { ProvidedImage } from '../../images/image.ts';
+import type { ImageStore } from '../../images/image-store.ts';
+import { copyLayers } from '../../images/layer.ts';
+import type { Mount, Surroundings } from '../../launcher/surroundings.ts';
+import { type ContainerRecord, type Isolator, isNested } from '../isolator.ts';
+import { SANDBOX_IN_ROOTFS, volumeMounts } from './volumes.ts';
+
+/** What the kernel can do here. */
+export interface FilesystemSupport {
+  readonly mounts: boolean;
+  readonly overlay: boolean;
+}
+
+/** What the filesystem isolator is made of. */
+export interface FilesystemIsolatorOptions {
+  readonly support: FilesystemSupport;
+  /** `undefined`: no --image_providers. */
+  readonly images: ImageStore | undefined;
+  /** Runtime directory of a container. */
+  readonly runtimeOf: (key: string) => string;
+  readonly volumePath: (volume: Resource) => string;
+  readonly recordOf: (key: string) => Promise<ContainerRecord>;
+}
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+const HOST_FILES = ['/etc/resolv.conf', '/etc/hosts'];
+
+/**
+ * `filesystem/linux`: root file systems from images, and volumes. Everything is mounted in a
+ * namespace of the container and goes away with it; without such namespaces an image is copied, and
+ * its container lives in a changed root.
+ */
+export function createFilesystemIsolator(options: FilesystemIsolatorOptions): Isolator {
+  const { images, support, runtimeOf } = options;
+  return {
+    name: 'filesystem/linux',
+    async prepare(container) {
+      const image = container.container?.mesos?.image;
+      const rootfs = image === undefined ? await parentRootfs(container, options) : undefined;
+      if (rootfs !== undefined) return { rootfs, directory: SANDBOX_IN_ROOTFS };
+      const parent = isNested(container)
+        ? await options.recordOf(container.parentContainerId ?? '')
+        : undefined;
+      const hasRootfs = image !== undefined;
+      const places = { container, hasRootfs, volumePath: options.volumePath };
+      const volumes = volumeMounts({ ...places, parentSandbox: parent?.directory });
+      for (const path of volumes.directories) await mkdir(path, { recursive: true });
+      if (volumes.mounts.length > 0 && !support.mounts) {
+        throw new LaunchError('the kernel of this agent gives no mount namespaces for volumes');
+      }
+      if (image === undefined) {
+        return volumes.mounts.length === 0 ? {} : { namespaces: ['mount'], mounts: volumes.mounts };
+      }
+      if (isNested(container)) {
+        throw new LaunchError('a nested container can not have an image of its own');
+      }
+      const provided = await provide(images, image);
+      return rootOf(provided, container, volumes.mounts, support, runtimeOf(container.key));
+    },
+    async cleanUp(container) {
+      for (const name of ['rootfs', 'upper', 'work']) {
+        await rm(join(runtimeOf(container.key), name), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** A container that is nested in one with an image is in the same root file system. */
+async function parentRootfs(
+  { parentContainerId }: ContainerRecord,
+  { runtimeOf, recordOf }: FilesystemIsolatorOptions,
+): Promise<string | undefined> {
+  if (parentContainerId === undefined) return undefined;
+  const parent = await recordOf(parentContainerId);
+  if (parent.container?.mesos?.image === undefined) return undefined;
+  return join(runtimeOf(parentContainerId), 'rootfs');
+}
+
+async function provide(images: ImageStore | undefined, image: Image): Promise<ProvidedImage> {
+  if (image.type !== 'DOCKER' || image.docker === undefined) {
+    throw new LaunchError(`images of type ${image.type} are not supported`);
+  }
+  if (images === undefined) throw new LaunchError('images need --image_providers=docker');
+  try {
+    return await images.provide(image.docker.name, image.cached ?? true);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LaunchError(`can't get the image ${image.docker.name}: ${why}`, { cause });
+  }
+}
+
+async function rootOf(
+  { layers, config }: ProvidedImage,
+  container: ContainerRecord,
+  volumes: readonly Mount[],
+  support: FilesystemSupport,
+  runtimeDirectory: string,
+): Promise<Partial<Surroundings>> {
+  const [rootfs, upper, work] = ['rootfs', 'upper', 'work'].map((n) => join(runtimeDirectory, n));
+  if (rootfs === undefined || upper === undefined || work === undefined) return {};
+  const isOverlay = support.mounts && support.overlay;
+  if (isOverlay) for (const path of [rootfs, upper, work]) await mkdir(path, { recursive: true });
+  else await copyLayers(layers, rootfs);
+  const common = {
+    rootfs,
+    environment: { ...config.environment, MESOS_SANDBOX: SANDBOX_IN_ROOTFS },
+    defaultCommand: [...config.entrypoint, ...config.command],
+  };
+  if (!support.mounts) return { ...common, directory: config.directory ?? '/' };
+  const sandbox: Mount = {
+    ...{ source: container.directory, target: SANDBOX_IN_ROOTFS, type: 'bind' },
+    create: 'directory',
+  };
+  return {
+    ...common,
+    namespaces: ['mount'],
+    directory: config.directory ?? SANDBOX_IN_ROOTFS,
+    ...(isOverlay ? { overlay: { lower: layers.toReversed(), upper, work } } : {}),
+    mounts: [...(await systemMounts()), sandbox, ...volumes],
+  };
+}
+
+/** What every Linux program may expect to find. */
+async function systemMounts(): Promise<readonly Mount[]> {
+  const devices = DEVICES.map((name): Mount => {
+    const path = `/dev/${name}`;
+    return { source: path, target: path, type: 'bind', create: 'file' };
+  });
+  const files: Mount[] = [];
+  for (const path of HOST_FILES) {
+    if (!(await isThere(path))) continue;
+    files.push({ source: path, target: path, type: 'bind', isReadOnly: true, create: 'file' });
+  }
+  const directory = { create: 'directory' } as const;
+  return [
+    { source: 'proc', target: '/proc', type: 'proc', ...directory },
+    { source: '/sys', target: '/sys', type: 'bind', isReadOnly: true, ...directory },
+    { source: 'dev', target: '/dev', type: 'tmpfs', options: 'mode=755,nosuid', ...directory },
+    {
+      ...{ source: 'devpts', target: '/dev/pts', type: 'devpts', ...directory },
+      options: 'newinstance,ptmxmode=0666,mode=0620',
+    },
+    { source: 'shm', target: '/dev/shm', type: 'tmpfs', options: 'mode=1777', ...directory },
+    ...devices,
+    ...files,
+  ];
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
