@@ -1,5 +1,5 @@
 import type { FrameworkInfo } from '../protocol/index.ts';
-import { idProblem } from '../protocol/index.ts';
+import { idProblem, roleNameProblem } from '../protocol/index.ts';
 import { hasCapability, rolesOf } from './state.ts';
 
 /** Mesos keeps durations as 64-bit nanoseconds. */
@@ -53,7 +53,7 @@ function rolesProblem(info: FrameworkInfo): string | undefined {
     if (roles.length > 0) {
       return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable";
     }
-    const invalid = role === undefined ? undefined : roleProblem(role);
+    const invalid = role === undefined ? undefined : roleNameProblem(role);
     return invalid && `'FrameworkInfo.role' is not a valid role: ${invalid}`;
   }
   if (role !== undefined) {
@@ -63,7 +63,7 @@ function rolesProblem(info: FrameworkInfo): string | undefined {
   if (duplicates.length > 0) {
     return `'FrameworkInfo.roles' contains duplicate items: ${formatNames(duplicates)}`;
   }
-  const invalid = roles.map(roleProblem).find((problem) => problem !== undefined);
+  const invalid = roles.map(roleNameProblem).find((problem) => problem !== undefined);
   return invalid && `'FrameworkInfo.roles' contains invalid role: ${invalid}`;
 }
 
@@ -80,23 +80,4 @@ function failoverTimeoutProblem({ failover_timeout = 0 }: FrameworkInfo): string
 /** As Mesos prints a set. */
 function formatNames(names: readonly string[]): string {
   return `{ ${[...new Set(names)].toSorted().join(', ')} }`;
-}
-
-/** Each part between slashes: not empty, not `.` or `..`, no leading dash, no odd characters. */
-function roleProblem(role: string): string | undefined {
-  if (role === '*') return undefined;
-  if (role === '') return 'Empty role name is invalid';
-  if (role.startsWith('/')) return `Role '${role}' cannot start with a slash`;
-  if (role.endsWith('/')) return `Role '${role}' cannot end with a slash`;
-  for (const part of role.split('/')) {
-    if (part === '') return `Role '${role}' contains two adjacent slashes`;
-    if (part === '.' || part === '..') return `Role component '${part}' is invalid`;
-    if (part === '*') return "Role component '*' is invalid";
-    if (part.startsWith('-'))
-      return `Role component '${part}' is invalid because it begins with a dash`;
-    if (/[\s\b\u007F]/.test(part)) {
-      return `Role component '${part}' is invalid because it contains backspace or whitespace`;
-    }
-  }
-  return undefined;
 }

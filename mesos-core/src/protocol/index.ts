@@ -23,6 +23,7 @@ export { identityOf, isIndivisible, reservationsOf } from './resource-identity.t
 export { formatResource, formatResources, parseResources } from './resource-text.ts';
 export * from './resource-validation.ts';
 export * from './resources.ts';
+export * from './roles.ts';
 export * from './uuid.ts';
 export * from './validation.ts';
 export * from './values.ts';

@@ -3,6 +3,7 @@ import type { Resource } from './messages.ts';
 import { reservationsOf } from './resource-identity.ts';
 import { formatResource } from './resource-text.ts';
 import { type Resources, reservationRole } from './resources.ts';
+import { roleNameProblem } from './roles.ts';
 
 /** What is wrong with resources that somebody names in a call, in Mesos' words, or `undefined`. */
 export function resourceFormProblem(resources: Resources): string | undefined {
@@ -47,6 +48,8 @@ function reservationsProblem(resource: Resource): string | undefined {
     }
     if (role === undefined || role === '') return "Invalid reservation: 'role' must be set";
     if (role === '*') return "Invalid reservation: role '*' cannot be reserved";
+    const invalidRole = roleNameProblem(role);
+    if (invalidRole !== undefined) return `Invalid reservation role: ${invalidRole}`;
     if (index === 0) continue;
     const ancestor = reservations[index - 1]?.role ?? '';
     if (type === 'STATIC') {

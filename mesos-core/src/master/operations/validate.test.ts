@@ -135,6 +135,17 @@ describe('an operation that is not in order', () => {
     expect(operationProblem(reserve(CPUS), BY_OPERATOR)).toMatch(/only allows reservations to be/);
   });
 
+  it.each(['..', 'eng/..', '-x', 'a b', '/eng'])(
+    'reserves for the role %s, which would be no safe name of a directory',
+    (role) => {
+      const { allocation_info: __, ...plain } = CPUS;
+      const operation = reserve({ ...plain, reservations: [dynamic(role)] });
+      expect(operationProblem(operation, BY_OPERATOR)).toMatch(
+        /^Invalid resources: Invalid reservation role: Role/,
+      );
+    },
+  );
+
   it('reserves another amount than its source has, or several kinds at once', () => {
     const { reservations: __, ...open } = CPUS;
     const from = (source: Resource[], ...resources: Resource[]): OfferOperation => ({
