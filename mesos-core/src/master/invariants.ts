@@ -24,6 +24,10 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
       problems.push(`agent ${agent.id}: more is used and offered than there is`);
     }
   }
+  const tasks = [...state.agents.values()].flatMap((agent) => [...agent.tasks.values()]);
+  for (const [name, ofState] of Map.groupBy(tasks, (task) => task.state)) {
+    if (state.taskCount(name) !== ofState.length) problems.push(`the count of ${name} is wrong`);
+  }
   for (const framework of state.frameworks.values()) {
     for (const role of rolesOf(framework.info)) {
       const counted = JSON.stringify(sorted(state.usageOf(framework.id, role)));

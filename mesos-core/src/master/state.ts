@@ -118,6 +118,7 @@ export class MasterState {
   readonly #books: ResourceBooks;
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
+  readonly #taskCounts = new Map<TaskState, number>();
   readonly #tasksByFramework = new Map<string, Map<string, Task>>();
 
   constructor(books: ResourceBooks) {
@@ -136,6 +137,11 @@ export class MasterState {
   /** All tasks of a framework that agents have. */
   tasksOf(frameworkId: string): readonly Task[] {
     return [...(this.#tasksByFramework.get(frameworkId)?.values() ?? [])];
+  }
+
+  /** How many tasks on agents are in this state. */
+  taskCount(state: TaskState): number {
+    return this.#taskCounts.get(state) ?? 0;
   }
 
   /** What tasks, executors and offers give the framework under the role. */
@@ -157,6 +163,8 @@ export class MasterState {
       const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map());
       for (const task of own) {
         const key = taskKey(frameworkId, task.task_id.value);
+        this.#count(agent.tasks.get(key), -1);
+        this.#count(task, 1);
         agent.tasks.set(key, task);
         ofFramework.set(task.task_id.value, task);
         if (isTerminal(task.state)) agent.kills.delete(key);
@@ -183,6 +191,7 @@ export class MasterState {
     const before = agent.tasks.get(key);
     if (before === undefined) return;
     this.#release(agent, frameworkId, held(before));
+    this.#count(before, -1);
     agent.tasks.delete(key);
     agent.kills.delete(key);
     this.#forgetTask(before);
@@ -207,7 +216,10 @@ export class MasterState {
 
   /** Forgets an agent and all it has; its tasks and offers are the caller's business. */
   removeAgent(agent: Agent): void {
-    for (const task of agent.tasks.values()) this.#forgetTask(task);
+    for (const task of agent.tasks.values()) {
+      this.#count(task, -1);
+      this.#forgetTask(task);
+    }
     this.agents.delete(agent.id);
     this.#books.removeAgent(agent.id);
     this.#offersByAgent.delete(agent.id);
@@ -271,6 +283,11 @@ export class MasterState {
     if (resources.length === 0) return;
     agent.used = subtractResources(agent.used, unallocateResources(resources));
     this.#books.noteRecovered(agent.id, frameworkId, resources);
+  }
+
+  #count(task: Task | undefined, change: 1 | -1): void {
+    if (task === undefined) return;
+    this.#taskCounts.set(task.state, this.taskCount(task.state) + change);
   }
 
   #forgetTask({ framework_id, task_id, agent_id }: Task): void {
