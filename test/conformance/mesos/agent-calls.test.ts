@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AgentApiCall, AgentApiResponse } from '../../../mesos-core/src/protocol/index.ts';
+import { RawFramework } from './support/framework.ts';
+import { ask } from './support/raw-http.ts';
+import { openTarget, type Target } from './support/target.ts';
+import { executorTask, isRoomy, uniqueId } from './support/tasks.ts';
+import { decode, ENCODINGS, type Encoding, encode, mediaType } from './support/wire.ts';
+
+/** Runs beside the queries: one executor with one task. */
+interface Scene {
+  readonly executorId: string;
+  readonly taskId: string;
+  readonly frameworkId: string;
+}
+
+interface Case {
+  readonly call: AgentApiCall;
+  readonly does: string;
+  readonly check: (response: AgentApiResponse, scene: Scene) => void;
+}
+
+/** What must be in a response, somewhere: the queries differ only in where. */
+const holds = (response: AgentApiResponse, id: string) =>
+  expect(JSON.stringify(response)).toContain(JSON.stringify(id));
+
+const CASES: readonly Case[] = [
+  {
+    call: { type: 'GET_HEALTH' },
+    does: 'says that the agent is healthy',
+    check: (response) => expect(response).toMatchObject({ get_health: { healthy: true } }),
+  },
+  {
+    call: { type: 'GET_VERSION' },
+    does: 'names the version',
+    check: (response) =>
+      expect(response).toMatchObject({
+        get_version: { version_info: { version: expect.stringMatching(/^1\.\d+/) } },
+      }),
+  },
+  {
+    call: { type: 'GET_METRICS', get_metrics: {} },
+    does: 'gives figures by name',
+    check: (response) => holds(response, 'slave/tasks_running'),
+  },
+  {
+    call: { type: 'GET_AGENT' },
+    does: 'describes the agent',
+    check: (response) => holds(response, 'rack'),
+  },
+  {
+    call: { type: 'GET_STATE' },
+    does: 'gives tasks, executors and frameworks together',
+    check: (response, { taskId, executorId, frameworkId }) => {
+      for (const id of [taskId, executorId, frameworkId]) holds(response, id);
+    },
+  },
+  {
+    call: { type: 'GET_CONTAINERS', get_containers: {} },
+    does: 'lists containers',
+    check: (response, { executorId }) => holds(response, executorId),
+  },
+  {
+    call: { type: 'GET_FRAMEWORKS' },
+    does: 'lists frameworks',
+    check: (response, { frameworkId }) => holds(response, frameworkId),
+  },
+  {
+    call: { type: 'GET_EXECUTORS' },
+    does: 'lists executors',
+    check: (response, { executorId }) => holds(response, executorId),
+  },
+  {
+    call: { type: 'GET_TASKS' },
+    does: 'lists tasks',
+    check: (response, { taskId }) => holds(response, taskId),
+  },
+  {
+    call: { type: 'GET_OPERATIONS' },
+    does: 'lists operations, of which there are none',
+    check: (response) => expect(response.type).toBe('GET_OPERATIONS'),
+  },
+];
+
+let target: Target;
+beforeAll(async () => {
+  target = await openTarget();
+});
+afterAll(() => target.stop());
+
+async function askAgent(encoding: Encoding, call: AgentApiCall): Promise<AgentApiResponse> {
+  const type = mediaType(encoding);
+  const answer = await ask({
+    url: `${target.agent}/api/v1`,
+    headers: { 'content-type': type, accept: type },
+    body: encode(encoding, 'agent.Call', call),
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.headers['content-type']).toBe(type);
+  return decode(encoding, 'agent.Response', answer.body);
+}
+
+for (const encoding of ENCODINGS) {
+  describe(`agent calls in ${encoding}`, () => {
+    let framework: RawFramework;
+    let scene: Scene;
+    beforeAll(async () => {
+      framework = await RawFramework.subscribe(target.master, encoding);
+      const executorId = uniqueId('executor');
+      const offer = await framework.offer(isRoomy);
+      const task = executorTask(offer, executorId);
+      await framework.launch(offer, task);
+      await framework.status(task.task_id.value, 'TASK_RUNNING');
+      scene = { executorId, taskId: task.task_id.value, frameworkId: framework.id };
+    });
+    afterAll(() => framework.teardown());
+
+    it.each(CASES)('$call.type $does', async ({ call, check }) => {
+      const response = await askAgent(encoding, call);
+      expect(response.type).toBe(call.type);
+      check(response, scene);
+    });
+  });
+}
+
+it('an executor that nobody launched is refused', async () => {
+  const answer = await ask({
+    url: `${target.agent}/api/v1/executor`,
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({
+      ...{ type: 'SUBSCRIBE', executor_id: { value: 'x' }, framework_id: { value: 'y' } },
+      subscribe: {},
+    }),
+  });
+  expect({ status: answer.status, body: answer.body.toString() }).toEqual({
+    ...{ status: 400, body: 'Framework cannot be found' },
+  });
+});

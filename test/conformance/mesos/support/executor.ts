@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { systemClock, waitFor } from '@factory/runtime';
+import type {
+  ExecutorCall,
+  ExecutorEvent,
+  TaskStatus,
+} from '../../../../mesos-core/src/protocol/index.ts';
+import { type Answer, ask, open, records } from './raw-http.ts';
+import { decode, type Encoding, encode, mediaType } from './wire.ts';
+
+type Event<T extends ExecutorEvent['type']> = Extract<ExecutorEvent, { type: T }>;
+type Ids = Pick<ExecutorCall, 'executor_id' | 'framework_id'>;
+/** A call without the ids, which are filled in. */
+export type OwnCall = ExecutorCall extends infer C
+  ? C extends ExecutorCall
+    ? Omit<C, keyof Ids>
+    : never
+  : never;
+
+const EVENT_TIMEOUT_MS = 20_000;
+
+/** Plays an executor whose process only sleeps: nothing but HTTP. */
+export class RawExecutor {
+  readonly events: ExecutorEvent[] = [];
+  readonly #agent: string;
+  readonly #encoding: Encoding;
+  readonly #ids: Ids;
+  readonly #seen = new Set<ExecutorEvent>();
+  #stream: IncomingMessage | undefined;
+
+  constructor(agent: string, encoding: Encoding, frameworkId: string, executorId: string) {
+    this.#agent = agent;
+    this.#encoding = encoding;
+    this.#ids = { executor_id: { value: executorId }, framework_id: { value: frameworkId } };
+  }
+
+  /** Subscribes as soon as the agent has launched the executor. */
+  async subscribe(): Promise<void> {
+    this.#stream = await waitFor(systemClock, 'the agent', EVENT_TIMEOUT_MS, async () => {
+      const stream = await open(this.#request({ type: 'SUBSCRIBE', subscribe: {} }));
+      if (stream.statusCode === 200) return stream;
+      stream.destroy();
+      return undefined;
+    });
+    this.#read(this.#stream).catch(() => undefined);
+  }
+
+  call(call: OwnCall): Promise<Answer> {
+    return ask(this.#request(call));
+  }
+
+  /** Reports a state of a task. @returns the uuid that will be acknowledged. */
+  async update(taskId: string, state: TaskStatus['state']): Promise<string> {
+    const uuid = randomBytes(16).toString('base64');
+    const { executor_id } = this.#ids;
+    const status = { task_id: { value: taskId }, state, uuid, executor_id };
+    const source = 'SOURCE_EXECUTOR' as const;
+    await this.call({ type: 'UPDATE', update: { status: { ...status, source } } });
+    return uuid;
+  }
+
+  /** The next event of a type that was not given before. */
+  async next<T extends ExecutorEvent['type']>(type: T): Promise<Event<T>> {
+    const isIt = (event: ExecutorEvent): event is Event<T> =>
+      event.type === type && !this.#seen.has(event);
+    const found = await waitFor(systemClock, type, EVENT_TIMEOUT_MS, () => this.events.find(isIt));
+    this.#seen.add(found);
+    return found;
+  }
+
+  close(): void {
+    this.#stream?.destroy();
+  }
+
+  #request(call: OwnCall) {
+    const type = mediaType(this.#encoding);
+    const whole = { ...this.#ids, ...call } as ExecutorCall;
+    return {
+      url: `${this.#agent}/api/v1/executor`,
+      headers: { 'content-type': type, accept: type },
+      body: encode(this.#encoding, 'executor.Call', whole),
+    };
+  }
+
+  async #read(stream: IncomingMessage): Promise<void> {
+    for await (const record of records(stream)) {
+      this.events.push(decode(this.#encoding, 'executor.Event', record));
+    }
+  }
+}
