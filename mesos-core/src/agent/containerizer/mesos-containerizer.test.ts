@@ -185,6 +185,20 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     await later.close();
   });
 
+  it('takes no container for an orphan whose recovery is under way', async () => {
+    const { identity } = await launch('sleep 1000');
+    await containerizer.close();
+    const later = createMesosContainerizer({
+      ...{ runtimeDirectory: join(directory, 'runtime'), clock: systemClock },
+      ...{ logger: silentLogger, pollIntervalMs: 20 },
+    });
+    const recovering = later.recover(identity);
+    await later.removeOrphans();
+    expect(await isSameProcessAlive(identity)).toBe(true);
+    await (await recovering).kill();
+    await later.close();
+  });
+
   it('knows how a container ended while no agent was there', async () => {
     const executor = await launch('mkfifo input; read line <input; exit 5');
     await containerizer.close();

@@ -52,6 +52,8 @@ class MesosContainerizer implements Containerizer {
   readonly #reaper: ProcessReaper;
   /** All that have begun and were not forgotten, by key. */
   readonly #live = new Map<string, LiveContainer>();
+  /** Keys of containers that this agent has asked for, found yet or not. */
+  readonly #claimed = new Set<string>();
   #tools: Promise<LaunchTools> | undefined;
 
   constructor(options: MesosContainerizerOptions) {
@@ -77,6 +79,8 @@ class MesosContainerizer implements Containerizer {
   }
 
   async recover(identity: ContainerIdentity): Promise<Container> {
+    // At once: whoever asks for a container that is being recovered must not take it for an orphan.
+    this.#claimed.add(identity.containerId);
     const record = await this.#launcher.runtime.readRecord(identity.containerId);
     await this.#launcher.openGateAgain(identity.containerId);
     return this.#watch(record, identity);
@@ -84,7 +88,7 @@ class MesosContainerizer implements Containerizer {
 
   async removeOrphans(): Promise<void> {
     for (const key of await this.#launcher.runtime.list()) {
-      if (this.#live.has(key)) continue;
+      if (this.#live.has(key) || this.#claimed.has(key)) continue;
       this.#options.logger.warn({ containerId: key }, 'ending a container that nobody knows');
       const record = await this.#launcher.runtime.readRecord(key);
       const started = await this.#launcher.runtime.process(key);
@@ -258,6 +262,7 @@ class MesosContainerizer implements Containerizer {
 
   async #forget(key: string): Promise<void> {
     this.#live.delete(key);
+    this.#claimed.delete(key);
     await this.#launcher.runtime.remove(key);
   }
 
