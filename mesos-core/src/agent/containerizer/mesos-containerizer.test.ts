@@ -188,10 +188,7 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
   it('takes no container for an orphan whose recovery is under way', async () => {
     const { identity } = await launch('sleep 1000');
     await containerizer.close();
-    const later = createMesosContainerizer({
-      ...{ runtimeDirectory: join(directory, 'runtime'), clock: systemClock },
-      ...{ logger: silentLogger, pollIntervalMs: 20 },
-    });
+    const later = laterContainerizer();
     const recovering = later.recover(identity);
     await later.removeOrphans();
     expect(await isSameProcessAlive(identity)).toBe(true);
