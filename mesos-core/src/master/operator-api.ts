@@ -1,6 +1,7 @@
 import { MesosHttpError } from '../http/mesos-http.ts';
 import {
   addResources,
+  type LazyMessage,
   type MasterCall,
   type MasterResponse,
   type Quantities,
@@ -12,8 +13,8 @@ import type { Frameworks } from './frameworks.ts';
 import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
-import type { StateQuery } from './views/state-query.ts';
-import { unlessEmpty } from './views/views.ts';
+import { takeSnapshot } from './views/snapshot.ts';
+import { answerStateQuery } from './views/state-queries.ts';
 
 /** The operator API: what the cluster looks like, and a few things that only operators do. */
 export class OperatorApi {
@@ -33,9 +34,9 @@ export class OperatorApi {
    * @throws MesosHttpError 400 for what does not exist, 501 for what is not supported.
    */
   async handle(
-    call: Exclude<MasterCall, { type: StateQuery }>,
+    call: MasterCall,
     principal?: string,
-  ): Promise<MasterResponse | undefined> {
+  ): Promise<MasterResponse | LazyMessage | undefined> {
     switch (call.type) {
       case 'GET_HEALTH':
         return { type: 'GET_HEALTH', get_health: { healthy: true } };
@@ -50,6 +51,12 @@ export class OperatorApi {
         };
         return { type: 'GET_MASTER', get_master };
       }
+      case 'GET_AGENTS':
+      case 'GET_FRAMEWORKS':
+      case 'GET_TASKS':
+      case 'GET_EXECUTORS':
+      case 'GET_STATE':
+        return answerStateQuery(call.type, takeSnapshot(this.#core));
       case 'GET_ROLES':
         return { type: 'GET_ROLES', get_roles: { roles: this.#roles() } };
       case 'GET_METRICS': {
@@ -124,6 +131,11 @@ export class OperatorApi {
       };
     });
   }
+}
+
+/** Mesos leaves out some lists that are empty. */
+function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
 }
 
 /** Sums, by name. */

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
-import { slicedStream } from '../http/sliced-stream.ts';
+import { sendPieces } from '../http/sliced-answer.ts';
 import {
   AGENT_API_PATH,
   decodeMessage,
-  encodeMerged,
-  encodeMessage,
+  encodePieces,
+  LazyMessage,
   MEDIA_TYPES,
   requestEncoding,
   responseEncoding,
@@ -22,7 +22,6 @@ import { addOperationRoutes, isOperationCall } from './operations/operator-calls
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
-import { answerInPieces, isStateQuery } from './views/state-query.ts';
 
 export interface MasterParts {
   readonly core: MasterCore;
@@ -142,33 +141,17 @@ function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterPar
     const call = decodeMessage('master.Call', encoding, bodyOf(request));
     const accept = responseEncoding(request.headers.accept);
     checkOperatorCall(core, call, request.caller);
-    if (isStateQuery(call)) {
-      const pieces = answerInPieces(core, call.type);
-      const bytes = encodeMerged('master.Response', accept, pieces, withCheckpoint);
-      return reply.type(MEDIA_TYPES[accept]).send(slicedStream(bytes, core.clock));
-    }
     const response = await operator.handle(call, request.caller?.value);
     if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
-    const body = encodeMessage('master.Response', accept, response);
-    return reply.header('content-type', MEDIA_TYPES[accept]).send(Buffer.from(body));
+    const message = response instanceof LazyMessage ? response : new LazyMessage({ ...response });
+    reply.header('content-type', MEDIA_TYPES[accept]);
+    return sendPieces(reply, core.clock, encodePieces('master.Response', accept, message));
   });
   for (const prefix of ['', '/master']) {
     app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
     app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
     app.get(`${prefix}/metrics/snapshot`, async () => operator.metricsSnapshot());
   }
-}
-
-/** Mesos' JSON says of each agent that it checkpoints, although v1's AgentInfo has no such field. */
-function withCheckpoint(json: object): object {
-  const { get_agents, get_state } = Object(json);
-  if (get_state !== undefined) return { ...json, get_state: withCheckpoint(get_state) };
-  if (!Array.isArray(get_agents?.agents)) return json;
-  const agents = get_agents.agents.map((agent: unknown) => {
-    const { agent_info, ...rest } = Object(agent);
-    return { agent_info: { ...agent_info, checkpoint: true }, ...rest };
-  });
-  return { ...json, get_agents: { ...get_agents, agents } };
 }
 
 function refuseOtherMethods(app: FastifyInstance, url: string): void {

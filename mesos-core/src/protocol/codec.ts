@@ -21,7 +21,8 @@ const NEAR_CHARS_MAX = 200;
 
 const utf8 = new TextDecoder('utf-8');
 
-function planOf(name: MessageName): MessagePlan {
+/** The plan of a message: for the codecs alone. */
+export function planOf(name: MessageName): MessagePlan {
   const plan = plans.get(name);
   if (plan === undefined) throw new CodecError(`No such message: ${name}`);
   return plan;

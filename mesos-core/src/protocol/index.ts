@@ -16,7 +16,7 @@ export {
 export * from './content-type.ts';
 export * from './duration.ts';
 export * from './ids.ts';
-export * from './merge-encoding.ts';
+export { encodePieces, jsonPieces, LazyList, LazyMessage } from './lazy-message.ts';
 export type * from './messages.ts';
 export * from './recordio.ts';
 export * from './resource-conversions.ts';

@@ -129,27 +129,42 @@ function notExpecting(field: FieldPlan, json: unknown): string {
 
 /**
  * The message as a JSON value with everything that Mesos prints: explicit defaults of fields that
- * are not set too. Parts without such defaults are the same objects as in `fields`, not copies.
+ * are not set too. Nothing is copied that is complete as it is: state queries come through here for
+ * every task, and most of a task has no such defaults.
  */
 export function fieldsToJson(plan: MessagePlan, fields: Fields): Fields {
-  if (!plan.printsDefaults) return fields;
-  const json: Fields = {};
-  for (const field of plan.fields) {
-    const value = fields[field.name] ?? field.printedDefault;
-    if (value !== undefined) json[field.name] = valueToJson(field, value);
+  let json = fields;
+  for (const field of plan.printedFields) {
+    const value = fields[field.name];
+    const printed = value === undefined ? field.printedDefault : valueToJson(field, value);
+    if (printed === value) continue;
+    if (json === fields) json = { ...fields };
+    json[field.name] = printed;
   }
   return json;
 }
 
 function valueToJson(field: FieldPlan, value: unknown): unknown {
   const plan = field.message;
-  if (plan === undefined || !plan.printsDefaults) return value;
+  if (plan === undefined) return value;
   if (field.label === 'repeated') {
-    return (value as readonly Fields[]).map((element) => fieldsToJson(plan, element));
+    return mapChanged(value as readonly Fields[], (element) => fieldsToJson(plan, element));
   }
   if (field.label === 'map') {
     const entries = Object.entries(value as Readonly<Record<string, Fields>>);
     return Object.fromEntries(entries.map(([key, element]) => [key, fieldsToJson(plan, element)]));
   }
   return fieldsToJson(plan, value as Fields);
+}
+
+/** The same list when `map` changes none of its elements. */
+function mapChanged(list: readonly Fields[], map: (element: Fields) => Fields): readonly Fields[] {
+  let mapped: Fields[] | undefined;
+  for (const [index, element] of list.entries()) {
+    const one = map(element);
+    if (one === element) continue;
+    mapped ??= [...list];
+    mapped[index] = one;
+  }
+  return mapped ?? list;
 }

@@ -96,8 +96,8 @@ export interface MessagePlan {
   readonly requiredNames: readonly string[];
   /** For a union: the payload that each `type` insists on. */
   readonly payloads: ReadonlyMap<string, string> | undefined;
-  /** Whether this message or one inside it has a field that is printed without being set. */
-  readonly printsDefaults: boolean;
+  /** Fields that are printed without being set, or hold messages with such a field. */
+  readonly printedFields: readonly FieldPlan[];
 }
 
 /** The plans of all messages by their name in `MessageTypes`. */
@@ -117,7 +117,7 @@ interface Draft extends MessagePlan {
   readonly byName: Map<string, FieldPlan>;
   readonly byId: Map<number, FieldPlan>;
   readonly requiredNames: string[];
-  printsDefaults: boolean;
+  readonly printedFields: FieldPlan[];
 }
 
 function* messagesOf(namespace: protobuf.NamespaceBase): Generator<protobuf.Type> {
@@ -135,7 +135,7 @@ function draft(type: protobuf.Type): Draft {
     byId: new Map(),
     requiredNames: [],
     payloads: isUnion(type) ? payloadsOf(type) : undefined,
-    printsDefaults: false,
+    printedFields: [],
   };
 }
 
@@ -209,19 +209,21 @@ function planEnum(type: protobuf.Enum): EnumPlan {
   };
 }
 
-/** Sets `printsDefaults`, going round until no message gains it from one inside it any more. */
+/** Fills `printedFields`, going round until no message gains one from a message inside it. */
 function markPrintedDefaults(plans: readonly Draft[]): void {
   let changed = true;
   while (changed) {
     changed = false;
-    for (const plan of plans) {
-      if (plan.printsDefaults || !plan.fields.some(printsSomething)) continue;
-      plan.printsDefaults = true;
-      changed = true;
+    for (const { fields, printedFields } of plans) {
+      for (const field of fields) {
+        if (printedFields.includes(field) || !printsSomething(field)) continue;
+        printedFields.push(field);
+        changed = true;
+      }
     }
   }
 }
 
 function printsSomething(field: FieldPlan): boolean {
-  return field.printedDefault !== undefined || field.message?.printsDefaults === true;
+  return field.printedDefault !== undefined || (field.message?.printedFields.length ?? 0) > 0;
 }

@@ -1,0 +1,17 @@
+import type { ExecutorInfo, FrameworkInfo, Task } from '../../protocol/index.ts';
+
+/** What somebody may see of the cluster. Asked for every part of an answer, so it has to be cheap. */
+export interface Visibility {
+  framework(info: FrameworkInfo): boolean;
+  task(task: Task, info: FrameworkInfo | undefined): boolean;
+  executor(executor: ExecutorInfo, info: FrameworkInfo | undefined): boolean;
+  role(name: string): boolean;
+}
+
+/** Everything. */
+export const seesAll: Visibility = {
+  framework: () => true,
+  task: () => true,
+  executor: () => true,
+  role: () => true,
+};
