@@ -13,6 +13,7 @@ import {
 import { noteIfShrunk, updateAgent } from './agent-update.ts';
 import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
+import { Draining } from './draining/draining.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
@@ -35,11 +36,13 @@ export class Agents {
   readonly #core: MasterCore;
   readonly #frameworks: Frameworks;
   readonly #removals: RemovalLimit;
+  readonly draining: Draining;
 
   constructor(core: MasterCore, frameworks: Frameworks) {
     this.#core = core;
     this.#frameworks = frameworks;
     this.#removals = new RemovalLimit(core.clock, core.settings.agentRemovalRate);
+    this.draining = new Draining(core, (agentId) => this.markGone(agentId));
   }
 
   close(): void {
@@ -81,6 +84,7 @@ export class Agents {
     });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
+    this.draining.onSubscribed(agent);
     noteIfShrunk(agent);
     return stream;
   }

@@ -70,6 +70,11 @@ export class OperatorApi {
       case 'MARK_AGENT_GONE':
         await this.#markGone(call.mark_agent_gone.agent_id.value);
         return undefined;
+      case 'DRAIN_AGENT':
+      case 'DEACTIVATE_AGENT':
+      case 'REACTIVATE_AGENT':
+        await this.#agents.draining.handle(call);
+        return undefined;
       case 'GET_OPERATIONS':
         return { type: 'GET_OPERATIONS', get_operations: getOperations(this.#core) };
       case 'RESERVE_RESOURCES':

@@ -1,3 +1,5 @@
+import type { DrainConfig } from '../protocol/index.ts';
+
 /**
  * What a master must remember across its own death; everything else is told anew by agents and
  * frameworks. Written whole: it is small, and changes only when an agent or framework comes or goes.
@@ -21,6 +23,16 @@ export interface RegisteredAgent {
   /** `gone`: declared dead for good by an operator. */
   readonly state: 'admitted' | 'unreachable' | 'gone';
   readonly sinceMs: number;
+  /** An operator took it out of service: nothing of it is offered. */
+  readonly deactivated?: true;
+  readonly drain?: RegisteredDrain;
+}
+
+/** An operator wants the agent empty. */
+export interface RegisteredDrain {
+  readonly state: 'DRAINING' | 'DRAINED';
+  readonly config: DrainConfig;
+  readonly startedAtMs: number;
 }
 
 /** Kept so that `failover_timeout` is honoured even if the master fails over in between. */
@@ -59,7 +71,10 @@ export function withAgents(
   nowMs: number,
 ): Registry {
   const changed = new Set(entries.map(({ id }) => id));
-  const agents = [...registry.agents.filter(({ id }) => !changed.has(id)), ...entries];
+  const before = new Map(registry.agents.map((agent) => [agent.id, agent]));
+  // What operators decided of an agent outlives its comings and goings.
+  const merged = entries.map((entry) => ({ ...before.get(entry.id), ...entry }));
+  const agents = [...registry.agents.filter(({ id }) => !changed.has(id)), ...merged];
   const absent = agents.filter(({ state }) => state !== 'admitted');
   const forgotten = new Set(
     absent.filter(

@@ -16,6 +16,7 @@ import {
   unallocateResources,
 } from '../protocol/index.ts';
 import type { EventStream } from './event-stream.ts';
+import type { RegisteredAgent } from './registry.ts';
 
 /** States after which nothing of a task runs any more. */
 const TERMINAL: ReadonlySet<TaskState> = new Set([
@@ -73,6 +74,8 @@ export interface Agent {
   readonly exitedContainers: Map<string, string>;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
+  /** What the registry has of an agent that an operator took out of service. */
+  outOfService?: RegisteredAgent | undefined;
 }
 
 export type KillOrder = Extract<AgentEvent, { type: 'KILL_TASK' }>;
@@ -115,6 +118,8 @@ export class MasterState {
   readonly completedTasks: Task[] = [];
   /** Tasks of agents that are unreachable. */
   readonly unreachableTasks = new Map<string, Task>();
+  /** Called when an agent has a task less. */
+  onLessOnAgent: (agentId: string) => void = () => undefined;
   readonly #books: ResourceBooks;
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
@@ -196,6 +201,7 @@ export class MasterState {
     agent.kills.delete(key);
     this.#forgetTask(before);
     pushBounded(this.completedTasks, task, COMPLETED_TASKS_MAX);
+    this.onLessOnAgent(agent.id);
   }
 
   putExecutor(agent: Agent, frameworkId: string, info: ExecutorInfo): void {

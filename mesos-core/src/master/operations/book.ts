@@ -23,6 +23,8 @@ const STATUSES_MAX = 10;
  * uuid (base64), by agent, and by the id that the framework gave.
  */
 export class OperationBook {
+  /** Called when an agent has an operation less. */
+  onLessOnAgent: (agentId: string) => void = () => undefined;
   readonly #operations = new Map<string, Operation>();
   readonly #byAgent = new Map<string, Set<string>>();
   readonly #byFramework = new Map<string, Map<string, string>>();
@@ -80,6 +82,7 @@ export class OperationBook {
     const ofAgent = this.#byAgent.get(agent_id?.value ?? '');
     ofAgent?.delete(uuid.value);
     if (ofAgent?.size === 0) this.#byAgent.delete(agent_id?.value ?? '');
+    this.onLessOnAgent(agent_id?.value ?? '');
     if (framework_id === undefined || info.id === undefined) return;
     const ofFramework = this.#byFramework.get(framework_id.value);
     if (ofFramework?.get(info.id.value) === uuid.value) ofFramework.delete(info.id.value);

@@ -6,6 +6,7 @@ import {
   type MasterResponseGetFrameworksFramework,
   type Resources,
 } from '../../protocol/index.ts';
+import { drainView } from '../draining/drain-plan.ts';
 import { inOfferOrder, operatorForm } from '../offer-form.ts';
 import { allocatedByFramework, allocatedTo, offeredIn } from './resource-sums.ts';
 import type { AgentView, ClusterSnapshot, FrameworkView } from './snapshot.ts';
@@ -70,8 +71,7 @@ export function agentForm(agent: AgentView): MasterResponseGetAgentsAgent {
   const { info, isConnected, version, pid, registeredAtMs, reregisteredAtMs } = agent;
   return {
     agent_info: { ...info, ...CHECKPOINTS },
-    active: isConnected,
-    deactivated: false,
+    ...drainView(agent.outOfService, isConnected),
     version,
     pid,
     registered_time: timeInfo(registeredAtMs),

@@ -8,6 +8,7 @@ import type {
   Task,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
+import type { RegisteredAgent } from '../registry.ts';
 import type { Agent, ExecutorEntry, Framework } from '../state.ts';
 import { seesAll, type Visibility } from './visibility.ts';
 
@@ -19,6 +20,7 @@ export interface AgentView {
   readonly version: string;
   readonly capabilities: readonly string[];
   readonly isConnected: boolean;
+  readonly outOfService: RegisteredAgent | undefined;
   readonly registeredAtMs: number;
   /** `undefined` for one that never came back. */
   readonly reregisteredAtMs: number | undefined;
@@ -105,6 +107,7 @@ export function viewAgent({ state }: MasterCore, agent: Agent, select = everythi
     ...{ id, info, version, capabilities, total, registeredAtMs },
     pid: `slave(1)@${ip}:${info.port ?? 5051}`,
     isConnected: agent.stream !== undefined,
+    outOfService: agent.outOfService,
     reregisteredAtMs: reregisteredAtMs === registeredAtMs ? undefined : reregisteredAtMs,
     offers: state.offersOfAgent(id),
     tasks: select.tasks(agent.tasks.values()),
