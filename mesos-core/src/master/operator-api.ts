@@ -14,6 +14,7 @@ import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
 import { takeSnapshot } from './views/snapshot.ts';
+import { visibilityOf } from './visibility.ts';
 import { answerStateQuery } from './views/state-queries.ts';
 
 /** The operator API: what the cluster looks like, and a few things that only operators do. */
@@ -56,7 +57,10 @@ export class OperatorApi {
       case 'GET_TASKS':
       case 'GET_EXECUTORS':
       case 'GET_STATE':
-        return answerStateQuery(call.type, takeSnapshot(this.#core));
+        return answerStateQuery(
+          call.type,
+          takeSnapshot(this.#core, visibilityOf(this.#core.authorizer, principal)),
+        );
       case 'GET_ROLES':
         return { type: 'GET_ROLES', get_roles: { roles: this.#roles() } };
       case 'GET_METRICS': {

@@ -22,6 +22,7 @@ import { addOperationRoutes, isOperationCall } from './operations/operator-calls
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
+import { withoutHiddenRoles } from './visibility.ts';
 
 export interface MasterParts {
   readonly core: MasterCore;
@@ -143,7 +144,12 @@ function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterPar
     checkOperatorCall(core, call, request.caller);
     const response = await operator.handle(call, request.caller?.value);
     if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
-    const message = response instanceof LazyMessage ? response : new LazyMessage({ ...response });
+    const message =
+      response instanceof LazyMessage
+        ? response
+        : new LazyMessage({
+            ...withoutHiddenRoles(core.authorizer, request.caller?.value, response),
+          });
     reply.header('content-type', MEDIA_TYPES[accept]);
     return sendPieces(reply, core.clock, encodePieces('master.Response', accept, message));
   });

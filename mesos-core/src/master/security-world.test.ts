@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { AgentOperatorClient } from '../client/index.ts';
+import { AgentOperatorClient, MasterOperatorClient } from '../client/index.ts';
 import { parseResources } from '../protocol/index.ts';
 import { parseAcls } from '../security/acls.ts';
 import { createAuthenticator } from '../security/authenticator.ts';
@@ -26,15 +26,17 @@ async function start(
     acls?: unknown;
     agent?: Partial<AgentSecurity>;
     scheduler?: { token: string } | { principal: string; secret: string };
+    realms?: readonly Realm[];
   } = {},
 ): Promise<void> {
   const { acls = {}, agent = {}, scheduler = SCHEDULER } = options;
+  const { realms = ['mesos-master-scheduler', 'mesos-master-agent'] } = options;
   const authorizer = createAuthorizer(parseAcls(JSON.stringify(acls)));
   world = new World({
     security: {
       master: {
         authorizer,
-        authenticators: authenticators('mesos-master-scheduler', 'mesos-master-agent'),
+        authenticators: authenticators(...realms),
       },
       agent: {
         authorizer,
@@ -169,5 +171,60 @@ describe('an operation that ACLs forbid', () => {
     ]);
     await world.run(6000);
     expect(framework.offer.resources?.flatMap((each) => each.reservations ?? [])).toEqual([]);
+  });
+});
+
+describe('somebody who looks', () => {
+  const acls = {
+    view_frameworks: [
+      { principals: { values: ['alice'] }, users: { values: ['nobody'] } },
+      { principals: { type: 'NONE' }, users: { type: 'ANY' } },
+    ],
+    view_roles: [
+      { principals: { values: ['alice'] }, roles: { values: ['ops'] } },
+      { principals: { type: 'NONE' }, roles: { type: 'ANY' } },
+    ],
+  };
+
+  it('sees only what the ACLs let him see', async () => {
+    await start({
+      acls,
+      realms: ['mesos-master-scheduler', 'mesos-master-agent', 'mesos-master-readwrite'],
+    });
+    await world.startAgent('agent-1');
+    const hidden = await world.startScheduler('hidden', FRAMEWORK);
+    await world.call(hidden, launch(hidden.offer, taskOn(hidden.offer, 'a')));
+    await world.startScheduler('shown', { ...FRAMEWORK, user: 'nobody', roles: ['ops'] });
+    const transport = world.network.transport('operator');
+    const client = new MasterOperatorClient({
+      ...{ transport, clock: world.clock, url: 'http://master:5050', credential: SCHEDULER },
+    });
+    const pending = Promise.all([
+      client.call({ type: 'GET_STATE' }),
+      client.call({ type: 'GET_ROLES' }),
+    ]);
+    await world.run(100);
+    const [{ get_state }, { get_roles }] = await pending;
+    // The scheduler may see nothing.
+    expect(get_state.get_frameworks?.frameworks ?? []).toEqual([]);
+    expect(get_state.get_tasks?.tasks ?? []).toEqual([]);
+    expect(get_state.get_executors?.executors ?? []).toEqual([]);
+    expect(get_roles.roles ?? []).toEqual([]);
+    expect(get_state.get_agents?.agents).toHaveLength(1);
+    const { app } = world.master;
+    const ask = async (type: string) => {
+      const authorization = `Bearer ${signJwt({ sub: 'alice' }, KEY)}`;
+      const headers = { 'content-type': 'application/json', authorization };
+      const payload = JSON.stringify({ type });
+      return (await app.inject({ method: 'POST', url: '/api/v1', headers, payload })).json();
+    };
+    const seen = await ask('GET_STATE');
+    const names = seen.get_state.get_frameworks.frameworks.map(
+      (each: { framework_info: { user: string } }) => each.framework_info.user,
+    );
+    expect(names).toEqual(['nobody']);
+    expect(seen.get_state.get_tasks.tasks).toEqual([]);
+    const roles = (await ask('GET_ROLES')).get_roles.roles;
+    expect(roles.map(({ name }: { name: string }) => name)).toEqual(['ops']);
   });
 });
