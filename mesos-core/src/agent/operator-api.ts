@@ -15,6 +15,7 @@ import {
   responseEncoding,
   type Task,
 } from '../protocol/index.ts';
+import { checkAgentCall } from './authorization.ts';
 import type { AgentContext } from './context.ts';
 import { metricsSnapshot } from './metrics-snapshot.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
@@ -35,6 +36,7 @@ export function installOperatorApi(app: FastifyInstance, options: OperatorApiOpt
     scope.post('/api/v1', async (request, reply) => {
       const encoding = requestEncoding(request.headers['content-type']);
       const call = decodeMessage('agent.Call', encoding, bodyOf(request));
+      checkAgentCall(context, call, request.caller);
       const answerEncoding = responseEncoding(request.headers.accept);
       const response = answer(options, call);
       const bytes = encodeMessage('agent.Response', answerEncoding, response);

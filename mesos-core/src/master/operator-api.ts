@@ -14,8 +14,8 @@ import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
 import { takeSnapshot } from './views/snapshot.ts';
-import { visibilityOf } from './visibility.ts';
 import { answerStateQuery } from './views/state-queries.ts';
+import { visibilityOf } from './visibility.ts';
 
 /** The operator API: what the cluster looks like, and a few things that only operators do. */
 export class OperatorApi {

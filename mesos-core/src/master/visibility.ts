@@ -17,6 +17,7 @@ export function visibilityOf(authorizer: Authorizer, who: string | undefined): V
       framework(info) && authorizer.allows('view_tasks', who, task.user ?? info?.user),
     executor: ({ command }, info) =>
       framework(info) && authorizer.allows('view_executors', who, command?.user ?? info?.user),
+    role: (name) => authorizer.allows('view_roles', who, name),
   };
 }
 
@@ -27,7 +28,8 @@ export function withoutHiddenRoles(
   response: MasterResponse,
 ): MasterResponse {
   if (authorizer === allowAll) return response;
-  const sees = (role = '*'): boolean => authorizer.allows('view_roles', who, role);
+  const visibility = visibilityOf(authorizer, who);
+  const sees = (role = '*'): boolean => visibility.role(role);
   const seesQuota = (role = '*'): boolean => authorizer.allows('get_quotas', who, role);
   switch (response.type) {
     case 'GET_ROLES': {
