@@ -238,7 +238,9 @@ export class OfferAnswers {
   /** Takes the resources and remembers the task. */
   #record({ framework, agent }: Site, task: TaskInfo): void {
     const { state } = this.#core;
-    state.putTask(agent, taskOf(task, framework.id, task.resources ?? []));
+    const launched = taskOf(task, framework.id, task.resources ?? []);
+    state.putTask(agent, launched);
+    this.#core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task: launched } }));
     if (task.executor !== undefined) state.putExecutor(agent, framework.id, task.executor);
   }
 

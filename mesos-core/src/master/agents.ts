@@ -22,6 +22,7 @@ import { RemovalLimit } from './removal-limit.ts';
 import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
+import { agentAdded } from './views/changes.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
 
@@ -74,6 +75,7 @@ export class Agents {
     agent.total = subscribe.total_resources;
     agent.version = subscribe.version;
     agent.capabilities = subscribe.capabilities;
+    const isNew = !state.agents.has(id);
     state.agents.set(id, agent);
     this.#core.allocator.putAgent(id, agentFacts(agent, this.#core.masterInfo.domain));
     const heartbeat_interval_seconds = settings.agentPingTimeoutMs / 1000;
@@ -85,6 +87,7 @@ export class Agents {
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
     this.draining.onSubscribed(agent);
+    if (isNew) this.#core.events.emit(() => agentAdded(this.#core, agent));
     noteIfShrunk(agent);
     return stream;
   }
@@ -239,7 +242,7 @@ export class Agents {
         ...(status.uuid === undefined ? {} : { status_update_uuid: status.uuid }),
       });
     }
-    this.#core.sendStatus(state.frameworks.get(framework_id), status);
+    this.#core.tellTaskUpdate(framework_id, status, latest_state);
   }
 
   #onMessage(agent: Agent, { framework_id, executor_id, data }: Call<'MESSAGE'>): void {
@@ -325,12 +328,16 @@ export class Agents {
       const framework = state.frameworks.get(task.framework_id.value);
       const lost = this.#core.lostState(framework?.info, end.state);
       const taskId = task.task_id.value;
-      const status = this.#core.masterStatus(taskId, agent.id, lost, reason, message);
-      this.#core.sendStatus(framework, {
-        ...status,
+      const status = {
+        ...this.#core.masterStatus(taskId, agent.id, lost, reason, message),
         ...(unreachable_time === undefined ? {} : { unreachable_time }),
-      });
+      };
+      this.#core.tellTaskUpdate(task.framework_id.value, status, lost);
     }
+    this.#core.events.emit(() => ({
+      type: 'AGENT_REMOVED',
+      agent_removed: { agent_id: { value: agent.id } },
+    }));
     for (const framework of state.frameworks.values()) {
       const failure = { agent_id: { value: agent.id } };
       this.#core.send(framework, { type: 'FAILURE', failure });

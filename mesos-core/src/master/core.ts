@@ -19,6 +19,7 @@ import { OperationBook } from './operations/book.ts';
 import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
 import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
+import { OperatorEvents } from './views/operator-events.ts';
 
 /** Removed frameworks that are remembered, so that they can be told. */
 const REMOVED_FRAMEWORKS_MAX = 1_000;
@@ -32,6 +33,8 @@ export class MasterCore {
   readonly operations = new OperationBook();
   /** Who is offered what; see its port for what other parts may tell it. */
   readonly allocator: Allocator;
+  /** What operators who have subscribed are told. */
+  readonly events = new OperatorEvents();
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -147,6 +150,15 @@ export class MasterCore {
 
   sendStatus(framework: Framework | undefined, status: TaskStatus): void {
     this.send(framework, { type: 'UPDATE', update: { status } });
+  }
+
+  /** Tells a framework, and operators, that a task's state has changed. */
+  tellTaskUpdate(frameworkId: string, status: TaskStatus, state: TaskState): void {
+    this.events.emit(() => ({
+      type: 'TASK_UPDATED',
+      task_updated: { framework_id: { value: frameworkId }, status, state },
+    }));
+    this.sendStatus(this.state.frameworks.get(frameworkId), status);
   }
 
   /** The state that says "lost" to this framework: a newer word for those who know it. */

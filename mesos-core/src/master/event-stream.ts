@@ -24,10 +24,13 @@ export function openEventStream<Event>(options: {
   readonly encode: (event: Event) => Uint8Array;
   readonly heartbeat: Event;
   readonly heartbeatIntervalMs: number;
+  /** A reader that lets more than this wait is cut off; default 16 MiB. */
+  readonly bufferBytesMax?: number;
   /** The peer went away, or was cut off. */
   readonly onClosed: () => void;
 }): EventStream<Event> {
   const { id, clock, encode, heartbeat, heartbeatIntervalMs } = options;
+  const { bufferBytesMax = BUFFER_BYTES_MAX } = options;
   const body = new Readable({ read: () => undefined });
   let isOpen = true;
   let timer: Timer;
@@ -46,7 +49,7 @@ export function openEventStream<Event>(options: {
     pending.push(record);
     pendingBytes += record.length;
     if (pending.length === 1) atTurnEnd(flush);
-    if (body.readableLength + pendingBytes > BUFFER_BYTES_MAX) body.destroy();
+    if (body.readableLength + pendingBytes > bufferBytesMax) body.destroy();
   };
   const scheduleHeartbeat = (): void => {
     timer = clock.after(heartbeatIntervalMs, () => {

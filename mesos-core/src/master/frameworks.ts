@@ -19,6 +19,7 @@ import {
 } from './framework-info.ts';
 import { readOfferConstraints } from './offer-constraints.ts';
 import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
+import { frameworkAdded, frameworkUpdated } from './views/changes.ts';
 
 /** Removed frameworks that operators can still look at. */
 const COMPLETED_FRAMEWORKS_MAX = 50;
@@ -73,6 +74,7 @@ export class Frameworks {
     const constraints = readOfferConstraints(info, offerConstraints);
     const problem = this.#problem(info, suppressedRoles) ?? constraints.problem;
     if (problem !== undefined) return this.#refusal(problem, encoding);
+    const isNew = !this.#core.state.frameworks.has(info.id?.value ?? '');
     const framework = await this.#admit(info);
     if (this.#core.state.frameworks.get(framework.id) !== framework) {
       return this.#refusal('Framework has been removed', encoding);
@@ -90,6 +92,8 @@ export class Frameworks {
     this.#cancelFailoverTimer(framework.id);
     this.#greet(framework);
     this.#tellAgents(framework);
+    const change = isNew ? frameworkAdded : frameworkUpdated;
+    this.#core.events.emit(() => change(this.#core, framework));
     return stream;
   }
 
@@ -125,6 +129,7 @@ export class Frameworks {
     );
     tellAllocator(this.#core, framework);
     this.#tellAgents(framework);
+    this.#core.events.emit(() => frameworkUpdated(this.#core, framework));
     return undefined;
   }
 
@@ -152,6 +157,10 @@ export class Frameworks {
       }
     }
     state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);
+    this.#core.events.emit(() => ({
+      type: 'FRAMEWORK_REMOVED',
+      framework_removed: { framework_info: framework.info },
+    }));
     await this.#core.registerRemoval(framework.id);
   }
 

@@ -79,6 +79,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
     close: async () => {
       stopSweeping();
       allocation.close();
+      core.events.close();
       frameworks.close();
       agents.close();
     },

@@ -93,7 +93,7 @@ async function subscribeScheduler(
 
 function sendStream(
   reply: FastifyReply,
-  stream: EventStream<never>,
+  stream: Pick<EventStream<never>, 'id' | 'body'>,
   contentType: string,
 ): FastifyReply {
   return reply
@@ -142,6 +142,9 @@ function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterPar
     const call = decodeMessage('master.Call', encoding, bodyOf(request));
     const accept = responseEncoding(request.headers.accept);
     checkOperatorCall(core, call, request.caller);
+    if (call.type === 'SUBSCRIBE') {
+      return sendStream(reply, core.events.subscribe(core, accept), MEDIA_TYPES[accept]);
+    }
     const response = await operator.handle(call, request.caller?.value);
     if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
     const message =

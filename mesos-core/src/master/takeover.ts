@@ -54,6 +54,7 @@ function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): 
   const own = tasks.filter(({ framework_id }) => state.frameworks.has(framework_id.value));
   // Told twice, a task is still one.
   const known = [...new Map(own.map((task) => [keyOf(task), task])).values()];
+  const fresh = known.filter((task) => !agent.tasks.has(keyOf(task)));
   state.putTasks(
     agent,
     known.map((task) => ({
@@ -63,6 +64,7 @@ function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): 
       statuses: (task.statuses ?? []).map(({ data: _, ...status }) => status),
     })),
   );
+  for (const task of fresh) core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task } }));
   for (const task of known) {
     if (!state.unreachableTasks.delete(keyOf(task))) continue;
     const status = core.masterStatus(
@@ -87,7 +89,8 @@ function loseTask(core: MasterCore, agent: Agent, task: Task): void {
   core.state.removeTask(agent, { ...task, state });
   const message = 'Reconciliation: task unknown to the agent';
   const [taskId, reason] = [task.task_id.value, 'REASON_RECONCILIATION'] as const;
-  core.sendStatus(framework, core.masterStatus(taskId, agent.id, state, reason, message));
+  const status = core.masterStatus(taskId, agent.id, state, reason, message);
+  core.tellTaskUpdate(task.framework_id.value, status, state);
 }
 
 /** The agent is back, and the task did not survive its absence. */
