@@ -1,3 +1,4 @@
+import { MesosHttpError } from '../http/mesos-http.ts';
 import {
   type AgentCall,
   type AgentEvent,
@@ -16,6 +17,7 @@ import type { MasterCore } from './core.ts';
 import { Draining } from './draining/draining.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
 import { type RegisteredAgent, withAgents } from './registry.ts';
 import { RemovalLimit } from './removal-limit.ts';
@@ -32,18 +34,37 @@ const STATUSES_PER_TASK_MAX = 10;
 /** Executors of an agent whose last end is remembered. */
 const EXITED_PER_AGENT_MAX = 1000;
 
+/** How tasks end with their agent. */
+interface TaskEnd extends Pick<TaskStatus, 'unreachable_time'> {
+  readonly state: TaskState;
+  readonly reason: TaskStatusReason;
+  readonly message: string;
+}
+
+const AGENT_GONE: TaskEnd = {
+  state: 'TASK_GONE_BY_OPERATOR',
+  reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
+  message: 'Agent has been marked gone',
+};
+const AGENT_DOWN = { state: 'TASK_GONE', reason: 'REASON_AGENT_REMOVED' } as const;
+const WHY_DOWN = "Operator initiated 'Machine DOWN'";
+
 /** Comings, goings and words of agents (protocol/agent-protocol.ts). */
 export class Agents {
   readonly #core: MasterCore;
   readonly #frameworks: Frameworks;
   readonly #removals: RemovalLimit;
   readonly draining: Draining;
+  readonly maintenance: Maintenance;
 
   constructor(core: MasterCore, frameworks: Frameworks) {
     this.#core = core;
     this.#frameworks = frameworks;
     this.#removals = new RemovalLimit(core.clock, core.settings.agentRemovalRate);
     this.draining = new Draining(core, (agentId) => this.markGone(agentId));
+    this.maintenance = new Maintenance(core, ({ id, info }) =>
+      this.markGone(id, { ...AGENT_DOWN, message: `Agent ${info.hostname} removed: ${WHY_DOWN}` }),
+    );
   }
 
   close(): void {
@@ -56,13 +77,12 @@ export class Agents {
    * @throws CodecError when its id can't be one.
    */
   async subscribe(subscribe: AgentSubscribe, ip: string): Promise<EventStream<AgentEvent>> {
+    const machine = { hostname: subscribe.agent_info.hostname, ip };
+    if (this.maintenance.isDown(machine)) return this.#refuseOnDownMachine(subscribe);
     const id = await this.#admit(subscribe);
-    if (id === undefined) {
-      const stream = this.#newStream(() => undefined);
-      stream.send({ type: 'SHUTDOWN', message: 'This agent was marked as gone; register anew.' });
-      stream.end();
-      return stream;
-    }
+    if (id === undefined) return this.#shutDown('This agent was marked as gone; register anew.');
+    // It may have been taken down while the registry was written.
+    if (this.maintenance.isDown(machine)) return this.#refuseOnDownMachine(subscribe);
     const { settings, state, clock, logger } = this.#core;
     const stream: EventStream<AgentEvent> = this.#newStream(() => this.#onStreamClosed(id, stream));
     const agent = state.agents.get(id) ?? this.#newAgent(id, subscribe.agent_info);
@@ -87,6 +107,7 @@ export class Agents {
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
     this.draining.onSubscribed(agent);
+    this.maintenance.onSubscribed(agent);
     if (isNew) this.#core.events.emit(() => agentAdded(this.#core, agent));
     noteIfShrunk(agent);
     return stream;
@@ -141,20 +162,33 @@ export class Agents {
     if (given.length > 0) await this.#register(given, 'unreachable');
   }
 
-  /** An operator says that the agent will never come back. @returns whether it is known. */
-  async markGone(agentId: string): Promise<boolean> {
+  /** An agent that still has something ends it; one that is empty tries again until the machine is up. */
+  #refuseOnDownMachine({ agent_info }: AgentSubscribe): EventStream<AgentEvent> {
+    if (agent_info.id !== undefined) return this.#shutDown('Machine is `DOWN`');
+    throw new MesosHttpError(403, 'Machine is `DOWN`');
+  }
+
+  #shutDown(message: string): EventStream<AgentEvent> {
+    const stream = this.#newStream(() => undefined);
+    stream.send({ type: 'SHUTDOWN', message });
+    stream.end();
+    return stream;
+  }
+
+  /**
+   * The agent will never come back: an operator says so.
+   * @param end what its frameworks are told of its tasks.
+   * @returns whether it is known.
+   */
+  async markGone(agentId: string, end: TaskEnd = AGENT_GONE): Promise<boolean> {
     const registered = this.#core.registry.agents.find(({ id }) => id === agentId);
     if (registered === undefined) return false;
     await this.#register([registered], 'gone');
     const agent = this.#core.state.agents.get(agentId);
     if (agent === undefined) return true;
-    agent.stream?.send({ type: 'SHUTDOWN', message: 'This agent was marked as gone.' });
+    agent.stream?.send({ type: 'SHUTDOWN', message: end.message });
     agent.stream?.end();
-    this.#drop(agent, {
-      state: 'TASK_GONE_BY_OPERATOR',
-      reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
-      message: 'Agent has been marked gone',
-    });
+    this.#drop(agent, end);
     return true;
   }
 
@@ -308,18 +342,11 @@ export class Agents {
   }
 
   /** Takes the agent out, and tells the frameworks: of their tasks there, and of the agent. */
-  #drop(
-    agent: Agent,
-    end: Pick<TaskStatus, 'unreachable_time'> & {
-      readonly state: TaskState;
-      readonly reason: TaskStatusReason;
-      readonly message: string;
-    },
-  ): void {
+  #drop(agent: Agent, end: TaskEnd): void {
     const { state } = this.#core;
     const { reason, message, unreachable_time } = end;
     this.#core.rescindOffersOf(agent);
-    const isGone = end.state === 'TASK_GONE_BY_OPERATOR';
+    const isGone = end.state !== 'TASK_UNREACHABLE';
     const lost = isGone ? 'OPERATION_GONE_BY_OPERATOR' : 'OPERATION_UNREACHABLE';
     dropOperationsOf(this.#core, agent.id, lost);
     state.removeAgent(agent);

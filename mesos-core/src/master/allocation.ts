@@ -88,7 +88,7 @@ export class AllocationDriver {
   #askToLeave(): void {
     const { allocator, clock } = this.#core;
     const due = allocator.dueInverseOffers(clock.monotonicMs());
-    if (due.length > 0) this.#core.sendInverseOffers(due);
+    if (due.length > 0) this.#core.inverseOffers.send(due);
   }
 
   #offer(allocations: readonly Allocation[]): void {

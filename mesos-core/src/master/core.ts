@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
-import { Allocator, type InverseAllocation } from '../allocator/index.ts';
+import { Allocator } from '../allocator/index.ts';
 import {
   encodeMessage,
   type FrameworkInfo,
@@ -14,6 +14,7 @@ import {
   type TaskStatusReason,
 } from '../protocol/index.ts';
 import { type Authorizer, allowAll } from '../security/index.ts';
+import { InverseOffers } from './maintenance/inverse-offers.ts';
 import { masterInfoOf } from './master-info.ts';
 import { OperationBook } from './operations/book.ts';
 import type { Registry, RegistryStore } from './registry.ts';
@@ -31,6 +32,8 @@ export class MasterCore {
   readonly state: MasterState;
   /** Changes of agents' resources that are under way. */
   readonly operations = new OperationBook();
+  /** Requests to leave agents before their maintenance. */
+  readonly inverseOffers = new InverseOffers(this);
   /** Who is offered what; see its port for what other parts may tell it. */
   readonly allocator: Allocator;
   /** What operators who have subscribed are told. */
@@ -49,8 +52,6 @@ export class MasterCore {
   #lastSave: Promise<void> = Promise.resolve();
   #nextSave: Promise<void> | undefined;
   #nextOffer = 0;
-  /** Sends frameworks away from agents before their maintenance; set by who keeps inverse offers. */
-  sendInverseOffers: (wanted: readonly InverseAllocation[]) => void = () => undefined;
   /** Monotonic time at which filters are looked at next. */
   nextExpiryMs = 0;
 
@@ -181,6 +182,7 @@ export class MasterCore {
       this.state.offersOfAgent(agent.id).map((offer) => offer.id.value),
       true,
     );
+    this.inverseOffers.rescindOfAgent(agent.id);
   }
 }
 

@@ -138,6 +138,7 @@ export class Frameworks {
     const { state } = this.#core;
     const offers = state.offersOfFramework(framework.id).map((offer) => offer.id.value);
     this.#core.rescind(offers, false);
+    this.#core.inverseOffers.forgetFramework(framework.id);
     this.#cancelFailoverTimer(framework.id);
     const { stream } = framework;
     framework.stream = undefined;
@@ -245,6 +246,7 @@ export class Frameworks {
       offers.map((offer) => offer.id.value),
       true,
     );
+    this.#core.inverseOffers.forgetFramework(framework.id);
     stream?.send({ type: 'ERROR', error: { message: 'Framework failed over' } });
     stream?.end();
   }
@@ -283,6 +285,7 @@ export class Frameworks {
       offers.map((offer) => offer.id.value),
       false,
     );
+    this.#core.inverseOffers.forgetFramework(frameworkId);
     this.#core.logger.info({ frameworkId }, 'framework disconnected');
     this.#startFailoverTimer(frameworkId, framework.info.failover_timeout ?? 0);
   }

@@ -79,6 +79,12 @@ export class OperatorApi {
       case 'REACTIVATE_AGENT':
         await this.#agents.draining.handle(call);
         return undefined;
+      case 'GET_MAINTENANCE_SCHEDULE':
+      case 'GET_MAINTENANCE_STATUS':
+      case 'UPDATE_MAINTENANCE_SCHEDULE':
+      case 'START_MAINTENANCE':
+      case 'STOP_MAINTENANCE':
+        return this.#agents.maintenance.handle(call);
       case 'GET_OPERATIONS':
         return { type: 'GET_OPERATIONS', get_operations: getOperations(this.#core) };
       case 'RESERVE_RESOURCES':

@@ -1,4 +1,4 @@
-import type { DrainConfig } from '../protocol/index.ts';
+import type { DrainConfig, MachineID, MaintenanceWindow } from '../protocol/index.ts';
 
 /**
  * What a master must remember across its own death; everything else is told anew by agents and
@@ -15,6 +15,8 @@ export interface Registry {
   readonly frameworks: readonly RegisteredFramework[];
   /** Ids of frameworks that were removed: they may not come back. Bounded, oldest first. */
   readonly removedFrameworkIds: readonly string[];
+  /** Absent until an operator plans something. */
+  readonly maintenance?: RegisteredMaintenance;
 }
 
 export interface RegisteredAgent {
@@ -33,6 +35,13 @@ export interface RegisteredDrain {
   readonly state: 'DRAINING' | 'DRAINED';
   readonly config: DrainConfig;
   readonly startedAtMs: number;
+}
+
+/** Planned maintenance of machines. */
+export interface RegisteredMaintenance {
+  readonly windows: readonly MaintenanceWindow[];
+  /** Those of the schedule whose maintenance has begun. */
+  readonly down: readonly MachineID[];
 }
 
 /** Kept so that `failover_timeout` is honoured even if the master fails over in between. */

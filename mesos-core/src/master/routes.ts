@@ -18,6 +18,7 @@ import { checkFrameworkPrincipal, checkOperatorCall, withPrincipal } from './aut
 import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
+import { addMaintenanceRoutes } from './maintenance/endpoints.ts';
 import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
@@ -133,8 +134,10 @@ function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
   });
 }
 
-function registerOperatorApi(app: FastifyInstance, { core, operator }: MasterParts): void {
+function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
+  const { core, operator, agents } = parts;
   addOperationRoutes(app, core);
+  addMaintenanceRoutes(app, core, agents.maintenance);
   const path = '/api/v1';
   refuseOtherMethods(app, path);
   app.post(path, async (request, reply) => {

@@ -1,4 +1,3 @@
-import { MesosHttpError } from '../http/mesos-http.ts';
 import type { SchedulerCall } from '../protocol/index.ts';
 import { OfferAnswers } from './accept.ts';
 import { tellAllocator } from './allocator-facts.ts';
@@ -22,10 +21,7 @@ export class SchedulerCalls {
     this.#offers = new OfferAnswers(core);
   }
 
-  /**
-   * Carries out one call.
-   * @throws MesosHttpError 501 for what is not supported.
-   */
+  /** Carries out one call. */
   handle(framework: Framework, call: Exclude<SchedulerCall, { type: OwnLifeCall }>): void {
     switch (call.type) {
       case 'ACCEPT':
@@ -66,7 +62,8 @@ export class SchedulerCalls {
         break;
       case 'ACCEPT_INVERSE_OFFERS':
       case 'DECLINE_INVERSE_OFFERS':
-        throw new MesosHttpError(501, `The call ${call.type} is not supported`);
+        this.#core.inverseOffers.answer(framework, call);
+        break;
     }
   }
 

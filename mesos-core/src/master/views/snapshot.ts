@@ -116,7 +116,8 @@ export function viewAgent({ state }: MasterCore, agent: Agent, select = everythi
 }
 
 /** One framework, without its tasks: those are the agents'. */
-export function viewFramework({ state }: MasterCore, framework: Framework): FrameworkView {
+export function viewFramework(core: MasterCore, framework: Framework): FrameworkView {
+  const { state, inverseOffers } = core;
   const { id, info, registeredAtMs, reregisteredAtMs, unregisteredAtMs } = framework;
   return {
     ...{ id, info, registeredAtMs, reregisteredAtMs, unregisteredAtMs },
@@ -124,6 +125,6 @@ export function viewFramework({ state }: MasterCore, framework: Framework): Fram
     isRecovered: framework.recovered,
     offerConstraints: framework.offerConstraints?.constraints ?? {},
     offers: state.offersOfFramework(id),
-    inverseOffers: [],
+    inverseOffers: inverseOffers.ofFramework(id),
   };
 }
