@@ -1,9 +1,9 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   type AgentApiCall,
   type AgentApiResponse,
-  type AgentApiResponseGetContainers,
   type AgentApiResponseGetExecutors,
   type AgentApiResponseGetFrameworks,
   type AgentApiResponseGetOperations,
@@ -16,6 +16,8 @@ import {
   type Task,
 } from '../protocol/index.ts';
 import { checkAgentCall } from './authorization.ts';
+import { answerContainerCall, attachInput } from './container-api/container-api.ts';
+import { getContainers, monitorStatistics } from './container-api/container-statistics.ts';
 import type { AgentContext } from './context.ts';
 import { metricsSnapshot } from './metrics-snapshot.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
@@ -33,31 +35,42 @@ export interface OperatorApiOptions {
 export function installOperatorApi(app: FastifyInstance, options: OperatorApiOptions): void {
   const { context } = options;
   addMesosRoutes(app, (scope) => {
+    // Not read in advance: somebody may type it.
+    scope.addContentTypeParser('application/recordio', (_request, body, done) => done(null, body));
     scope.post('/api/v1', async (request, reply) => {
+      const { body } = request;
+      if (body instanceof Readable) {
+        await attachInput(context, request, reply, body);
+        return reply;
+      }
       const encoding = requestEncoding(request.headers['content-type']);
       const call = decodeMessage('agent.Call', encoding, bodyOf(request));
       checkAgentCall(context, call, request.caller);
+      if (await answerContainerCall(context, call, request, reply)) return reply;
       const answerEncoding = responseEncoding(request.headers.accept);
-      const response = answer(options, call);
+      const response = await answer(options, call);
       const bytes = encodeMessage('agent.Response', answerEncoding, response);
       return reply.type(MEDIA_TYPES[answerEncoding]).send(Buffer.from(bytes));
     });
     scope.get('/health', async (_request, reply) => reply.status(200).send());
     scope.get('/version', async () => VERSION_INFO);
     scope.get('/metrics/snapshot', async () => snapshotOf(options));
+    scope.get('/monitor/statistics', async () => monitorStatistics(context));
+    scope.get('/monitor/statistics.json', async () => monitorStatistics(context));
     scope.get('/containers', async () =>
-      getContainers(context).containers?.map((each) => ({
+      (await getContainers(context)).containers?.map((each) => ({
         container_id: each.container_id.value,
         executor_id: each.executor_id?.value,
         executor_name: each.executor_name,
         framework_id: each.framework_id?.value,
         status: each.container_status,
+        statistics: each.resource_statistics,
       })),
     );
   });
 }
 
-function answer(options: OperatorApiOptions, call: AgentApiCall): AgentApiResponse {
+async function answer(options: OperatorApiOptions, call: AgentApiCall): Promise<AgentApiResponse> {
   const { context } = options;
   const { type } = call;
   switch (type) {
@@ -81,7 +94,7 @@ function answer(options: OperatorApiOptions, call: AgentApiCall): AgentApiRespon
     case 'GET_AGENT':
       return { type, get_agent: { agent_info: context.agentInfo() } };
     case 'GET_CONTAINERS':
-      return { type, get_containers: getContainers(context) };
+      return { type, get_containers: await getContainers(context, call.get_containers) };
     case 'GET_FRAMEWORKS':
       return { type, get_frameworks: getFrameworks(context) };
     case 'GET_EXECUTORS':
@@ -148,21 +161,5 @@ function getFrameworks(context: AgentContext): AgentApiResponseGetFrameworks {
   return {
     frameworks: view(frameworksOf(context)),
     completed_frameworks: view(context.state.completedFrameworks),
-  };
-}
-
-function getContainers(context: AgentContext): AgentApiResponseGetContainers {
-  const runs = frameworksOf(context).flatMap((framework) => [...framework.executors.values()]);
-  return {
-    containers: runs.map((run) => ({
-      framework_id: { value: run.frameworkId },
-      executor_id: { value: run.executorId },
-      executor_name: run.info.name ?? '',
-      container_id: { value: run.containerId },
-      container_status: {
-        container_id: { value: run.containerId },
-        executor_pid: run.identity?.pid,
-      },
-    })),
   };
 }

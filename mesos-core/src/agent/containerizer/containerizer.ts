@@ -6,6 +6,7 @@ import type {
   ResourceStatistics,
   Resources,
   TaskStatusReason,
+  TTYInfo,
 } from '../../protocol/index.ts';
 
 /** A container to be started: for an executor, for a task, or nested in another one. */
@@ -29,6 +30,15 @@ export interface LaunchRequest {
   /** How far it may go above that (`cpus`, `mem` in MiB); `Infinity` is without bound. */
   readonly limits?: Readonly<Record<string, number>> | undefined;
   readonly container?: ContainerInfo | undefined;
+  /** Neither of an executor nor nested in one: an operator started it, and will remove it. */
+  readonly isStandalone?: boolean | undefined;
+  /** It takes input, and gives output as soon as it comes: without, its input is empty. */
+  readonly io?: ContainerIo | undefined;
+}
+
+/** A container that somebody talks to. */
+export interface ContainerIo {
+  readonly tty: TTYInfo | undefined;
 }
 
 /** Finds a container again, by this agent or a later one. Its pid is that of the command. */
@@ -47,6 +57,16 @@ export interface ContainerEnd {
   readonly limitation?: Resources | undefined;
 }
 
+/** Where the input and the output of a container are, on this host. */
+export interface ContainerStreams {
+  /** A FIFO; `undefined` when the container takes no input. */
+  readonly stdin: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Holds the name of the container's terminal, when it has one. */
+  readonly tty: string | undefined;
+}
+
 /** A container that runs, or has run. */
 export interface Container {
   readonly identity: ContainerIdentity;
@@ -56,6 +76,7 @@ export interface Container {
   kill(): Promise<void>;
   /** Sends a signal to the command and its process group; harmless when they are gone. */
   signal(signal: NodeJS.Signals): Promise<void>;
+  readonly streams: ContainerStreams;
   /** What it uses now, and what it may use. */
   usage(): Promise<ResourceStatistics>;
   status(): ContainerStatus;
@@ -81,8 +102,17 @@ export interface Containerizer {
   ): Promise<Container>;
   /** Takes up a container that an earlier agent started; it may be gone already. */
   recover(identity: ContainerIdentity): Promise<Container>;
+  /**
+   * A container that lives, or has ended and was not forgotten: of this agent or an earlier one.
+   * @param key ids of the containers that it is nested in, from the outermost, and its own: `a.b`.
+   */
+  find(key: string): Promise<Container | undefined>;
+  /** The keys of the containers that are nested in this one, at any depth; of all without one. */
+  list(parentKey?: string): readonly string[];
   /** Ends and removes all that was neither recovered nor launched since this agent's start. */
   removeOrphans(): Promise<void>;
+  /** Removes images that no container uses, but for these names. */
+  pruneImages(keep: readonly string[]): Promise<void>;
   /** Stops watching; containers go on. */
   close(): Promise<void>;
 }

@@ -111,6 +111,7 @@ function containerizerOn(machine: Machine): Containerizer {
   const view = (identity: ContainerIdentity, ended: Promise<number>): Container => ({
     identity,
     exited: unlessClosed(ended),
+    streams: { stdin: undefined, stdout: '/dev/null', stderr: '/dev/null', tty: undefined },
     kill: async (signal: NodeJS.Signals = 'SIGKILL') => machine.signal(identity.pid, signal),
     signal: async (signal) => machine.signal(identity.pid, signal),
     usage: async () => ({ timestamp: 0 }),
@@ -133,7 +134,10 @@ function containerizerOn(machine: Machine): Containerizer {
     async recover(identity) {
       return view(identity, machine.ended(identity.pid));
     },
+    find: async () => undefined,
+    list: () => [],
     removeOrphans: async () => undefined,
+    pruneImages: async () => undefined,
     async close() {
       isClosed = true;
     },

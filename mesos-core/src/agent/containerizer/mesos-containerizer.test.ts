@@ -18,9 +18,10 @@ import {
   type LaunchRequest,
   UNKNOWN_EXIT_STATUS,
 } from './containerizer.ts';
+import { commandArguments } from './launch-preparation.ts';
 import { listProcesses, processTree } from './launcher/process-tree.ts';
 import { RuntimeDirectory } from './launcher/runtime-directory.ts';
-import { commandArguments, createMesosContainerizer } from './mesos-containerizer.ts';
+import { createMesosContainerizer } from './mesos-containerizer.ts';
 
 const isRoot = process.geteuid?.() === 0;
 

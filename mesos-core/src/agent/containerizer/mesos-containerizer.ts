@@ -1,21 +1,31 @@
-import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, hasErrorCode, type Logger } from '@factory/runtime';
-import type { CommandInfo, ResourceStatistics, Resources } from '../../protocol/index.ts';
-import {
-  type Container,
-  type ContainerEnd,
-  type ContainerIdentity,
-  type Containerizer,
-  LaunchError,
-  type LaunchRequest,
+import type { Clock, Logger } from '@factory/runtime';
+import type { ResourceStatistics, Resources } from '../../protocol/index.ts';
+import type {
+  Container,
+  ContainerEnd,
+  ContainerIdentity,
+  Containerizer,
+  ContainerStreams,
+  LaunchRequest,
 } from './containerizer.ts';
 import {
   type ContainerRecord,
   type Isolator,
   isNested,
   type Limitation,
+  rootKey,
 } from './isolators/isolator.ts';
+import {
+  accountFor,
+  commandArguments,
+  expectProvided,
+  explicitVariables,
+  makeFifo,
+  makeLinks,
+  recordOf,
+  terminalOf,
+} from './launch-preparation.ts';
 import { type LaunchTools, launchScripts } from './launcher/launch-script.ts';
 import { findLaunchTools } from './launcher/launch-tools.ts';
 import { Launcher } from './launcher/launcher.ts';
@@ -23,7 +33,7 @@ import { ProcessReaper } from './launcher/process-reaper.ts';
 import type { RuntimeDirectory } from './launcher/runtime-directory.ts';
 import { prepareSandbox } from './launcher/sandbox.ts';
 import { mergeSurroundings, type Surroundings } from './launcher/surroundings.ts';
-import { type Account, currentUid, lookUpAccount } from './launcher/user-account.ts';
+import type { Account } from './launcher/user-account.ts';
 
 /** What a containerizer is made of. */
 export interface MesosContainerizerOptions {
@@ -67,7 +77,7 @@ class MesosContainerizer implements Containerizer {
     request: LaunchRequest,
     beforeRun: (identity: ContainerIdentity) => Promise<void>,
   ): Promise<Container> {
-    const record = recordOf(request);
+    const record = recordOf(request, this.#fullKey(request.parentContainerId));
     const account = await accountFor(request);
     await prepareSandbox(request.directory, account);
     await this.#launcher.runtime.create(record.key);
@@ -88,7 +98,9 @@ class MesosContainerizer implements Containerizer {
 
   async removeOrphans(): Promise<void> {
     for (const key of await this.#launcher.runtime.list()) {
-      if (this.#live.has(key) || this.#claimed.has(key)) continue;
+      if (this.#claimed.has(key)) continue;
+      // What is nested lives and dies with the outermost; its own owner may not have come yet.
+      if (this.#live.has(rootKey(key)) || (await this.#recoverStandalone(key))) continue;
       this.#options.logger.warn({ containerId: key }, 'ending a container that nobody knows');
       const record = await this.#launcher.runtime.readRecord(key);
       const started = await this.#launcher.runtime.process(key);
@@ -99,6 +111,41 @@ class MesosContainerizer implements Containerizer {
       await this.#cleanUp(record);
       await this.#launcher.runtime.remove(key);
     }
+  }
+
+  async find(key: string): Promise<Container | undefined> {
+    const live = this.#live.get(key);
+    if (live !== undefined) return live.container;
+    const started = await this.#launcher.runtime.process(key);
+    return started === undefined ? undefined : this.recover({ ...started, containerId: key });
+  }
+
+  list(parentKey?: string): readonly string[] {
+    const keys = [...this.#live.keys()];
+    return parentKey === undefined ? keys : keys.filter((key) => key.startsWith(`${parentKey}.`));
+  }
+
+  async #recoverStandalone(key: string): Promise<boolean> {
+    const record = await this.#launcher.runtime.readRecord(rootKey(key));
+    if (record.isStandalone !== true) return false;
+    return (await this.find(rootKey(key))) !== undefined;
+  }
+
+  /** Owners of containers know the id of the one that theirs is in, not always all the way up. */
+  #fullKey(parentContainerId: string | undefined): string | undefined {
+    if (parentContainerId === undefined || this.#live.has(parentContainerId)) {
+      return parentContainerId;
+    }
+    const suffix = `.${parentContainerId}`;
+    return this.list().find((key) => key.endsWith(suffix)) ?? parentContainerId;
+  }
+
+  async pruneImages(keep: readonly string[]): Promise<void> {
+    const used = [...this.#live.values()].flatMap(
+      ({ record }) => record.container?.mesos?.image?.docker?.name ?? [],
+    );
+    const all = new Set([...keep, ...used]);
+    for (const isolator of this.#isolators) await isolator.pruneImages?.(all);
   }
 
   async close(): Promise<void> {
@@ -115,9 +162,11 @@ class MesosContainerizer implements Containerizer {
     beforeRun: (identity: ContainerIdentity) => Promise<void>,
   ): Promise<ContainerIdentity> {
     const { key } = record;
+    const { runtime } = this.#launcher;
     let identity: ContainerIdentity | undefined;
     try {
       await this.#launcher.runtime.writeRecord(record);
+      if (record.io !== undefined) await makeFifo(join(runtime.of(key), 'stdin'));
       const surroundings = await this.#prepare(record);
       expectProvided(record, surroundings);
       await makeLinks(surroundings);
@@ -157,9 +206,19 @@ class MesosContainerizer implements Containerizer {
     return {
       runtimeDirectory: this.#launcher.runtime.of(record.key),
       directory,
-      stdin: '/dev/null',
+      ...this.#streamsOf(record),
+      stdin: this.#streamsOf(record).stdin ?? '/dev/null',
+      ...terminalOf(record, this.#streamsOf(record).tty),
+    };
+  }
+
+  #streamsOf({ key, directory, io }: ContainerRecord): ContainerStreams {
+    const runtimeDirectory = this.#launcher.runtime.of(key);
+    return {
+      stdin: io === undefined ? undefined : join(runtimeDirectory, 'stdin'),
       stdout: join(directory, 'stdout'),
       stderr: join(directory, 'stderr'),
+      tty: io?.tty === undefined ? undefined : join(runtimeDirectory, 'tty'),
     };
   }
 
@@ -178,8 +237,9 @@ class MesosContainerizer implements Containerizer {
     this.#live.set(key, live);
     this.#startWatches(live);
     const ended = this.#launcher.ended(key, identity);
-    return {
+    live.container = {
       identity,
+      streams: this.#streamsOf(record),
       exited: ended.then((status) => this.#settle(live, status)),
       kill: () => this.#kill(live),
       signal: (signal) => this.#reaper.signalGroup(identity, signal),
@@ -188,6 +248,7 @@ class MesosContainerizer implements Containerizer {
       update: (resources, limits) => this.#update(live, resources, limits),
       forget: () => this.#forget(key),
     };
+    return live.container;
   }
 
   #startWatches(live: LiveContainer): void {
@@ -206,6 +267,7 @@ class MesosContainerizer implements Containerizer {
   async #settle(live: LiveContainer, status: number): Promise<ContainerEnd> {
     live.stopWatching();
     try {
+      for (const nested of this.#nestedIn(live)) await this.#kill(nested);
       await this.#reaper.killAll(live.identity, () => this.#processes(live.record), 'quick');
       for (const isolator of this.#isolators) {
         live.limitation ??= await isolator.explain?.(live.record);
@@ -222,12 +284,13 @@ class MesosContainerizer implements Containerizer {
   }
 
   async #kill(live: LiveContainer): Promise<void> {
-    const nested = [...this.#live.values()].filter(({ record }) =>
-      record.key.startsWith(`${live.record.key}.`),
-    );
-    for (const each of [...nested, live]) {
+    for (const each of [...this.#nestedIn(live), live]) {
       await this.#reaper.killAll(each.identity, () => this.#processes(each.record));
     }
+  }
+
+  #nestedIn({ record }: LiveContainer): readonly LiveContainer[] {
+    return this.list(record.key).flatMap((key) => this.#live.get(key) ?? []);
   }
 
   async #processes(record: ContainerRecord): Promise<readonly number[]> {
@@ -261,9 +324,14 @@ class MesosContainerizer implements Containerizer {
   }
 
   async #forget(key: string): Promise<void> {
+    const { runtime } = this.#launcher;
     this.#live.delete(key);
     this.#claimed.delete(key);
-    await this.#launcher.runtime.remove(key);
+    await runtime.remove(key);
+    if (key !== rootKey(key)) return;
+    // Of nested ones whose owner died with an earlier agent.
+    const left = (await runtime.list()).filter((each) => each.startsWith(`${key}.`));
+    for (const each of left) await runtime.remove(each);
   }
 
   async #cleanUp(record: ContainerRecord): Promise<void> {
@@ -287,6 +355,7 @@ class LiveContainer {
   readonly identity: ContainerIdentity;
   readonly watches: (() => void)[] = [];
   limitation: Limitation | undefined;
+  container: Container | undefined;
 
   constructor(record: ContainerRecord, identity: ContainerIdentity) {
     this.record = record;
@@ -295,79 +364,5 @@ class LiveContainer {
 
   stopWatching(): void {
     for (const stop of this.watches.splice(0)) stop();
-  }
-}
-
-function recordOf(request: LaunchRequest): ContainerRecord {
-  const { environment: _, command: __, ...kept } = request;
-  const { containerId, parentContainerId } = request;
-  if (!/^[\w-]+$/.test(containerId)) {
-    throw new LaunchError(`${JSON.stringify(containerId)} can't be the id of a container`);
-  }
-  const key = parentContainerId === undefined ? containerId : `${parentContainerId}.${containerId}`;
-  return { ...kept, key };
-}
-
-async function accountFor(request: LaunchRequest): Promise<Account | undefined> {
-  if (request.user === undefined) return undefined;
-  const account = await lookUpAccount(request.user);
-  if (account.uid === currentUid()) return undefined;
-  if (currentUid() !== 0) {
-    throw new LaunchError(
-      `the executor is to run as ${request.user}, but the agent is not root; ` +
-        'use the same user or start the agent with --no-switch_user',
-    );
-  }
-  return account;
-}
-
-/**
- * The command as a program and its arguments; without a value, the image's own.
- * @throws LaunchError when there is neither.
- */
-export function commandArguments(
-  command: CommandInfo,
-  defaultCommand: readonly string[] = [],
-): readonly string[] {
-  const { shell = true, value = '', arguments: given = [] } = command;
-  if (value === '') {
-    if (defaultCommand.length === 0) throw new LaunchError('the command has no value');
-    return [...defaultCommand, ...given];
-  }
-  if (shell) return ['/bin/sh', '-c', value];
-  // arguments[0] is the program's own name for itself; exec from a shell can't set it.
-  return [value, ...given.slice(1)];
-}
-
-function explicitVariables({ command, environment }: LaunchRequest): Record<string, string> {
-  const names = (command.environment?.variables ?? []).map(({ name }) => name);
-  return Object.fromEntries(
-    names.flatMap((name): [string, string][] => {
-      const value = environment[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-}
-
-/** A container that asks for an image must never run on the files of the host instead. */
-function expectProvided({ container }: ContainerRecord, surroundings: Surroundings): void {
-  if (container === undefined) return;
-  if (container.type === 'DOCKER') {
-    throw new LaunchError('this agent has no Docker containerizer; use a container of type MESOS');
-  }
-  const isMissing = container.mesos?.image !== undefined && surroundings.rootfs === undefined;
-  const hasVolumes = (container.volumes ?? []).length > 0;
-  if (isMissing || (hasVolumes && surroundings.mounts.length + surroundings.links.length === 0)) {
-    throw new LaunchError('images and volumes need --isolation=filesystem/linux');
-  }
-}
-
-async function makeLinks({ links }: Surroundings): Promise<void> {
-  for (const [target, path] of links) {
-    try {
-      await symlink(target, path);
-    } catch (error) {
-      if (!hasErrorCode(error, 'EEXIST')) throw error;
-    }
   }
 }

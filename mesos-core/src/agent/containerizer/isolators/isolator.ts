@@ -34,8 +34,15 @@ export interface Isolator {
   processes?(container: ContainerRecord): Promise<readonly number[]>;
   /** All its processes are gone; or it never began. Harmless when repeated. */
   cleanUp?(container: ContainerRecord): Promise<void>;
+  /** Removes images, but for these names. */
+  pruneImages?(keep: ReadonlySet<string>): Promise<void>;
   /** The agent stops; its containers may go on. */
   close?(): Promise<void>;
+}
+
+/** The key of the outermost container that this one is in, or is. */
+export function rootKey(key: string): string {
+  return key.split('.', 1)[0] ?? key;
 }
 
 /** Whether a container has no resources of its own but lives in those of its parent. */

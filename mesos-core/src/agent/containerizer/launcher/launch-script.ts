@@ -16,6 +16,8 @@ export interface LaunchPlan {
   readonly account: Account | undefined;
   readonly surroundings: Surroundings;
   readonly command: readonly string[];
+  /** The command gets a terminal of its own, whose name is written to `tty`. */
+  readonly terminal?: { readonly tty: string; readonly rows: number; readonly columns: number };
 }
 
 /** The programs of util-linux and coreutils that a launch needs, by their paths. */
@@ -25,11 +27,13 @@ export interface LaunchTools {
   readonly setpriv: string;
   readonly unshare: string;
   readonly nsenter: string;
-  readonly chroot: string;
   readonly mount: string;
   readonly mkdir: string;
   readonly hostname: string;
   readonly realpath: string;
+  readonly script: string;
+  readonly tty: string;
+  readonly stty: string;
   /** Whether env(1) can undo what a shell does to its background jobs: GNU's, since 8.31. */
   readonly canResetSignals: boolean;
 }
@@ -139,13 +143,13 @@ function becomeCommand(
   // What a shell can't export env(1) can; not all goes there, for everyone can see arguments.
   const odd = variables.filter((each) => !isPlain(each)).map(([name, value]) => `${name}=${value}`);
   const resets = tools.canResetSignals ? ['--default-signal=INT,QUIT'] : [];
-  const argv = [
-    ...first,
+  const inner = [
     ...surroundings.wrappers.flat(),
     ...[tools.env, ...resets, ...odd],
     ...changeRootAndUser(surroundings, account, tools),
     ...plan.command,
   ];
+  const argv = [...first, ...inTerminal(plan, inner, tools)];
   const streams = `<${shellQuote(plan.stdin)} >>${shellQuote(plan.stdout)} 2>>${shellQuote(plan.stderr)}`;
   return [
     ...(surroundings.rootfs === undefined ? [orFail(`cd ${shellQuote(plan.directory)}`)] : []),
@@ -154,6 +158,19 @@ function becomeCommand(
     ...variables.filter(isPlain).map(([name, value]) => `export ${name}=${shellQuote(value)}`),
     `exec ${shellWords(argv)}`,
   ];
+}
+
+/** script(1) makes a terminal, and passes on what comes and goes. */
+function inTerminal(
+  { terminal }: LaunchPlan,
+  command: readonly string[],
+  { script, tty, stty }: LaunchTools,
+): readonly string[] {
+  if (terminal === undefined) return command;
+  const { rows, columns } = terminal;
+  const setUp = `${tty} >${shellQuote(terminal.tty)}; ${stty} rows ${rows} columns ${columns}`;
+  const shell = `${setUp}; exec ${shellWords(command)}`;
+  return [script, '--quiet', '--flush', '--return', '--command', shell, '/dev/null'];
 }
 
 function changeRootAndUser(

@@ -19,11 +19,13 @@ export async function findLaunchTools(path = process.env.PATH ?? ''): Promise<La
     setpriv: await find('setpriv'),
     unshare: await find('unshare'),
     nsenter: await find('nsenter'),
-    chroot: await find('chroot'),
     mount: await find('mount'),
     mkdir: await find('mkdir'),
     hostname: await find('hostname'),
     realpath: await find('realpath'),
+    script: await find('script'),
+    tty: await find('tty'),
+    stty: await find('stty'),
     canResetSignals: await succeeds(env, ['--default-signal=INT,QUIT', 'true']),
   };
 }

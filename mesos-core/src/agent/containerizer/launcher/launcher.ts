@@ -113,6 +113,9 @@ export class Launcher {
    * are gone, or its supervisor and its process) {@link UNKNOWN_EXIT_STATUS}. Never after `close`.
    */
   ended(containerId: string, identity: ProcessIdentity): Promise<number> {
+    const existing = this.#watched.get(containerId);
+    if (existing !== undefined && isSame(existing.identity, identity))
+      return existing.ended.promise;
     const watched = { identity, ended: Promise.withResolvers<number>() };
     this.#watched.set(containerId, watched);
     void this.#listen();

@@ -2,7 +2,13 @@ import { type Clock, hasErrorCode, type Logger } from '@factory/runtime';
 import type { ResourceStatistics } from '../../../../protocol/index.ts';
 import { LaunchError } from '../../containerizer.ts';
 import { entitlementOf, formatBytes } from '../entitlement.ts';
-import { type ContainerRecord, type Isolator, isNested, type Limitation } from '../isolator.ts';
+import {
+  type ContainerRecord,
+  type Isolator,
+  isNested,
+  type Limitation,
+  rootKey,
+} from '../isolator.ts';
 import { Rounds } from '../rounds.ts';
 import { type CgroupSettings, controlsFor, type Subsystem } from './controls.ts';
 import { type CgroupMounts, CgroupSet } from './hierarchy.ts';
@@ -119,11 +125,6 @@ export function createCgroupsIsolator(options: CgroupsIsolatorOptions): Isolator
     },
     close: () => new CgroupSet(mounts, subsystems, options.root).removeIfEmpty(),
   };
-}
-
-/** The key of the outermost container that this one is in, or is. */
-function rootKey(key: string): string {
-  return key.split('.', 1)[0] ?? key;
 }
 
 async function prepareRoot({ mounts, root, subsystems }: CgroupsIsolatorOptions): Promise<void> {

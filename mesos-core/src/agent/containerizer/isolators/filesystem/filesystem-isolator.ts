@@ -61,6 +61,7 @@ export function createFilesystemIsolator(options: FilesystemIsolatorOptions): Is
       const provided = await provide(images, image);
       return rootOf(provided, container, volumes.mounts, support, runtimeOf(container.key));
     },
+    pruneImages: async (keep) => images?.prune(keep),
     async cleanUp(container) {
       for (const name of ['rootfs', 'upper', 'work']) {
         await rm(join(runtimeOf(container.key), name), { recursive: true, force: true });
