@@ -7,7 +7,14 @@ import {
   MEDIA_TYPES,
   type Unavailability,
 } from '../../protocol/index.ts';
-import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
+import {
+  FRAMEWORK,
+  launch,
+  type TestAgent,
+  type TestScheduler,
+  taskOn,
+  World,
+} from '../testing/world.ts';
 
 let world: World;
 let agent: TestAgent;
@@ -191,6 +198,27 @@ describe('inverse offers', () => {
       expect(inverseOffers()).toHaveLength(2);
     },
   );
+
+  it('are made anew for a scheduler that takes over', async () => {
+    await send(schedule([machine]));
+    const next = await world.startScheduler('next', { ...FRAMEWORK, id: { value: scheduler.id } });
+    await world.run(2000);
+    expect(next.of('INVERSE_OFFERS')).toHaveLength(1);
+    const now = next.of('INVERSE_OFFERS')[0]?.inverse_offers.inverse_offers;
+    expect(now).not.toEqual(inverseOffers());
+    expect(await ask({ type: 'GET_FRAMEWORKS' })).toMatchObject({
+      get_frameworks: { frameworks: [{ inverse_offers: now }] },
+    });
+  });
+
+  it('are rescinded when the agent is away', async () => {
+    await send(schedule([machine]));
+    await agent.crash();
+    const [asked] = inverseOffers();
+    expect(scheduler.of('RESCIND_INVERSE_OFFER')).toMatchObject([
+      { rescind_inverse_offer: { inverse_offer_id: asked?.id } },
+    ]);
+  });
 
   it('are rescinded when the maintenance is called off', async () => {
     await send(schedule([machine]));
