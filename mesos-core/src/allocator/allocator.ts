@@ -6,6 +6,7 @@ import { Cycle, type CycleOptions } from './cycle.ts';
 import type { ClientTerms } from './eligibility.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import type { AgentFacts, Allocation, FrameworkFacts } from './facts.ts';
+import { type AllocatorFigures, figuresOf } from './figures.ts';
 import { MaintenanceBook } from './maintenance.ts';
 import type { AllocatorPort, InverseAllocation, InverseOfferStatus, Quota } from './port.ts';
 import { refusalOf, withRefusal } from './refusals.ts';
@@ -231,6 +232,11 @@ export class Allocator implements AllocatorPort {
   /** Frameworks that have to be asked now to leave agents before their maintenance. */
   dueInverseOffers(nowMs: number): readonly InverseAllocation[] {
     return this.#maintenance.due((agentId) => this.#activeHolders(agentId), nowMs);
+  }
+
+  /** The running accounts, for operators and metrics. */
+  figures(): AllocatorFigures {
+    return figuresOf(this.#books);
   }
 
   /** What is wrong with the books; empty when all is well. For tests and audits. */

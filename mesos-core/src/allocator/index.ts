@@ -1,5 +1,6 @@
 export { Allocator, type AllocatorOptions } from './allocator.ts';
 export type { AgentFacts, Allocation, FrameworkFacts } from './facts.ts';
+export type { RoleFigures } from './figures.ts';
 export {
   type CompiledOfferConstraints,
   compileOfferConstraints,

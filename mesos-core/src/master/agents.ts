@@ -105,6 +105,7 @@ export class Agents {
       ...(resubscribe_spread_ms === 0 ? {} : { resubscribe_spread_ms }),
     });
     logger.info({ agentId: id, hostname: agent.info.hostname }, 'agent subscribed');
+    this.#core.metrics.onAgentSubscribe(subscribe.agent_info.id === undefined);
     takeOver(this.#core, agent, subscribe, (info) => this.#frameworks.adopt(info));
     this.draining.onSubscribed(agent);
     this.maintenance.onSubscribed(agent);
@@ -118,6 +119,7 @@ export class Agents {
     const agent = this.#core.state.agents.get(call.agent_id);
     if (agent === undefined) return false;
     agent.lastHeardMs = this.#core.clock.monotonicMs();
+    this.#core.metrics.onAgentCall(call);
     switch (call.type) {
       case 'HEARTBEAT':
         break;
@@ -160,6 +162,7 @@ export class Agents {
     );
     const given = absent.slice(0, this.#removals.take(absent.length));
     if (given.length > 0) await this.#register(given, 'unreachable');
+    this.#core.metrics.count('recovery_slave_removals', given.length);
   }
 
   /** An agent that still has something ends it; one that is empty tries again until the machine is up. */
@@ -276,11 +279,15 @@ export class Agents {
         ...(status.uuid === undefined ? {} : { status_update_uuid: status.uuid }),
       });
     }
+    const isFrameworkKnown = state.frameworks.has(framework_id);
+    this.#core.metrics.countChecked('status_updates', isFrameworkKnown);
     this.#core.tellTaskUpdate(framework_id, status, latest_state);
   }
 
   #onMessage(agent: Agent, { framework_id, executor_id, data }: Call<'MESSAGE'>): void {
-    this.#core.send(this.#core.state.frameworks.get(framework_id), {
+    const framework = this.#core.state.frameworks.get(framework_id);
+    this.#core.metrics.countChecked('executor_to_framework_messages', framework !== undefined);
+    this.#core.send(framework, {
       type: 'MESSAGE',
       message: { agent_id: { value: agent.id }, executor_id: { value: executor_id }, data },
     });
@@ -318,12 +325,14 @@ export class Agents {
     const { hostname } = agent.info;
     const { lastHeardMs } = agent;
     this.#core.logger.warn({ agentId: agent.id, why }, 'agent is unreachable');
+    this.#core.metrics.count('slave_unreachable_scheduled');
     const sinceMs = this.#core.clock.nowMs();
     await this.#register([{ id: agent.id, hostname }], 'unreachable');
     if (this.#core.state.agents.get(agent.id) !== agent) return;
     if (agent.lastHeardMs !== lastHeardMs) {
       // It has spoken while the registry was written.
       await this.#register([{ id: agent.id, hostname }], 'admitted');
+      this.#core.metrics.count('slave_unreachable_canceled');
       return;
     }
     agent.stream?.end();
@@ -350,6 +359,7 @@ export class Agents {
     const lost = isGone ? 'OPERATION_GONE_BY_OPERATOR' : 'OPERATION_UNREACHABLE';
     dropOperationsOf(this.#core, agent.id, lost);
     state.removeAgent(agent);
+    this.#core.metrics.onAgentRemoval(end.reason);
     for (const task of agent.tasks.values()) {
       if (isTerminal(task.state)) continue;
       const framework = state.frameworks.get(task.framework_id.value);

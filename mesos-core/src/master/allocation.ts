@@ -32,6 +32,11 @@ export class AllocationDriver {
   #untold = new Map<string, Offer[]>();
   #untoldSinceMs = 0;
   #restsUntilMs = 0;
+  /** When the cycle that is to come, or under way, was asked for. */
+  #requestedAtMs: number | undefined;
+  #latencyMs = 0;
+  /** Work on the cycle so far. */
+  #runMs = 0;
   /** Of offers that wait for an answer, where that has a time limit. */
   readonly #offerTimers = new Set<Timer>();
 
@@ -63,6 +68,7 @@ export class AllocationDriver {
   #request(wishedMs: number): void {
     const { clock } = this.#core;
     const delayMs = Math.max(wishedMs, this.#restsUntilMs - clock.monotonicMs());
+    this.#requestedAtMs ??= clock.monotonicMs();
     this.#pending ??= clock.after(delayMs, () => {
       this.#pending = undefined;
       this.#slice();
@@ -71,18 +77,30 @@ export class AllocationDriver {
 
   #slice(): void {
     const { allocator, clock } = this.#core;
-    const endsAtMs = clock.monotonicMs() + SLICE_MS;
+    const startMs = clock.monotonicMs();
+    if (this.#runMs === 0) this.#latencyMs = startMs - (this.#requestedAtMs ?? startMs);
+    const endsAtMs = startMs + SLICE_MS;
     const isOver = (): boolean => clock.monotonicMs() >= endsAtMs;
     this.#offer(allocator.slice({ isOver, allocationsMax: OFFERS_PER_SLICE_MAX }));
+    this.#runMs += clock.monotonicMs() - startMs;
     if (!allocator.isIdle) {
       if (clock.monotonicMs() - this.#untoldSinceMs > HELD_BACK_MS_MAX) this.#tell();
       this.#request(0);
       return;
     }
+    this.#noteRun();
     const count = this.#tell();
     const restMs = Math.min(REST_MS_MAX, count * REST_MS_PER_OFFER);
     this.#restsUntilMs = clock.monotonicMs() + restMs;
     this.#askToLeave();
+  }
+
+  /** A cycle is over. */
+  #noteRun(): void {
+    const { metrics } = this.#core;
+    metrics.allocationRun.note(this.#runMs);
+    metrics.allocationLatency.note(this.#latencyMs);
+    [this.#runMs, this.#requestedAtMs] = [0, undefined];
   }
 
   #askToLeave(): void {

@@ -16,6 +16,7 @@ import {
 import { type Authorizer, allowAll } from '../security/index.ts';
 import { InverseOffers } from './maintenance/inverse-offers.ts';
 import { masterInfoOf } from './master-info.ts';
+import { MasterMetrics } from './metrics/master-metrics.ts';
 import { OperationBook } from './operations/book.ts';
 import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
@@ -30,8 +31,10 @@ const OFFERS_PER_START = 1e9;
 /** What all parts of the master share: its memory, its registry, its ways to speak. */
 export class MasterCore {
   readonly state: MasterState;
+  /** What has happened so far, counted. */
+  readonly metrics = new MasterMetrics();
   /** Changes of agents' resources that are under way. */
-  readonly operations = new OperationBook();
+  readonly operations = new OperationBook((...change) => this.metrics.onOperation(...change));
   /** Requests to leave agents before their maintenance. */
   readonly inverseOffers = new InverseOffers(this);
   /** Who is offered what; see its port for what other parts may tell it. */
@@ -76,7 +79,7 @@ export class MasterCore {
     this.#store = options.store;
     const isolateGroups = options.settings.frameworkGroupLabel !== undefined;
     this.allocator = new Allocator({ ...options.settings, isolateGroups, random: options.random });
-    this.state = new MasterState(this.allocator);
+    this.state = new MasterState(this.allocator, (...change) => this.metrics.onTask(...change));
     this.authorizer = options.authorizer ?? allowAll;
   }
 
@@ -94,8 +97,10 @@ export class MasterCore {
     // Whoever asked for the previous one has its error.
     await previous.catch(() => undefined);
     this.#nextSave = undefined;
+    const startMs = this.clock.monotonicMs();
     this.#lastSave = this.#store.save(this.registry);
     await this.#lastSave;
+    this.metrics.registryStore.note(this.clock.monotonicMs() - startMs);
   }
 
   /** Remembers that the framework may not come back. */
@@ -150,6 +155,7 @@ export class MasterCore {
   }
 
   sendStatus(framework: Framework | undefined, status: TaskStatus): void {
+    if (status.source === 'SOURCE_MASTER') this.metrics.onMasterStatus(framework?.id, status);
     this.send(framework, { type: 'UPDATE', update: { status } });
   }
 

@@ -94,6 +94,7 @@ export class Frameworks {
     this.#tellAgents(framework);
     const change = isNew ? frameworkAdded : frameworkUpdated;
     this.#core.events.emit(() => change(this.#core, framework));
+    this.#core.metrics.onSubscribe(framework.id, isNew);
     return stream;
   }
 
@@ -158,6 +159,7 @@ export class Frameworks {
       }
     }
     state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);
+    this.#core.metrics.forgetFramework(framework.id);
     this.#core.events.emit(() => ({
       type: 'FRAMEWORK_REMOVED',
       framework_removed: { framework_info: framework.info },
@@ -223,15 +225,27 @@ export class Frameworks {
   }
 
   #open(frameworkId: string, encoding: Encoding): EventStream<SchedulerEvent> {
-    const stream = this.#newStream(encoding, () => this.#onStreamClosed(frameworkId, stream));
+    const stream = this.#newStream(
+      encoding,
+      () => this.#onStreamClosed(frameworkId, stream),
+      (event) => this.#core.metrics.onEvent(frameworkId, event),
+    );
     return stream;
   }
 
-  #newStream(encoding: Encoding, onClosed: () => void): EventStream<SchedulerEvent> {
+  #newStream(
+    encoding: Encoding,
+    onClosed: () => void,
+    onSent: (event: SchedulerEvent) => void = () => undefined,
+  ): EventStream<SchedulerEvent> {
+    const encode = encodeSchedulerEvent(encoding);
     return openEventStream<SchedulerEvent>({
       id: this.#core.newStreamId(),
       clock: this.#core.clock,
-      encode: encodeSchedulerEvent(encoding),
+      encode: (event) => {
+        onSent(event);
+        return encode(event);
+      },
       heartbeat: { type: 'HEARTBEAT' },
       heartbeatIntervalMs: this.#core.settings.heartbeatIntervalMs,
       onClosed,

@@ -47,6 +47,7 @@ export interface Master {
 export async function createMaster(options: MasterOptions): Promise<Master> {
   const { clock, random, logger, registry: store, address, security = openToAll } = options;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const startMs = clock.monotonicMs();
   const stored = await store.load();
   const registry =
     stored === undefined
@@ -56,6 +57,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const core = new MasterCore({
     ...{ clock, random, logger, settings, address, registry, store, authorizer },
   });
+  core.metrics.registryFetchMs = clock.monotonicMs() - startMs;
   await core.updateRegistry((current) => current);
   const frameworks = new Frameworks(core);
   const agents = new Agents(core, frameworks);

@@ -10,6 +10,7 @@ import {
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
 import type { Frameworks } from './frameworks.ts';
+import { masterFigures } from './metrics/figures.ts';
 import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
@@ -64,7 +65,7 @@ export class OperatorApi {
       case 'GET_ROLES':
         return { type: 'GET_ROLES', get_roles: { roles: this.#roles() } };
       case 'GET_METRICS': {
-        const metrics = Object.entries(this.metricsSnapshot());
+        const metrics = Object.entries(masterFigures(this.#core));
         const list = metrics.map(([name, value]) => ({ name, value }));
         return { type: 'GET_METRICS', get_metrics: { metrics: list } };
       }
@@ -98,27 +99,6 @@ export class OperatorApi {
       default:
         throw new MesosHttpError(501, `The call ${call.type} is not supported`);
     }
-  }
-
-  /** Mesos' names for the figures that tools look at. */
-  metricsSnapshot(): Readonly<Record<string, number>> {
-    const { state, clock, startedAtMs } = this.#core;
-    const agents = [...state.agents.values()];
-    const frameworks = [...state.frameworks.values()];
-    const connected = frameworks.filter(({ stream }) => stream !== undefined).length;
-    return {
-      'master/elected': 1,
-      'master/uptime_secs': (clock.nowMs() - startedAtMs) / 1000,
-      'master/slaves_active': agents.filter(({ stream }) => stream !== undefined).length,
-      'master/slaves_inactive': agents.filter(({ stream }) => stream === undefined).length,
-      'master/frameworks_connected': connected,
-      'master/frameworks_disconnected': frameworks.length - connected,
-      'master/outstanding_offers': state.offers.size,
-      'master/tasks_staging': state.taskCount('TASK_STAGING'),
-      'master/tasks_starting': state.taskCount('TASK_STARTING'),
-      'master/tasks_running': state.taskCount('TASK_RUNNING'),
-      'master/tasks_unreachable': state.unreachableTasks.size,
-    };
   }
 
   async #teardown(frameworkId: string): Promise<void> {

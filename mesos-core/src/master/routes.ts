@@ -19,6 +19,7 @@ import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
 import { addMaintenanceRoutes } from './maintenance/endpoints.ts';
+import { masterFigures } from './metrics/figures.ts';
 import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
@@ -49,11 +50,13 @@ function registerSchedulerApi(app: FastifyInstance, parts: MasterParts): void {
     const encoding = requestEncoding(request.headers['content-type']);
     const call = decodeMessage('scheduler.Call', encoding, bodyOf(request));
     validateSchedulerCall(call);
+    const { metrics, state } = parts.core;
     if (call.type === 'SUBSCRIBE') return subscribeScheduler(parts, call, request, reply);
-    const framework = parts.core.state.frameworks.get(call.framework_id?.value ?? '');
+    const framework = state.frameworks.get(call.framework_id?.value ?? '');
     if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
     checkFrameworkPrincipal(framework, call, request.caller);
     checkStreamId(framework.id, framework.stream?.id, request);
+    metrics.onCall(framework.id, call, (offerId) => state.offers.has(offerId));
     switch (call.type) {
       case 'TEARDOWN':
         await parts.frameworks.remove(framework);
@@ -162,7 +165,7 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
   for (const prefix of ['', '/master']) {
     app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
     app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
-    app.get(`${prefix}/metrics/snapshot`, async () => operator.metricsSnapshot());
+    app.get(`${prefix}/metrics/snapshot`, async () => masterFigures(core));
   }
 }
 

@@ -104,6 +104,7 @@ export class SchedulerCalls {
   #acknowledge(framework: Framework, { acknowledge }: Call<'ACKNOWLEDGE'>): void {
     const { state } = this.#core;
     const agent = state.agents.get(acknowledge.agent_id.value);
+    this.#core.metrics.countChecked('status_update_acknowledgements', agent?.stream !== undefined);
     // The agent sends the update again when it is back.
     if (agent?.stream === undefined) return;
     const taskId = acknowledge.task_id.value;
@@ -122,6 +123,7 @@ export class SchedulerCalls {
 
   #message(framework: Framework, { message }: Call<'MESSAGE'>): void {
     const agent = this.#core.state.agents.get(message.agent_id.value);
+    this.#core.metrics.countChecked('framework_to_executor_messages', agent !== undefined);
     agent?.stream?.send({
       type: 'MESSAGE',
       framework_id: framework.id,

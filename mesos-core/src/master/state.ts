@@ -100,6 +100,9 @@ const COMPLETED_TASKS_MAX = 1_000;
 /** Tasks on unreachable agents that are remembered; the oldest are forgotten. */
 const UNREACHABLE_TASKS_MAX = 100_000;
 
+/** Told of every change of a task that an agent has: `undefined` before it came, after it went. */
+type TaskListener = (before: Task | undefined, after: Task | undefined) => void;
+
 /** Who keeps the account of what frameworks hold: the allocator. */
 interface ResourceBooks {
   noteTaken(agentId: string, frameworkId: string, resources: Resources): void;
@@ -124,10 +127,12 @@ export class MasterState {
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
   readonly #taskCounts = new Map<TaskState, number>();
+  readonly #onTask: TaskListener;
   readonly #tasksByFramework = new Map<string, Map<string, Task>>();
 
-  constructor(books: ResourceBooks) {
+  constructor(books: ResourceBooks, onTask: TaskListener = () => undefined) {
     this.#books = books;
+    this.#onTask = onTask;
   }
 
   /** The agent that runs the task, if it is known. */
@@ -168,11 +173,11 @@ export class MasterState {
       const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map());
       for (const task of own) {
         const key = taskKey(frameworkId, task.task_id.value);
-        this.#count(agent.tasks.get(key), -1);
-        this.#count(task, 1);
+        const before = agent.tasks.get(key);
         agent.tasks.set(key, task);
         ofFramework.set(task.task_id.value, task);
         if (isTerminal(task.state)) agent.kills.delete(key);
+        this.#noteTask(before, task);
       }
     }
   }
@@ -196,10 +201,11 @@ export class MasterState {
     const before = agent.tasks.get(key);
     if (before === undefined) return;
     this.#release(agent, frameworkId, held(before));
-    this.#count(before, -1);
     agent.tasks.delete(key);
     agent.kills.delete(key);
     this.#forgetTask(before);
+    this.#noteTask(before, task);
+    this.#noteTask(task, undefined);
     pushBounded(this.completedTasks, task, COMPLETED_TASKS_MAX);
     this.onLessOnAgent(agent.id);
   }
@@ -223,7 +229,7 @@ export class MasterState {
   /** Forgets an agent and all it has; its tasks and offers are the caller's business. */
   removeAgent(agent: Agent): void {
     for (const task of agent.tasks.values()) {
-      this.#count(task, -1);
+      this.#noteTask(task, undefined);
       this.#forgetTask(task);
     }
     this.agents.delete(agent.id);
@@ -289,6 +295,12 @@ export class MasterState {
     if (resources.length === 0) return;
     agent.used = subtractResources(agent.used, unallocateResources(resources));
     this.#books.noteRecovered(agent.id, frameworkId, resources);
+  }
+
+  #noteTask(before: Task | undefined, after: Task | undefined): void {
+    this.#count(before, -1);
+    this.#count(after, 1);
+    this.#onTask(before, after);
   }
 
   #count(task: Task | undefined, change: 1 | -1): void {

@@ -10,6 +10,9 @@ const TERMINAL: ReadonlySet<OperationStatus['state']> = new Set([
   'OPERATION_GONE_BY_OPERATOR',
 ]);
 
+/** Told of every change of an operation: `undefined` before it came, after it went. */
+type OperationListener = (before: Operation | undefined, after: Operation | undefined) => void;
+
 /** Whether an operation in this state is over. */
 export function isTerminalOperation(state: OperationStatus['state']): boolean {
   return TERMINAL.has(state);
@@ -25,9 +28,14 @@ const STATUSES_MAX = 10;
 export class OperationBook {
   /** Called when an agent has an operation less. */
   onLessOnAgent: (agentId: string) => void = () => undefined;
+  readonly #onChange: OperationListener;
   readonly #operations = new Map<string, Operation>();
   readonly #byAgent = new Map<string, Set<string>>();
   readonly #byFramework = new Map<string, Map<string, string>>();
+
+  constructor(onChange: OperationListener = () => undefined) {
+    this.#onChange = onChange;
+  }
 
   get(uuid: string): Operation | undefined {
     return this.#operations.get(uuid);
@@ -55,6 +63,7 @@ export class OperationBook {
 
   put(operation: Operation): void {
     const { uuid, framework_id, agent_id, info } = operation;
+    this.#onChange(this.#operations.get(uuid.value), operation);
     this.#operations.set(uuid.value, operation);
     entryOf(this.#byAgent, agent_id?.value ?? '', () => new Set<string>()).add(uuid.value);
     if (framework_id === undefined || info.id === undefined) return;
@@ -78,6 +87,7 @@ export class OperationBook {
   }
 
   remove({ uuid, framework_id, agent_id, info }: Operation): void {
+    this.#onChange(this.#operations.get(uuid.value), undefined);
     this.#operations.delete(uuid.value);
     const ofAgent = this.#byAgent.get(agent_id?.value ?? '');
     ofAgent?.delete(uuid.value);

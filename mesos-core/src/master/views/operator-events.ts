@@ -25,6 +25,11 @@ interface Subscriber {
 export class OperatorEvents {
   readonly #subscribers = new Set<Subscriber>();
 
+  /** How many listen. */
+  get subscribers(): number {
+    return this.#subscribers.size;
+  }
+
   /** Tells all; `make` is called only when somebody listens. */
   emit(make: () => MasterEvent): void {
     if (this.#subscribers.size === 0) return;

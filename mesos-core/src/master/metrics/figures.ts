@@ -1,0 +1,178 @@
+import type { RoleFigures } from '../../allocator/index.ts';
+import { type Resource, scalarQuantities } from '../../protocol/index.ts';
+import { systemMetrics } from '../../system-metrics.ts';
+import type { MasterCore } from '../core.ts';
+import { type Framework, rolesOf } from '../state.ts';
+import { FRAMEWORK_COUNTERS, MASTER_COUNTERS } from './names.ts';
+
+type Figures = Record<string, number>;
+
+/** All metrics by Mesos' names, in their order. Costs a look at each agent and framework. */
+export function masterFigures(core: MasterCore): Readonly<Figures> {
+  const figures: Figures = {
+    ...counterFigures(core),
+    ...clusterFigures(core),
+    ...resourceFigures(core),
+    ...allocatorFigures(core),
+    ...registrarFigures(core),
+    ...systemMetrics(),
+  };
+  const unreachable = Map.groupBy(
+    core.state.unreachableTasks.values(),
+    ({ framework_id }) => framework_id.value,
+  );
+  for (const framework of core.state.frameworks.values()) {
+    const count = unreachable.get(framework.id)?.length ?? 0;
+    Object.assign(figures, frameworkFigures(core, framework, count));
+  }
+  const names = Object.keys(figures).toSorted((a, b) => (a < b ? -1 : 1));
+  return Object.fromEntries(names.map((name) => [name, figures[name] ?? 0]));
+}
+
+function counterFigures({ metrics }: MasterCore): Figures {
+  const figures: Figures = {};
+  for (const name of MASTER_COUNTERS) figures[`master/${name}`] = 0;
+  for (const [name, value] of metrics.counters.entries()) figures[`master/${name}`] = value;
+  for (const [name, value] of metrics.ends) figures[`master/${name}`] = value;
+  return figures;
+}
+
+function clusterFigures(core: MasterCore): Figures {
+  const { state, registry, events, clock, startedAtMs } = core;
+  const agents = state.agents.size;
+  const connectedAgents = countIf(state.agents.values(), ({ stream }) => stream !== undefined);
+  const frameworks = state.frameworks.size;
+  const connected = countIf(state.frameworks.values(), ({ stream }) => stream !== undefined);
+  const unreachable = countIf(registry.agents, (agent) => agent.state === 'unreachable');
+  return {
+    'master/elected': 1,
+    'master/uptime_secs': (clock.nowMs() - startedAtMs) / 1000,
+    'master/slaves_active': connectedAgents,
+    'master/slaves_connected': connectedAgents,
+    'master/slaves_disconnected': agents - connectedAgents,
+    'master/slaves_inactive': agents - connectedAgents,
+    'master/slaves_unreachable': unreachable,
+    'master/frameworks_active': connected,
+    'master/frameworks_connected': connected,
+    'master/frameworks_disconnected': frameworks - connected,
+    'master/frameworks_inactive': frameworks - connected,
+    'master/outstanding_offers': state.offers.size,
+    'master/operator_event_stream_subscribers': events.subscribers,
+    'master/tasks_staging': state.taskCount('TASK_STAGING'),
+    'master/tasks_starting': state.taskCount('TASK_STARTING'),
+    'master/tasks_running': state.taskCount('TASK_RUNNING'),
+    'master/tasks_killing': state.taskCount('TASK_KILLING'),
+    'master/tasks_unreachable': state.unreachableTasks.size,
+  };
+}
+
+const SCALARS = ['cpus', 'gpus', 'mem', 'disk'] as const;
+
+function resourceFigures({ state }: MasterCore): Figures {
+  const sums: Figures = {};
+  const add = (resources: readonly Resource[], suffix: string): void => {
+    for (const [name, value] of Object.entries(scalarQuantities(resources))) {
+      sums[`${name}_${suffix}`] = (sums[`${name}_${suffix}`] ?? 0) + value;
+    }
+  };
+  const isRevocable = ({ revocable }: Resource): boolean => revocable !== undefined;
+  for (const { total, used } of state.agents.values()) {
+    for (const [resources, suffix] of [
+      [total, 'total'],
+      [used, 'used'],
+    ] as const) {
+      const revocable = resources.filter(isRevocable);
+      add(revocable, `revocable_${suffix}`);
+      add(
+        revocable.length === 0 ? resources : resources.filter((each) => !isRevocable(each)),
+        suffix,
+      );
+    }
+  }
+  const figures: Figures = {};
+  for (const name of SCALARS) {
+    for (const kind of [name, `${name}_revocable`]) {
+      const total = rounded(sums[`${kind}_total`]);
+      const used = rounded(sums[`${kind}_used`]);
+      figures[`master/${kind}_total`] = total;
+      figures[`master/${kind}_used`] = used;
+      figures[`master/${kind}_percent`] = total === 0 ? 0 : used / total;
+    }
+  }
+  return figures;
+}
+
+/** Sums of thousandths are thousandths. */
+function rounded(sum = 0): number {
+  return Math.round(sum * 1000) / 1000;
+}
+
+function allocatorFigures({ allocator, metrics }: MasterCore): Figures {
+  const { total, root, roles } = allocator.figures();
+  const figures: Figures = {
+    // Nothing waits in a queue for the allocator.
+    'allocator/event_queue_dispatches': 0,
+    'allocator/mesos/event_queue_dispatches': 0,
+    'allocator/mesos/allocation_runs': metrics.allocationRun.count,
+    ...metrics.allocationRun.figures('allocator/mesos/allocation_run_ms'),
+    ...metrics.allocationLatency.figures('allocator/mesos/allocation_run_latency_ms'),
+    ...quotaFigures(root),
+  };
+  for (const [name, value] of Object.entries(total)) {
+    const prefix = `allocator/mesos/resources/${name}`;
+    figures[`${prefix}/total`] = value;
+    figures[`${prefix}/offered_or_allocated`] = root.held[name] ?? 0;
+  }
+  for (const role of roles) {
+    figures[`allocator/mesos/offer_filters/roles/${role.path}/active`] = role.activeFilters;
+    figures[`allocator/mesos/roles/${role.path}/shares/dominant`] = role.dominantShare;
+    Object.assign(figures, quotaFigures(role));
+  }
+  return figures;
+}
+
+function quotaFigures({ path, consumed, guarantees, limits, held }: RoleFigures): Figures {
+  const figures: Figures = {};
+  const note = (name: string, what: string, value: number): void => {
+    figures[`allocator/mesos/quota/roles/${path}/resources/${name}/${what}`] = value;
+  };
+  for (const [name, value] of Object.entries(consumed)) note(name, 'consumed', value);
+  for (const [name, value] of Object.entries(guarantees)) note(name, 'guarantee', value);
+  for (const [name, value] of Object.entries(limits)) note(name, 'limit', value);
+  for (const name of Object.keys({ ...guarantees, ...limits })) {
+    note(name, 'offered_or_allocated', held[name] ?? 0);
+  }
+  return figures;
+}
+
+function registrarFigures({ registry, metrics }: MasterCore): Figures {
+  return {
+    'registrar/queued_operations': 0,
+    'registrar/registry_size_bytes': Buffer.byteLength(JSON.stringify(registry)),
+    'registrar/state_fetch_ms': metrics.registryFetchMs,
+    ...metrics.registryStore.figures('registrar/state_store_ms'),
+  };
+}
+
+function frameworkFigures(
+  { metrics }: MasterCore,
+  framework: Framework,
+  unreachable: number,
+): Figures {
+  const { id, info, stream, suppressedRoles } = framework;
+  const prefix = `master/frameworks/${encodeURIComponent(info.name)}/${id}`;
+  const own = metrics.framework(id);
+  const figures: Figures = { [`${prefix}/subscribed`]: stream === undefined ? 0 : 1 };
+  for (const name of FRAMEWORK_COUNTERS) figures[`${prefix}/${name}`] = own.get(name);
+  figures[`${prefix}/tasks/active/task_unreachable`] = unreachable;
+  for (const role of rolesOf(info)) {
+    figures[`${prefix}/roles/${role}/suppressed`] = suppressedRoles.has(role) ? 1 : 0;
+  }
+  return figures;
+}
+
+function countIf<T>(all: Iterable<T>, isWanted: (each: T) => boolean): number {
+  let count = 0;
+  for (const each of all) if (isWanted(each)) count += 1;
+  return count;
+}
