@@ -177,6 +177,19 @@ export class Allocator implements AllocatorPort {
     this.#noteHeldBack();
   }
 
+  consumptionOf(role: string): Quantities {
+    const { tree, names } = this.#books;
+    return names.quantitiesOf(tree.roles.get(role)?.consumed ?? []);
+  }
+
+  lackingHeadroom(): Quantities {
+    const { tree, names, available } = this.#books;
+    const { required } = tree.root;
+    return names.quantitiesOf(
+      required.map((units, index) => Math.max(0, units - Math.max(0, available[index] ?? 0))),
+    );
+  }
+
   setWeight(role: string, weight: number): void {
     this.#books.tree.setWeight(role, weight);
   }

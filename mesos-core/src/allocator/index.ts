@@ -6,4 +6,4 @@ export {
   compileOfferConstraints,
   OfferConstraintsError,
 } from './offer-constraints.ts';
-export type { InverseAllocation } from './port.ts';
+export type { InverseAllocation, Quota } from './port.ts';

@@ -30,6 +30,13 @@ export interface InverseAllocation {
 export interface AllocatorPort {
   /** Replaces the quota of a role; `undefined` removes it. */
   setQuota(role: string, quota: Quota | undefined): void;
+  /**
+   * What of its quota a role and its descendants have: all that is reserved for them, and what they
+   * are offered or use unreserved.
+   */
+  consumptionOf(role: string): Quantities;
+  /** What guarantees need, and is not free: somebody else is offered it, uses it, or it is not there. */
+  lackingHeadroom(): Quantities;
   /** Shares of the role count as divided by it; 1 is the default. */
   setWeight(role: string, weight: number): void;
   /** A deactivated or draining agent is not offered. Offers that are out are the caller's to rescind. */

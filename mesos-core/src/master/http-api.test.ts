@@ -187,9 +187,9 @@ describe('the operator API', () => {
   });
 
   it('says that it does not support what it does not support', async () => {
-    const { statusCode, body } = await post('/api/v1', '{"type":"GET_QUOTA"}');
+    const { statusCode, body } = await post('/api/v1', '{"type":"GET_LOGGING_LEVEL"}');
     expect({ statusCode, body }).toEqual({
-      ...{ statusCode: 501, body: 'The call GET_QUOTA is not supported' },
+      ...{ statusCode: 501, body: 'The call GET_LOGGING_LEVEL is not supported' },
     });
   });
 });

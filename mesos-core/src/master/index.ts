@@ -7,10 +7,12 @@ import { MasterCore, newUuidText } from './core.ts';
 import { Frameworks } from './frameworks.ts';
 import { checkMasterInvariants } from './invariants.ts';
 import { OperatorApi } from './operator-api.ts';
+import { restoreQuotas } from './quota/quota.ts';
 import { newRegistry, type RegistryStore } from './registry.ts';
 import { registerMasterRoutes } from './routes.ts';
 import { SchedulerCalls } from './scheduler-calls.ts';
 import { DEFAULT_SETTINGS, type MasterAddress, type MasterSettings } from './settings.ts';
+import { restoreWeights } from './weights/weights.ts';
 
 export type { RegistryStore } from './registry.ts';
 export { createMemoryRegistryStore } from './registry-store/memory-store.ts';
@@ -73,6 +75,8 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   });
   guardApp(app, { clock, authenticators: security.authenticators, realmOf: masterRealm });
   registerMasterRoutes(app, { core, frameworks, schedulerCalls, agents, operator });
+  restoreQuotas(core);
+  restoreWeights(core);
   frameworks.recover();
   allocation.start();
   const stopSweeping = startSweeping(core, agents);

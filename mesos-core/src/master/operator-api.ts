@@ -12,11 +12,13 @@ import type { MasterCore } from './core.ts';
 import type { Frameworks } from './frameworks.ts';
 import { masterFigures } from './metrics/figures.ts';
 import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
+import { handleQuotaCall } from './quota/quota.ts';
 import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
 import { takeSnapshot } from './views/snapshot.ts';
 import { answerStateQuery } from './views/state-queries.ts';
 import { visibilityOf } from './visibility.ts';
+import { handleWeightsCall } from './weights/weights.ts';
 
 /** The operator API: what the cluster looks like, and a few things that only operators do. */
 export class OperatorApi {
@@ -86,6 +88,14 @@ export class OperatorApi {
       case 'START_MAINTENANCE':
       case 'STOP_MAINTENANCE':
         return this.#agents.maintenance.handle(call);
+      case 'GET_QUOTA':
+      case 'UPDATE_QUOTA':
+      case 'SET_QUOTA':
+      case 'REMOVE_QUOTA':
+        return handleQuotaCall(this.#core, call);
+      case 'GET_WEIGHTS':
+      case 'UPDATE_WEIGHTS':
+        return handleWeightsCall(this.#core, call);
       case 'GET_OPERATIONS':
         return { type: 'GET_OPERATIONS', get_operations: getOperations(this.#core) };
       case 'RESERVE_RESOURCES':

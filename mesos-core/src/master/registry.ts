@@ -1,4 +1,4 @@
-import type { DrainConfig, MachineID, MaintenanceWindow } from '../protocol/index.ts';
+import type { DrainConfig, MachineID, MaintenanceWindow, QuotaConfig } from '../protocol/index.ts';
 
 /**
  * What a master must remember across its own death; everything else is told anew by agents and
@@ -17,6 +17,9 @@ export interface Registry {
   readonly removedFrameworkIds: readonly string[];
   /** Absent until an operator plans something. */
   readonly maintenance?: RegisteredMaintenance;
+  /** By role; absent until an operator sets one. */
+  readonly quotas?: readonly QuotaConfig[];
+  readonly weights?: readonly RegisteredWeight[];
 }
 
 export interface RegisteredAgent {
@@ -35,6 +38,12 @@ export interface RegisteredDrain {
   readonly state: 'DRAINING' | 'DRAINED';
   readonly config: DrainConfig;
   readonly startedAtMs: number;
+}
+
+/** How much a role counts among its siblings. */
+export interface RegisteredWeight {
+  readonly role: string;
+  readonly weight: number;
 }
 
 /** Planned maintenance of machines. */

@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  decodeMessage,
+  encodeMessage,
+  type MasterCall,
+  MEDIA_TYPES,
+  scalarAmount,
+  type WeightInfo,
+} from '../../protocol/index.ts';
+import { FRAMEWORK, type TestScheduler, World } from '../testing/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = new World();
+  await world.startMaster();
+});
+
+afterEach(async () => {
+  expect(world.master.invariants()).toEqual([]);
+  await world.close();
+});
+
+async function send(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
+  const type = MEDIA_TYPES[encoding];
+  const response = await world.master.app.inject({
+    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
+    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
+  });
+  await world.run(100);
+  return response;
+}
+
+async function ask(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
+  const { rawPayload } = await send(call, encoding);
+  return decodeMessage('master.Response', encoding, rawPayload);
+}
+
+const update = (...weight_infos: readonly WeightInfo[]): MasterCall => ({
+  ...{ type: 'UPDATE_WEIGHTS', update_weights: { weight_infos } },
+});
+
+const offeredCpus = (scheduler: TestScheduler): number => {
+  const gone = new Set(scheduler.of('RESCIND').map(({ rescind }) => rescind.offer_id.value));
+  return scheduler.offers
+    .filter(({ id }) => !gone.has(id.value))
+    .reduce((sum, { resources = [] }) => sum + scalarAmount(resources, 'cpus'), 0);
+};
+
+describe.each(['json', 'protobuf'] as const)("an operator's calls in %s", (encoding) => {
+  it('set and show weights, which a new master still knows', async () => {
+    expect(await ask({ type: 'GET_WEIGHTS' }, encoding)).toEqual({ type: 'GET_WEIGHTS' });
+    const call = update({ role: ' ops ', weight: 0.5 }, { role: 'eng/a', weight: 2 });
+    expect(await send(call, encoding)).toMatchObject({ statusCode: 200, body: '' });
+    await send(update({ role: 'ops', weight: 3 }), encoding);
+    await world.stopMaster();
+    await world.startMaster();
+    expect(await ask({ type: 'GET_WEIGHTS' }, encoding)).toEqual({
+      type: 'GET_WEIGHTS',
+      get_weights: {
+        weight_infos: [
+          { role: 'eng/a', weight: 2 },
+          { role: 'ops', weight: 3 },
+        ],
+      },
+    });
+  });
+});
+
+describe('a weight', () => {
+  it('decides how much a role is offered, and what is offered already is shared anew', async () => {
+    const eng = await world.startScheduler('eng');
+    const ops = await world.startScheduler('ops', { ...FRAMEWORK, roles: ['ops'] });
+    for (const name of ['a', 'b', 'c', 'd']) await world.startAgent(name, 'cpus:4;mem:1024');
+    await world.run(2000);
+    expect([offeredCpus(eng), offeredCpus(ops)]).toEqual([8, 8]);
+    await send(update({ role: 'ops', weight: 3 }));
+    await world.run(2000);
+    expect([offeredCpus(eng), offeredCpus(ops)]).toEqual([4, 12]);
+  });
+
+  it('that stays as it was, or is of a role that nobody has, takes nothing back', async () => {
+    const eng = await world.startScheduler('eng');
+    await world.startAgent('a');
+    await send(update({ role: 'eng', weight: 1 }, { role: 'ops', weight: 3 }));
+    expect(eng.of('RESCIND')).toEqual([]);
+  });
+});
+
+describe('weights that can not be', () => {
+  it.each([
+    [
+      { role: 'a//b', weight: 1 },
+      " Invalid role 'a//b': Role 'a//b' contains two adjacent slashes",
+    ],
+    [{ role: 'eng', weight: 0 }, " for role 'eng': Invalid weight '0': Weights must be positive"],
+    [{ role: 'eng', weight: -1 }, " for role 'eng': Invalid weight '-1': Weights must be positive"],
+    [{ weight: 1 }, " Invalid role '': Empty role name is invalid"],
+  ])('%j is 400, and nothing changes', async (info, why) => {
+    const { statusCode, body } = await send(update({ role: 'ops', weight: 2 }, info));
+    expect(statusCode).toBe(400);
+    expect(body.replace('JSON:', 'JSON')).toBe(
+      `Failed to validate update weights request JSON${why}`,
+    );
+    expect(await ask({ type: 'GET_WEIGHTS' })).toEqual({ type: 'GET_WEIGHTS' });
+  });
+});
