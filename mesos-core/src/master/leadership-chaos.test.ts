@@ -11,8 +11,11 @@ import { ZooKeeperRegistryStore } from './registry-store/index.ts';
 
 const MASTERS = 3;
 const SESSION_TIMEOUT_MS = 6000;
-/** A session's timeout, a tick of the server, and time to look at the registry. */
-const LEADS_WITHIN_MS = 10_000;
+/**
+ * At worst the way to a leader's server heals just before that leader gives up: its session was
+ * prolonged, and its node lives on for a whole timeout and a tick after the one that it gave up by.
+ */
+const LEADS_WITHIN_MS = 2 * (SESSION_TIMEOUT_MS + 2000);
 
 interface Process {
   readonly name: string;
