@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { type Flags, type Setting, SettingsError } from '@factory/runtime';
-import { type DomainInfo, fromJson, parseBytes, parseDurationMs } from './protocol/index.ts';
+import { type Flags, type Setting, type SettingsDefinition, SettingsError } from '@factory/runtime';
+import {
+  type DomainInfo,
+  formatDurationMs,
+  fromJson,
+  parseBytes,
+  parseDurationMs,
+} from './protocol/index.ts';
 
 /** How a setting is called on the command line and in the environment, as Mesos does. */
 export function namesOf(name: string): { readonly flag: string; readonly env: string } {
@@ -14,6 +20,7 @@ export function durationFlag(name: string, defaultMs: number, describe: string):
     describe,
     expects: 'a duration such as 500ms, 10secs or 1.5mins',
     fallback: { kind: 'value', value: defaultMs },
+    fallbackText: formatDurationMs(defaultMs),
     secret: false,
     parse: parseDurationMs,
   };
@@ -71,6 +78,32 @@ export function parseCommandLine(
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return flags;
+}
+
+/**
+ * The flags as they are shown to operators: as they were given, or their defaults, in the text form
+ * in which they would be given. Those without a value, and secrets, are left out.
+ */
+export function flagTexts(
+  definition: SettingsDefinition,
+  given: Flags,
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const texts = Object.values(definition).flatMap((setting) => {
+    const { flag, secret } = setting;
+    if (flag === undefined || secret) return [];
+    const text = given[flag] ?? (env[setting.env] || undefined) ?? defaultText(setting);
+    return text === undefined ? [] : [[flag, String(text)] as const];
+  });
+  return Object.fromEntries(texts);
+}
+
+function defaultText({ fallback, fallbackText }: Setting<unknown>): string | undefined {
+  if (fallbackText !== undefined) return fallbackText;
+  if (fallback.kind === 'required') return undefined;
+  const { value } = fallback;
+  const isPlain = typeof value === 'string' || typeof value === 'number' || value === true;
+  return isPlain || value === false ? String(value) : undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodecError, ContentTypeError } from '../protocol/index.ts';
 
 /** An answer that is no success, in Mesos' form: a status and a line of text. */
@@ -29,7 +29,30 @@ export function addMesosRoutes(app: FastifyInstance, add: (scope: FastifyInstanc
       reply.status(answer.status).type('text/plain; charset=utf-8').send(answer.message);
     });
     add(scope);
+    if (scope.hasRoute({ method: 'GET', url: '/*' })) return;
+    scope.all('/*', (request, reply) => refuseUnknown(scope, request, reply));
   });
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const;
+
+/** In Mesos' words: 404, or 405 where another method would do. */
+function refuseUnknown(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const [url = ''] = request.url.split('?', 1);
+  const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
+  reply.type('text/plain; charset=utf-8');
+  if (allowed.length === 0) return reply.status(404).send('404 Not Found.');
+  const names = allowed.map((method) => `'${method}'`).join(', ');
+  return reply
+    .status(405)
+    .header('allow', allowed.join(', '))
+    .send(
+      `405 Method Not Allowed. Expecting one of { ${names} }, but received '${request.method}'.`,
+    );
 }
 
 function toAnswer(error: unknown): { status: number; message: string } | undefined {

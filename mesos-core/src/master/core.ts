@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { Allocator } from '../allocator/index.ts';
+import { LoggingLevel } from '../logging-level.ts';
 import {
   encodeMessage,
   type FrameworkInfo,
@@ -48,6 +49,9 @@ export class MasterCore {
   readonly address: MasterAddress;
   /** Who may do what. */
   readonly authorizer: Authorizer;
+  /** As operators see them. */
+  readonly flags: Readonly<Record<string, string>>;
+  readonly logging: LoggingLevel;
   readonly startedAtMs: number;
   readonly startedMonotonicMs: number;
   registry: Registry;
@@ -67,10 +71,13 @@ export class MasterCore {
     readonly registry: Registry;
     readonly store: RegistryStore;
     readonly authorizer?: Authorizer;
+    readonly flags?: Readonly<Record<string, string>>;
   }) {
     this.clock = options.clock;
     this.random = options.random;
-    this.logger = options.logger;
+    this.logging = new LoggingLevel(options.clock);
+    this.logger = this.logging.logger(options.logger);
+    this.flags = options.flags ?? {};
     this.settings = options.settings;
     this.address = options.address;
     this.registry = options.registry;

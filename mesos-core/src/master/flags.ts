@@ -7,9 +7,10 @@ import {
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { domainFlag, durationFlag, namesOf, parseCommandLine } from '../command-line.ts';
+import { domainFlag, durationFlag, flagTexts, namesOf, parseCommandLine } from '../command-line.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
+import { FIXED_MASTER_FLAGS } from './fixed-flags.ts';
 import { parseRemovalRate } from './removal-limit.ts';
 import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 
@@ -119,4 +120,13 @@ export function readMasterFlags(
   env: Readonly<Record<string, string | undefined>>,
 ): MasterFlags {
   return readSettings(MASTER_FLAGS, env, parseCommandLine(MASTER_FLAGS, argv, 'master'));
+}
+
+/** The flags in effect as operators see them (`GET_FLAGS`), Mesos' own that can't be set included. */
+export function masterFlagTexts(
+  argv: readonly string[] = [],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Readonly<Record<string, string>> {
+  const given = parseCommandLine(MASTER_FLAGS, argv, 'master');
+  return { ...FIXED_MASTER_FLAGS, ...flagTexts(MASTER_FLAGS, given, env) };
 }

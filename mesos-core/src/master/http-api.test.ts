@@ -185,11 +185,4 @@ describe('the operator API', () => {
     expect((await post('/api/v1', JSON.stringify(teardown))).statusCode).toBe(200);
     expect((await post('/api/v1', JSON.stringify(teardown))).statusCode).toBe(400);
   });
-
-  it('says that it does not support what it does not support', async () => {
-    const { statusCode, body } = await post('/api/v1', '{"type":"GET_LOGGING_LEVEL"}');
-    expect({ statusCode, body }).toEqual({
-      ...{ statusCode: 501, body: 'The call GET_LOGGING_LEVEL is not supported' },
-    });
-  });
 });

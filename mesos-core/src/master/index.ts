@@ -4,6 +4,7 @@ import { guardApp, masterRealm, openToAll, type Security } from '../security/ind
 import { Agents } from './agents.ts';
 import { AllocationDriver } from './allocation.ts';
 import { MasterCore, newUuidText } from './core.ts';
+import { masterFlagTexts } from './flags.ts';
 import { Frameworks } from './frameworks.ts';
 import { checkMasterInvariants } from './invariants.ts';
 import { OperatorApi } from './operator-api.ts';
@@ -33,6 +34,8 @@ export interface MasterOptions {
   readonly settings?: Partial<MasterSettings>;
   /** Default: everybody may do everything. */
   readonly security?: Security;
+  /** The flags that operators are shown; default: those of a master without any. */
+  readonly flags?: Readonly<Record<string, string>>;
 }
 
 export interface Master {
@@ -58,6 +61,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const { authorizer } = security;
   const core = new MasterCore({
     ...{ clock, random, logger, settings, address, registry, store, authorizer },
+    flags: options.flags ?? masterFlagTexts(),
   });
   core.metrics.registryFetchMs = clock.monotonicMs() - startMs;
   await core.updateRegistry((current) => current);
@@ -86,6 +90,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
       stopSweeping();
       allocation.close();
       core.events.close();
+      core.logging.close();
       frameworks.close();
       agents.close();
     },

@@ -12,7 +12,7 @@ import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
 import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
-import { type MasterFlags, readMasterFlags } from './flags.ts';
+import { type MasterFlags, masterFlagTexts, readMasterFlags } from './flags.ts';
 import { createMaster } from './index.ts';
 import { Leadership } from './leadership.ts';
 import { masterInfoOf } from './master-info.ts';
@@ -43,6 +43,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     lead: () =>
       createMaster({
         ...{ clock, random, logger, address, security, settings: flags },
+        flags: masterFlagTexts(process.argv.slice(2), process.env),
         registry: fatalOnFailure(
           openRegistryStore(flags, { random, logger }, election.registryNode()),
           (error) => {

@@ -7,13 +7,13 @@ import {
   type Quantities,
   type Resource,
 } from '../protocol/index.ts';
+import { VERSION_INFO } from '../version-info.ts';
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
 import type { Frameworks } from './frameworks.ts';
 import { masterFigures } from './metrics/figures.ts';
 import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { handleQuotaCall } from './quota/quota.ts';
-import { MESOS_VERSION } from './settings.ts';
 import { rolesOf } from './state.ts';
 import { takeSnapshot } from './views/snapshot.ts';
 import { answerStateQuery } from './views/state-queries.ts';
@@ -45,7 +45,21 @@ export class OperatorApi {
       case 'GET_HEALTH':
         return { type: 'GET_HEALTH', get_health: { healthy: true } };
       case 'GET_VERSION':
-        return { type: 'GET_VERSION', get_version: { version_info: { version: MESOS_VERSION } } };
+        return { type: 'GET_VERSION', get_version: { version_info: VERSION_INFO } };
+      case 'GET_FLAGS': {
+        const flags = Object.entries(this.#core.flags).map(([name, value]) => ({ name, value }));
+        return { type: 'GET_FLAGS', get_flags: { flags } };
+      }
+      case 'GET_LOGGING_LEVEL':
+        return {
+          type: 'GET_LOGGING_LEVEL',
+          get_logging_level: { level: this.#core.logging.level },
+        };
+      case 'SET_LOGGING_LEVEL': {
+        const { level, duration } = call.set_logging_level;
+        this.#core.logging.set(level, duration.nanoseconds / 1e6);
+        return undefined;
+      }
       case 'GET_MASTER': {
         const start_time = this.#core.startedAtMs / 1000;
         const get_master = {

@@ -19,11 +19,10 @@ import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
 import { addMaintenanceRoutes } from './maintenance/endpoints.ts';
-import { masterFigures } from './metrics/figures.ts';
 import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
-import { MESOS_VERSION } from './settings.ts';
+import { addViewRoutes } from './views/endpoints.ts';
 import { withoutHiddenRoles } from './visibility.ts';
 
 export interface MasterParts {
@@ -143,6 +142,8 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
   addMaintenanceRoutes(app, core, agents.maintenance);
   const path = '/api/v1';
   refuseOtherMethods(app, path);
+  // As in Mesos, where a path belongs to the endpoint of its longest known prefix.
+  refuseOtherMethods(app, `${path}/*`);
   app.post(path, async (request, reply) => {
     const encoding = requestEncoding(request.headers['content-type']);
     const call = decodeMessage('master.Call', encoding, bodyOf(request));
@@ -162,11 +163,7 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
     reply.header('content-type', MEDIA_TYPES[accept]);
     return sendPieces(reply, core.clock, encodePieces('master.Response', accept, message));
   });
-  for (const prefix of ['', '/master']) {
-    app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
-    app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
-    app.get(`${prefix}/metrics/snapshot`, async () => masterFigures(core));
-  }
+  addViewRoutes(app, core);
 }
 
 function refuseOtherMethods(app: FastifyInstance, url: string): void {

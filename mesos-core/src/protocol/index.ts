@@ -18,6 +18,7 @@ export * from './duration.ts';
 export * from './ids.ts';
 export { encodePieces, jsonPieces, LazyList, LazyMessage } from './lazy-message.ts';
 export type * from './messages.ts';
+export * from './older-form.ts';
 export * from './recordio.ts';
 export * from './resource-conversions.ts';
 export { identityOf, isIndivisible, reservationsOf } from './resource-identity.ts';

@@ -66,7 +66,10 @@ const answers = recordings.flatMap((recording): [string, MessageName, Json][] =>
     return [[name, name.startsWith('executor') ? 'executor.Event' : 'scheduler.Event', event]];
   }
   const who = api(recording);
-  const isMessage = isObject(response?.body) && who !== 'scheduler' && who !== 'executor';
+  // The older endpoints answer in a form of their own.
+  const isOperatorApi = recording.request?.path === '/api/v1';
+  const isMessage =
+    isOperatorApi && isObject(response?.body) && who !== 'scheduler' && who !== 'executor';
   return isMessage ? [[name, `${who}.Response`, response.body as Json]] : [];
 });
 

@@ -1,0 +1,103 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { queryOf, sendJson } from '../../http/json-answer.ts';
+import { MesosHttpError } from '../../http/mesos-http.ts';
+import { checkTimeout, systemStats } from '../../system-metrics.ts';
+import { VERSION_INFO } from '../../version-info.ts';
+import type { MasterCore } from '../core.ts';
+import { masterFigures } from '../metrics/figures.ts';
+import { visibilityOf } from '../visibility.ts';
+import { olderSlaves } from './older-agents.ts';
+import { olderFrameworks } from './older-frameworks.ts';
+import { olderRoles } from './older-roles.ts';
+import { olderState, olderSummary } from './older-state.ts';
+import { olderTasks, readTaskQuery } from './older-tasks.ts';
+import { type ClusterSnapshot, takeSnapshot } from './snapshot.ts';
+
+interface Asked {
+  readonly query: URLSearchParams;
+  /** The caller's name, where that is known. */
+  readonly principal: string | undefined;
+  /** What the caller may see. */
+  readonly snapshot: () => ClusterSnapshot;
+}
+
+/** Answers to GET by path; each is there twice, with and without `/master`. */
+type Endpoints = Readonly<Record<string, (asked: Asked) => unknown>>;
+
+/** Adds the older endpoints that only read: those of tools and of Mesos' web pages. */
+export function addViewRoutes(app: FastifyInstance, core: MasterCore): void {
+  const answers = endpoints(core);
+  for (const prefix of ['', '/master']) {
+    app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
+    app.get(`${prefix}/redirect`, async (_request, reply) => redirect(core, reply));
+    for (const method of ['GET', 'POST'] as const) {
+      app.route({
+        method,
+        url: `${prefix}/logging/toggle`,
+        handler: (...call) => toggle(core, ...call),
+      });
+    }
+    for (const [path, answer] of Object.entries(answers)) {
+      app.get(`${prefix}/${path}`, (request, reply) =>
+        sendJson(request, reply, core.clock, answer(asked(core, request))),
+      );
+    }
+  }
+}
+
+function endpoints(core: MasterCore): Endpoints {
+  const { authorizer, clock } = core;
+  const flags = (principal: string | undefined) =>
+    authorizer.allows('view_flags', principal) ? core.flags : undefined;
+  return {
+    version: () => VERSION_INFO,
+    state: ({ snapshot, principal }) => olderState(core, snapshot(), flags(principal)),
+    'state.json': ({ snapshot, principal }) => olderState(core, snapshot(), flags(principal)),
+    'state-summary': ({ snapshot, principal }) => olderSummary(core, snapshot(), flags(principal)),
+    slaves: ({ snapshot, query }) => olderSlaves(snapshot(), query.get('slave_id')),
+    frameworks: ({ snapshot, query }) => olderFrameworks(snapshot(), query.get('framework_id')),
+    tasks: ({ snapshot, query }) => olderTasks(snapshot(), readTaskQuery(query)),
+    'tasks.json': ({ snapshot, query }) => olderTasks(snapshot(), readTaskQuery(query)),
+    roles: ({ snapshot, principal }) =>
+      olderRoles(core, snapshot(), visibilityOf(authorizer, principal)),
+    flags: ({ principal }) => {
+      const visible = flags(principal);
+      if (visible === undefined) throw new MesosHttpError(403, '403 Forbidden.');
+      return { flags: visible };
+    },
+    'metrics/snapshot': ({ query }) => {
+      checkTimeout(query.get('timeout'));
+      return masterFigures(core);
+    },
+    'system/stats.json': () => systemStats(clock),
+  };
+}
+
+function asked(core: MasterCore, request: FastifyRequest): Asked {
+  const principal = request.caller?.value;
+  return {
+    query: queryOf(request),
+    principal,
+    snapshot: () => takeSnapshot(core, visibilityOf(core.authorizer, principal)),
+  };
+}
+
+/** Changes the logging level, or tells it. */
+async function toggle(
+  { authorizer, logging }: MasterCore,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const query = queryOf(request);
+  const isChange = query.has('level') || query.has('duration');
+  if (isChange && !authorizer.allows('set_log_level', request.caller?.value)) {
+    throw new MesosHttpError(403, '403 Forbidden.');
+  }
+  logging.toggle(query);
+  return reply.type('text/plain; charset=utf-8').send(isChange ? '' : `${logging.level}\n`);
+}
+
+/** To the leader, which is this master: a standby answers for itself. */
+function redirect({ address: { hostname, port } }: MasterCore, reply: FastifyReply): FastifyReply {
+  return reply.status(307).header('location', `//${hostname}:${port}`).send();
+}

@@ -1,0 +1,82 @@
+import { MesosHttpError } from '../../http/mesos-http.ts';
+import { LazyList, LazyMessage, olderTask, type Task } from '../../protocol/index.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+/** Without `?limit=` no more tasks are shown. */
+const LIMIT_DEFAULT = 100;
+/** So many tasks are put in their place before others have a turn. */
+const TASKS_PER_STEP = 2000;
+
+/** Which tasks, and in which order. */
+export interface TaskQuery {
+  readonly limit: number;
+  readonly offset: number;
+  readonly isAscending: boolean;
+  readonly frameworkId: string | null;
+  readonly taskId: string | null;
+}
+
+/** @throws MesosHttpError 400 when a number is none. */
+export function readTaskQuery(query: URLSearchParams): TaskQuery {
+  return {
+    limit: naturalNumber(query, 'limit') ?? LIMIT_DEFAULT,
+    offset: naturalNumber(query, 'offset') ?? 0,
+    isAscending: query.get('order') === 'asc',
+    frameworkId: query.get('framework_id'),
+    taskId: query.get('task_id'),
+  };
+}
+
+function naturalNumber(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new MesosHttpError(400, `Failed to parse '${name}': Failed to convert '${text}' to number`);
+}
+
+/** `GET /tasks`: by the time of their first status, the newest first unless asked otherwise. */
+export function olderTasks(snapshot: ClusterSnapshot, query: TaskQuery): LazyMessage {
+  return new LazyMessage({
+    tasks: new LazyList(function* () {
+      const wanted = yield* select(snapshot, query);
+      for (const task of wanted) yield olderTask(task);
+    }),
+  });
+}
+
+/** Those that are shown; never sorts more than a step and those that may be. */
+function* select(
+  snapshot: ClusterSnapshot,
+  { limit, offset, isAscending, frameworkId, taskId }: TaskQuery,
+): Generator<undefined, readonly Task[]> {
+  const sign = isAscending ? 1 : -1;
+  const compare = (a: Task, b: Task): number => sign * (firstHeard(a) - firstHeard(b));
+  let best: Task[] = [];
+  let candidates: Task[] = [];
+  const settle = (): void => {
+    best = [...best, ...candidates].sort(compare).slice(0, offset + limit);
+    candidates = [];
+  };
+  for (const tasks of lists(snapshot)) {
+    for (const task of tasks) {
+      if (frameworkId !== null && task.framework_id.value !== frameworkId) continue;
+      if (taskId !== null && task.task_id.value !== taskId) continue;
+      candidates.push(task);
+      if (candidates.length < TASKS_PER_STEP) continue;
+      settle();
+      yield undefined;
+    }
+  }
+  settle();
+  return best.slice(offset);
+}
+
+function* lists(snapshot: ClusterSnapshot): Generator<readonly Task[]> {
+  for (const { tasks } of snapshot.agents) yield tasks;
+  yield snapshot.unreachableTasks;
+  yield snapshot.completedTasks;
+}
+
+function firstHeard({ statuses }: Task): number {
+  return statuses?.[0]?.timestamp ?? 0;
+}
