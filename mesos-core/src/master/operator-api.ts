@@ -1,12 +1,5 @@
 import { MesosHttpError } from '../http/mesos-http.ts';
-import {
-  addResources,
-  type LazyMessage,
-  type MasterCall,
-  type MasterResponse,
-  type Quantities,
-  type Resource,
-} from '../protocol/index.ts';
+import type { LazyMessage, MasterCall, MasterResponse } from '../protocol/index.ts';
 import { VERSION_INFO } from '../version-info.ts';
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
@@ -14,7 +7,7 @@ import type { Frameworks } from './frameworks.ts';
 import { masterFigures } from './metrics/figures.ts';
 import { getOperations, operateOnAgent } from './operations/operator-calls.ts';
 import { handleQuotaCall } from './quota/quota.ts';
-import { rolesOf } from './state.ts';
+import { roleList } from './views/role-list.ts';
 import { takeSnapshot } from './views/snapshot.ts';
 import { answerStateQuery } from './views/state-queries.ts';
 import { visibilityOf } from './visibility.ts';
@@ -79,7 +72,7 @@ export class OperatorApi {
           takeSnapshot(this.#core, visibilityOf(this.#core.authorizer, principal)),
         );
       case 'GET_ROLES':
-        return { type: 'GET_ROLES', get_roles: { roles: this.#roles() } };
+        return { type: 'GET_ROLES', get_roles: { roles: roleList(this.#core) } };
       case 'GET_METRICS': {
         const metrics = Object.entries(masterFigures(this.#core));
         const list = metrics.map(([name, value]) => ({ name, value }));
@@ -135,36 +128,4 @@ export class OperatorApi {
   async #markGone(agentId: string): Promise<void> {
     if (!(await this.#agents.markGone(agentId))) throw new MesosHttpError(404, 'Agent not found');
   }
-
-  #roles() {
-    const { state } = this.#core;
-    const frameworks = [...state.frameworks.values()];
-    const names = new Set(frameworks.flatMap(({ info }) => rolesOf(info)));
-    return [...names].toSorted().map((name) => {
-      const members = frameworks.filter(({ info }) => rolesOf(info).includes(name));
-      return {
-        name,
-        weight: 1,
-        frameworks: members.map(({ id }) => ({ value: id })),
-        resources: unlessEmpty(asScalars(members.map(({ id }) => state.usageOf(id, name)))),
-      };
-    });
-  }
-}
-
-/** Mesos leaves out some lists that are empty. */
-function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
-  return list.length === 0 ? undefined : list;
-}
-
-/** Sums, by name. */
-function asScalars(quantities: readonly Quantities[]): readonly Resource[] {
-  const resources = quantities.flatMap((each) =>
-    Object.entries(each).map(([name, value]) => ({
-      name,
-      type: 'SCALAR' as const,
-      scalar: { value },
-    })),
-  );
-  return addResources([], resources).toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -39,8 +39,6 @@ const RECORDINGS: readonly Recording[] = readFileSync(FILE, 'utf8')
 const MASTER = 'http://localhost:5050';
 const MASTER_ID = 'd49d63c2-7eb9-4426-a3a7-6fa54f1a5e84';
 
-/** What the master can't do yet, and maintenance. */
-const NOT_SUPPORTED_YET = /GET .(quota|weights)|MAINTENANCE|GET .maintenance/;
 /** Answers that differ in what is in them, as figures, times and offers do, but not in their keys. */
 const SAME_KEYS =
   /GET_(METRICS|FLAGS|STATE|AGENTS|ROLES|VERSION)|GET_FRAMEWORKS$|^master GET (?!.*(health|redirect|nowhere))/;
@@ -211,8 +209,7 @@ describe('refusals recorded from Apache Mesos', () => {
       typeof response?.body === 'string' &&
       response.status >= 400 &&
       // The last one is about what was reserved meanwhile.
-      !/^life|after the end|too much/.test(name) &&
-      !NOT_SUPPORTED_YET.test(name),
+      !/^life|after the end|too much/.test(name),
   );
 
   it.each(refusals.map((recording) => [recording.name, recording] as const))(
@@ -251,7 +248,7 @@ describe('the life of a framework as recorded from Apache Mesos', () => {
 
   for (const [offset, recording] of RECORDINGS.slice(first, last + 1).entries()) {
     const { name, event, to, request, response } = recording;
-    if (NOT_SUPPORTED_YET.test(name) || /operator protobuf/.test(name)) continue;
+    if (/operator protobuf/.test(name)) continue;
     if (name.startsWith('agent') || name.startsWith('executor') || to === 'agent') continue;
     const index = first + offset;
     if (event !== undefined) playEvent(index, recording, event);

@@ -21,9 +21,11 @@ import type { Frameworks } from './frameworks.ts';
 import { addMaintenanceRoutes } from './maintenance/endpoints.ts';
 import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
+import { addQuotaRoutes } from './quota/endpoints.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { addViewRoutes } from './views/endpoints.ts';
 import { withoutHiddenRoles } from './visibility.ts';
+import { addWeightsRoutes } from './weights/endpoints.ts';
 
 export interface MasterParts {
   readonly core: MasterCore;
@@ -140,6 +142,8 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
   const { core, operator, agents } = parts;
   addOperationRoutes(app, core);
   addMaintenanceRoutes(app, core, agents.maintenance);
+  addQuotaRoutes(app, core);
+  addWeightsRoutes(app, core);
   const path = '/api/v1';
   refuseOtherMethods(app, path);
   // As in Mesos, where a path belongs to the endpoint of its longest known prefix.

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { bodyOf, MesosHttpError } from '../../http/mesos-http.ts';
+import { sendJson } from '../../http/json-answer.ts';
+import { bodyOf } from '../../http/mesos-http.ts';
 import { CodecError, fromJson, type MachineID, toJson } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
@@ -16,9 +17,10 @@ export function addMaintenanceRoutes(
     return maintenance.handle(call);
   };
   for (const prefix of ['', '/master']) {
-    app.get(`${prefix}/maintenance/schedule`, async (request) => {
+    app.get(`${prefix}/maintenance/schedule`, async (request, reply) => {
       await carryOut(request, { type: 'GET_MAINTENANCE_SCHEDULE' });
-      return toJson('maintenance.Schedule', maintenance.schedule());
+      const schedule = toJson('maintenance.Schedule', maintenance.schedule());
+      return sendJson(request, reply, core.clock, schedule);
     });
     app.post(`${prefix}/maintenance/schedule`, async (request, reply) => {
       const schedule = fromJson('maintenance.Schedule', readJson(request));
@@ -26,9 +28,10 @@ export function addMaintenanceRoutes(
       await carryOut(request, { type: 'UPDATE_MAINTENANCE_SCHEDULE', update_maintenance_schedule });
       return reply.status(200).send();
     });
-    app.get(`${prefix}/maintenance/status`, async (request) => {
+    app.get(`${prefix}/maintenance/status`, async (request, reply) => {
       await carryOut(request, { type: 'GET_MAINTENANCE_STATUS' });
-      return toJson('maintenance.ClusterStatus', maintenance.status());
+      const status = toJson('maintenance.ClusterStatus', maintenance.status());
+      return sendJson(request, reply, core.clock, status);
     });
     app.post(`${prefix}/machine/down`, async (request, reply) => {
       const start_maintenance = { machines: readMachines(request) };
@@ -40,10 +43,6 @@ export function addMaintenanceRoutes(
       await carryOut(request, { type: 'STOP_MAINTENANCE', stop_maintenance });
       return reply.status(200).send();
     });
-    refuseOthers(app, `${prefix}/maintenance/schedule`, ['GET', 'POST']);
-    refuseOthers(app, `${prefix}/maintenance/status`, ['GET']);
-    refuseOthers(app, `${prefix}/machine/down`, ['POST']);
-    refuseOthers(app, `${prefix}/machine/up`, ['POST']);
   }
 }
 
@@ -59,23 +58,4 @@ function readJson(request: FastifyRequest): unknown {
   } catch (error) {
     throw new CodecError('Failed to parse body into JSON', { cause: error });
   }
-}
-
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
-
-function refuseOthers(
-  app: FastifyInstance,
-  url: string,
-  allowed: readonly (typeof METHODS)[number][],
-): void {
-  const expected = allowed.map((each) => `'${each}'`).join(', ');
-  app.route({
-    method: METHODS.filter((each) => !allowed.includes(each)),
-    url,
-    handler: async (request, reply) => {
-      reply.header('allow', allowed.join(', '));
-      const wish = `Expecting one of { ${expected} }, but received '${request.method}'.`;
-      throw new MesosHttpError(405, `405 Method Not Allowed. ${wish}`);
-    },
-  });
 }

@@ -287,3 +287,61 @@ it('agents that are away for a moment count for the capacity', async () => {
   await world.run(20_000);
   expect((await send(update([config('eng', 'cpus:8')]))).statusCode).toBe(200);
 });
+
+describe.each(['', '/master'])('the older endpoint %s/roles', (prefix) => {
+  it('shows quota, and what roles consume of it: not what they are only offered', async () => {
+    await world.call(eng, launch(eng.offer, taskOn(eng.offer, 'a', 'cpus:1;mem:128')));
+    await world.run(2000);
+    await send(update([config('eng', 'cpus:2', 'cpus:4'), config('ops', '', 'cpus:0')], true));
+    const reservations = [{ type: 'DYNAMIC' as const, role: 'eng/a' }];
+    const resources = [{ ...cpu(2), reservations }];
+    const agent_id = { value: agent.agent.agentId ?? '' };
+    await send({ type: 'RESERVE_RESOURCES', reserve_resources: { agent_id, resources } });
+    const { body } = await world.master.app.inject({ method: 'GET', url: `${prefix}/roles` });
+    const { roles } = JSON.parse(body);
+    const consumed = { cpus: 3.1, mem: 160 };
+    expect(roles.map(({ quota }: { quota: unknown }) => quota)).toEqual([
+      { role: 'eng', guarantee: { cpus: 2 }, limit: { cpus: 4 }, consumed },
+      { role: 'eng/a', guarantee: {}, limit: {}, consumed: { cpus: 2 } },
+      { role: 'ops', guarantee: {}, limit: { cpus: 0 }, consumed: {} },
+    ]);
+  });
+});
+
+describe.each(['', '/master'])('the older endpoint %s/quota', (prefix) => {
+  async function inject(method: 'GET' | 'POST' | 'DELETE', path: string, payload?: string) {
+    const url = `${prefix}${path}`;
+    const response = await world.master.app.inject({
+      ...{ method, url },
+      ...(payload === undefined ? {} : { payload, headers: { 'content-type': 'text/plain' } }),
+    });
+    await world.run(100);
+    return response;
+  }
+
+  it('sets, shows and removes quota', async () => {
+    const request = { role: 'eng/a', guarantee: [cpu(3)], force: true };
+    expect((await inject('GET', '/quota')).json()).toEqual({});
+    await send(update([config('eng', 'cpus:3')]));
+    const answer = await inject('POST', '/quota', JSON.stringify(request));
+    expect(answer).toMatchObject({ statusCode: 200, body: '' });
+    expect((await inject('GET', '/quota')).json()).toEqual(await status());
+    expect((await inject('DELETE', '/quota/eng/a')).statusCode).toBe(200);
+    expect((await status()).configs).toEqual([config('eng', 'cpus:3')]);
+  });
+
+  it('says what is wrong', async () => {
+    const refused = async (answer: ReturnType<typeof inject>, body: RegExp) => {
+      const { statusCode, body: text } = await answer;
+      expect(statusCode).toBe(400);
+      expect(text).toMatch(body);
+    };
+    await refused(inject('POST', '/quota', '{'), /^Failed to parse set quota request JSON '{': /);
+    const odd = inject('POST', '/quota', '{"role":1}');
+    await refused(odd, /^Failed to validate set quota request JSON '{"role":1}': /);
+    await refused(inject('DELETE', '/quota'), /expected 3 tokens, found 2 tokens$/);
+    const none =
+      /^Failed to remove quota for path '.master.quota.eng': Role 'eng' has no quota set$/;
+    await refused(inject('DELETE', '/quota/eng'), none);
+  });
+});

@@ -11,6 +11,7 @@ import {
   subtractScalars,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
+import { withAncestors } from '../role-names.ts';
 import {
   configOfRequest,
   configProblem,
@@ -181,10 +182,11 @@ function openOf({ resources = [] }: Offer): Quantities {
 
 /** Roles that use more already than they may have from now on, in Mesos' words. */
 function excessProblem(core: MasterCore, configs: readonly QuotaConfig[]): string | undefined {
+  const consumedBy = consumptions(core);
   for (const config of configs) {
     const { role } = config;
     const { limits } = quotaOf(config);
-    const consumed = consumedBy(core, role);
+    const consumed = consumedBy(role);
     if (isWithin(consumed, limits)) continue;
     return (
       `Role '${role}' is already consuming '${formatQuantities(consumed)}'; this is more than the ` +
@@ -194,16 +196,23 @@ function excessProblem(core: MasterCore, configs: readonly QuotaConfig[]): strin
   return undefined;
 }
 
-/** What a role consumes without what it is only offered. */
-export function consumedBy({ allocator, state }: MasterCore, role: string): Quantities {
-  const consumption = allocator.consumptionOf(role);
-  const offers = [...state.offers.values()].filter((offer) => isFor(offer, role));
-  const offered = sumOf(offers.map(openOf));
-  return Object.fromEntries(
-    Object.entries(consumption)
-      .map(([name, value]) => [name, subtractScalars(value, offered[name] ?? 0)] as const)
-      .filter(([, value]) => value > 0),
+/**
+ * Gives what roles consume of their quotas without what they, and their descendants, are only offered.
+ * Looks once at all offers, however many roles are asked for.
+ */
+export function consumptions({ allocator, state }: MasterCore): (role: string) => Quantities {
+  const offers = [...state.offers.values()].flatMap((offer) =>
+    withAncestors(offer.allocation_info?.role ?? '*').map((role) => [role, openOf(offer)] as const),
   );
+  const offered = Map.groupBy(offers, ([role]) => role);
+  return (role) => {
+    const open = sumOf((offered.get(role) ?? []).map(([, each]) => each));
+    return Object.fromEntries(
+      Object.entries(allocator.consumptionOf(role))
+        .map(([name, value]) => [name, subtractScalars(value, open[name] ?? 0)] as const)
+        .filter(([, value]) => value > 0),
+    );
+  };
 }
 
 function overcommitProblem(core: MasterCore, quotas: readonly QuotaConfig[]): string | undefined {
@@ -223,6 +232,7 @@ function capacityOf({ state }: MasterCore): Quantities {
   return sumOf(totals);
 }
 
-function quotasOf({ registry }: MasterCore): readonly QuotaConfig[] {
+/** All quotas that operators have set. */
+export function quotasOf({ registry }: MasterCore): readonly QuotaConfig[] {
   return registry.quotas ?? [];
 }

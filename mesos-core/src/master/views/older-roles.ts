@@ -1,4 +1,3 @@
-import type { RoleFigures } from '../../allocator/index.ts';
 import {
   addResources,
   countRanges,
@@ -11,32 +10,36 @@ import {
   unreserved,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
-import { rolesOf } from '../state.ts';
+import { consumptions, quotasOf } from '../quota/quota.ts';
+import { quotaOf } from '../quota/quota-plan.ts';
+import { membersByRole } from '../role-names.ts';
+import { knownRoles, weightsByRole } from '../weights/weights.ts';
 import { allocatedByRole } from './resource-sums.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import type { Visibility } from './visibility.ts';
 
-/** `GET /roles`: those of frameworks, and those with a quota or a weight. */
+/** `GET /roles`: all that are known, with their quotas and weights. */
 export function olderRoles(
-  { allocator }: MasterCore,
+  core: MasterCore,
   snapshot: ClusterSnapshot,
   visibility: Visibility,
 ): LazyMessage {
-  const known = new Map(allocator.figures().roles.map((role) => [role.path, role]));
-  const members = membersByRole(snapshot);
-  const names = [...new Set([...known.keys(), ...members.keys()])].toSorted();
+  const members = membersByRole(snapshot.frameworks);
+  const names = knownRoles(core, members.keys()).filter((name) => visibility.role(name));
+  const weights = weightsByRole(core);
+  const quotas = quotaViews(core, names);
   return new LazyMessage({
     roles: new LazyList(function* () {
       const allocated = yield* allocatedByRole(snapshot);
       const offered = offeredByRole(snapshot);
       const reserved = reservedBy(snapshot);
-      for (const name of names.filter((each) => visibility.role(each))) {
+      for (const [index, name] of names.entries()) {
         const own = allocated.get(name) ?? [];
         const open = offered.get(name) ?? [];
         yield {
           name,
-          weight: known.get(name)?.weight ?? 1,
-          quota: quotaOf(name, known.get(name)),
+          weight: weights.get(name) ?? 1,
+          quota: quotas[index],
           resources: amounts(addResources(own, open)),
           allocated: amounts(own),
           offered: amounts(open),
@@ -48,15 +51,14 @@ export function olderRoles(
   });
 }
 
-function quotaOf(role: string, figures: RoleFigures | undefined) {
-  const { guarantees: guarantee = {}, limits: limit = {}, consumed = {} } = figures ?? {};
-  return { role, guarantee, limit, consumed };
-}
-
-function membersByRole({ frameworks }: ClusterSnapshot): ReadonlyMap<string, readonly string[]> {
-  const pairs = frameworks.flatMap(({ id, info }) => rolesOf(info).map((role) => ({ role, id })));
-  const byRole = Map.groupBy(pairs, ({ role }) => role);
-  return new Map([...byRole].map(([role, list]) => [role, list.map(({ id }) => id)]));
+/** What each role may have and has at the moment. */
+function quotaViews(core: MasterCore, names: readonly string[]) {
+  const quotas = new Map(quotasOf(core).map((config) => [config.role, quotaOf(config)]));
+  const consumedBy = consumptions(core);
+  return names.map((role) => {
+    const { guarantees: guarantee = {}, limits: limit = {} } = quotas.get(role) ?? {};
+    return { role, guarantee, limit, consumed: consumedBy(role) };
+  });
 }
 
 function offeredByRole({ frameworks }: ClusterSnapshot): ReadonlyMap<string, Resources> {

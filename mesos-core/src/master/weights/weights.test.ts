@@ -105,3 +105,56 @@ describe('weights that can not be', () => {
     expect(await ask({ type: 'GET_WEIGHTS' })).toEqual({ type: 'GET_WEIGHTS' });
   });
 });
+
+describe('GET_ROLES', () => {
+  it('shows weights, and roles without frameworks that have a weight, a quota or a reservation', async () => {
+    await world.startScheduler('eng');
+    const { agent } = await world.startAgent('a', 'cpus:4;mem:1024');
+    await send(update({ role: 'eng', weight: 2 }, { role: 'ops/night', weight: 3 }));
+    const quota_configs = [{ role: 'qa', limits: { cpus: { value: 1 } } }];
+    await send({ type: 'UPDATE_QUOTA', update_quota: { quota_configs } });
+    const reservations = [{ type: 'DYNAMIC' as const, role: 'kept' }];
+    const cpu = { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 1 }, reservations };
+    await send({
+      type: 'RESERVE_RESOURCES',
+      reserve_resources: { agent_id: { value: agent.agentId ?? '' }, resources: [cpu] },
+    });
+    const answer = await ask({ type: 'GET_ROLES' });
+    if (answer.type !== 'GET_ROLES') throw new Error('another answer');
+    const roles = answer.get_roles.roles ?? [];
+    expect(roles.map(({ name, weight }) => `${name}: ${weight}`)).toEqual([
+      ...['eng: 2', 'kept: 1', 'ops: 1', 'ops/night: 3', 'qa: 1'],
+    ]);
+    expect(roles.map(({ frameworks = [] }) => frameworks.length)).toEqual([1, 0, 0, 0, 0]);
+  });
+});
+
+describe.each(['', '/master'])('the older endpoint %s/weights', (prefix) => {
+  const put = (payload: string) =>
+    world.master.app.inject({
+      ...{ method: 'PUT', url: `${prefix}/weights`, payload },
+      headers: { 'content-type': 'application/json' },
+    });
+  const get = async () => {
+    const { body } = await world.master.app.inject({ method: 'GET', url: `${prefix}/weights` });
+    return JSON.parse(body);
+  };
+
+  it('sets and shows weights', async () => {
+    expect(await get()).toEqual([]);
+    expect(await put('[{"role":"ops","weight":2}]')).toMatchObject({ statusCode: 200, body: '' });
+    expect(await get()).toEqual([{ role: 'ops', weight: 2 }]);
+  });
+
+  it('says what is wrong', async () => {
+    expect(await put('[{')).toMatchObject({ statusCode: 400 });
+    expect((await put('{}')).body).toBe(
+      "Failed to parse update weights request JSON ('{}'): Expecting a JSON array",
+    );
+    const odd = await put('[{"role":"ops"}]');
+    expect(odd.statusCode).toBe(400);
+    expect(odd.body).toMatch(/^Failed to convert weights JSON array to protobuf/);
+    const zero = await put('[{"role":"ops","weight":0}]');
+    expect(zero.body).toMatch(/Invalid weight '0': Weights must be positive$/);
+  });
+});

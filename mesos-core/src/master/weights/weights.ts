@@ -7,6 +7,7 @@ import {
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
 import type { RegisteredWeight } from '../registry.ts';
+import { withAncestors } from '../role-names.ts';
 import { rolesOf } from '../state.ts';
 
 /** Calls about weights. */
@@ -38,6 +39,22 @@ export function weightsOf({ registry }: MasterCore): readonly RegisteredWeight[]
   return (registry.weights ?? []).toSorted((a, b) => (a.role < b.role ? -1 : 1));
 }
 
+/** The weights that are not 1, and those that were set to it. */
+export function weightsByRole({ registry }: MasterCore): ReadonlyMap<string, number> {
+  return new Map((registry.weights ?? []).map(({ role, weight }) => [role, weight]));
+}
+
+/**
+ * All roles of which anything is known, as Mesos counts them: those that frameworks have or hold
+ * something under, with a quota, a weight or a reservation, and their ancestors. Sorted.
+ * @param members those that frameworks have.
+ */
+export function knownRoles(core: MasterCore, members: Iterable<string>): readonly string[] {
+  const inBooks = core.allocator.figures().roles.map(({ path }) => path);
+  const all = [...inBooks, ...members, ...weightsByRole(core).keys()];
+  return [...new Set(all.flatMap(withAncestors))].toSorted();
+}
+
 /** Gives the allocator the weights that the last master left. */
 export function restoreWeights(core: MasterCore): void {
   for (const { role, weight } of weightsOf(core)) core.allocator.setWeight(role, weight);
@@ -47,12 +64,12 @@ async function updateWeights(core: MasterCore, infos: readonly WeightInfo[]): Pr
   const wanted = infos.map(({ role = '', weight }) => ({ role: role.trim(), weight }));
   const problem = wanted.map(weightProblem).find((each) => each !== undefined);
   if (problem !== undefined) throw new MesosHttpError(400, problem);
-  const before = new Map(weightsOf(core).map(({ role, weight }) => [role, weight]));
+  const before = weightsByRole(core);
   await core.updateRegistry((registry) => ({
     ...registry,
     weights: withWeights(registry.weights ?? [], wanted),
   }));
-  const current = new Map(weightsOf(core).map(({ role, weight }) => [role, weight]));
+  const current = weightsByRole(core);
   const changed = wanted
     .map(({ role }) => role)
     .filter((role) => (before.get(role) ?? 1) !== current.get(role));
