@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Detector } from '../election/index.ts';
 import { networkProbes } from '../executors/checks/network-probes.ts';
 import type { NetworkProbes } from '../executors/checks/prober.ts';
+import { LoggingLevel } from '../logging-level.ts';
 import {
   type AgentInfo,
   type AgentSubscribe,
@@ -27,6 +28,7 @@ import { installExecutorApi } from './executor-api.ts';
 import { ExecutorSessions } from './executor-sessions.ts';
 import { Executors } from './executors.ts';
 import { type Fetcher, noFetcher } from './fetcher/fetcher.ts';
+import { agentFlagTexts } from './flags.ts';
 import { MasterLink, MasterLinkError, type MasterOrder } from './master-link.ts';
 import { newMetrics } from './metrics.ts';
 import { AgentDescription } from './online/agent-description.ts';
@@ -46,6 +48,7 @@ import { emptyState } from './state.ts';
 import { StatusUpdates } from './status-updates.ts';
 import { Tasks } from './tasks.ts';
 import { AGENT_CAPABILITIES, MESOS_VERSION } from './version.ts';
+import { createAgentViews } from './views/endpoints.ts';
 import { allRuns, inventory, liveSandboxes } from './views.ts';
 
 /** What an agent is made of. */
@@ -79,6 +82,8 @@ export interface AgentOptions {
   readonly tls?: ServerTls | undefined;
   /** How checks look at tasks; default: over real sockets. */
   readonly networkProbes?: NetworkProbes;
+  /** The flags that operators are shown; default: those of an agent without any. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** Called when the agent can't go on (its checkpoint can't be written). Default: throws. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -118,11 +123,13 @@ class AgentActor implements Agent {
   readonly #operations: AgentOperations;
   readonly #description: AgentDescription;
   readonly #attributeSync: AttributeSync | undefined;
+  readonly #logging: LoggingLevel;
   #isRecovered = false;
   #isClosed = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#logging = new LoggingLevel(options.clock);
     this.#context = this.#createContext();
     this.#executors = new Executors(this.#context, (...run) => builtIn.start(...run));
     const sessions = new ExecutorSessions(this.#context, this.#executors);
@@ -164,7 +171,14 @@ class AgentActor implements Agent {
     const context = this.#context;
     installExecutorApi(this.app, { context, sessions, tasks: this.#tasks, isRecovered });
     installOnlineApi(this.app, { context, description: this.#description, isRecovered });
-    installOperatorApi(this.app, { context, master: () => this.#link.master });
+    const total = () => this.#operations.total;
+    const views = createAgentViews(
+      context,
+      this.#logging,
+      options.flags ?? agentFlagTexts(),
+      total,
+    );
+    installOperatorApi(this.app, { context, master: () => this.#link.master, views });
   }
 
   get agentId(): string | undefined {
@@ -183,6 +197,7 @@ class AgentActor implements Agent {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#logging.close();
     await this.#attributeSync?.stop();
     await this.#link.stop();
     this.#context.updates.close();
@@ -206,7 +221,8 @@ class AgentActor implements Agent {
   }
 
   #createContext(): AgentContext {
-    const { clock, random, logger, address, containerizer, checkpoint } = this.#options;
+    const { clock, random, address, containerizer, checkpoint } = this.#options;
+    const logger = this.#logging.logger(this.#options.logger);
     const settings = { ...DEFAULT_AGENT_SETTINGS, ...this.#options.settings };
     const { security = openAgent } = this.#options;
     const state = emptyState();

@@ -14,12 +14,14 @@ import {
   bytesFlag,
   domainFlag,
   durationFlag,
+  flagTexts,
   namesOf,
   parseCommandLine,
   textOrFile,
 } from '../command-line.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { CONTAINERIZER_FLAGS } from './containerizer/flags.ts';
+import { FIXED_AGENT_FLAGS } from './fixed-flags.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
@@ -193,6 +195,15 @@ export function readAgentFlags(
   env: Readonly<Record<string, string | undefined>>,
 ): AgentFlags {
   return readSettings(AGENT_FLAGS, env, parseCommandLine(AGENT_FLAGS, argv, 'agent'));
+}
+
+/** The flags in effect as operators see them (`GET_FLAGS`), Mesos' own that can't be set included. */
+export function agentFlagTexts(
+  argv: readonly string[] = [],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Readonly<Record<string, string>> {
+  const given = parseCommandLine(AGENT_FLAGS, argv, 'agent');
+  return { ...FIXED_AGENT_FLAGS, ...flagTexts(AGENT_FLAGS, given, env) };
 }
 
 /**

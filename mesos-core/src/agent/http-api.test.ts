@@ -227,7 +227,10 @@ describe('operator API', () => {
   });
 
   it('answers what it can not do with 501', async () => {
-    expect((await call('/api/v1', { type: 'GET_LOGGING_LEVEL' })).status).toBe(501);
+    const gone = { mark_resource_provider_gone: { resource_provider_id: { value: 'x' } } };
+    expect((await call('/api/v1', { type: 'MARK_RESOURCE_PROVIDER_GONE', ...gone })).status).toBe(
+      501,
+    );
   });
 
   it('counts in the names of Mesos', async () => {

@@ -17,7 +17,7 @@ import { containerizerFromFlags } from './containerizer/from-flags.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
 import { createFetcher } from './fetcher/fetcher.ts';
-import { type AgentFlags, parseEnvironment, readAgentFlags } from './flags.ts';
+import { type AgentFlags, agentFlagTexts, parseEnvironment, readAgentFlags } from './flags.ts';
 import { createFileSandboxes } from './sandbox/file-sandboxes.ts';
 import type { LogLimits } from './sandbox/log-rotation.ts';
 
@@ -65,6 +65,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     attributes: parseAttributes(attributes),
     attributesEtcd: flags.attributesEtcd,
     security: agentSecurity(flags),
+    flags: agentFlagTexts(process.argv.slice(2), process.env),
     tls: tls?.server,
     settings: {
       ...flags,

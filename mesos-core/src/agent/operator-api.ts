@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
+import { listFiles, readFile } from '../files/files-calls.ts';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   type AgentApiCall,
@@ -15,13 +16,14 @@ import {
   responseEncoding,
   type Task,
 } from '../protocol/index.ts';
+import { VERSION_INFO } from '../version-info.ts';
 import { checkAgentCall } from './authorization.ts';
 import { answerContainerCall, attachInput } from './container-api/container-api.ts';
-import { getContainers, monitorStatistics } from './container-api/container-statistics.ts';
+import { getContainers } from './container-api/container-statistics.ts';
 import type { AgentContext } from './context.ts';
 import { metricsSnapshot } from './metrics-snapshot.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
-import { VERSION_INFO } from './version.ts';
+import { type AgentViews, addAgentViewRoutes } from './views/endpoints.ts';
 import { toTask } from './views.ts';
 
 /** What the operator API needs of the agent. */
@@ -29,11 +31,12 @@ export interface OperatorApiOptions {
   readonly context: AgentContext;
   /** Base URL of the master that the agent is subscribed at. */
   readonly master: () => string | undefined;
+  readonly views: AgentViews;
 }
 
 /** `POST /api/v1` (Mesos' v1 operator API, JSON and protobuf) and the plain GET endpoints. */
 export function installOperatorApi(app: FastifyInstance, options: OperatorApiOptions): void {
-  const { context } = options;
+  const { context, views } = options;
   addMesosRoutes(app, (scope) => {
     // Not read in advance: somebody may type it.
     scope.addContentTypeParser('application/recordio', (_request, body, done) => done(null, body));
@@ -48,36 +51,47 @@ export function installOperatorApi(app: FastifyInstance, options: OperatorApiOpt
       checkAgentCall(context, call, request.caller);
       if (await answerContainerCall(context, call, request, reply)) return reply;
       const answerEncoding = responseEncoding(request.headers.accept);
-      const response = await answer(options, call);
+      const response = await answer(options, call, request.caller?.value);
+      if (response === undefined) return reply.status(200).send();
       const bytes = encodeMessage('agent.Response', answerEncoding, response);
       return reply.type(MEDIA_TYPES[answerEncoding]).send(Buffer.from(bytes));
     });
-    scope.get('/health', async (_request, reply) => reply.status(200).send());
-    scope.get('/version', async () => VERSION_INFO);
-    scope.get('/metrics/snapshot', async () => snapshotOf(options));
-    scope.get('/monitor/statistics', async () => monitorStatistics(context));
-    scope.get('/monitor/statistics.json', async () => monitorStatistics(context));
-    scope.get('/containers', async () =>
-      (await getContainers(context)).containers?.map((each) => ({
-        container_id: each.container_id.value,
-        executor_id: each.executor_id?.value,
-        executor_name: each.executor_name,
-        framework_id: each.framework_id?.value,
-        status: each.container_status,
-        statistics: each.resource_statistics,
-      })),
-    );
+    addAgentViewRoutes(scope, context, views, {
+      master: options.master,
+      metrics: () => snapshotOf(options),
+    });
   });
 }
 
-async function answer(options: OperatorApiOptions, call: AgentApiCall): Promise<AgentApiResponse> {
-  const { context } = options;
+async function answer(
+  options: OperatorApiOptions,
+  call: AgentApiCall,
+  principal: string | undefined,
+): Promise<AgentApiResponse | undefined> {
+  const { context, views } = options;
   const { type } = call;
   switch (type) {
     case 'GET_HEALTH':
       return { type, get_health: { healthy: true } };
     case 'GET_VERSION':
       return { type, get_version: { version_info: VERSION_INFO } };
+    case 'GET_FLAGS': {
+      const flags = Object.entries(views.flags).map(([name, value]) => ({ name, value }));
+      return { type, get_flags: { flags } };
+    }
+    case 'GET_LOGGING_LEVEL':
+      return { type, get_logging_level: { level: views.logging.level } };
+    case 'SET_LOGGING_LEVEL': {
+      const { level, duration } = call.set_logging_level;
+      views.logging.set(level, duration.nanoseconds / 1e6);
+      return undefined;
+    }
+    case 'LIST_FILES':
+      return listFiles(views.filesApi, call.list_files, principal);
+    case 'READ_FILE':
+      return readFile(views.filesApi, call.read_file, principal);
+    case 'GET_RESOURCE_PROVIDERS':
+      return { type, get_resource_providers: {} };
     case 'GET_METRICS': {
       const metrics = Object.entries(snapshotOf(options));
       return { type, get_metrics: { metrics: metrics.map(([name, value]) => ({ name, value })) } };
@@ -108,8 +122,10 @@ async function answer(options: OperatorApiOptions, call: AgentApiCall): Promise<
   }
 }
 
-function snapshotOf({ context, master }: OperatorApiOptions): Readonly<Record<string, number>> {
-  return metricsSnapshot(context, master() !== undefined);
+function snapshotOf({ context, master, views }: OperatorApiOptions) {
+  const { startedAtMs, total } = views;
+  const isRegistered = master() !== undefined;
+  return metricsSnapshot(context, { isRegistered, startedAtMs, total: total() });
 }
 
 function frameworksOf({ state }: AgentContext): readonly Framework[] {

@@ -1,10 +1,7 @@
-import type { AgentInfoCapabilityType, VersionInfo } from '../protocol/index.ts';
+import type { AgentInfoCapabilityType } from '../protocol/index.ts';
 
 /** The version of Mesos whose behaviour this agent follows. */
 export const MESOS_VERSION = '1.12.0';
-
-/** Answer of GET_VERSION. There is no build: TypeScript runs as it is. */
-export const VERSION_INFO: VersionInfo = { version: MESOS_VERSION };
 
 /** What the agent can do, as it tells the master. */
 export const AGENT_CAPABILITIES: readonly AgentInfoCapabilityType[] = [

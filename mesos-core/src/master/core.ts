@@ -1,5 +1,7 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { Allocator } from '../allocator/index.ts';
+import type { FilesApi } from '../files/endpoints.ts';
+import { VirtualFiles } from '../files/virtual-files.ts';
 import { LoggingLevel } from '../logging-level.ts';
 import {
   encodeMessage,
@@ -52,6 +54,8 @@ export class MasterCore {
   /** As operators see them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly logging: LoggingLevel;
+  /** Nothing is attached: what this master says goes to its standard error. */
+  readonly filesApi: FilesApi;
   readonly startedAtMs: number;
   readonly startedMonotonicMs: number;
   registry: Registry;
@@ -87,7 +91,13 @@ export class MasterCore {
     const isolateGroups = options.settings.frameworkGroupLabel !== undefined;
     this.allocator = new Allocator({ ...options.settings, isolateGroups, random: options.random });
     this.state = new MasterState(this.allocator, (...change) => this.metrics.onTask(...change));
-    this.authorizer = options.authorizer ?? allowAll;
+    const authorizer = options.authorizer ?? allowAll;
+    this.authorizer = authorizer;
+    this.filesApi = {
+      clock: options.clock,
+      files: new VirtualFiles(() => []),
+      allows: (principal) => authorizer.allows('access_mesos_logs', principal),
+    };
   }
 
   /**

@@ -26,15 +26,6 @@ export function offerFor(info: FrameworkInfo, offer: Offer): Offer {
   return { ...offer, resources };
 }
 
-/** The form of the operator API, which says everything twice: for old and for new tools. */
-export function operatorForm(resources: Resources): Resources {
-  return resources.map((resource) => {
-    const { reservations } = resource;
-    const legacy = toLegacyFormat(resource);
-    return { ...resource, ...legacy, ...(reservations === undefined ? {} : { reservations }) };
-  });
-}
-
 /**
  * Resources as a framework named them, in our form and with the mark of the role that they were
  * offered to; marks that the framework set itself stay, to be found wrong where they are.

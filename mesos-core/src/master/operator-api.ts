@@ -1,3 +1,4 @@
+import { listFiles, readFile } from '../files/files-calls.ts';
 import { MesosHttpError } from '../http/mesos-http.ts';
 import type { LazyMessage, MasterCall, MasterResponse } from '../protocol/index.ts';
 import { VERSION_INFO } from '../version-info.ts';
@@ -53,6 +54,10 @@ export class OperatorApi {
         this.#core.logging.set(level, duration.nanoseconds / 1e6);
         return undefined;
       }
+      case 'LIST_FILES':
+        return listFiles(this.#core.filesApi, call.list_files, principal);
+      case 'READ_FILE':
+        return readFile(this.#core.filesApi, call.read_file, principal);
       case 'GET_MASTER': {
         const start_time = this.#core.startedAtMs / 1000;
         const get_master = {

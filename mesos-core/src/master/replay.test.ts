@@ -9,10 +9,10 @@ import {
   RecordDecoder,
   type SchedulerEvent,
 } from '../protocol/index.ts';
+import { missingKeys } from '../testing/missing-keys.ts';
 import { createMaster, createMemoryRegistryStore, type Master } from './index.ts';
 import { newRegistry } from './registry.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
-import { missingKeys } from './testing/missing-keys.ts';
 
 interface Recording {
   readonly name: string;

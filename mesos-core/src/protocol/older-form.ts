@@ -1,7 +1,13 @@
 import { formatAttributeValue } from './attributes.ts';
 import type { Attribute, Labels, Offer, Resource, Task, TaskStatus } from './messages.ts';
 import { reservationsOf } from './resource-identity.ts';
-import { addResources, type Resources, reservationRole, unallocateResources } from './resources.ts';
+import {
+  addResources,
+  type Resources,
+  reservationRole,
+  toLegacyFormat,
+  unallocateResources,
+} from './resources.ts';
 import { formatRanges, formatSet } from './values.ts';
 
 /** JSON of Mesos' older HTTP endpoints, which tools and its web pages read. */
@@ -29,6 +35,15 @@ function amountOf({ type, scalar, ranges, set }: Resource): unknown {
     case 'TEXT':
       return '';
   }
+}
+
+/** The form of the operator API, which says everything twice: for old and for new tools. */
+export function operatorForm(resources: Resources): Resources {
+  return resources.map((resource) => {
+    const { reservations } = resource;
+    const legacy = toLegacyFormat(resource);
+    return { ...resource, ...legacy, ...(reservations === undefined ? {} : { reservations }) };
+  });
 }
 
 /** The resources that are reserved, by role. */

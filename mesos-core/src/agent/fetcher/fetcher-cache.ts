@@ -1,10 +1,19 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { singleFlight } from '@factory/runtime';
-import { addEntry, beginRead, type CacheLedger, emptyLedger, endRead } from './cache-ledger.ts';
+import {
+  addEntry,
+  beginRead,
+  type CacheLedger,
+  emptyLedger,
+  endRead,
+  usedBytes,
+} from './cache-ledger.ts';
 
 /** Files that several tasks fetch, kept on the agent up to a size. */
 export interface FetcherCache {
+  /** What it holds now. */
+  readonly usedBytes: number;
   /**
    * Gives `use` the path of the file for `key`, which stays while `use` runs. A file that is not
    * there is made by `fill` first, once for all who want it, and kept if there is room.
@@ -36,6 +45,10 @@ class FileFetcherCache implements FetcherCache {
   constructor(directory: string, capacityBytes: number) {
     this.#directory = directory;
     this.#ledger = emptyLedger(capacityBytes);
+  }
+
+  get usedBytes(): number {
+    return usedBytes(this.#ledger);
   }
 
   async withFile<T>(

@@ -37,6 +37,15 @@ export interface Fetcher {
    * @throws FetchError `Failed to fetch all URIs for container '…': …`
    */
   fetch(request: FetchRequest): Promise<void>;
+  /** What has been fetched so far, for whole sandboxes, and what the cache holds. */
+  figures(): FetcherFigures;
+}
+
+export interface FetcherFigures {
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cacheBytesMax: number;
+  readonly cacheBytesUsed: number;
 }
 
 /** How a fetcher behaves. */
@@ -54,19 +63,25 @@ export const noFetcher: Fetcher = {
   fetch: async () => {
     throw new FetchError('this agent does not fetch files');
   },
+  figures: () => ({ succeeded: 0, failed: 0, cacheBytesMax: 0, cacheBytesUsed: 0 }),
 };
 
 /** A fetcher for one agent. */
 export function createFetcher(options: FetcherOptions): Fetcher {
   const cache = createFetcherCache(options.cacheDirectory, options.cacheBytesMax);
+  let [succeeded, failed] = [0, 0];
+  const { cacheBytesMax } = options;
   return {
+    figures: () => ({ succeeded, failed, cacheBytesMax, cacheBytesUsed: cache.usedBytes }),
     async fetch(request) {
       try {
         await prepareSandbox(request);
         const items = request.uris.map((uri) => readUri(uri, options.frameworksHome));
         for (const item of items) await fetchItem(options, cache, request, item);
         await removeOutputLinks(request);
+        succeeded += 1;
       } catch (cause) {
+        failed += 1;
         const why = cause instanceof Error ? cause.message : String(cause);
         const message = `Failed to fetch all URIs for container '${request.containerId}': ${why}`;
         await tell(request, message);

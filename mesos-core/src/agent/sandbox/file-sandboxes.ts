@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rm, rmdir, stat, statfs, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, hasErrorCode, type Logger, type Timer } from '@factory/runtime';
-import { dueSandboxes, type GcPolicy } from './gc-schedule.ts';
+import { dueSandboxes, type GcPolicy, maxAgeMs } from './gc-schedule.ts';
 import { type LogLimits, rotateLogs } from './log-rotation.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import type { Sandboxes, SandboxFigures } from './sandboxes.ts';
 
 /** How {@link createFileSandboxes} behaves. */
 export interface FileSandboxesOptions extends GcPolicy {
@@ -28,9 +28,13 @@ class FileSandboxes implements Sandboxes {
   readonly #retired = new Map<string, number>();
   readonly #timers = new Set<Timer>();
   #isClosed = false;
+  #removed = 0;
+  #failed = 0;
+  #maxAgeMs: number;
 
   constructor(options: FileSandboxesOptions) {
     this.#options = options;
+    this.#maxAgeMs = maxAgeMs(options, 0);
   }
 
   async linkTask(directory: string, taskId: string, containerId: string): Promise<void> {
@@ -59,6 +63,11 @@ class FileSandboxes implements Sandboxes {
     });
   }
 
+  figures(): SandboxFigures {
+    const pending = this.#retired.size;
+    return { pending, removed: this.#removed, failed: this.#failed, maxAgeMs: this.#maxAgeMs };
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();
@@ -69,13 +78,20 @@ class FileSandboxes implements Sandboxes {
     const { blocks, bavail } = await statfs(workDir);
     const retired = Array.from(this.#retired, ([directory, sinceMs]) => ({ directory, sinceMs }));
     const usage = blocks === 0 ? 0 : 1 - bavail / blocks;
+    this.#maxAgeMs = maxAgeMs(this.#options, usage);
     for (const { directory } of dueSandboxes(retired, this.#options, usage, clock.nowMs())) {
       if (this.#isClosed) return;
       if (await hasMounts(directory)) {
         logger.warn({ directory }, 'something is still mounted in this sandbox; it stays for now');
         continue;
       }
-      await rm(directory, { recursive: true, force: true });
+      try {
+        await rm(directory, { recursive: true, force: true });
+      } catch (error) {
+        this.#failed += 1;
+        throw error;
+      }
+      this.#removed += 1;
       this.#retired.delete(directory);
       await removeEmptyParents(directory, join(workDir, 'slaves'));
       logger.info({ directory }, 'removed an old sandbox');

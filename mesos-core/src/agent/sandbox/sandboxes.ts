@@ -14,7 +14,17 @@ export interface Sandboxes {
    * @param live the sandboxes in use, at the moment of the call.
    */
   start(live: () => readonly string[]): Promise<void>;
+  /** What has been removed so far, and what waits for it. */
+  figures(): SandboxFigures;
   close(): void;
+}
+
+export interface SandboxFigures {
+  readonly pending: number;
+  readonly removed: number;
+  readonly failed: number;
+  /** Older ones are removed, as full as the disk was when it was last looked at. */
+  readonly maxAgeMs: number;
 }
 
 /** Sandboxes of an agent whose containers are simulated. */
@@ -22,6 +32,7 @@ export const noSandboxes: Sandboxes = {
   linkTask: async () => undefined,
   retire: () => undefined,
   start: async () => undefined,
+  figures: () => ({ pending: 0, removed: 0, failed: 0, maxAgeMs: 0 }),
   close: () => undefined,
 };
 

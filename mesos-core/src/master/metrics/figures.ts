@@ -1,5 +1,5 @@
 import type { RoleFigures } from '../../allocator/index.ts';
-import { type Resource, scalarQuantities } from '../../protocol/index.ts';
+import { eachSharedOnce, type Resources } from '../../protocol/index.ts';
 import { systemMetrics } from '../../system-metrics.ts';
 import type { MasterCore } from '../core.ts';
 import { type Framework, rolesOf } from '../state.ts';
@@ -70,24 +70,9 @@ const SCALARS = ['cpus', 'gpus', 'mem', 'disk'] as const;
 
 function resourceFigures({ state }: MasterCore): Figures {
   const sums: Figures = {};
-  const add = (resources: readonly Resource[], suffix: string): void => {
-    for (const [name, value] of Object.entries(scalarQuantities(resources))) {
-      sums[`${name}_${suffix}`] = (sums[`${name}_${suffix}`] ?? 0) + value;
-    }
-  };
-  const isRevocable = ({ revocable }: Resource): boolean => revocable !== undefined;
   for (const { total, used } of state.agents.values()) {
-    for (const [resources, suffix] of [
-      [total, 'total'],
-      [used, 'used'],
-    ] as const) {
-      const revocable = resources.filter(isRevocable);
-      add(revocable, `revocable_${suffix}`);
-      add(
-        revocable.length === 0 ? resources : resources.filter((each) => !isRevocable(each)),
-        suffix,
-      );
-    }
+    addAmounts(sums, total, 'total');
+    addAmounts(sums, used, 'used');
   }
   const figures: Figures = {};
   for (const name of SCALARS) {
@@ -100,6 +85,18 @@ function resourceFigures({ state }: MasterCore): Figures {
     }
   }
   return figures;
+}
+
+/** Of thousands of agents at each reading: sums of most resources need no account of their own. */
+function addAmounts(sums: Figures, resources: Resources, suffix: string): void {
+  const once = resources.some(({ shared }) => shared !== undefined)
+    ? eachSharedOnce(resources)
+    : resources;
+  for (const { name, scalar, revocable } of once) {
+    if (scalar === undefined) continue;
+    const key = revocable === undefined ? `${name}_${suffix}` : `${name}_revocable_${suffix}`;
+    sums[key] = (sums[key] ?? 0) + scalar.value;
+  }
 }
 
 /** Sums of thousandths are thousandths. */

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { addFilesRoutes } from '../../files/endpoints.ts';
 import { queryOf, sendJson } from '../../http/json-answer.ts';
 import { MesosHttpError } from '../../http/mesos-http.ts';
+import { addLoggingRoutes } from '../../logging-endpoint.ts';
 import { checkTimeout, systemStats } from '../../system-metrics.ts';
 import { VERSION_INFO } from '../../version-info.ts';
 import type { MasterCore } from '../core.ts';
@@ -12,6 +14,9 @@ import { olderRoles } from './older-roles.ts';
 import { olderState, olderSummary } from './older-state.ts';
 import { olderTasks, readTaskQuery } from './older-tasks.ts';
 import { type ClusterSnapshot, takeSnapshot } from './snapshot.ts';
+
+/** Each endpoint is there twice. */
+const PREFIXES = ['', '/master'];
 
 interface Asked {
   readonly query: URLSearchParams;
@@ -27,16 +32,11 @@ type Endpoints = Readonly<Record<string, (asked: Asked) => unknown>>;
 /** Adds the older endpoints that only read: those of tools and of Mesos' web pages. */
 export function addViewRoutes(app: FastifyInstance, core: MasterCore): void {
   const answers = endpoints(core);
-  for (const prefix of ['', '/master']) {
+  addLoggingRoutes(app, core, PREFIXES);
+  addFilesRoutes(app, core.filesApi, PREFIXES);
+  for (const prefix of PREFIXES) {
     app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
     app.get(`${prefix}/redirect`, async (_request, reply) => redirect(core, reply));
-    for (const method of ['GET', 'POST'] as const) {
-      app.route({
-        method,
-        url: `${prefix}/logging/toggle`,
-        handler: (...call) => toggle(core, ...call),
-      });
-    }
     for (const [path, answer] of Object.entries(answers)) {
       app.get(`${prefix}/${path}`, (request, reply) =>
         sendJson(request, reply, core.clock, answer(asked(core, request))),
@@ -80,21 +80,6 @@ function asked(core: MasterCore, request: FastifyRequest): Asked {
     principal,
     snapshot: () => takeSnapshot(core, visibilityOf(core.authorizer, principal)),
   };
-}
-
-/** Changes the logging level, or tells it. */
-async function toggle(
-  { authorizer, logging }: MasterCore,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const query = queryOf(request);
-  const isChange = query.has('level') || query.has('duration');
-  if (isChange && !authorizer.allows('set_log_level', request.caller?.value)) {
-    throw new MesosHttpError(403, '403 Forbidden.');
-  }
-  logging.toggle(query);
-  return reply.type('text/plain; charset=utf-8').send(isChange ? '' : `${logging.level}\n`);
 }
 
 /** To the leader, which is this master: a standby answers for itself. */

@@ -3,12 +3,13 @@ import {
   LazyMessage,
   olderAttributes,
   olderResources,
+  operatorForm,
   type Resources,
   reservedByRole,
   unreserved,
 } from '../../protocol/index.ts';
 import { drainView } from '../draining/drain-plan.ts';
-import { inOfferOrder, operatorForm } from '../offer-form.ts';
+import { inOfferOrder } from '../offer-form.ts';
 import { allocatedTo, offeredIn } from './resource-sums.ts';
 import type { AgentView, ClusterSnapshot } from './snapshot.ts';
 

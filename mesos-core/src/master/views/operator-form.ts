@@ -4,10 +4,11 @@ import {
   LazyMessage,
   type MasterResponseGetAgentsAgent,
   type MasterResponseGetFrameworksFramework,
+  operatorForm,
   type Resources,
 } from '../../protocol/index.ts';
 import { drainView } from '../draining/drain-plan.ts';
-import { inOfferOrder, operatorForm } from '../offer-form.ts';
+import { inOfferOrder } from '../offer-form.ts';
 import { allocatedByFramework, allocatedTo, offeredIn } from './resource-sums.ts';
 import type { AgentView, ClusterSnapshot, FrameworkView } from './snapshot.ts';
 

@@ -14,10 +14,11 @@ export function missingKeys(theirs: unknown, ours: unknown, path = ''): readonly
 
 function missingElements(theirs: readonly unknown[], ours: unknown, path: string) {
   if (!Array.isArray(ours)) return [path];
+  if (theirs.length === 0) return [];
   if (theirs.every(isNamed) && ours.every(isNamed)) {
     return missingKeys(byName(theirs), byName(ours), '');
   }
-  if (theirs.length > 0 && ours.length === 0) return [`${path}[]`];
+  if (ours.length === 0) return [`${path}[]`];
   return missingKeys(merged(theirs), merged(ours), `${path}[]`);
 }
 
