@@ -7,9 +7,7 @@ import {
   type AgentUpdate,
   CodecError,
   idProblem,
-  type TaskState,
   type TaskStatus,
-  type TaskStatusReason,
 } from '../protocol/index.ts';
 import { noteIfShrunk, updateAgent } from './agent-update.ts';
 import { agentFacts } from './allocator-facts.ts';
@@ -24,6 +22,7 @@ import { RemovalLimit } from './removal-limit.ts';
 import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
+import { endUnreachableTasks, type TaskEnd } from './task-end.ts';
 import { agentAdded } from './views/changes.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
@@ -33,13 +32,6 @@ const STATUSES_PER_TASK_MAX = 10;
 
 /** Executors of an agent whose last end is remembered. */
 const EXITED_PER_AGENT_MAX = 1000;
-
-/** How tasks end with their agent. */
-interface TaskEnd extends Pick<TaskStatus, 'unreachable_time'> {
-  readonly state: TaskState;
-  readonly reason: TaskStatusReason;
-  readonly message: string;
-}
 
 const AGENT_GONE: TaskEnd = {
   state: 'TASK_GONE_BY_OPERATOR',
@@ -186,7 +178,9 @@ export class Agents {
   async markGone(agentId: string, end: TaskEnd = AGENT_GONE): Promise<boolean> {
     const registered = this.#core.registry.agents.find(({ id }) => id === agentId);
     if (registered === undefined) return false;
+    if (registered.state === 'gone') return true;
     await this.#register([registered], 'gone');
+    endUnreachableTasks(this.#core, agentId, end);
     const agent = this.#core.state.agents.get(agentId);
     if (agent === undefined) return true;
     agent.stream?.send({ type: 'SHUTDOWN', message: end.message });
@@ -266,8 +260,9 @@ export class Agents {
     };
   }
 
-  #onUpdate(agent: Agent, { framework_id, status, latest_state }: AgentUpdate): void {
+  #onUpdate(agent: Agent, update: AgentUpdate): void {
     const { state } = this.#core;
+    const { framework_id, status, latest_state } = this.draining.toTell(agent, update);
     const task = agent.tasks.get(taskKey(framework_id, status.task_id.value));
     if (task !== undefined) {
       state.putTask(agent, {

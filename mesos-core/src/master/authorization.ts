@@ -85,8 +85,14 @@ function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
       return [{ action: 'start_maintenances' }];
     case 'STOP_MAINTENANCE':
       return [{ action: 'stop_maintenances' }];
-    case 'DRAIN_AGENT':
-      return [{ action: 'drain_agents', object: call.drain_agent.agent_id.value }];
+    case 'DRAIN_AGENT': {
+      const { agent_id, mark_gone = false } = call.drain_agent;
+      const actions = [
+        'drain_agents',
+        ...(mark_gone ? ['mark_agents_gone' as const] : []),
+      ] as const;
+      return actions.map((action) => ({ action, object: agent_id.value }));
+    }
     case 'DEACTIVATE_AGENT':
       return [{ action: 'deactivate_agents', object: call.deactivate_agent.agent_id.value }];
     case 'REACTIVATE_AGENT':

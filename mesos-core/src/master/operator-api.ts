@@ -131,6 +131,7 @@ export class OperatorApi {
   }
 
   async #markGone(agentId: string): Promise<void> {
-    if (!(await this.#agents.markGone(agentId))) throw new MesosHttpError(404, 'Agent not found');
+    if (await this.#agents.markGone(agentId)) return;
+    throw new MesosHttpError(404, `Agent '${agentId}' not found`);
   }
 }

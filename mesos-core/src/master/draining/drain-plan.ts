@@ -1,10 +1,12 @@
 import type {
+  AgentUpdate,
   DrainConfig,
   DrainInfo,
   DurationInfo,
   KillPolicy,
   ProtobufDuration,
   Task,
+  TaskState,
 } from '../../protocol/index.ts';
 import type { RegisteredAgent, RegisteredDrain, Registry } from '../registry.ts';
 
@@ -20,6 +22,30 @@ export function drainKillPolicy(task: Task, { max_grace_period }: DrainConfig) {
   const wishedNs = task.kill_policy?.grace_period?.nanoseconds ?? DEFAULT_GRACE_NS;
   if (wishedNs <= max_grace_period.nanoseconds) return undefined;
   return { grace_period: max_grace_period } satisfies KillPolicy;
+}
+
+/**
+ * What a draining agent's framework is told instead of a plain end: that the drain is the reason, and,
+ * when the agent is to be marked gone, that the task is gone with it. As in Mesos' agents. Pure.
+ * @param isPartitionAware the framework knows of tasks that are gone.
+ */
+export function drainedUpdate<T extends Pick<AgentUpdate, 'status' | 'latest_state'>>(
+  update: T,
+  { state, config }: RegisteredDrain,
+  isPartitionAware: boolean,
+): T {
+  const { status } = update;
+  if (state !== 'DRAINING') return update;
+  const isGone = config.mark_gone === true && isPartitionAware;
+  const told = (task: TaskState): TaskState =>
+    isGone && task === 'TASK_KILLED' ? 'TASK_GONE_BY_OPERATOR' : task;
+  const isByDrain = status.state === 'TASK_KILLED' || status.state === 'TASK_KILLING';
+  const reason = 'REASON_AGENT_DRAINING' as const;
+  return {
+    ...update,
+    status: isByDrain ? { ...status, state: told(status.state), reason } : status,
+    latest_state: told(update.latest_state),
+  };
 }
 
 /** A duration of the protobuf library, as Mesos' own. */

@@ -5,10 +5,11 @@ import {
   type MasterCall,
   MEDIA_TYPES,
   type Task,
+  type TaskState,
 } from '../../protocol/index.ts';
 import { newRegistry, withAgents } from '../registry.ts';
 import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
-import { drainKillPolicy } from './drain-plan.ts';
+import { drainedUpdate, drainKillPolicy } from './drain-plan.ts';
 
 let world: World;
 let agent: TestAgent;
@@ -77,7 +78,7 @@ describe.each(['json', 'protobuf'] as const)("an operator's calls in %s", (encod
     scheduler.acknowledges = false;
     const call = drain({ max_grace_period: { seconds: 2 } });
     expect((await send(call, encoding)).statusCode).toBe(200);
-    expect(scheduler.updates('a')).toContain('TASK_KILLED');
+    expect(scheduler.updates('a')).toContain('TASK_KILLED REASON_AGENT_DRAINING');
     // The end is not acknowledged yet.
     const config = { max_grace_period: { nanoseconds: 2e9 }, mark_gone: false };
     expect(await view(encoding)).toMatchObject({
@@ -86,7 +87,7 @@ describe.each(['json', 'protobuf'] as const)("an operator's calls in %s", (encod
       estimated_drain_start_time: {},
     });
     expect(await send(reactivate(), encoding)).toMatchObject({
-      ...{ statusCode: 409, body: 'Agent is still in the DRAINING state' },
+      ...{ statusCode: 400, body: 'Agent is still in the DRAINING state' },
     });
     scheduler.acknowledges = true;
     await world.run(60_000);
@@ -115,7 +116,9 @@ describe('a drain', () => {
     await runTask();
     await send(drain({ mark_gone: true }));
     await world.run(1000);
-    expect(scheduler.updates('a')).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
+    expect(scheduler.updates('a')).toEqual([
+      ...['TASK_RUNNING', 'TASK_GONE_BY_OPERATOR REASON_AGENT_DRAINING'],
+    ]);
     const registered = (await world.registry.load())?.agents.find(({ id }) => id === agentId);
     expect(registered).toMatchObject({ state: 'gone' });
     expect(await view()).toBeUndefined();
@@ -133,7 +136,7 @@ describe('a drain', () => {
     scheduler.acknowledges = true;
     await world.run(60_000);
     expect(await view()).toMatchObject({ deactivated: true, drain_info: { state: 'DRAINED' } });
-    expect(scheduler.updates('a')).toContain('TASK_KILLED');
+    expect(scheduler.updates('a')).toContain('TASK_KILLED REASON_AGENT_DRAINING');
   });
 
   it('of an agent that is away kills its tasks when it is back', async () => {
@@ -144,20 +147,58 @@ describe('a drain', () => {
     expect(scheduler.updates('a')).toEqual(['TASK_RUNNING']);
     world.network.heal();
     await world.run(120_000);
-    expect(scheduler.updates('a')).toContain('TASK_KILLED');
+    expect(scheduler.updates('a')).toContain('TASK_KILLED REASON_AGENT_DRAINING');
     expect(await view()).toMatchObject({ drain_info: { state: 'DRAINED' } });
   });
 });
 
 describe('calls that can not be', () => {
-  it.each([deactivate, reactivate, drain])('of an unknown agent are 400', async (call) => {
+  it.each([deactivate, drain])('of an unknown agent are 400', async (call) => {
     agentId = 'S9';
     expect(await send(call())).toMatchObject({ statusCode: 400, body: 'Unknown agent' });
+  });
+
+  it('draining an agent whose maintenance is planned is 400', async () => {
+    const { hostname } = scheduler.offer;
+    const ip = scheduler.offer.url?.address.ip ?? '';
+    const unavailability = { start: { nanoseconds: 4e18 } };
+    const schedule = { windows: [{ machine_ids: [{ hostname, ip }], unavailability }] };
+    const update_maintenance_schedule = { schedule };
+    await send({ type: 'UPDATE_MAINTENANCE_SCHEDULE', update_maintenance_schedule });
+    const why = `is part of a maintenance schedule under Machine ${hostname} (${ip})`;
+    const answer = await send(drain());
+    expect(answer).toMatchObject({ statusCode: 400, body: `Agent ${agentId} ${why}` });
   });
 
   it('reactivating an agent that is in service is 400', async () => {
     const answer = await send(reactivate());
     expect(answer).toMatchObject({ statusCode: 400, body: 'Agent is not deactivated' });
+  });
+});
+
+describe('what a drain ends', () => {
+  const update = (state: TaskState) => ({
+    ...{ framework_id: 'F', latest_state: state },
+    status: { task_id: { value: 'a' }, state, reason: 'REASON_EXECUTOR_TERMINATED' as const },
+  });
+  const drained = (mark_gone: boolean) =>
+    ({ state: 'DRAINING', config: { mark_gone }, startedAtMs: 1 }) as const;
+  const told = (state: TaskState, isGone: boolean, isAware: boolean) => {
+    const { status, latest_state } = drainedUpdate(update(state), drained(isGone), isAware);
+    expect(latest_state).toBe(status.state);
+    return [status.state, status.reason];
+  };
+
+  it('is told with the drain as the reason, and as gone to those who know of that', () => {
+    expect(told('TASK_KILLED', false, true)).toEqual(['TASK_KILLED', 'REASON_AGENT_DRAINING']);
+    expect(told('TASK_KILLING', true, true)).toEqual(['TASK_KILLING', 'REASON_AGENT_DRAINING']);
+    const gone = ['TASK_GONE_BY_OPERATOR', 'REASON_AGENT_DRAINING'];
+    expect(told('TASK_KILLED', true, true)).toEqual(gone);
+    expect(told('TASK_KILLED', true, false)).toEqual(['TASK_KILLED', 'REASON_AGENT_DRAINING']);
+  });
+
+  it.each(['TASK_RUNNING', 'TASK_FINISHED', 'TASK_FAILED'] as const)('%s is as it is', (state) => {
+    expect(told(state, true, true)).toEqual([state, 'REASON_EXECUTOR_TERMINATED']);
   });
 });
 

@@ -1,10 +1,12 @@
 import { MesosHttpError } from '../../http/mesos-http.ts';
-import type { DrainConfig, MasterCall } from '../../protocol/index.ts';
+import type { AgentUpdate, DrainConfig, MasterCall } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
+import { machineKey, unavailabilities } from '../maintenance/machines.ts';
 import type { RegisteredAgent, Registry } from '../registry.ts';
-import { type Agent, isTerminal, type KillOrder, taskKey } from '../state.ts';
+import { type Agent, hasCapability, isTerminal, type KillOrder, taskKey } from '../state.ts';
 import {
   deactivatedAgents,
+  drainedUpdate,
   drainKillPolicy,
   durationInfo,
   withDeactivated,
@@ -35,7 +37,7 @@ export class Draining {
 
   /**
    * Carries out one call; resolves when it is durable.
-   * @throws MesosHttpError 400 for an unknown agent, 409 for one that still drains.
+   * @throws MesosHttpError 400 for an unknown agent, and one that still drains.
    */
   async handle(call: DrainingCall): Promise<void> {
     switch (call.type) {
@@ -65,6 +67,15 @@ export class Draining {
     this.#onLess(agent.id);
   }
 
+  /** An update as the framework is told it: a drain is the reason for what it ends. */
+  toTell<T extends AgentUpdate>(agent: Agent, update: T): T {
+    const drain = agent.outOfService?.drain;
+    if (drain === undefined) return update;
+    const framework = this.#core.state.frameworks.get(update.framework_id);
+    const isAware = framework !== undefined && hasCapability(framework.info, 'PARTITION_AWARE');
+    return drainedUpdate(update, drain, isAware);
+  }
+
   async #deactivate(agentId: string): Promise<void> {
     this.#knownOf(agentId);
     await this.#decide(agentId, (registry) => withDeactivated(registry, agentId, undefined));
@@ -73,6 +84,7 @@ export class Draining {
 
   async #drain(agentId: string, config: DrainConfig): Promise<void> {
     const { drain } = this.#knownOf(agentId);
+    this.#checkNotPlanned(agentId);
     const startedAtMs = drain?.startedAtMs ?? this.#core.clock.nowMs();
     const begun = { state: 'DRAINING', config, startedAtMs } as const;
     await this.#decide(agentId, (registry) => withDeactivated(registry, agentId, begun));
@@ -85,10 +97,10 @@ export class Draining {
   }
 
   async #reactivate(agentId: string): Promise<void> {
-    const { deactivated, drain } = this.#knownOf(agentId);
-    if (deactivated !== true) throw new MesosHttpError(400, 'Agent is not deactivated');
-    if (drain?.state === 'DRAINING') {
-      throw new MesosHttpError(409, 'Agent is still in the DRAINING state');
+    const entry = this.#entryOf(agentId);
+    if (entry === undefined) throw new MesosHttpError(400, 'Agent is not deactivated');
+    if (entry.drain?.state === 'DRAINING') {
+      throw new MesosHttpError(400, 'Agent is still in the DRAINING state');
     }
     await this.#decide(agentId, (registry) => withReactivated(registry, agentId));
     this.#core.allocator.setAgentActive(agentId, true);
@@ -140,6 +152,18 @@ export class Draining {
     await saved;
     this.#core.logger.info({ agentId, isGone }, 'agent drained');
     if (isGone) await this.#markGone(agentId);
+  }
+
+  /** Maintenance has its own way to empty a machine. @throws MesosHttpError 400 */
+  #checkNotPlanned(agentId: string): void {
+    const agent = this.#core.state.agents.get(agentId);
+    if (agent === undefined) return;
+    const machine = { hostname: agent.info.hostname, ip: agent.ip };
+    const planned = unavailabilities(this.#core.registry.maintenance);
+    if (!planned.has(machineKey(machine))) return;
+    const where = `Machine ${machine.hostname} (${machine.ip})`;
+    const why = `Agent ${agentId} is part of a maintenance schedule under ${where}`;
+    throw new MesosHttpError(400, why);
   }
 
   /** Of an agent that is out of service. */
