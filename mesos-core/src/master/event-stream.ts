@@ -13,6 +13,8 @@ export interface EventStream<Event> {
   /** What the answer to SUBSCRIBE carries. */
   readonly body: Readable;
   send(event: Event): void;
+  /** Sends an event that is encoded already, in pieces: a large one is not copied. */
+  sendEncoded(pieces: readonly Uint8Array[]): void;
   /** Ends the answer in an orderly way; `onClosed` is not called. */
   end(): void;
 }
@@ -51,6 +53,14 @@ export function openEventStream<Event>(options: {
     if (pending.length === 1) atTurnEnd(flush);
     if (body.readableLength + pendingBytes > bufferBytesMax) body.destroy();
   };
+  const sendEncoded = (pieces: readonly Uint8Array[]): void => {
+    if (!isOpen || body.destroyed) return;
+    flush();
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    body.push(Buffer.from(`${length}\n`));
+    for (const piece of pieces) body.push(piece);
+    if (body.readableLength > bufferBytesMax) body.destroy();
+  };
   const scheduleHeartbeat = (): void => {
     timer = clock.after(heartbeatIntervalMs, () => {
       send(heartbeat);
@@ -70,6 +80,7 @@ export function openEventStream<Event>(options: {
     id,
     body,
     send,
+    sendEncoded,
     end() {
       if (!isOpen) return;
       isOpen = false;

@@ -24,7 +24,7 @@ import type { OperatorApi } from './operator-api.ts';
 import { addQuotaRoutes } from './quota/endpoints.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { addViewRoutes } from './views/endpoints.ts';
-import { withoutHiddenRoles } from './visibility.ts';
+import { visibilityOf, withoutHiddenRoles } from './visibility.ts';
 import { addWeightsRoutes } from './weights/endpoints.ts';
 
 export interface MasterParts {
@@ -154,7 +154,9 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
     const accept = responseEncoding(request.headers.accept);
     checkOperatorCall(core, call, request.caller);
     if (call.type === 'SUBSCRIBE') {
-      return sendStream(reply, core.events.subscribe(core, accept), MEDIA_TYPES[accept]);
+      const visibility = visibilityOf(core.authorizer, request.caller?.value);
+      const stream = core.events.subscribe(core, accept, visibility);
+      return sendStream(reply, stream, MEDIA_TYPES[accept]);
     }
     const response = await operator.handle(call, request.caller?.value);
     if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();

@@ -8,15 +8,21 @@ import {
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
 import { type EventStream, openEventStream } from '../event-stream.ts';
+import type { MasterState } from '../state.ts';
 import { getState } from './operator-form.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { seesAll, type Visibility } from './visibility.ts';
 
 /** The state of a large cluster, and the events since, fit; who lets more wait is cut off. */
 const BUFFER_BYTES_MAX = 128 * 1024 * 1024;
 
+/** So many events may happen while the state is put into words; one who needs longer is cut off. */
+const EARLY_EVENTS_MAX = 100_000;
+
 interface Subscriber {
-  readonly stream: EventStream<MasterEvent | Uint8Array>;
+  readonly stream: EventStream<MasterEvent>;
   readonly encoding: Encoding;
+  readonly sees: (event: MasterEvent) => boolean;
   /** Events that came while the state was put into words; `undefined` when it has been sent. */
   early: MasterEvent[] | undefined;
 }
@@ -34,27 +40,36 @@ export class OperatorEvents {
   emit(make: () => MasterEvent): void {
     if (this.#subscribers.size === 0) return;
     const event = make();
-    for (const { early, stream } of this.#subscribers) {
+    for (const { early, stream, sees } of this.#subscribers) {
+      if (!sees(event)) continue;
       if (early === undefined) stream.send(event);
-      else early.push(event);
+      else if (early.push(event) > EARLY_EVENTS_MAX) stream.body.destroy();
     }
   }
 
-  /** A stream that begins with the whole state of this moment, and goes on with every change. */
-  subscribe(core: MasterCore, encoding: Encoding): EventStream<MasterEvent | Uint8Array> {
-    const stream = openEventStream<MasterEvent | Uint8Array>({
+  /**
+   * A stream that begins with the whole state of this moment, and goes on with every change: as much
+   * of them as the subscriber may see.
+   */
+  subscribe(
+    core: MasterCore,
+    encoding: Encoding,
+    visibility: Visibility = seesAll,
+  ): EventStream<MasterEvent> {
+    const stream = openEventStream<MasterEvent>({
       id: core.newStreamId(),
       clock: core.clock,
-      encode: (event) =>
-        event instanceof Uint8Array ? event : encodeMessage('master.Event', encoding, event),
+      encode: (event) => encodeMessage('master.Event', encoding, event),
       heartbeat: { type: 'HEARTBEAT' },
       heartbeatIntervalMs: core.settings.heartbeatIntervalMs,
       bufferBytesMax: BUFFER_BYTES_MAX,
       onClosed: () => this.#subscribers.delete(subscriber),
     });
-    const subscriber: Subscriber = { stream, encoding, early: [] };
+    const sees = (event: MasterEvent): boolean => isVisible(core.state, visibility, event);
+    const subscriber: Subscriber = { stream, encoding, sees, early: [] };
     this.#subscribers.add(subscriber);
-    this.#greet(core, subscriber, getState(takeSnapshot(core))).catch((error: unknown) => {
+    const state = getState(takeSnapshot(core, visibility));
+    this.#greet(core, subscriber, state).catch((error: unknown) => {
       core.logger.error({ err: error }, 'an operator could not be told the state');
       stream.body.destroy();
     });
@@ -73,8 +88,34 @@ export class OperatorEvents {
     const subscribed = new LazyMessage({ get_state, heartbeat_interval_seconds });
     const event = new LazyMessage({ type: 'SUBSCRIBED', subscribed });
     const pieces = encodePieces('master.Event', encoding, event);
-    stream.send(Buffer.concat(await gatherPieces(pieces, core.clock)));
+    stream.sendEncoded(await gatherPieces(pieces, core.clock));
     for (const early of subscriber.early ?? []) stream.send(early);
     subscriber.early = undefined;
+  }
+}
+
+function isVisible(state: MasterState, visibility: Visibility, event: MasterEvent): boolean {
+  if (visibility === seesAll) return true;
+  const infoOf = (id: string) => state.frameworks.get(id)?.info;
+  switch (event.type) {
+    case 'TASK_ADDED': {
+      const { task } = event.task_added;
+      return visibility.task(task, infoOf(task.framework_id.value));
+    }
+    case 'TASK_UPDATED': {
+      const { framework_id, status } = event.task_updated;
+      const task = state.findTask(framework_id.value, status.task_id.value);
+      const info = infoOf(framework_id.value);
+      if (info === undefined || !visibility.framework(info)) return false;
+      return task === undefined || visibility.task(task, info);
+    }
+    case 'FRAMEWORK_ADDED':
+      return visibility.framework(event.framework_added.framework.framework_info);
+    case 'FRAMEWORK_UPDATED':
+      return visibility.framework(event.framework_updated.framework.framework_info);
+    case 'FRAMEWORK_REMOVED':
+      return visibility.framework(event.framework_removed.framework_info);
+    default:
+      return true;
   }
 }
