@@ -1,9 +1,10 @@
 import protobuf from 'protobufjs';
 import { checkDepth, type Fields, missingFields, PendingChecks } from './checks.ts';
 import { CodecError } from './codec-error.ts';
+import { ProtobufWriter } from './protobuf-writer.ts';
 import type { FieldKind, FieldPlan, MessagePlan } from './schema.ts';
 
-const { Reader, Writer } = protobuf;
+const { Reader } = protobuf;
 
 /** Wire types of the protobuf encoding. */
 const VARINT = 0;
@@ -181,12 +182,15 @@ function readValue(
  * @throws CodecError when a required field is not set or an enum has no such name.
  */
 export function encodeFields(plan: MessagePlan, fields: Fields): Uint8Array {
-  const writer = Writer.create();
-  writeFields(plan, fields, writer);
+  writer.begin();
+  writeFields(plan, fields);
   return writer.finish();
 }
 
-function writeFields(plan: MessagePlan, fields: Fields, writer: protobuf.Writer): void {
+/** Encoding is never interrupted, so one is enough. */
+const writer = new ProtobufWriter();
+
+function writeFields(plan: MessagePlan, fields: Fields): void {
   for (const field of plan.fields) {
     const value = fields[field.name];
     if (value === undefined) {
@@ -195,45 +199,48 @@ function writeFields(plan: MessagePlan, fields: Fields, writer: protobuf.Writer)
     }
     switch (field.label) {
       case 'repeated':
-        for (const element of value as readonly unknown[]) writeValue(field, element, writer);
+        for (const element of value as readonly unknown[]) writeValue(field, element);
         break;
       case 'map':
         for (const [key, element] of Object.entries(value as Fields)) {
-          writer.uint32((field.id << 3) | DELIMITED).fork();
-          writer.uint32((1 << 3) | DELIMITED).string(key);
-          writeValue({ ...field, id: 2 }, element, writer);
-          writer.ldelim();
+          writer.unsigned((field.id << 3) | DELIMITED);
+          const entry = writer.open();
+          writer.unsigned((1 << 3) | DELIMITED);
+          writer.text(key);
+          writeValue({ ...field, id: 2 }, element);
+          writer.close(entry);
         }
         break;
       default:
-        writeValue(field, value, writer);
+        writeValue(field, value);
     }
   }
 }
 
-function writeValue(field: FieldPlan, value: unknown, writer: protobuf.Writer): void {
-  writer.uint32((field.id << 3) | WIRE_TYPES[field.kind]);
+function writeValue(field: FieldPlan, value: unknown): void {
+  writer.unsigned((field.id << 3) | WIRE_TYPES[field.kind]);
   switch (field.kind) {
-    case 'message':
+    case 'message': {
       if (field.message === undefined) throw new TypeError(`No plan for ${field.name}`);
-      writer.fork();
-      writeFields(field.message, value as Fields, writer);
-      writer.ldelim();
+      const start = writer.open();
+      writeFields(field.message, value as Fields);
+      writer.close(start);
       break;
+    }
     case 'enum': {
       const number = field.enumeration?.numberOf.get(value as string);
       if (number === undefined) throw new CodecError(`Failed to find enum for '${value}'`);
-      writer.int32(number);
+      writer.signed(number);
       break;
     }
     case 'string':
-      writer.string(value as string);
+      writer.text(value as string);
       break;
     case 'bytes':
-      writer.bytes(Buffer.from(value as string, 'base64'));
+      writer.base64(value as string);
       break;
     case 'bool':
-      writer.bool(value as boolean);
+      writer.unsigned(value === true ? 1 : 0);
       break;
     case 'double':
       writer.double(value as number);
@@ -242,16 +249,16 @@ function writeValue(field: FieldPlan, value: unknown, writer: protobuf.Writer): 
       writer.float(value as number);
       break;
     case 'int32':
-      writer.int32(value as number);
+      writer.signed(value as number);
       break;
     case 'uint32':
-      writer.uint32(value as number);
+      writer.unsigned(value as number);
       break;
     case 'int64':
-      writer.int64(value as number);
+      writer.signed(value as number);
       break;
     case 'uint64':
-      writer.uint64(value as number);
+      writer.unsigned(value as number);
       break;
   }
 }
