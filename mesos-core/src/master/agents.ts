@@ -14,6 +14,7 @@ import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { Draining } from './draining/draining.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
+import { isOutdatedExit, rememberExit } from './executor-exits.ts';
 import type { Frameworks } from './frameworks.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
@@ -29,9 +30,6 @@ type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
 
 /** Statuses of a task that are kept: the newest. */
 const STATUSES_PER_TASK_MAX = 10;
-
-/** Executors of an agent whose last end is remembered. */
-const EXITED_PER_AGENT_MAX = 1000;
 
 const AGENT_GONE: TaskEnd = {
   state: 'TASK_GONE_BY_OPERATOR',
@@ -152,6 +150,7 @@ export class Agents {
     const absent = registry.agents.filter(
       (each) => each.state === 'admitted' && !state.agents.has(each.id),
     );
+    if (!this.#core.recovery.mayGiveUp(absent.length)) return;
     const given = absent.slice(0, this.#removals.take(absent.length));
     if (given.length > 0) await this.#register(given, 'unreachable');
     this.#core.metrics.count('recovery_slave_removals', given.length);
@@ -224,7 +223,10 @@ export class Agents {
   ): Promise<void> {
     const sinceMs = this.#core.clock.nowMs();
     const entries = agents.map(({ id, hostname }) => ({ id, hostname, state, sinceMs }));
-    return this.#core.updateRegistry((registry) => withAgents(registry, entries, sinceMs));
+    const { settings } = this.#core;
+    return this.#core.updateRegistry((registry) =>
+      withAgents(registry, entries, sinceMs, settings),
+    );
   }
 
   #newStream(onClosed: () => void): EventStream<AgentEvent> {
@@ -291,7 +293,7 @@ export class Agents {
   #onExecutorExited(agent: Agent, call: Call<'EXECUTOR_EXITED'>): void {
     const { framework_id, executor_id, status } = call;
     const { state } = this.#core;
-    if (isOutdated(agent, call)) return;
+    if (isOutdatedExit(agent, call)) return;
     rememberExit(agent, executorKey(framework_id, executor_id), call.container_id);
     if (!state.removeExecutor(agent, framework_id, executor_id)) return;
     this.#core.send(state.frameworks.get(framework_id), {
@@ -375,28 +377,6 @@ export class Agents {
       this.#core.send(framework, { type: 'FAILURE', failure });
     }
   }
-}
-
-function rememberExit(agent: Agent, key: string, containerId: string): void {
-  agent.exitedContainers.delete(key);
-  agent.exitedContainers.set(key, containerId);
-  const [oldest] = agent.exitedContainers.keys();
-  if (agent.exitedContainers.size > EXITED_PER_AGENT_MAX && oldest !== undefined) {
-    agent.exitedContainers.delete(oldest);
-  }
-}
-
-/** Whether an executor's end was told before, or is that of a run before the current one. */
-function isOutdated(agent: Agent, call: Call<'EXECUTOR_EXITED'>): boolean {
-  const { framework_id, executor_id, container_id } = call;
-  if (container_id === '') return false;
-  const exited = agent.exitedContainers.get(executorKey(framework_id, executor_id));
-  if (exited === container_id) return true;
-  const living = [...agent.tasks.values()]
-    .filter((task) => task.framework_id.value === framework_id && !isTerminal(task.state))
-    .filter((task) => task.executor_id?.value === executor_id)
-    .flatMap((task) => task.statuses?.at(-1)?.container_status?.container_id?.value ?? []);
-  return living.length > 0 && !living.includes(container_id);
 }
 
 /** As Mesos keeps them: one for a run of the same state, and without data, which may be large. */

@@ -49,6 +49,7 @@ export class AllocationDriver {
     const { allocator, clock, settings } = this.#core;
     const tick = (): void => {
       allocator.tick(clock.monotonicMs());
+      if (!allocator.isIdle) this.#request(DEBOUNCE_MS);
       this.#askToLeave();
       this.#core.nextExpiryMs = clock.monotonicMs() + settings.allocationIntervalMs;
       this.#interval = clock.after(settings.allocationIntervalMs, tick);
@@ -77,6 +78,8 @@ export class AllocationDriver {
 
   #slice(): void {
     const { allocator, clock } = this.#core;
+    // Agents that come back ask for a slice, and so does the next tick.
+    if (this.#core.recovery.isOfferingHeld) return;
     const startMs = clock.monotonicMs();
     if (this.#runMs === 0) this.#latencyMs = startMs - (this.#requestedAtMs ?? startMs);
     const endsAtMs = startMs + SLICE_MS;

@@ -21,6 +21,7 @@ import { InverseOffers } from './maintenance/inverse-offers.ts';
 import { masterInfoOf } from './master-info.ts';
 import { MasterMetrics } from './metrics/master-metrics.ts';
 import { OperationBook } from './operations/book.ts';
+import { Recovery } from './recovery.ts';
 import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
 import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
@@ -58,6 +59,10 @@ export class MasterCore {
   readonly filesApi: FilesApi;
   readonly startedAtMs: number;
   readonly startedMonotonicMs: number;
+  /** What is expected of the agents that the last master knew. */
+  readonly recovery: Recovery;
+  /** This master can't go on: its process has to end. */
+  readonly onFatal: (why: string) => void;
   registry: Registry;
   readonly #store: RegistryStore;
   #lastSave: Promise<void> = Promise.resolve();
@@ -76,6 +81,7 @@ export class MasterCore {
     readonly store: RegistryStore;
     readonly authorizer?: Authorizer;
     readonly flags?: Readonly<Record<string, string>>;
+    readonly onFatal?: ((why: string) => void) | undefined;
   }) {
     this.clock = options.clock;
     this.random = options.random;
@@ -93,6 +99,8 @@ export class MasterCore {
     this.state = new MasterState(this.allocator, (...change) => this.metrics.onTask(...change));
     const authorizer = options.authorizer ?? allowAll;
     this.authorizer = authorizer;
+    this.onFatal = options.onFatal ?? ((why) => this.logger.error({ why }, 'this master must end'));
+    this.recovery = new Recovery(this);
     this.filesApi = {
       clock: options.clock,
       files: new VirtualFiles(() => []),

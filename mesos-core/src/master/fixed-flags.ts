@@ -4,8 +4,6 @@
  */
 export const FIXED_MASTER_FLAGS: Readonly<Record<string, string>> = {
   allocator: 'hierarchical',
-  allocator_agent_recovery_factor: '0.8',
-  allocator_recovery_timeout: '10mins',
   authenticate_frameworks: 'false',
   authentication_v0_timeout: '15secs',
   authenticators: 'crammd5',
@@ -26,11 +24,8 @@ export const FIXED_MASTER_FLAGS: Readonly<Record<string, string>> = {
   offer_constraints_re2_max_program_size: '100',
   publish_per_framework_metrics: 'true',
   quiet: 'false',
-  recovery_agent_removal_limit: '100%',
   registry_fetch_timeout: '1mins',
   registry_gc_interval: '15mins',
-  registry_max_agent_age: '2weeks',
-  registry_max_agent_count: '102400',
   registry_store_timeout: '20secs',
   registry_strict: 'false',
   require_agent_domain: 'false',

@@ -36,6 +36,8 @@ export interface MasterOptions {
   readonly security?: Security;
   /** The flags that operators are shown; default: those of a master without any. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** This master can't go on: its process has to end. Default: it is logged. */
+  readonly onFatal?: (why: string) => void;
 }
 
 export interface Master {
@@ -62,6 +64,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const core = new MasterCore({
     ...{ clock, random, logger, settings, address, registry, store, authorizer },
     flags: options.flags ?? masterFlagTexts(),
+    onFatal: options.onFatal,
   });
   core.metrics.registryFetchMs = clock.monotonicMs() - startMs;
   await core.updateRegistry((current) => current);

@@ -37,12 +37,16 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const tls = readTls(process.env)?.server;
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const election = openElection(flags, { ...service, logger });
+  const onFatal = (why: string): void => {
+    logger.error({ why }, 'exiting');
+    process.exit(1);
+  };
   const leadership: Leadership = new Leadership({
     ...{ logger, contender: election.contender, detector: election.detector },
     info: masterInfoOf(address.id, address),
     lead: () =>
       createMaster({
-        ...{ clock, random, logger, address, security, settings: flags },
+        ...{ clock, random, logger, address, security, settings: flags, onFatal },
         flags: masterFlagTexts(process.argv.slice(2), process.env),
         registry: fatalOnFailure(
           openRegistryStore(flags, { random, logger }, election.registryNode()),

@@ -78,15 +78,18 @@ export class BadRegistryError extends Error {
   }
 }
 
-/** Agents that are not admitted are forgotten after two weeks, or when there are more than so many. */
-const ABSENT_AGENTS_AGE_MAX_MS = 14 * 24 * 3600 * 1000;
-const ABSENT_AGENTS_COUNT_MAX = 10_000;
+/** Which agents that are not admitted are remembered (Mesos' flags of these names). */
+export interface AbsenceLimits {
+  readonly registryMaxAgentAgeMs: number;
+  readonly registryMaxAgentCount: number;
+}
 
 /** The registry with entries added or replaced, and without those that are of no more use. Pure. */
 export function withAgents(
   registry: Registry,
   entries: readonly RegisteredAgent[],
   nowMs: number,
+  limits: AbsenceLimits,
 ): Registry {
   const changed = new Set(entries.map(({ id }) => id));
   const before = new Map(registry.agents.map((agent) => [agent.id, agent]));
@@ -97,8 +100,8 @@ export function withAgents(
   const forgotten = new Set(
     absent.filter(
       ({ sinceMs }, index) =>
-        nowMs - sinceMs > ABSENT_AGENTS_AGE_MAX_MS ||
-        index < absent.length - ABSENT_AGENTS_COUNT_MAX,
+        nowMs - sinceMs > limits.registryMaxAgentAgeMs ||
+        index < absent.length - limits.registryMaxAgentCount,
     ),
   );
   return { ...registry, agents: agents.filter((agent) => !forgotten.has(agent)) };

@@ -1,10 +1,13 @@
 import type { AllocatorOptions } from '../allocator/index.ts';
 import type { DomainInfo } from '../protocol/index.ts';
 import { DEFAULT_ALLOCATOR_OPTIONS } from './allocator-flags.ts';
+import { DEFAULT_RECOVERY_SETTINGS, type RecoverySettings } from './recovery-flags.ts';
 import type { RemovalRate } from './removal-limit.ts';
 
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
-export interface MasterSettings extends Omit<AllocatorOptions, 'random' | 'isolateGroups'> {
+export interface MasterSettings
+  extends Omit<AllocatorOptions, 'random' | 'isolateGroups'>,
+    RecoverySettings {
   /** Region and zone of the master. */
   readonly domain: DomainInfo | undefined;
   /** Label of frameworks that names their group, where groups do not share agents. */
@@ -36,6 +39,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   domain: undefined,
   frameworkGroupLabel: undefined,
   ...DEFAULT_ALLOCATOR_OPTIONS,
+  ...DEFAULT_RECOVERY_SETTINGS,
 };
 
 export interface MasterAddress {

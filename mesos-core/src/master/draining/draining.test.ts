@@ -219,10 +219,13 @@ describe('the kill policy of a drain', () => {
 });
 
 it('what was decided of an agent outlives its comings and goings', () => {
+  const LIMITS = { registryMaxAgentAgeMs: 10, registryMaxAgentCount: 10 };
   const [id, hostname] = ['S0', 'host'];
   const drained = { state: 'DRAINED', config: {}, startedAtMs: 1 } as const;
   const out = { id, hostname, state: 'admitted', sinceMs: 1, deactivated: true } as const;
-  const registry = withAgents(newRegistry('m'), [{ ...out, drain: drained }], 1);
-  const away = withAgents(registry, [{ id, hostname, state: 'unreachable', sinceMs: 2 }], 2);
+  const registry = withAgents(newRegistry('m'), [{ ...out, drain: drained }], 1, LIMITS);
+  const away = withAgents(
+    ...([registry, [{ id, hostname, state: 'unreachable', sinceMs: 2 }], 2, LIMITS] as const),
+  );
   expect(away.agents).toEqual([{ ...out, drain: drained, state: 'unreachable', sinceMs: 2 }]);
 });

@@ -18,7 +18,9 @@ export function describeRegistryStore(
       const store = open();
       await store.load();
       const agent = { id: 'S0', hostname: 'host', state: 'admitted' as const, sinceMs: 5 };
-      const registry = withAgents(newRegistry('m'), [agent], 10);
+      const registry = withAgents(newRegistry('m'), [agent], 10, {
+        ...{ registryMaxAgentAgeMs: 10, registryMaxAgentCount: 10 },
+      });
       await store.save(newRegistry('other'));
       await store.save(registry);
       expect(await store.load()).toEqual(registry);
