@@ -32,7 +32,8 @@ afterEach(async () => {
   agent.kill('SIGKILL');
   master.cut();
   await server.close();
-  await rm(directory, { recursive: true, force: true });
+  // A container's supervisor may write how it ended at this moment.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 function startAgent(): ChildProcess {

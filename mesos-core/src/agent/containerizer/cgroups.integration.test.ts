@@ -36,7 +36,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await containerizer.close();
-  await rm(directory, { recursive: true, force: true });
+  // A container's supervisor may write how it ended at this moment.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   // Nothing is left of the containers on this machine.
   for (const root of Object.values((await detectCgroups())?.roots ?? {})) {
     expect(await readdir(root)).not.toContain(CGROUPS_ROOT);

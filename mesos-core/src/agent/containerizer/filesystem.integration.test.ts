@@ -45,7 +45,8 @@ afterEach(async () => {
   await containerizer.close();
   const mounts = await readFile('/proc/mounts', 'utf8');
   expect(mounts).not.toContain(directory);
-  await rm(directory, { recursive: true, force: true });
+  // A container's supervisor may write how it ended at this moment.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function launch(value: string, changes: Partial<LaunchRequest> = {}): Promise<Container> {

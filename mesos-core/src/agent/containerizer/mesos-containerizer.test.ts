@@ -42,7 +42,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const executor of started.splice(0)) await executor.kill();
   await containerizer.close();
-  await rm(directory, { recursive: true, force: true });
+  // A container's supervisor may write how it ended at this moment.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 function request(value: string, changes: Partial<LaunchRequest> = {}): LaunchRequest {
