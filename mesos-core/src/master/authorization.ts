@@ -52,7 +52,8 @@ function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
     case 'UPDATE_WEIGHTS':
       return of(
         'update_weights',
-        (call.update_weights.weight_infos ?? []).map(({ role }) => role),
+        // Spaces around it are no part of the role (see `updateWeights`).
+        (call.update_weights.weight_infos ?? []).map(({ role }) => role?.trim()),
       );
     case 'UPDATE_QUOTA':
       return of(

@@ -133,6 +133,16 @@ describe('an operator', () => {
       'UPDATE_WEIGHTS',
       { type: 'UPDATE_WEIGHTS', update_weights: { weight_infos: [{ role: 'eng', weight: 2 }] } },
     ],
+    [
+      'UPDATE_WEIGHTS of a role with spaces around it',
+      { type: 'UPDATE_WEIGHTS', update_weights: { weight_infos: [{ role: ' eng ', weight: 2 }] } },
+    ],
+    [
+      'UPDATE_QUOTA',
+      { type: 'UPDATE_QUOTA', update_quota: { quota_configs: [{ role: 'ops' }, { role: 'eng' }] } },
+    ],
+    ['SET_QUOTA', { type: 'SET_QUOTA', set_quota: { quota_request: { role: 'eng' } } }],
+    ['REMOVE_QUOTA', { type: 'REMOVE_QUOTA', remove_quota: { role: 'eng' } }],
     ['GET_FLAGS', { type: 'GET_FLAGS' }],
   ])('without the right to %s gets a 403', async (_type, body) => {
     const onlyAlice = [
@@ -144,10 +154,16 @@ describe('an operator', () => {
         principals,
         [name]: objects,
       }));
+    const eng = { values: ['eng'] };
+    const engRules = [
+      { principals: { values: ['alice'] }, roles: eng },
+      { principals: { type: 'NONE' as const }, roles: eng },
+    ];
     await start({
       teardown_frameworks: rules('framework_principals'),
       mark_agents_gone: rules('agents'),
-      update_weights: rules('roles'),
+      update_weights: engRules,
+      update_quotas: engRules,
       view_flags: rules('flags'),
     });
     const refused = await call('/api/v1', body, 'bob');

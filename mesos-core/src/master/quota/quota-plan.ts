@@ -181,6 +181,16 @@ export function sumOf(all: readonly Quantities[]): Quantities {
   return Object.fromEntries([...units].map(([name, count]) => [name, fromUnits(count)]));
 }
 
+/** Of each the smaller amount; what `bounds` doesn't name stays as it is. Pure. */
+export function smallerOf(quantities: Quantities, bounds: Quantities): Quantities {
+  return Object.fromEntries(
+    Object.entries(quantities).map(([name, value]) => [
+      name,
+      Math.min(value, bounds[name] ?? value),
+    ]),
+  );
+}
+
 /** As Mesos prints them: `cpus:1; mem:512`, or `{}`. Pure. */
 export function formatQuantities(quantities: Quantities): string {
   const texts = Object.entries(quantities)

@@ -159,6 +159,23 @@ describe('a guarantee', () => {
     expect(outstanding(eng)).toBe('cpus:2; mem:7168');
   });
 
+  it('takes nothing from roles that have no more than is guaranteed to them', async () => {
+    await send(update([config('eng', 'cpus:8')], true));
+    const ops = await startOps();
+    await send(update([config('ops', 'cpus:6')], true));
+    await world.run(2000);
+    expect(eng.of('RESCIND')).toEqual([]);
+    expect(outstanding(ops)).toBe('{}');
+  });
+
+  it('takes only as many offers as it needs, though several roles get one at once', async () => {
+    for (const name of ['b', 'c', 'd']) await world.startAgent(name, 'cpus:8;mem:8192');
+    await world.run(2000);
+    expect(eng.offers).toHaveLength(4);
+    await send(update([config('ops', 'cpus:6'), config('qa', 'cpus:7'), config('eng', 'cpus:16')]));
+    expect(eng.of('RESCIND')).toHaveLength(2);
+  });
+
   it('takes nothing back while enough is free', async () => {
     await world.startAgent('agent-2', 'cpus:8;mem:8192');
     await world.run(100);

@@ -22,6 +22,7 @@ import {
   quotaOf,
   quotaStatus,
   requestProblem,
+  smallerOf,
   sumOf,
   totalGuarantees,
   treeProblem,
@@ -128,30 +129,54 @@ async function apply(core: MasterCore, configs: readonly QuotaConfig[]): Promise
     const config = current.get(role);
     core.allocator.setQuota(role, config && quotaOf(config));
   }
-  for (const { role } of configs) {
-    const config = current.get(role);
-    if (config === undefined) continue;
-    rescindBeyondLimits(core, role, quotaOf(config).limits);
-    rescindForGuarantees(core, role);
+  rescindBeyondLimits(core, new Set(configs.map(({ role }) => role)));
+  rescindForGuarantees(core);
+}
+
+/** Roles that are offered more than they may have lose offers, until what is left is allowed. */
+function rescindBeyondLimits(core: MasterCore, changed: ReadonlySet<string>): void {
+  const limits = new Map(
+    quotasOf(core)
+      .filter(({ role }) => changed.has(role))
+      .map((config) => [config.role, quotaOf(config).limits]),
+  );
+  for (const offer of core.state.offers.values()) {
+    const isTooMuch = rolesAround(offer).some((role) => {
+      const excess = excessOf(core.allocator.consumptionOf(role), limits.get(role) ?? {});
+      return helps(openOf(offer), excess);
+    });
+    if (isTooMuch) core.rescind([offer.id.value], true);
   }
 }
 
-/** A role that is offered more than it may have loses offers, until what is left is allowed. */
-function rescindBeyondLimits(core: MasterCore, role: string, limits: Quantities): void {
+/**
+ * What guarantees need is taken from those who are offered more than they are guaranteed themselves,
+ * until enough is free. Mesos takes all offers of one agent after the other.
+ */
+function rescindForGuarantees(core: MasterCore): void {
+  let lacking = core.allocator.lackingHeadroom();
+  const guarantees = new Map(
+    quotasOf(core).map((config) => [config.role, quotaOf(config).guarantees]),
+  );
   for (const offer of core.state.offers.values()) {
-    const excess = excessOf(core.allocator.consumptionOf(role), limits);
-    if (!isAnyPositive(excess)) return;
-    if (isFor(offer, role) && helps(offer, excess)) core.rescind([offer.id.value], true);
-  }
-}
-
-/** Others lose offers, until what guarantees need is free, as far as that is of any use. */
-function rescindForGuarantees(core: MasterCore, role: string): void {
-  for (const offer of core.state.offers.values()) {
-    const lacking = core.allocator.lackingHeadroom();
     if (!isAnyPositive(lacking)) return;
-    if (!isFor(offer, role) && helps(offer, lacking)) core.rescind([offer.id.value], true);
+    if (!helps(beyondGuarantees(core, offer, guarantees), lacking)) continue;
+    core.rescind([offer.id.value], true);
+    lacking = core.allocator.lackingHeadroom();
   }
+}
+
+/** What of an offer no guarantee is for: only that can become free for others. */
+function beyondGuarantees(
+  { allocator }: MasterCore,
+  offer: Offer,
+  guarantees: ReadonlyMap<string, Quantities>,
+): Quantities {
+  return rolesAround(offer).reduce((left, role) => {
+    const guaranteed = guarantees.get(role);
+    if (guaranteed === undefined) return left;
+    return smallerOf(left, excessOf(allocator.consumptionOf(role), guaranteed));
+  }, openOf(offer));
 }
 
 /** What is more than a role may have, by name. */
@@ -164,18 +189,17 @@ function excessOf(consumed: Quantities, limits: Quantities): Quantities {
   );
 }
 
-/** Whether the offer is to the role or to a descendant of it. */
-function isFor({ allocation_info }: Offer, role: string): boolean {
-  const offered = allocation_info?.role ?? '*';
-  return offered === role || offered.startsWith(`${role}/`);
+/** The role that the offer is to, and all that it is in. */
+function rolesAround({ allocation_info }: Offer): readonly string[] {
+  return withAncestors(allocation_info?.role ?? '*');
 }
 
-/** Whether the offer holds, unreserved, any of what there is too little of elsewhere. */
-function helps(offer: Offer, wanted: Quantities): boolean {
-  const open = openOf(offer);
-  return Object.entries(wanted).some(([name, value]) => value > 0 && (open[name] ?? 0) > 0);
+/** Whether there is any of what there is too little of elsewhere. */
+function helps(given: Quantities, wanted: Quantities): boolean {
+  return Object.entries(wanted).some(([name, value]) => value > 0 && (given[name] ?? 0) > 0);
 }
 
+/** What the offer holds unreserved. */
 function openOf({ resources = [] }: Offer): Quantities {
   return scalarQuantities(resources.filter((each) => reservationsOf(each).length === 0));
 }
@@ -202,7 +226,7 @@ function excessProblem(core: MasterCore, configs: readonly QuotaConfig[]): strin
  */
 export function consumptions({ allocator, state }: MasterCore): (role: string) => Quantities {
   const offers = [...state.offers.values()].flatMap((offer) =>
-    withAncestors(offer.allocation_info?.role ?? '*').map((role) => [role, openOf(offer)] as const),
+    rolesAround(offer).map((role) => [role, openOf(offer)] as const),
   );
   const offered = Map.groupBy(offers, ([role]) => role);
   return (role) => {
