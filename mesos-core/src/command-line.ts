@@ -107,14 +107,15 @@ function defaultText({ fallback, fallbackText }: Setting<unknown>): string | und
 }
 
 /**
- * The flag's value, or the content of the file that it names by `file://`.
+ * The setting's value, or the content of the file that it names by `file://`.
+ * @param setting its name, for errors: `--zk`.
  * @throws SettingsError when the file can't be read.
  */
-export function textOrFile(flag: string, text: string): string {
+export function textOrFile(setting: string, text: string): string {
   if (!text.startsWith('file://')) return text;
   try {
     return readFileSync(new URL(text), 'utf8').trim();
   } catch (error) {
-    throw new SettingsError([`--${flag}: ${error instanceof Error ? error.message : error}`]);
+    throw new SettingsError([`${setting}: ${error instanceof Error ? error.message : error}`]);
   }
 }

@@ -212,7 +212,7 @@ export class SimulatedFactory {
       store: life.guard(this.#clusterStore),
       linkClient: new LinkClient({ clock, random, transport, url: API }),
       vmScheduler: new VmSchedulerClient(transport, SCHEDULER),
-      readHosts: createHostReader({ transport, clock, masters: [MASTER] }),
+      readHosts: createHostReader({ transport, clock, masters: () => [MASTER] }),
       readImages: async () => ['micro'],
       onFenced: () => this.#fatal(life, 'cluster-server: fenced'),
     });

@@ -215,7 +215,7 @@ export function parseEnvironment(text: string): Readonly<Record<string, string>>
   const wrong = new SettingsError([`--${flag} must be a JSON object whose values are texts`]);
   let value: unknown;
   try {
-    value = JSON.parse(textOrFile(flag, text));
+    value = JSON.parse(textOrFile(`--${flag}`, text));
   } catch {
     throw wrong;
   }

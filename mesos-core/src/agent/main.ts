@@ -35,9 +35,9 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const { workDir, ip, port, strict } = flags;
   const tls = readTls(process.env);
   const transport = createUndiciTransport({ tls: tls?.client });
-  const given = textOrFile('resources', flags.resources);
-  const attributes = textOrFile('attributes', flags.attributes);
-  const masters = openMasters(textOrFile('master', flags.master), {
+  const given = textOrFile('--resources', flags.resources);
+  const attributes = textOrFile('--attributes', flags.attributes);
+  const masters = openMasters(flags.master, {
     ...{ clock, random, logger, sessionTimeoutMs: flags.zkSessionTimeoutMs },
     scheme: tls === undefined ? 'http' : 'https',
   });

@@ -1,4 +1,4 @@
-export { openMasters } from '../election/index.ts';
+export { type Masters, openMasters } from '../election/index.ts';
 export { readTls, type Tls } from '../security/tls.ts';
 export type { Credential } from './endpoint.ts';
 export * from './errors.ts';

@@ -6,6 +6,6 @@ export {
   whenAnotherLeads,
 } from './follow.ts';
 export { hostAndPort } from './master-nodes.ts';
-export { openMasters } from './masters.ts';
+export { type Masters, openMasters } from './masters.ts';
 export { MemoryElection } from './memory-election.ts';
 export { openZooKeeperElection, type ZooKeeperElection } from './open.ts';

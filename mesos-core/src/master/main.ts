@@ -83,7 +83,7 @@ function openElection(flags: MasterFlags, { clock, random, logger }: ServiceCont
     const [close, registryNode] = [async () => undefined, () => undefined];
     return { contender: alone, detector: alone, close, registryNode };
   }
-  const url = textOrFile('zk', flags.zk);
+  const url = textOrFile('--zk', flags.zk);
   const sessionTimeoutMs = flags.zkSessionTimeoutMs;
   const election = openZooKeeperElection({ clock, random, logger, url, sessionTimeoutMs });
   const registryNode = () => ({

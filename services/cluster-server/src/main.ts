@@ -1,6 +1,7 @@
 import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
+import { openMasters } from 'mesos-core/client';
 import { readImageNames } from './images.ts';
 import {
   createClusterServer,
@@ -15,10 +16,12 @@ runService({
   name: 'cluster-server',
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
+    const masters = openMasters(settings.masters, {
+      ...{ clock, random, logger, setting: settingsDefinition.masters.env },
+    });
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
-    const masters = settings.masters.split(',');
     const service = createClusterServer({
       clock,
       random,
@@ -28,7 +31,7 @@ runService({
       store: createPostgresStore(knex),
       linkClient: new LinkClient({ clock, random, transport, url: settings.apiUrl }),
       vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
-      readHosts: createHostReader({ transport, clock, masters }),
+      readHosts: createHostReader({ transport, clock, masters: masters.candidates }),
       readImages: () => readImageNames(settings.imageDirectory),
       onFenced: () => process.exit(1),
     });
@@ -38,6 +41,7 @@ runService({
     return {
       close: async () => {
         await service.close();
+        await masters.close();
         await server.close();
         await transport.close();
         await knex.destroy();

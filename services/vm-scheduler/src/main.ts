@@ -1,6 +1,7 @@
 import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
+import { openMasters } from 'mesos-core/client';
 import { createMesosFramework, createPostgresStore, createVmScheduler } from './index.ts';
 import { settingsDefinition } from './settings.ts';
 
@@ -8,6 +9,9 @@ runService({
   name: 'vm-scheduler',
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
+    const masters = openMasters(settings.masters, {
+      ...{ clock, random, logger, setting: settingsDefinition.masters.env },
+    });
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
@@ -16,7 +20,7 @@ runService({
       random,
       logger,
       transport,
-      masters: settings.masters.split(','),
+      masters: masters.detector ?? masters.list,
       role: settings.role,
       principal: settings.principal,
       onFenced: (error) => {
@@ -39,6 +43,7 @@ runService({
     return {
       close: async () => {
         await service.close();
+        await masters.close();
         await server.close();
         await transport.close();
         await knex.destroy();

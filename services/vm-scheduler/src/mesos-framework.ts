@@ -1,5 +1,9 @@
 import type { Clock, HttpTransport, Logger, Random } from '@factory/runtime';
-import { SchedulerClient, SubscriptionRejectedError } from 'mesos-core/client';
+import {
+  SchedulerClient,
+  type SchedulerClientOptions,
+  SubscriptionRejectedError,
+} from 'mesos-core/client';
 import type { FrameworkInfo, SchedulerCall } from 'mesos-core/protocol';
 import type { Framework, FrameworkHandler } from './framework.ts';
 
@@ -11,8 +15,8 @@ export interface MesosFrameworkOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly transport: HttpTransport;
-  /** URLs of all masters. */
-  readonly masters: readonly string[];
+  /** URLs of all masters, or what knows who leads. */
+  readonly masters: SchedulerClientOptions['masters'];
   readonly role: string;
   readonly principal: string;
   /** Another scheduler subscribed as this framework, or the master refuses it: this one must end. */

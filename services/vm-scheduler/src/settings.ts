@@ -21,7 +21,8 @@ export const settingsDefinition = defineSettings({
   masters: textSetting({
     env: 'FACTORY_MESOS_MASTERS',
     default: 'http://127.0.0.1:5050',
-    describe: 'URLs of all Mesos masters, separated by commas.',
+    describe:
+      'The Mesos masters: their URLs, separated by commas; or the ZooKeeper that they elect their leader on, zk://host:port,host:port/path; or file:///path of a file with either.',
   }),
   role: textSetting({
     env: 'FACTORY_VM_ROLE',

@@ -63,7 +63,7 @@ describe('the hosts', () => {
         .send(encodeMessage('master.Response', 'protobuf', message));
     });
     await network.attach('http://second:5050', app);
-    const masters = ['http://first:5050', 'http://second:5050'];
+    const masters = () => ['http://first:5050', 'http://second:5050'];
     const read = createHostReader({ transport: network.transport('cluster'), clock, masters });
     const reading = read();
     await clock.run(1_000);
@@ -72,5 +72,13 @@ describe('the hosts', () => {
     const failing = expect(read()).rejects.toBeInstanceOf(HttpTransportError);
     await clock.run(20_000);
     await failing;
+  });
+
+  it('are read from nobody while nobody leads', async () => {
+    const clock = new VirtualClock();
+    const network = new SimulatedNetwork({ clock, random: seededRandom(1) });
+    const transport = network.transport('cluster');
+    const read = createHostReader({ transport, clock, masters: () => [] });
+    await expect(read()).rejects.toThrow('no Mesos master leads');
   });
 });

@@ -7,25 +7,29 @@ import type { MasterResponseGetAgents, Resource } from 'mesos-core/protocol';
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
- * Reads the hosts from the leading master, whichever of `masters` that is.
+ * Reads the hosts from the leading master, whichever of `masters` that is at the time.
  * @throws what the last one's call throws, when none answers.
  */
 export function createHostReader(options: {
   readonly transport: HttpTransport;
   readonly clock: Clock;
-  readonly masters: readonly string[];
+  /** Base URLs of those that may lead now. */
+  readonly masters: () => readonly string[];
 }): () => Promise<readonly HostCapacity[]> {
   const { transport, clock, masters } = options;
-  let clients = masters.map(
-    (url) => new MasterOperatorClient({ transport, clock, url, callTimeoutMs: CALL_TIMEOUT_MS }),
-  );
+  let lastAnswered: string | undefined;
   return async () => {
-    let failure: unknown = new Error('no Mesos master is configured');
-    for (const client of clients) {
+    let failure: unknown = new Error('no Mesos master leads');
+    // The one that answered the last question is asked first.
+    const urls = masters().toSorted(
+      (a, b) => Number(b === lastAnswered) - Number(a === lastAnswered),
+    );
+    for (const url of urls) {
+      const callTimeoutMs = CALL_TIMEOUT_MS;
+      const client = new MasterOperatorClient({ transport, clock, url, callTimeoutMs });
       try {
         const { get_agents } = await client.call({ type: 'GET_AGENTS' });
-        // The next question goes to the one that answered.
-        clients = [client, ...clients.filter((other) => other !== client)];
+        lastAnswered = url;
         return hostsOf(get_agents);
       } catch (error) {
         failure = error;
