@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type {
-  MasterCall,
-  MasterResponse,
-  Resource,
-} from '../../../mesos-core/src/protocol/index.ts';
+import type { MasterCall, Resource } from '../../../mesos-core/src/protocol/index.ts';
 import { RawFramework } from './support/framework.ts';
+import { firstAgentId, get, order } from './support/operator.ts';
 import { openTarget, operate, type Target } from './support/target.ts';
 import { allocated, commandTask, isRoomy } from './support/tasks.ts';
-import { decode, ENCODINGS, type Encoding, mediaType } from './support/wire.ts';
+import { ENCODINGS, type Encoding } from './support/wire.ts';
 
 interface Scene {
   readonly target: Target;
@@ -21,32 +18,6 @@ interface Case {
   readonly call: MasterCall['type'];
   readonly does: string;
   readonly run: (scene: Scene) => Promise<void>;
-}
-
-/** A call that is answered with a response of its own type. */
-async function get<T extends MasterResponse['type']>(
-  { target, encoding }: Scene,
-  call: MasterCall & { readonly type: T },
-): Promise<Extract<MasterResponse, { type: T }>> {
-  const answer = await operate(target.master, encoding, call);
-  expect(answer.status).toBe(200);
-  expect(answer.headers['content-type']).toBe(mediaType(encoding));
-  const response = decode(encoding, 'master.Response', answer.body);
-  expect(response.type).toBe(call.type);
-  return response as Extract<MasterResponse, { type: T }>;
-}
-
-/** A call that is answered with a status alone. */
-async function order({ target, encoding }: Scene, call: MasterCall, status: number) {
-  const answer = await operate(target.master, encoding, call);
-  expect({ status: answer.status, body: answer.body.toString() }).toEqual({ status, body: '' });
-}
-
-async function firstAgentId(scene: Scene) {
-  const { get_agents } = await get(scene, { type: 'GET_AGENTS' });
-  const id = get_agents.agents?.[0]?.agent_info.id;
-  if (id === undefined) throw new Error('there is no agent');
-  return id;
 }
 
 const reservedMemory: Resource = {

@@ -22,8 +22,16 @@ export interface MesosCluster {
   /** Holds all that the cluster writes; removed by `stop`. */
   readonly directory: string;
   readonly masterPid: number;
+  /** Starts another agent of 1 cpu, with a host name of its own, which ends with the cluster. */
+  addAgent(): Promise<AddedAgent>;
   /** Ends the agent and all that it started, then the master. */
   stop(): Promise<void>;
+}
+
+/** An agent beside the first. */
+export interface AddedAgent {
+  /** That no other agent has. */
+  readonly hostname: string;
 }
 
 /** What differs from Mesos' defaults. */
@@ -60,7 +68,19 @@ export async function startMesosCluster(options: MesosClusterOptions = {}): Prom
     '--resources=cpus:8;mem:8192;disk:10240;ports:[31000-32000]',
   ];
   const agent = start(AGENT_MAIN, [...agentOwn, ...agentFlags]);
+  const added: ChildProcess[] = [];
+  const addAgent = async (): Promise<AddedAgent> => {
+    const hostname = `added-${added.length + 1}`;
+    const flags = [
+      ...[`--master=127.0.0.1:${masterPort}`, `--port=${await freePort()}`],
+      ...[`--hostname=${hostname}`, `--work_dir=${join(directory, hostname)}`],
+      '--resources=cpus:1;mem:256;disk:256',
+    ];
+    added.push(start(AGENT_MAIN, flags));
+    return { hostname };
+  };
   const stop = async (): Promise<void> => {
+    await Promise.all(added.map((each) => end(each, 'SIGKILL')));
     await end(agent, 'SIGTERM');
     await cleanUpAgent(start, agentOwn.concat(agentFlags));
     await end(master, 'SIGKILL');
@@ -90,6 +110,7 @@ export async function startMesosCluster(options: MesosClusterOptions = {}): Prom
     agentUrl: `${scheme}://127.0.0.1:${agentPort}`,
     directory,
     masterPid: master.pid ?? 0,
+    addAgent,
     stop,
   };
 }

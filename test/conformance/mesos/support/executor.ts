@@ -6,8 +6,10 @@ import type {
   ExecutorEvent,
   TaskStatus,
 } from '../../../../mesos-core/src/protocol/index.ts';
-import { type Answer, ask, open, records } from './raw-http.ts';
-import { decode, type Encoding, encode, mediaType } from './wire.ts';
+import { callApi, type Route, requestFor } from './api.ts';
+import { type Answer, open, records } from './raw-http.ts';
+import { noteTraffic } from './traffic.ts';
+import { decode, type Encoding } from './wire.ts';
 
 type Event<T extends ExecutorEvent['type']> = Extract<ExecutorEvent, { type: T }>;
 type Ids = Pick<ExecutorCall, 'executor_id' | 'framework_id'>;
@@ -23,23 +25,25 @@ const EVENT_TIMEOUT_MS = 20_000;
 /** Plays an executor whose process only sleeps: nothing but HTTP. */
 export class RawExecutor {
   readonly events: ExecutorEvent[] = [];
-  readonly #agent: string;
-  readonly #encoding: Encoding;
+  readonly #route: Route<'executor.Call'>;
   readonly #ids: Ids;
   readonly #seen = new Set<ExecutorEvent>();
   #stream: IncomingMessage | undefined;
 
   constructor(agent: string, encoding: Encoding, frameworkId: string, executorId: string) {
-    this.#agent = agent;
-    this.#encoding = encoding;
+    this.#route = { url: `${agent}/api/v1/executor`, name: 'executor.Call', encoding };
     this.#ids = { executor_id: { value: executorId }, framework_id: { value: frameworkId } };
   }
 
   /** Subscribes as soon as the agent has launched the executor. */
   async subscribe(): Promise<void> {
     this.#stream = await waitFor(systemClock, 'the agent', EVENT_TIMEOUT_MS, async () => {
-      const stream = await open(this.#request({ type: 'SUBSCRIBE', subscribe: {} }));
-      if (stream.statusCode === 200) return stream;
+      const call = this.#whole({ type: 'SUBSCRIBE', subscribe: {} });
+      const stream = await open(requestFor(this.#route, call));
+      if (stream.statusCode === 200) {
+        noteTraffic(this.#route.encoding, 'executor.Call', call);
+        return stream;
+      }
       stream.destroy();
       return undefined;
     });
@@ -47,7 +51,7 @@ export class RawExecutor {
   }
 
   call(call: OwnCall): Promise<Answer> {
-    return ask(this.#request(call));
+    return callApi(this.#route, this.#whole(call));
   }
 
   /** Reports a state of a task. @returns the uuid that will be acknowledged. */
@@ -73,19 +77,13 @@ export class RawExecutor {
     this.#stream?.destroy();
   }
 
-  #request(call: OwnCall) {
-    const type = mediaType(this.#encoding);
-    const whole = { ...this.#ids, ...call } as ExecutorCall;
-    return {
-      url: `${this.#agent}/api/v1/executor`,
-      headers: { 'content-type': type, accept: type },
-      body: encode(this.#encoding, 'executor.Call', whole),
-    };
+  #whole(call: OwnCall): ExecutorCall {
+    return { ...this.#ids, ...call } as ExecutorCall;
   }
 
   async #read(stream: IncomingMessage): Promise<void> {
     for await (const record of records(stream)) {
-      this.events.push(decode(this.#encoding, 'executor.Event', record));
+      this.events.push(decode(this.#route.encoding, 'executor.Event', record));
     }
   }
 }

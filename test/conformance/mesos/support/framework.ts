@@ -8,8 +8,10 @@ import type {
   TaskInfo,
   TaskStatus,
 } from '../../../../mesos-core/src/protocol/index.ts';
-import { type Answer, ask, open, records } from './raw-http.ts';
-import { decode, type Encoding, encode, mediaType } from './wire.ts';
+import { callApi, type Route, requestFor } from './api.ts';
+import { type Answer, open, records } from './raw-http.ts';
+import { noteTraffic } from './traffic.ts';
+import { decode, type Encoding } from './wire.ts';
 
 type Event<T extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: T }>;
 /** A call without the framework's id, which is filled in. */
@@ -40,15 +42,13 @@ export const FRAMEWORK: FrameworkInfo = {
 /** A scheduler that is nothing but HTTP. */
 export class RawFramework {
   readonly events: SchedulerEvent[] = [];
-  readonly #master: string;
-  readonly #encoding: Encoding;
+  readonly #route: Route<'scheduler.Call'>;
   readonly #stream: IncomingMessage;
   #isEnded = false;
   readonly #seen = new Set<SchedulerEvent>();
 
-  private constructor(master: string, encoding: Encoding, stream: IncomingMessage) {
-    this.#master = master;
-    this.#encoding = encoding;
+  private constructor(route: Route<'scheduler.Call'>, stream: IncomingMessage) {
+    this.#route = route;
     this.#stream = stream;
     this.#read().catch(() => undefined);
   }
@@ -72,16 +72,13 @@ export class RawFramework {
       ...(id === undefined ? {} : { framework_id: id }),
       ...{ type: 'SUBSCRIBE' as const, subscribe: { framework_info } },
     };
-    const type = mediaType(encoding);
-    const stream = await open({
-      url: `${master}/api/v1/scheduler`,
-      headers: { 'content-type': type, accept: type },
-      body: encode(encoding, 'scheduler.Call', call),
-    });
+    const route = { url: `${master}/api/v1/scheduler`, name: 'scheduler.Call', encoding } as const;
+    const stream = await open(requestFor(route, call));
     if (stream.statusCode !== 200) {
       throw new Error(`SUBSCRIBE was answered with ${stream.statusCode}`);
     }
-    return new RawFramework(master, encoding, stream);
+    noteTraffic(encoding, 'scheduler.Call', call);
+    return new RawFramework(route, stream);
   }
 
   get id(): string {
@@ -99,13 +96,8 @@ export class RawFramework {
 
   /** Makes a call; the answer is the caller's to judge. */
   call(call: Call, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    const type = mediaType(this.#encoding);
     const whole = { framework_id: { value: this.id }, ...call } as SchedulerCall;
-    return ask({
-      url: `${this.#master}/api/v1/scheduler`,
-      headers: { 'content-type': type, accept: type, 'mesos-stream-id': this.streamId, ...headers },
-      body: encode(this.#encoding, 'scheduler.Call', whole),
-    });
+    return callApi(this.#route, whole, { 'mesos-stream-id': this.streamId, ...headers });
   }
 
   /** The next event of a type, that fits, and that was not given before. */
@@ -181,7 +173,7 @@ export class RawFramework {
   async #read(): Promise<void> {
     try {
       for await (const record of records(this.#stream)) {
-        this.events.push(decode(this.#encoding, 'scheduler.Event', record));
+        this.events.push(decode(this.#route.encoding, 'scheduler.Event', record));
       }
     } finally {
       this.#isEnded = true;

@@ -1,15 +1,24 @@
 import { systemClock, waitFor } from '@factory/runtime';
-import { startMesosCluster } from './cluster.ts';
-import { ask } from './raw-http.ts';
-import { decode, type Encoding, encode, mediaType } from './wire.ts';
+import type { MasterCall } from '../../../../mesos-core/src/protocol/index.ts';
+import { callApi } from './api.ts';
+import { type AddedAgent, startMesosCluster } from './cluster.ts';
+import type { Answer } from './raw-http.ts';
+import { decode, type Encoding } from './wire.ts';
 
 /** The cluster that is examined. */
 export interface Target {
   readonly master: string;
   readonly agent: string;
+  /** Starts another agent; only in a cluster of the suite's own. */
+  addAgent(): Promise<AddedAgent>;
   /** Ends it, if the suite started it. */
   stop(): Promise<void>;
 }
+
+const GIVEN = process.env.MESOS_MASTER_URL ?? '';
+
+/** Whether the cluster is somebody else's: cases that would harm it, or change its processes, are out. */
+export const IS_FOREIGN = GIVEN !== '';
 
 const REGISTRATION_TIMEOUT_MS = 30_000;
 
@@ -19,16 +28,17 @@ const REGISTRATION_TIMEOUT_MS = 30_000;
  * commands on this machine.
  */
 export async function openTarget(): Promise<Target> {
-  const given = process.env.MESOS_MASTER_URL;
-  if (given !== undefined && given !== '') {
-    const master = new URL(given).origin;
-    return { master, agent: await firstAgent(master), stop: async () => undefined };
+  if (IS_FOREIGN) {
+    const master = new URL(GIVEN).origin;
+    const addAgent = () => Promise.reject(new Error('the cluster is not the suite’s own'));
+    return { master, agent: await firstAgent(master), addAgent, stop: async () => undefined };
   }
-  const { masterUrl, stop } = await startMesosCluster({
+  const { masterUrl, addAgent, stop } = await startMesosCluster({
     masterFlags: ['--allocation_interval=200ms', '--offer_timeout=1mins'],
+    agentFlags: ['--http_heartbeat_interval=1secs'],
   });
   try {
-    return { master: masterUrl, agent: await firstAgent(masterUrl), stop };
+    return { master: masterUrl, agent: await firstAgent(masterUrl), addAgent, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -47,15 +57,6 @@ function firstAgent(master: string): Promise<string> {
 }
 
 /** A call to the master's operator API. */
-export function operate(
-  master: string,
-  encoding: Encoding,
-  call: Parameters<typeof encode<'master.Call'>>[2],
-) {
-  const type = mediaType(encoding);
-  return ask({
-    url: `${master}/api/v1`,
-    headers: { 'content-type': type, accept: type },
-    body: encode(encoding, 'master.Call', call),
-  });
+export function operate(master: string, encoding: Encoding, call: MasterCall): Promise<Answer> {
+  return callApi({ url: `${master}/api/v1`, name: 'master.Call', encoding }, call);
 }

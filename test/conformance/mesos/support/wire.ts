@@ -4,6 +4,7 @@ import {
   encodeMessage,
   type MessageTypes,
 } from '../../../../mesos-core/src/protocol/index.ts';
+import { noteTraffic } from './traffic.ts';
 
 /** Both of Mesos' encodings: every case runs in each. */
 export const ENCODINGS: readonly Encoding[] = ['json', 'protobuf'];
@@ -26,13 +27,16 @@ export function encode<N extends keyof MessageTypes>(
     : encodeMessage(name, encoding, message);
 }
 
-/** A message of the master or agent; JSON is taken as it is. */
+/** A message of the master or agent, which counts as received; JSON is taken as it is. */
 export function decode<N extends keyof MessageTypes>(
   encoding: Encoding,
   name: N,
   bytes: Uint8Array,
 ): MessageTypes[N] {
-  return encoding === 'json'
-    ? JSON.parse(Buffer.from(bytes).toString('utf8'))
-    : decodeMessage(name, encoding, bytes);
+  const message: MessageTypes[N] =
+    encoding === 'json'
+      ? JSON.parse(Buffer.from(bytes).toString('utf8'))
+      : decodeMessage(name, encoding, bytes);
+  noteTraffic(encoding, name, message);
+  return message;
 }
