@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, waitFor } from '@factory/runtime';
+import { freePort } from '../../testing/free-ports.ts';
+import { endProcess, spawnServer } from './server-process.ts';
 
 /** Apache ZooKeeper as a child process of a test. */
 export interface RealZooKeeper {
@@ -12,9 +13,6 @@ export interface RealZooKeeper {
   stop(): Promise<void>;
 }
 
-/** Where Debian's package `zookeeper` has it. */
-const CLASS_PATH = '/usr/share/java/zookeeper.jar';
-const MAIN_CLASS = 'org.apache.zookeeper.server.ZooKeeperServerMain';
 /** ZooKeeper's own default; sessions last at least twice as long. */
 const TICK_MS = 2000;
 const START_TIMEOUT_MS = 60_000;
@@ -36,23 +34,15 @@ export async function startRealZooKeeper(
   const { host = '127.0.0.1', prefix = [] } = options;
   const port = options.port ?? (await freePort());
   const directory = await mkdtemp(join(tmpdir(), 'zookeeper-'));
-  const configuration = join(directory, 'zoo.cfg');
-  const lines = {
+  const settings = {
     dataDir: join(directory, 'data'),
     clientPort: port,
     clientPortAddress: host,
     tickTime: TICK_MS,
-    'admin.enableServer': false,
-    // Tests have many clients on one address.
-    maxClientCnxns: 0,
   };
-  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}\n`);
-  await writeFile(configuration, text.join(''));
-  const java = ['java', '-Xmx128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
-  const command = [...prefix, ...java, '-cp', CLASS_PATH, MAIN_CLASS, configuration];
-  const child = spawn(command[0] ?? '', command.slice(1), { stdio: 'ignore' });
+  const child = await spawnServer('alone', join(directory, 'zoo.cfg'), settings, prefix);
   const stop = async (): Promise<void> => {
-    await end(child);
+    await endProcess(child);
     await rm(directory, { recursive: true, force: true });
   };
   try {
@@ -65,13 +55,6 @@ export async function startRealZooKeeper(
     throw error;
   }
   return { host, port, stop };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await gone;
 }
 
 function accepts(host: string, port: number): Promise<boolean> {
@@ -87,13 +70,4 @@ function accepts(host: string, port: number): Promise<boolean> {
     });
   }
   return promise;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
