@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkEndpointAccess } from './http/endpoint-access.ts';
 import { queryOf } from './http/json-answer.ts';
 import { MesosHttpError } from './http/mesos-http.ts';
 import type { LoggingLevel } from './logging-level.ts';
@@ -11,6 +12,7 @@ export function addLoggingRoutes(
   prefixes: readonly string[],
 ): void {
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    checkEndpointAccess(authorizer, '/logging/toggle', request.caller?.value);
     const query = queryOf(request);
     const isChange = query.has('level') || query.has('duration');
     if (isChange && !authorizer.allows('set_log_level', request.caller?.value)) {

@@ -61,6 +61,39 @@ describe('calls to an agent', () => {
     expect(() => checkAgentCall(context, call, undefined)).toThrow('403 Forbidden.');
   });
 
+  it('that launch need the user of the command, too', () => {
+    const acls = { launch_nested_containers_as_user: [{ principals: ANY, users: NONE }] };
+    const context = { security: security(acls), state: emptyState() };
+    const launch = (user?: string): AgentApiCall => ({
+      type: 'LAUNCH_NESTED_CONTAINER',
+      launch_nested_container: {
+        container_id,
+        ...(user === undefined ? {} : { command: { user } }),
+      },
+    });
+    expect(() => checkAgentCall(context, launch('root'), caller('bob'))).toThrow('403 Forbidden.');
+    expect(() => checkAgentCall(context, launch(), caller('bob'))).not.toThrow();
+  });
+
+  it('of either name need the same: what is nested is not standalone', () => {
+    const context = { security: security(onlyOps('kill_nested_containers')), state: emptyState() };
+    const call: AgentApiCall = { type: 'KILL_CONTAINER', kill_container: { container_id } };
+    expect(() => checkAgentCall(context, call, caller('bob'))).toThrow('403 Forbidden.');
+    expect(() => checkAgentCall(context, call, caller('ops'))).not.toThrow();
+  });
+
+  it('of an executor, by its token, are about its own container and what is nested there', () => {
+    const context = { security: security({ permissive: false }), state: emptyState() };
+    const kill = (root: string): AgentApiCall => ({
+      type: 'KILL_NESTED_CONTAINER',
+      kill_nested_container: { container_id: { value: 'n', parent: { value: root } } },
+    });
+    const executor = { value: undefined, claims: { fid: 'f', eid: 'e', cid: 'root' } };
+    expect(() => checkAgentCall(context, kill('root'), executor)).not.toThrow();
+    const open = { security: security({}), state: emptyState() };
+    expect(() => checkAgentCall(open, kill('other'), executor)).toThrow('403 Forbidden.');
+  });
+
   it('that only look at health need nothing', () => {
     const context = { security: security({ permissive: false }), state: emptyState() };
     expect(() => checkAgentCall(context, { type: 'GET_HEALTH' }, undefined)).not.toThrow();

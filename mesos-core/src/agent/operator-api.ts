@@ -9,6 +9,7 @@ import {
   type AgentApiResponseGetFrameworks,
   type AgentApiResponseGetOperations,
   type AgentApiResponseGetTasks,
+  type AgentInfo,
   decodeMessage,
   encodeMessage,
   MEDIA_TYPES,
@@ -25,6 +26,7 @@ import { metricsSnapshot } from './metrics-snapshot.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
 import { type AgentViews, addAgentViewRoutes } from './views/endpoints.ts';
 import { toTask } from './views.ts';
+import { type Visibility, visibilityOf } from './visibility.ts';
 
 /** What the operator API needs of the agent. */
 export interface OperatorApiOptions {
@@ -68,8 +70,11 @@ async function answer(
   call: AgentApiCall,
   principal: string | undefined,
 ): Promise<AgentApiResponse | undefined> {
-  const { context, views } = options;
+  const { views } = options;
   const { type } = call;
+  const { authorizer } = options.context.security;
+  const visibility = visibilityOf(authorizer, principal, options.context.state);
+  const context: AgentContext = { ...options.context, state: visibility.state };
   switch (type) {
     case 'GET_HEALTH':
       return { type, get_health: { healthy: true } };
@@ -106,9 +111,12 @@ async function answer(
         },
       };
     case 'GET_AGENT':
-      return { type, get_agent: { agent_info: context.agentInfo() } };
+      return { type, get_agent: { agent_info: agentInfo(context, visibility) } };
     case 'GET_CONTAINERS':
-      return { type, get_containers: await getContainers(context, call.get_containers) };
+      return {
+        type,
+        get_containers: await getContainers(options.context, visibility, call.get_containers),
+      };
     case 'GET_FRAMEWORKS':
       return { type, get_frameworks: getFrameworks(context) };
     case 'GET_EXECUTORS':
@@ -126,6 +134,14 @@ function snapshotOf({ context, master, views }: OperatorApiOptions) {
   const { startedAtMs, total } = views;
   const isRegistered = master() !== undefined;
   return metricsSnapshot(context, { isRegistered, startedAtMs, total: total() });
+}
+
+function agentInfo(context: AgentContext, { resources }: Visibility): AgentInfo {
+  const info = context.agentInfo();
+  return {
+    ...info,
+    ...(info.resources === undefined ? {} : { resources: resources(info.resources) }),
+  };
 }
 
 function frameworksOf({ state }: AgentContext): readonly Framework[] {

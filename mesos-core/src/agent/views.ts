@@ -1,4 +1,10 @@
-import type { ExecutorInfo, FrameworkInfo, Task, TaskStatus } from '../protocol/index.ts';
+import {
+  type ExecutorInfo,
+  type FrameworkInfo,
+  type Task,
+  type TaskStatus,
+  taskUser,
+} from '../protocol/index.ts';
 import type { AgentContext } from './context.ts';
 import { agentIdOf } from './context.ts';
 import { nestedSandbox } from './sandbox/sandboxes.ts';
@@ -10,6 +16,7 @@ export function toTask(context: Pick<AgentContext, 'state'>, task: TaskRecord): 
   const { info, stream } = task;
   // The update that the framework was told last: the one on its way, else the newest.
   const told = stream.pending[0] ?? stream.history.at(-1);
+  const user = taskUser(info);
   return {
     name: info.name,
     task_id: info.task_id,
@@ -27,6 +34,7 @@ export function toTask(context: Pick<AgentContext, 'state'>, task: TaskRecord): 
     health_check: info.health_check,
     kill_policy: info.kill_policy,
     limits: info.limits,
+    ...(user === undefined ? {} : { user }),
   };
 }
 

@@ -1,15 +1,18 @@
 import { constants } from 'node:fs';
 import type { Clock } from '@factory/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkEndpointAccess } from '../http/endpoint-access.ts';
 import { queryOf, sendJson } from '../http/json-answer.ts';
 import { MesosHttpError } from '../http/mesos-http.ts';
 import type { FileInfo } from '../protocol/index.ts';
+import type { Authorizer } from '../security/index.ts';
 import type { AttachedFiles, VirtualFiles } from './virtual-files.ts';
 
 /** What is needed to show files. */
 export interface FilesApi {
   readonly clock: Clock;
   readonly files: VirtualFiles;
+  readonly authorizer: Authorizer;
   /** Whether the caller may look into these. */
   readonly allows: (principal: string | undefined, attached: AttachedFiles) => boolean;
 }
@@ -31,6 +34,8 @@ export function addFilesRoutes(
   add('read', (request, reply) => read(api, request, reply));
   add('download', (request, reply) => download(api, request, reply));
   add('debug', async (request, reply) => {
+    const path = request.routeOptions.url?.endsWith('.json') ? '/files/debug.json' : '/files/debug';
+    checkEndpointAccess(api.authorizer, path, request.caller?.value);
     const visible = api.files.attached.filter((each) => api.allows(request.caller?.value, each));
     const paths = Object.fromEntries(visible.map(({ path, real }) => [path, real]));
     return sendJson(request, reply, api.clock, paths);

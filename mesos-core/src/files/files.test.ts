@@ -5,6 +5,7 @@ import { VirtualClock } from '@factory/runtime/simulated';
 import { type FastifyInstance, fastify } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addMesosRoutes } from '../http/mesos-http.ts';
+import { allowAll } from '../security/index.ts';
 import { addFilesRoutes, type FilesApi } from './endpoints.ts';
 import { listFiles, readFile } from './files-calls.ts';
 import { VirtualFiles } from './virtual-files.ts';
@@ -24,6 +25,7 @@ beforeEach(async () => {
   api = {
     clock: new VirtualClock(),
     files: new VirtualFiles(() => [attached]),
+    authorizer: allowAll,
     allows: (principal, { user }) => principal === undefined || principal === user,
   };
   app = fastify();

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { MesosHttpError } from '../http/mesos-http.ts';
 import {
+  type AgentSubscribe,
   type FrameworkInfo,
   type MasterCall,
   type OfferOperation,
@@ -9,6 +11,7 @@ import {
   reservationsOf,
   type SchedulerCall,
   type TaskInfo,
+  taskUser,
 } from '../protocol/index.ts';
 import {
   type Action,
@@ -44,6 +47,9 @@ function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
   switch (call.type) {
     case 'GET_FLAGS':
       return [{ action: 'view_flags' }];
+    // As `/metrics/snapshot`: Mesos forgot this one.
+    case 'GET_METRICS':
+      return [{ action: 'get_endpoints', object: '/metrics/snapshot' }];
     case 'SET_LOGGING_LEVEL':
       return [{ action: 'set_log_level' }];
     case 'LIST_FILES':
@@ -65,7 +71,7 @@ function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
     case 'REMOVE_QUOTA':
       return [{ action: 'update_quotas', object: call.remove_quota.role }];
     case 'RESERVE_RESOURCES':
-      return reserveNeeds(call.reserve_resources.resources);
+      return reserveNeeds(call.reserve_resources);
     case 'UNRESERVE_RESOURCES':
       return unreserveNeeds(call.unreserve_resources.resources);
     case 'CREATE_VOLUMES':
@@ -73,9 +79,9 @@ function needsOf(call: MasterCall, state: MasterState): readonly Need[] {
     case 'DESTROY_VOLUMES':
       return destroyNeeds(call.destroy_volumes.volumes);
     case 'GROW_VOLUME':
-      return [{ action: 'resize_volume', object: reservationRole(call.grow_volume.volume) }];
+      return [{ action: 'resize_volumes', object: reservationRole(call.grow_volume.volume) }];
     case 'SHRINK_VOLUME':
-      return [{ action: 'resize_volume', object: reservationRole(call.shrink_volume.volume) }];
+      return [{ action: 'resize_volumes', object: reservationRole(call.shrink_volume.volume) }];
     case 'GET_MAINTENANCE_STATUS':
       return [{ action: 'get_maintenance_statuses' }];
     case 'GET_MAINTENANCE_SCHEDULE':
@@ -113,8 +119,33 @@ function of(action: Action, objects: readonly (string | undefined)[]): readonly 
   return objects.map((object) => ({ action, object }));
 }
 
-function reserveNeeds(resources: Resources = []): readonly Need[] {
-  return of('reserve_resources', resources.map(reservationRole));
+/**
+ * Of resources that are reserved already (`source`), the reservations that are not in common are taken
+ * away and others made in their place: both have to be allowed.
+ */
+function reserveNeeds({
+  source = [],
+  resources = [],
+}: {
+  readonly source?: Resources | undefined;
+  readonly resources?: Resources | undefined;
+}): readonly Need[] {
+  if (source.length === 0) return of('reserve_resources', resources.map(reservationRole));
+  const [from = [], to = []] = [source[0], resources[0]].map((each) =>
+    each === undefined ? [] : reservationsOf(each),
+  );
+  const differs = from.findIndex((each, index) => !isDeepStrictEqual(each, to[index]));
+  const common = differs === -1 ? from.length : differs;
+  return [
+    ...of(
+      'unreserve_resources',
+      from.slice(common).map(({ principal }) => principal),
+    ),
+    ...of(
+      'reserve_resources',
+      to.slice(common).map(({ role }) => role),
+    ),
+  ];
 }
 
 function unreserveNeeds(resources: Resources = []): readonly Need[] {
@@ -134,6 +165,27 @@ function destroyNeeds(volumes: Resources = []): readonly Need[] {
 
 function reserverOf(resource: Resource): string | undefined {
   return reservationsOf(resource).at(-1)?.principal;
+}
+
+/**
+ * Refuses an agent that may not register, or not with resources that its flags reserve for the
+ * roles they do (Master::authorizeSlave in Mesos).
+ * @throws MesosHttpError 403.
+ */
+export function checkAgent(
+  authorizer: Authorizer,
+  principal: Principal | undefined,
+  { total_resources }: Pick<AgentSubscribe, 'total_resources'>,
+): void {
+  const refuse = (): never => {
+    throw new MesosHttpError(403, 'Not authorized to register agent');
+  };
+  if (!authorizer.allows('register_agents', principal?.value)) refuse();
+  const reserved = total_resources.filter((each) => reservationsOf(each)[0]?.type === 'STATIC');
+  for (const each of reserved) {
+    const role = reservationsOf(each)[0]?.role;
+    if (!authorizer.allows('reserve_resources', principal?.value, role)) refuse();
+  }
 }
 
 /**
@@ -212,7 +264,7 @@ export function operationRefusal(
 function operationNeeds(operation: OfferOperation): readonly Need[] {
   switch (operation.type) {
     case 'RESERVE':
-      return reserveNeeds(operation.reserve.resources);
+      return reserveNeeds(operation.reserve);
     case 'UNRESERVE':
       return unreserveNeeds(operation.unreserve.resources);
     case 'CREATE':
@@ -220,9 +272,11 @@ function operationNeeds(operation: OfferOperation): readonly Need[] {
     case 'DESTROY':
       return destroyNeeds(operation.destroy.volumes);
     case 'GROW_VOLUME':
-      return [{ action: 'resize_volume', object: reservationRole(operation.grow_volume.volume) }];
+      return [{ action: 'resize_volumes', object: reservationRole(operation.grow_volume.volume) }];
     case 'SHRINK_VOLUME':
-      return [{ action: 'resize_volume', object: reservationRole(operation.shrink_volume.volume) }];
+      return [
+        { action: 'resize_volumes', object: reservationRole(operation.shrink_volume.volume) },
+      ];
     default:
       return [];
   }
@@ -234,9 +288,7 @@ export function launchRefusal(
   info: FrameworkInfo,
   tasks: readonly TaskInfo[],
 ): string | undefined {
-  const users = tasks.map(
-    ({ command, executor }) => command?.user ?? executor?.command?.user ?? info.user,
-  );
+  const users = tasks.map((task) => taskUser(task) ?? info.user);
   const refused = users.find((user) => !authorizer.allows('run_tasks', info.principal, user));
   return refused === undefined ? undefined : `Not authorized to launch as user '${refused}'`;
 }

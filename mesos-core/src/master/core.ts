@@ -15,6 +15,7 @@ import {
   type TaskState,
   type TaskStatus,
   type TaskStatusReason,
+  taskUser,
 } from '../protocol/index.ts';
 import { type Authorizer, allowAll } from '../security/index.ts';
 import { InverseOffers } from './maintenance/inverse-offers.ts';
@@ -104,6 +105,7 @@ export class MasterCore {
     this.filesApi = {
       clock: options.clock,
       files: new VirtualFiles(() => []),
+      authorizer,
       allows: (principal) => authorizer.allows('access_mesos_logs', principal),
     };
   }
@@ -231,6 +233,7 @@ export function encodeSchedulerEvent(encoding: 'json' | 'protobuf') {
 export function taskOf(info: TaskInfo, frameworkId: string, resources: Resources): Task {
   const { name, task_id, agent_id, executor, labels, discovery, container } = info;
   const { health_check, kill_policy, limits } = info;
+  const user = taskUser(info);
   return {
     name,
     task_id,
@@ -246,5 +249,6 @@ export function taskOf(info: TaskInfo, frameworkId: string, resources: Resources
     ...(health_check === undefined ? {} : { health_check }),
     ...(kill_policy === undefined ? {} : { kill_policy }),
     ...(limits === undefined ? {} : { limits }),
+    ...(user === undefined ? {} : { user }),
   };
 }

@@ -14,7 +14,12 @@ import {
 } from '../protocol/index.ts';
 import { decodeAgentCall } from './agent-call.ts';
 import type { Agents } from './agents.ts';
-import { checkFrameworkPrincipal, checkOperatorCall, withPrincipal } from './authorization.ts';
+import {
+  checkAgent,
+  checkFrameworkPrincipal,
+  checkOperatorCall,
+  withPrincipal,
+} from './authorization.ts';
 import type { MasterCore } from './core.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Frameworks } from './frameworks.ts';
@@ -126,10 +131,11 @@ function checkStreamId(
   );
 }
 
-function registerAgentApi(app: FastifyInstance, { agents }: MasterParts): void {
+function registerAgentApi(app: FastifyInstance, { core, agents }: MasterParts): void {
   app.post(AGENT_API_PATH, async (request, reply) => {
     const call = decodeAgentCall(bodyOf(request));
     if (call.type === 'SUBSCRIBE') {
+      checkAgent(core.authorizer, request.caller, call.subscribe);
       const stream = await agents.subscribe(call.subscribe, request.ip.replace(/^::ffff:/, ''));
       return sendStream(reply, stream, MEDIA_TYPES.json);
     }

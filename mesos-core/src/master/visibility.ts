@@ -1,27 +1,36 @@
-import type { FrameworkInfo, MasterResponse } from '../protocol/index.ts';
+import {
+  consumedBy,
+  type FrameworkInfo,
+  type MasterResponse,
+  type Resource,
+  rolesOfResource,
+} from '../protocol/index.ts';
 import { type Authorizer, allowAll } from '../security/index.ts';
 import { seesAll, type Visibility } from './views/visibility.ts';
 
 /**
  * What somebody who looks may see: by the ACLs `view_frameworks`, `view_tasks` and `view_executors`,
- * which speak of users. The rest is left out, as Mesos does, not refused.
+ * which speak of users, and `view_roles`. The rest is left out, as Mesos does, not refused; so is what
+ * belongs to a framework that this master knows nothing of.
  * @param who the caller's name; `undefined` when it is not authenticated.
  */
 export function visibilityOf(authorizer: Authorizer, who: string | undefined): Visibility {
   if (authorizer === allowAll) return seesAll;
   const framework = (info: FrameworkInfo | undefined): boolean =>
-    authorizer.allows('view_frameworks', who, info?.user);
+    info !== undefined && authorizer.allows('view_frameworks', who, info.user);
+  const role = (name: string): boolean => authorizer.allows('view_roles', who, name);
   return {
     framework,
     task: (task, info) =>
       framework(info) && authorizer.allows('view_tasks', who, task.user ?? info?.user),
     executor: ({ command }, info) =>
       framework(info) && authorizer.allows('view_executors', who, command?.user ?? info?.user),
-    role: (name) => authorizer.allows('view_roles', who, name),
+    role,
+    resources: (all) => all.filter((each) => rolesOfResource(each).every(role)),
   };
 }
 
-/** An answer about roles without those that the caller may not see (`view_roles`, `get_quotas`). */
+/** An answer without the roles that the caller may not see (`view_roles`, `get_quotas`). */
 export function withoutHiddenRoles(
   authorizer: Authorizer,
   who: string | undefined,
@@ -49,6 +58,12 @@ export function withoutHiddenRoles(
         configs: configs?.filter(({ role }) => seesQuota(role)),
       };
       return { ...response, get_quota: { status } };
+    }
+    case 'GET_OPERATIONS': {
+      const { operations } = response.get_operations;
+      const isVisible = (resource: Resource): boolean => rolesOfResource(resource).every(sees);
+      const visible = operations?.filter(({ info }) => consumedBy(info).every(isVisible));
+      return { ...response, get_operations: { operations: visible } };
     }
     default:
       return response;

@@ -26,6 +26,7 @@ export { formatResource, formatResources, parseResources } from './resource-text
 export * from './resource-validation.ts';
 export * from './resources.ts';
 export * from './roles.ts';
+export * from './task-user.ts';
 export * from './uuid.ts';
 export * from './validation.ts';
 export * from './values.ts';

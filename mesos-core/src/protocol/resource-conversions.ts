@@ -70,6 +70,11 @@ export function conversionsOf(operation: OfferOperation): readonly ResourceConve
   }
 }
 
+/** What an offer operation takes, before anything comes of it. */
+export function consumedBy(operation: OfferOperation): Resources {
+  return conversionsOf(operation).flatMap(({ consumed }) => consumed);
+}
+
 function sum(a: ValueScalar | undefined, b: ValueScalar | undefined): ValueScalar {
   return { value: addScalars(a?.value ?? 0, b?.value ?? 0) };
 }

@@ -226,6 +226,13 @@ export function reservationRole(resource: Resource): string {
   return reservationsOf(resource).at(-1)?.role ?? '*';
 }
 
+/** All roles that the resource has to do with: those it is reserved for, and is allocated to. */
+export function rolesOfResource(resource: Resource): readonly string[] {
+  const reserved = reservationsOf(resource).map(({ role = '*' }) => role);
+  const allocated = resource.allocation_info?.role;
+  return allocated === undefined ? reserved : [...reserved, allocated];
+}
+
 /** Whether the innermost reservation was made at run time, so that it can be taken back. */
 export function isDynamicallyReserved(resource: Resource): boolean {
   return reservationsOf(resource).at(-1)?.type === 'DYNAMIC';

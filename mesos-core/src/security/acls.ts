@@ -1,4 +1,4 @@
-import { ACTIONS, type Action, isAction } from './actions.ts';
+import { ACTIONS, type Action, AUTHORIZABLE_PATHS, isAction } from './actions.ts';
 import { SecurityConfigError } from './security-error.ts';
 
 /** Whom or what a rule speaks of. */
@@ -20,11 +20,12 @@ export interface Acls {
   readonly rules: Readonly<Partial<Record<Action, readonly Acl[]>>>;
 }
 
-/** Names that Mesos has given up, and what took their place. */
+/** Names that Mesos has given up or never had, and what took their place. */
 const FORMER_NAMES: Readonly<Record<string, Action>> = {
   shutdown_frameworks: 'teardown_frameworks',
   set_quotas: 'update_quotas',
   remove_quotas: 'update_quotas',
+  resize_volume: 'resize_volumes',
 };
 
 type Json = Readonly<Record<string, unknown>>;
@@ -51,7 +52,10 @@ export function parseAcls(text: string): Acls {
     if (!isAction(action)) throw new SecurityConfigError(`there are no ACLs called '${name}'`);
     if (!Array.isArray(list)) throw new SecurityConfigError(`'${name}' must be a list`);
     const read = list.map((entry: unknown, index) => {
-      return readAcl(entry, ACTIONS[action], `${name}[${index}]`);
+      const what = `${name}[${index}]`;
+      const acl = readAcl(entry, ACTIONS[action], what);
+      checkObjects(action, acl.objects, what);
+      return acl;
     });
     rules[action] = [...(rules[action] ?? []), ...read];
   }
@@ -67,6 +71,29 @@ function readAcl(entry: unknown, objectsName: string, what: string): Acl {
     objects: readEntity(objects, `${what}.${objectsName}`),
   };
 }
+
+/** Objects that the action never has would make a rule that never holds. */
+function checkObjects(action: Action, objects: Entity, what: string): void {
+  if (objects.type !== 'SOME') return;
+  if (ABOUT_ALL.has(action)) {
+    throw new SecurityConfigError(`${what}.${ACTIONS[action]}: the type must be NONE or ANY`);
+  }
+  if (action !== 'get_endpoints') return;
+  const paths: readonly string[] = AUTHORIZABLE_PATHS;
+  const other = objects.values.find((path) => !paths.includes(path));
+  if (other === undefined) return;
+  throw new SecurityConfigError(`${what}: path '${other}' is not an authorizable path`);
+}
+
+/** What is not asked about single objects. */
+const ABOUT_ALL: ReadonlySet<Action> = new Set<Action>([
+  ...(['view_flags', 'set_log_level', 'access_mesos_logs', 'register_agents'] as const),
+  ...(['update_maintenance_schedules', 'get_maintenance_schedules'] as const),
+  ...(['start_maintenances', 'stop_maintenances', 'get_maintenance_statuses'] as const),
+  ...(['launch_standalone_containers', 'wait_standalone_containers'] as const),
+  ...(['kill_standalone_containers', 'remove_standalone_containers'] as const),
+  ...(['view_standalone_containers', 'prune_images'] as const),
+]);
 
 function readEntity(value: unknown, what: string): Entity {
   const { type = 'SOME', values = [] } = objectOf(value, what);

@@ -10,7 +10,7 @@ export const ACTIONS = {
   unreserve_resources: 'reserver_principals',
   create_volumes: 'roles',
   destroy_volumes: 'creator_principals',
-  resize_volume: 'roles',
+  resize_volumes: 'roles',
   create_block_disks: 'roles',
   destroy_block_disks: 'roles',
   create_mount_disks: 'roles',
@@ -53,12 +53,24 @@ export const ACTIONS = {
   wait_standalone_containers: 'users',
   kill_standalone_containers: 'users',
   remove_standalone_containers: 'users',
+  view_standalone_containers: 'users',
   modify_resource_provider_configs: 'resource_providers',
   mark_resource_providers_gone: 'resource_providers',
   prune_images: 'images',
   view_agents: 'agents',
   update_agents: 'agents',
 } as const;
+
+/** The paths that `get_endpoints` speaks of; all others have actions of their own, or none. */
+export const AUTHORIZABLE_PATHS = [
+  '/containers',
+  '/files/debug',
+  '/files/debug.json',
+  '/logging/toggle',
+  '/metrics/snapshot',
+  '/monitor/statistics',
+  '/monitor/statistics.json',
+] as const;
 
 /** One of {@link ACTIONS}. */
 export type Action = keyof typeof ACTIONS;

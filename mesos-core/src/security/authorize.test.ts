@@ -81,6 +81,14 @@ describe('ACLs', () => {
       "run_tasks[0].principals: 'values' must be a list of texts",
     ],
     [
+      '{"get_endpoints": [{"principals": {"type": "ANY"}, "paths": {"values": ["/state"]}}]}',
+      "get_endpoints[0]: path '/state' is not an authorizable path",
+    ],
+    [
+      '{"view_flags": [{"principals": {"type": "ANY"}, "flags": {"values": ["zk"]}}]}',
+      'view_flags[0].flags: the type must be NONE or ANY',
+    ],
+    [
       '{"run_tasks": [{"principals": {"type": "ANY"}, "users": {"type": "ANY"}, "x": 1}]}',
       "run_tasks[0]: 'x' is unknown",
     ],

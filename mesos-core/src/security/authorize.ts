@@ -35,7 +35,7 @@ function speaksOf(
 }
 
 const ROLE_ACTIONS: ReadonlySet<Action> = new Set<Action>([
-  ...(['register_frameworks', 'reserve_resources', 'create_volumes', 'resize_volume'] as const),
+  ...(['register_frameworks', 'reserve_resources', 'create_volumes', 'resize_volumes'] as const),
   ...(['get_quotas', 'update_quotas', 'update_weights', 'view_roles'] as const),
 ]);
 

@@ -1,4 +1,4 @@
-export type { Action } from './actions.ts';
+export { type Action, AUTHORIZABLE_PATHS } from './actions.ts';
 export { type Authorizer, allowAll } from './authorizer.ts';
 export {
   AGENT_SECURITY_FLAGS,

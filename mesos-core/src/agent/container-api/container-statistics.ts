@@ -4,7 +4,9 @@ import type {
   ResourceStatistics,
 } from '../../protocol/index.ts';
 import type { AgentContext } from '../context.ts';
+import type { ExecutorRun } from '../state.ts';
 import { allRuns } from '../views.ts';
+import type { Visibility } from '../visibility.ts';
 import { containerIdOf } from './container-ids.ts';
 
 /** Which containers GET_CONTAINERS shows besides those of executors. */
@@ -13,9 +15,10 @@ export interface ShownContainers {
   readonly show_standalone?: boolean | undefined;
 }
 
-/** All containers with what they use, as GET_CONTAINERS shows them. */
+/** All containers that the caller may see with what they use, as GET_CONTAINERS shows them. */
 export async function getContainers(
   context: AgentContext,
+  visibility: Pick<Visibility, 'container' | 'standaloneContainers'>,
   shown: ShownContainers = {},
 ): Promise<AgentApiResponseGetContainers> {
   const runs = new Map(allRuns(context.state).map((run) => [run.containerId, run]));
@@ -23,9 +26,15 @@ export async function getContainers(
     if (key.includes('.')) return shown.show_nested === true;
     return !runs.has(key) && shown.show_standalone === true;
   });
+  const isVisible = (run: ExecutorRun | undefined): boolean => {
+    if (run === undefined) return visibility.standaloneContainers();
+    const framework = context.state.frameworks.get(run.frameworkId);
+    return framework !== undefined && visibility.container(run.info, framework.info);
+  };
   const containers: AgentApiResponseGetContainersContainer[] = [];
   for (const key of [...runs.keys(), ...others]) {
     const run = runs.get(key.split('.', 1)[0] ?? '');
+    if (!isVisible(run)) continue;
     const container =
       run?.containerId === key ? run.container : await context.containerizer.find(key);
     const statistics = await usageOf(context, container);

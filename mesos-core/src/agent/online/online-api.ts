@@ -36,7 +36,10 @@ export interface OnlineApiOptions {
 export function installOnlineApi(app: FastifyInstance, options: OnlineApiOptions): void {
   const { description } = options;
   addMesosRoutes(app, (scope) => {
-    scope.get(AGENT_INFO_PATH, async () => show(description));
+    scope.get(AGENT_INFO_PATH, async (request) => {
+      check(options, request, 'view_agents');
+      return show(description);
+    });
     scope.put(AGENT_INFO_PATH, async (request) => {
       requestEncoding(request.headers['content-type']);
       return change(options, request, () => readChanges(bodyOf(request)));
@@ -48,14 +51,12 @@ export function installOnlineApi(app: FastifyInstance, options: OnlineApiOptions
 }
 
 async function change(
-  { context, description, isRecovered }: OnlineApiOptions,
-  { caller }: FastifyRequest,
+  options: OnlineApiOptions,
+  request: FastifyRequest,
   read: () => OnlineChanges,
 ): Promise<object> {
-  const { authorizer } = context.security;
-  if (!authorizer.allows('update_agents', caller?.value, context.state.agentId)) {
-    throw new MesosHttpError(403, '403 Forbidden.');
-  }
+  check(options, request, 'update_agents');
+  const { context, description, isRecovered } = options;
   if (!isRecovered()) throw new MesosHttpError(503, 'Agent has not finished recovery');
   const changes = read();
   try {
@@ -64,8 +65,18 @@ async function change(
     if (error instanceof IncompatibleResourcesError) throw new MesosHttpError(409, error.message);
     throw error;
   }
-  context.logger.info({ caller: caller?.value }, 'resources or attributes were changed');
+  context.logger.info({ caller: request.caller?.value }, 'resources or attributes were changed');
   return show(description);
+}
+
+/** @throws MesosHttpError 403. */
+function check(
+  { context: { security, state } }: OnlineApiOptions,
+  { caller }: FastifyRequest,
+  action: 'view_agents' | 'update_agents',
+): void {
+  if (security.authorizer.allows(action, caller?.value, state.agentId)) return;
+  throw new MesosHttpError(403, '403 Forbidden.');
 }
 
 function show({ resources, attributes }: AgentDescription): object {

@@ -14,21 +14,24 @@ interface Run {
   readonly containerId: string;
   readonly directory: string;
   readonly isLatest: boolean;
+  /** Whose command it is; without one: the framework's. */
+  readonly user: string | undefined;
 }
 
 function runsOf({ executors, completedExecutors }: Framework): readonly Run[] {
   const completed = completedExecutors.map(({ info, containerId, directory }) => ({
     ...{ executorId: info.executor_id.value, containerId, directory, isLatest: false },
+    user: info.command?.user,
   }));
-  const live = Array.from(executors.values(), ({ executorId, containerId, directory }) => ({
-    ...{ executorId, containerId, directory, isLatest: true },
+  const live = Array.from(executors.values(), ({ executorId, containerId, directory, info }) => ({
+    ...{ executorId, containerId, directory, isLatest: true, user: info.command?.user },
   }));
   return [...completed, ...live];
 }
 
 function paths({ id, info }: Framework, run: Run): readonly AttachedFiles[] {
-  const { directory: real, containerId, isLatest } = run;
+  const { directory: real, containerId, isLatest, user = info.user } = run;
   const runs = `/frameworks/${id}/executors/${run.executorId}/runs`;
   const all = [real, `${runs}/${containerId}`, ...(isLatest ? [`${runs}/latest`] : [])];
-  return all.map((path) => ({ path, real, user: info.user }));
+  return all.map((path) => ({ path, real, user }));
 }

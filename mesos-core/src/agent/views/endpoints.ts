@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { addFilesRoutes, type FilesApi } from '../../files/endpoints.ts';
 import { VirtualFiles } from '../../files/virtual-files.ts';
+import { checkEndpointAccess } from '../../http/endpoint-access.ts';
 import { queryOf, sendJson } from '../../http/json-answer.ts';
 import { MesosHttpError } from '../../http/mesos-http.ts';
 import { addLoggingRoutes } from '../../logging-endpoint.ts';
@@ -11,6 +12,7 @@ import { VERSION_INFO } from '../../version-info.ts';
 import { getContainers, monitorStatistics } from '../container-api/container-statistics.ts';
 import type { AgentContext } from '../context.ts';
 import { allRuns } from '../views.ts';
+import { visibilityOf } from '../visibility.ts';
 import { attachedSandboxes } from './attached-files.ts';
 import { olderAgentState } from './older-state.ts';
 
@@ -34,6 +36,7 @@ export function createAgentViews(
   const filesApi: FilesApi = {
     clock,
     files: new VirtualFiles(() => attachedSandboxes(state)),
+    authorizer,
     allows: (principal, { user }) => authorizer.allows('access_sandboxes', principal, user),
   };
   return { startedAtMs: clock.nowMs(), flags, logging, filesApi, total };
@@ -59,8 +62,16 @@ export function addAgentViewRoutes(
   const state: Answer = (_query, principal) => {
     const { startedAtMs, total } = views;
     const flags = flagsFor(principal);
-    return olderAgentState(context, { startedAtMs, flags, total: total(), master: own.master() });
+    const visibility = visibilityOf(authorizer, principal, context.state);
+    const facts = { startedAtMs, flags, total: total(), master: own.master(), visibility };
+    return olderAgentState(context, facts);
   };
+  const statistics =
+    (path: '/monitor/statistics' | '/monitor/statistics.json'): Answer =>
+    (_query, principal) => {
+      checkEndpointAccess(authorizer, path, principal);
+      return monitorStatistics(context);
+    };
   const answers: Readonly<Record<string, Answer>> = {
     version: () => VERSION_INFO,
     state,
@@ -70,10 +81,11 @@ export function addAgentViewRoutes(
       if (flags === undefined) throw new MesosHttpError(403, '403 Forbidden.');
       return { flags };
     },
-    containers: () => containers(context),
-    'monitor/statistics': () => monitorStatistics(context),
-    'monitor/statistics.json': () => monitorStatistics(context),
-    'metrics/snapshot': (query) => {
+    containers: (_query, principal) => containers(context, principal),
+    'monitor/statistics': statistics('/monitor/statistics'),
+    'monitor/statistics.json': statistics('/monitor/statistics.json'),
+    'metrics/snapshot': (query, principal) => {
+      checkEndpointAccess(authorizer, '/metrics/snapshot', principal);
       checkTimeout(query.get('timeout'));
       return own.metrics();
     },
@@ -94,8 +106,11 @@ export function addAgentViewRoutes(
 
 type Answer = (query: URLSearchParams, principal: string | undefined) => unknown;
 
-async function containers(context: AgentContext) {
-  const { containers = [] } = await getContainers(context);
+async function containers(context: AgentContext, principal: string | undefined) {
+  const { authorizer } = context.security;
+  checkEndpointAccess(authorizer, '/containers', principal);
+  const visibility = visibilityOf(authorizer, principal, context.state);
+  const { containers = [] } = await getContainers(context, visibility);
   const runs = new Map(allRuns(context.state).map((run) => [run.containerId, run]));
   return containers.map((each) => ({
     container_id: each.container_id.value,

@@ -21,6 +21,7 @@ import {
 } from '../state.ts';
 import { AGENT_CAPABILITIES } from '../version.ts';
 import { toTask } from '../views.ts';
+import type { Visibility } from '../visibility.ts';
 
 /** What the older endpoints tell beside what the agent runs. */
 export interface AgentFacts {
@@ -30,14 +31,19 @@ export interface AgentFacts {
   readonly total: Resources;
   /** Base URL of the master. */
   readonly master: string | undefined;
+  /** What of it all the caller may see. */
+  readonly visibility: Visibility;
 }
 
 /** `GET /state` of an agent. */
 export function olderAgentState(context: AgentContext, facts: AgentFacts) {
-  const { state, address } = context;
-  const { total, master } = facts;
+  const { address } = context;
+  const { master, visibility } = facts;
+  const { state } = visibility;
+  const total = visibility.resources(facts.total);
   const { attributes, domain } = context.agentInfo();
-  const allocated = [...state.frameworks.values()].flatMap((framework) => held(framework));
+  const held = [...context.state.frameworks.values()].flatMap(heldBy);
+  const allocated = visibility.resources(held);
   const masterHostname = master === undefined ? undefined : new URL(master).hostname;
   return {
     ...VERSION_INFO,
@@ -119,7 +125,7 @@ function olderExecutor(
 }
 
 /** What a framework's executors and tasks take. */
-function held({ executors, tasks }: Framework): Resources {
+function heldBy({ executors, tasks }: Framework): Resources {
   const live = [...tasks.values()].filter((task) => !isTerminal(task));
   return sumOf([
     ...Array.from(executors.values(), ({ info }) => info),

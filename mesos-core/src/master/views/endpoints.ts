@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addFilesRoutes } from '../../files/endpoints.ts';
+import { checkEndpointAccess } from '../../http/endpoint-access.ts';
 import { queryOf, sendJson } from '../../http/json-answer.ts';
 import { MesosHttpError } from '../../http/mesos-http.ts';
 import { addLoggingRoutes } from '../../logging-endpoint.ts';
@@ -65,7 +66,8 @@ function endpoints(core: MasterCore): Endpoints {
       if (visible === undefined) throw new MesosHttpError(403, '403 Forbidden.');
       return { flags: visible };
     },
-    'metrics/snapshot': ({ query }) => {
+    'metrics/snapshot': ({ query, principal }) => {
+      checkEndpointAccess(authorizer, '/metrics/snapshot', principal);
       checkTimeout(query.get('timeout'));
       return masterFigures(core);
     },

@@ -5,6 +5,7 @@ import {
   encodePieces,
   LazyMessage,
   type MasterEvent,
+  type Resources,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
 import { type EventStream, openEventStream } from '../event-stream.ts';
@@ -22,7 +23,8 @@ const EARLY_EVENTS_MAX = 100_000;
 interface Subscriber {
   readonly stream: EventStream<MasterEvent>;
   readonly encoding: Encoding;
-  readonly sees: (event: MasterEvent) => boolean;
+  /** The event, or as much of it as the subscriber may see. */
+  readonly seenOf: (event: MasterEvent) => MasterEvent | undefined;
   /** Events that came while the state was put into words; `undefined` when it has been sent. */
   early: MasterEvent[] | undefined;
 }
@@ -40,10 +42,11 @@ export class OperatorEvents {
   emit(make: () => MasterEvent): void {
     if (this.#subscribers.size === 0) return;
     const event = make();
-    for (const { early, stream, sees } of this.#subscribers) {
-      if (!sees(event)) continue;
-      if (early === undefined) stream.send(event);
-      else if (early.push(event) > EARLY_EVENTS_MAX) stream.body.destroy();
+    for (const { early, stream, seenOf } of this.#subscribers) {
+      const seen = seenOf(event);
+      if (seen === undefined) continue;
+      if (early === undefined) stream.send(seen);
+      else if (early.push(seen) > EARLY_EVENTS_MAX) stream.body.destroy();
     }
   }
 
@@ -65,8 +68,11 @@ export class OperatorEvents {
       bufferBytesMax: BUFFER_BYTES_MAX,
       onClosed: () => this.#subscribers.delete(subscriber),
     });
-    const sees = (event: MasterEvent): boolean => isVisible(core.state, visibility, event);
-    const subscriber: Subscriber = { stream, encoding, sees, early: [] };
+    const subscriber: Subscriber = {
+      ...{ stream, encoding, early: [] },
+      seenOf: (event) =>
+        isVisible(core.state, visibility, event) ? visiblePart(visibility, event) : undefined,
+    };
     this.#subscribers.add(subscriber);
     const state = getState(takeSnapshot(core, visibility));
     this.#greet(core, subscriber, state).catch((error: unknown) => {
@@ -92,6 +98,25 @@ export class OperatorEvents {
     for (const early of subscriber.early ?? []) stream.send(early);
     subscriber.early = undefined;
   }
+}
+
+function visiblePart(visibility: Visibility, event: MasterEvent): MasterEvent {
+  if (visibility === seesAll || event.type !== 'AGENT_ADDED') return event;
+  const { agent } = event.agent_added;
+  const part = (all: Resources | undefined): Resources | undefined =>
+    all === undefined ? undefined : visibility.resources(all);
+  return {
+    type: 'AGENT_ADDED',
+    agent_added: {
+      agent: {
+        ...agent,
+        agent_info: { ...agent.agent_info, resources: part(agent.agent_info.resources) },
+        total_resources: part(agent.total_resources),
+        allocated_resources: part(agent.allocated_resources),
+        offered_resources: part(agent.offered_resources),
+      },
+    },
+  };
 }
 
 function isVisible(state: MasterState, visibility: Visibility, event: MasterEvent): boolean {

@@ -82,17 +82,28 @@ export function takeSnapshot(core: MasterCore, visibility: Visibility = seesAll)
 
 /** What of an agent's belongings is shown. */
 interface Selection {
+  resources(all: Resources): Resources;
+  offers(all: readonly Offer[]): readonly Offer[];
   tasks(all: Iterable<Task>): readonly Task[];
   executors(all: Iterable<ExecutorEntry>): readonly ExecutorEntry[];
 }
 
-const everything: Selection = { tasks: (all) => [...all], executors: (all) => [...all] };
+const everything: Selection = {
+  resources: (all) => all,
+  offers: (all) => all,
+  tasks: (all) => [...all],
+  executors: (all) => [...all],
+};
 
 function selection({ state }: MasterCore, visibility: Visibility): Selection {
   if (visibility === seesAll) return everything;
+  const completed = new Map(Array.from(state.completedFrameworks, ({ id, info }) => [id, info]));
   const infoOf = (frameworkId: string): FrameworkInfo | undefined =>
-    state.frameworks.get(frameworkId)?.info;
+    state.frameworks.get(frameworkId)?.info ?? completed.get(frameworkId);
   return {
+    resources: visibility.resources,
+    offers: (all) =>
+      all.map((offer) => ({ ...offer, resources: visibility.resources(offer.resources ?? []) })),
     tasks: (all) =>
       [...all].filter((task) => visibility.task(task, infoOf(task.framework_id.value))),
     executors: (all) =>
@@ -103,13 +114,15 @@ function selection({ state }: MasterCore, visibility: Visibility): Selection {
 /** One agent, with all that it has. */
 export function viewAgent({ state }: MasterCore, agent: Agent, select = everything): AgentView {
   const { id, info, ip, version, capabilities, total, registeredAtMs, reregisteredAtMs } = agent;
+  const { resources } = info;
   return {
-    ...{ id, info, version, capabilities, total, registeredAtMs },
+    ...{ id, version, capabilities, registeredAtMs, total: select.resources(total) },
+    info: resources === undefined ? info : { ...info, resources: select.resources(resources) },
     pid: `slave(1)@${ip}:${info.port ?? 5051}`,
     isConnected: agent.stream !== undefined,
     outOfService: agent.outOfService,
     reregisteredAtMs: reregisteredAtMs === registeredAtMs ? undefined : reregisteredAtMs,
-    offers: state.offersOfAgent(id),
+    offers: select.offers(state.offersOfAgent(id)),
     tasks: select.tasks(agent.tasks.values()),
     executors: select.executors(agent.executors.values()),
   };

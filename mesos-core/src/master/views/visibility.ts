@@ -1,4 +1,4 @@
-import type { ExecutorInfo, FrameworkInfo, Task } from '../../protocol/index.ts';
+import type { ExecutorInfo, FrameworkInfo, Resources, Task } from '../../protocol/index.ts';
 
 /** What somebody may see of the cluster. Asked for every part of an answer, so it has to be cheap. */
 export interface Visibility {
@@ -6,6 +6,8 @@ export interface Visibility {
   task(task: Task, info: FrameworkInfo | undefined): boolean;
   executor(executor: ExecutorInfo, info: FrameworkInfo | undefined): boolean;
   role(name: string): boolean;
+  /** Those of roles that may be seen; of no role: all. */
+  resources(all: Resources): Resources;
 }
 
 /** Everything. */
@@ -14,4 +16,5 @@ export const seesAll: Visibility = {
   task: () => true,
   executor: () => true,
   role: () => true,
+  resources: (all) => all,
 };
