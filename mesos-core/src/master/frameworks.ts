@@ -10,6 +10,7 @@ import { tellAllocator } from './allocator-facts.ts';
 import { roleProblem } from './authorization.ts';
 import { encodeSchedulerEvent, type MasterCore } from './core.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
+import { failoverWaitMs } from './failover-wait.ts';
 import {
   frameworkInfoProblem,
   frameworkUpdateProblem,
@@ -37,7 +38,7 @@ export class Frameworks {
   /** Frameworks of an earlier master: they have their failover timeout to come back. */
   recover(): void {
     for (const { id, name, failoverTimeoutSeconds } of this.#core.registry.frameworks) {
-      this.#startFailoverTimer(id, failoverTimeoutSeconds);
+      this.#awaitReturn(id, failoverTimeoutSeconds);
       this.#core.logger.info({ frameworkId: id, name }, 'waiting for a framework to come back');
     }
   }
@@ -57,7 +58,7 @@ export class Frameworks {
     if (registry.removedFrameworkIds.includes(id)) return false;
     if (state.frameworks.has(id)) return true;
     state.frameworks.set(id, newFramework(id, info, clock.nowMs()));
-    if (!this.#failoverTimers.has(id)) this.#startFailoverTimer(id, info.failover_timeout ?? 0);
+    if (!this.#failoverTimers.has(id)) this.#awaitReturn(id, info.failover_timeout ?? 0);
     return true;
   }
 
@@ -301,12 +302,18 @@ export class Frameworks {
     );
     this.#core.inverseOffers.forgetFramework(frameworkId);
     this.#core.logger.info({ frameworkId }, 'framework disconnected');
-    this.#startFailoverTimer(frameworkId, framework.info.failover_timeout ?? 0);
+    this.#startFailoverTimer(frameworkId, (framework.info.failover_timeout ?? 0) * 1000);
   }
 
-  #startFailoverTimer(frameworkId: string, seconds: number): void {
+  /** A framework of an earlier master. */
+  #awaitReturn(frameworkId: string, failoverTimeoutSeconds: number): void {
+    const waitMs = failoverWaitMs(failoverTimeoutSeconds, this.#core.settings);
+    this.#startFailoverTimer(frameworkId, waitMs);
+  }
+
+  #startFailoverTimer(frameworkId: string, waitMs: number): void {
     this.#cancelFailoverTimer(frameworkId);
-    const timer = this.#core.clock.after(seconds * 1000, () => {
+    const timer = this.#core.clock.after(waitMs, () => {
       this.#failoverTimers.delete(frameworkId);
       this.#onFailoverTimeout(frameworkId).catch((error: unknown) => {
         this.#core.logger.error({ err: error, frameworkId }, 'framework could not be removed');
