@@ -293,6 +293,7 @@ class AgentActor implements Agent {
     return {
       agent_info: this.#agentInfo(),
       version: MESOS_VERSION,
+      ...(this.#options.tls === undefined ? {} : { scheme: 'https' as const }),
       capabilities: AGENT_CAPABILITIES,
       total_resources: this.#operations.total,
       operations: this.#operations.list(),

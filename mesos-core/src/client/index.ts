@@ -1,5 +1,5 @@
 export { type Masters, openMasters } from '../election/index.ts';
-export { readTls, type Tls } from '../security/tls.ts';
+export { readClientTls, readTls, type Tls } from '../security/tls.ts';
 export type { Credential } from './endpoint.ts';
 export * from './errors.ts';
 export {

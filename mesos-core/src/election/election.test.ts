@@ -5,6 +5,7 @@ import { encodeProtobuf } from '../protocol/index.ts';
 import { OPERATIONS } from '../zookeeper/protocol.ts';
 import { FakeZooKeeper } from '../zookeeper/testing/fake-zookeeper.ts';
 import { describeElection, masterInfo } from './election.contract.ts';
+import { leadingOrigin } from './follow.ts';
 import { MemoryElection } from './memory-election.ts';
 import { ZooKeeperSessions } from './sessions.ts';
 import { ZooKeeperContender } from './zookeeper-contender.ts';
@@ -43,7 +44,12 @@ describeElection('an election on ZooKeeper', async () => {
   };
 });
 
-function join(clock: typeof systemClock, server: FakeZooKeeper, name: string) {
+function join(
+  clock: typeof systemClock,
+  server: FakeZooKeeper,
+  name: string,
+  scheme?: 'http' | 'https',
+) {
   const shared = { clock, random: seededRandom(name), logger: silentLogger };
   const sessions = new ZooKeeperSessions({
     ...{ ...shared, servers, credential: undefined, sessionTimeoutMs: 6000 },
@@ -52,7 +58,7 @@ function join(clock: typeof systemClock, server: FakeZooKeeper, name: string) {
   const options = { ...shared, sessions, path };
   const detector = new ZooKeeperDetector(options);
   return {
-    contender: new ZooKeeperContender(options),
+    contender: new ZooKeeperContender(options, scheme),
     detector,
     close: async () => {
       detector.close();
@@ -96,6 +102,21 @@ describe('on ZooKeeper', () => {
       ...{ id: 'a', ip: 16_777_226, port: 5050, hostname: 'a' },
       address: { hostname: 'a', ip: '10.0.0.1', port: 5050 },
     });
+  });
+
+  it("a master's node says when it speaks TLS, and only then", async () => {
+    const secure = join(clock, server, 'secure', 'https');
+    members.push(secure);
+    const { detector } = member('plain');
+    const contending = secure.contender.contend(masterInfo('secure'), signal);
+    await clock.run(3000);
+    const { id } = await contending;
+    expect(JSON.parse(server.tree.node(`${path}/${id}`).data.toString())).toMatchObject({
+      ...{ id: 'secure', scheme: 'https', address: { ip: '10.0.0.1' } },
+    });
+    expect(detector.leader).toEqual({ id, info: masterInfo('secure'), scheme: 'https' });
+    // By its name, which its certificate is made out to.
+    expect(leadingOrigin(detector)).toBe('https://secure:5050');
   });
 
   it('masters of other makes are found, among nodes of other kinds', async () => {

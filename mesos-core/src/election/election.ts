@@ -5,6 +5,8 @@ export interface Leader {
   /** Of its candidacy: no two candidacies ever have the same. */
   readonly id: string;
   readonly info: MasterInfo;
+  /** What it is spoken to in, when it says so: a master of ours with TLS does. */
+  readonly scheme?: Scheme | undefined;
 }
 
 /** A master's standing for election, from when it is announced until it is lost. */
@@ -31,7 +33,10 @@ export type Scheme = 'http' | 'https';
 
 /** Finds out who leads. */
 export interface Detector {
-  /** How masters are spoken to: ZooKeeper knows only their addresses. Default `http`. */
+  /**
+   * How this side speaks to masters. With `https` it does so with all of them, since a node without a
+   * scheme says nothing; with `http` (default) only with those that say `https`.
+   */
   readonly scheme?: Scheme;
   /** Who leads as far as is known; `undefined` when nobody does or it is not known yet. */
   readonly leader: Leader | undefined;

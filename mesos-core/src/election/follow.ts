@@ -1,11 +1,10 @@
 import { type Clock, sleep } from '@factory/runtime';
-import type { MasterInfo } from '../protocol/index.ts';
-import type { Detector } from './election.ts';
-import { ipAndPort } from './master-nodes.ts';
+import type { Detector, Leader } from './election.ts';
+import { hostAndPort, ipAndPort } from './master-nodes.ts';
 
 /** Base URL of the master that leads as far as is known: `http://10.0.0.1:5050`. */
 export function leadingOrigin(detector: Detector): string | undefined {
-  return detector.leader === undefined ? undefined : originOf(detector, detector.leader.info);
+  return detector.leader === undefined ? undefined : originOf(detector, detector.leader);
 }
 
 /**
@@ -16,7 +15,7 @@ export function leadingOrigin(detector: Detector): string | undefined {
 export function untilSomebodyLeads(detector: Detector, signal: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const stop = detector.watch((leader) => {
-    if (leader !== undefined) resolve(originOf(detector, leader.info));
+    if (leader !== undefined) resolve(originOf(detector, leader));
   });
   const onAbort = (): void => reject(signal.reason);
   if (signal.aborted) onAbort();
@@ -38,7 +37,7 @@ export function whenAnotherLeads(
   listener: () => void,
 ): () => void {
   const stop = detector.watch((leader) => {
-    if (leader === undefined || originOf(detector, leader.info) === origin) return;
+    if (leader === undefined || originOf(detector, leader) === origin) return;
     stop();
     listener();
   });
@@ -64,7 +63,11 @@ export async function pauseForNextAttempt(
   stop?.();
 }
 
-/** By its address: names need not mean the same here as at the master, as in Mesos' own clients. */
-function originOf({ scheme = 'http' }: Detector, info: MasterInfo): string {
-  return `${scheme}://${ipAndPort(info)}`;
+/**
+ * By its address: names need not mean the same here as at the master, as in Mesos' own clients. With
+ * TLS by its name, which is what certificates are made out to.
+ */
+function originOf(detector: Detector, { info, scheme }: Leader): string {
+  const isSecure = detector.scheme === 'https' || scheme === 'https';
+  return isSecure ? `https://${hostAndPort(info)}` : `http://${ipAndPort(info)}`;
 }

@@ -1,4 +1,5 @@
 import { decodeMessage, encodeMessage, type MasterInfo } from '../protocol/index.ts';
+import type { Leader, Scheme } from './election.ts';
 
 /**
  * Mesos' layout below the path of the `zk://` URL: an ephemeral sequential node for each master,
@@ -25,17 +26,28 @@ export function isMasterNode(name: string): boolean {
   return MASTER_NODE.test(name);
 }
 
-/** What a master says of itself in its node. */
-export function encodeMasterNode(info: MasterInfo): Uint8Array {
-  return encodeMessage('MasterInfo', 'json', info);
+/**
+ * What a master says of itself in its node. MasterInfo has no word for TLS: one that speaks it adds
+ * `"scheme":"https"`, which other detectors pass over as they do all fields that they don't know.
+ */
+export function encodeMasterNode(info: MasterInfo, scheme: Scheme): Uint8Array {
+  const json = encodeMessage('MasterInfo', 'json', info);
+  if (scheme === 'http') return json;
+  return Buffer.from(JSON.stringify({ ...asObject(json), scheme }));
 }
 
 /**
  * Reads a master's node, of either form.
  * @throws CodecError when it holds no MasterInfo.
  */
-export function decodeMasterNode(name: string, data: Uint8Array): MasterInfo {
-  return decodeMessage('MasterInfo', name.startsWith('json.') ? 'json' : 'protobuf', data);
+export function decodeMasterNode(name: string, data: Uint8Array): Omit<Leader, 'id'> {
+  if (!name.startsWith('json.')) return { info: decodeMessage('MasterInfo', 'protobuf', data) };
+  const info = decodeMessage('MasterInfo', 'json', data);
+  return asObject(data).scheme === 'https' ? { info, scheme: 'https' } : { info };
+}
+
+function asObject(json: Uint8Array): Readonly<Record<string, unknown>> {
+  return { ...JSON.parse(Buffer.from(json).toString('utf8')) };
 }
 
 /** Where people and other networks reach a master: `host:port`, by its name where it has one. */

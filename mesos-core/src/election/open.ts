@@ -1,6 +1,6 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { parseZooKeeperUrl, type ZooKeeperOptions } from '../zookeeper/index.ts';
-import type { Contender, Detector } from './election.ts';
+import type { Contender, Detector, Scheme } from './election.ts';
 import { ZooKeeperSessions } from './sessions.ts';
 import { ZooKeeperContender } from './zookeeper-contender.ts';
 import { ZooKeeperDetector } from './zookeeper-detector.ts';
@@ -26,16 +26,18 @@ export function openZooKeeperElection(options: {
   readonly logger: Logger;
   readonly url: string;
   readonly sessionTimeoutMs: number;
+  /** What whoever stands for election here is spoken to in; default `http`. */
+  readonly scheme?: Scheme | undefined;
   readonly dial?: ZooKeeperOptions['dial'];
 }): ZooKeeperElection {
-  const { clock, random, logger, sessionTimeoutMs } = options;
+  const { clock, random, logger, sessionTimeoutMs, scheme = 'http' } = options;
   const { path, ...ensemble } = parseZooKeeperUrl(options.url);
   const shared = { clock, random, logger };
   const dial = options.dial === undefined ? {} : { dial: options.dial };
   const sessions = new ZooKeeperSessions({ ...shared, ...ensemble, ...dial, sessionTimeoutMs });
   const detector = new ZooKeeperDetector({ ...shared, sessions, path });
   return {
-    contender: new ZooKeeperContender({ ...shared, sessions, path }),
+    contender: new ZooKeeperContender({ ...shared, sessions, path }, scheme),
     detector,
     sessions,
     path,

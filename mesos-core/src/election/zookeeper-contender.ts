@@ -7,7 +7,7 @@ import {
 } from '@factory/runtime';
 import type { MasterInfo } from '../protocol/index.ts';
 import { hasReason, type ZooKeeperClient } from '../zookeeper/index.ts';
-import type { Candidacy, Contender } from './election.ts';
+import type { Candidacy, Contender, Scheme } from './election.ts';
 import { encodeMasterNode, isMasterNode, MASTER_NODE_PREFIX } from './master-nodes.ts';
 import type { ZooKeeperSessions } from './sessions.ts';
 
@@ -24,16 +24,19 @@ export interface ZooKeeperElectionOptions {
 /** Stands for election with a node in ZooKeeper that lives as long as the session. */
 export class ZooKeeperContender implements Contender {
   readonly #options: ZooKeeperElectionOptions;
+  readonly #scheme: Scheme;
 
-  constructor(options: ZooKeeperElectionOptions) {
+  /** @param scheme what the candidate is spoken to in. */
+  constructor(options: ZooKeeperElectionOptions, scheme: Scheme = 'http') {
     this.#options = options;
+    this.#scheme = scheme;
   }
 
   contend(info: MasterInfo, signal: AbortSignal): Promise<Candidacy> {
     const { clock, logger, random } = this.#options;
     const backoff = createBackoff({ baseMs: 200, maxMs: 2000, random });
     const options = { what: 'standing for election', clock, logger, backoff, signal };
-    return retryForever(options, () => this.#announce(encodeMasterNode(info)));
+    return retryForever(options, () => this.#announce(encodeMasterNode(info, this.#scheme)));
   }
 
   async #announce(data: Uint8Array): Promise<Candidacy> {

@@ -71,7 +71,7 @@ export class ZooKeeperDetector implements Detector {
   async #read(client: ZooKeeperClient, node: string): Promise<void> {
     try {
       const { data } = await client.getData(`${this.#options.path}/${node}`);
-      this.#tell({ id: node, info: decodeMasterNode(node, data) });
+      this.#tell({ id: node, ...decodeMasterNode(node, data) });
     } catch (error) {
       // Gone again: the watch on its parent has fired.
       if (hasReason(error, 'NO_NODE')) return;

@@ -59,6 +59,7 @@ function readSubscribe(json: Json): AgentSubscribe {
   return {
     agent_info: fromJson('AgentInfo', json.agent_info),
     version: textAt(json, 'version'),
+    scheme: json.scheme === 'https' ? 'https' : 'http',
     capabilities: listAt(json, 'capabilities').map(String),
     total_resources: messagesAt(json, 'total_resources', 'Resource'),
     frameworks: messagesAt(json, 'frameworks', 'FrameworkInfo'),

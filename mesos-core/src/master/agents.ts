@@ -82,6 +82,7 @@ export class Agents {
     agent.reregisteredAtMs = clock.nowMs();
     agent.info = { ...subscribe.agent_info, id: { value: id } };
     agent.ip = ip;
+    agent.scheme = subscribe.scheme ?? 'http';
     agent.total = subscribe.total_resources;
     agent.version = subscribe.version;
     agent.capabilities = subscribe.capabilities;
@@ -246,6 +247,7 @@ export class Agents {
       id,
       info,
       ip: '',
+      scheme: 'http',
       version: '',
       capabilities: [],
       total: [],

@@ -164,7 +164,7 @@ export class AllocationDriver {
       framework_id: { value: frameworkId },
       agent_id: { value: agent.id },
       hostname,
-      url: { scheme: 'http', address: { hostname, ip: agent.ip, port }, path: '/slave(1)' },
+      url: { scheme: agent.scheme, address: { hostname, ip: agent.ip, port }, path: '/slave(1)' },
       ...(domain === undefined ? {} : { domain }),
       resources: inOfferOrder(resources),
       attributes,

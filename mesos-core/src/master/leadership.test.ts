@@ -66,7 +66,7 @@ describe('a master process', () => {
     leadership.start();
     await settled();
     expect(happened).toEqual([]);
-    expect(leadership.view).toMatchObject({ type: 'another', info: { id: 'other' } });
+    expect(leadership.view).toMatchObject({ type: 'another', leader: { info: { id: 'other' } } });
     election.remove(other.id, 'gone');
     await settled();
     expect(happened).toEqual(['loads', 'serves']);

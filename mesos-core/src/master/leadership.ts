@@ -40,7 +40,7 @@ export class Leadership {
     const { leader } = this.#options.detector;
     if (leader === undefined) return { type: 'nobody' };
     if (leader.id === this.#candidacy?.id) return { type: 'this' };
-    return { type: 'another', info: leader.info };
+    return { type: 'another', leader };
   }
 
   /** Stands for election. */

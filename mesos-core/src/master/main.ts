@@ -36,7 +36,8 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const security = masterSecurity(flags);
   const tls = readTls(process.env)?.server;
   await mkdir(workDir, { recursive: true, mode: 0o700 });
-  const election = openElection(flags, { ...service, logger });
+  const scheme = tls === undefined ? 'http' : 'https';
+  const election = openElection(flags, { ...service, logger, scheme });
   const onFatal = (why: string): void => {
     logger.error({ why }, 'exiting');
     process.exit(1);
@@ -77,7 +78,10 @@ async function start(service: ServiceContext): Promise<RunningService> {
   };
 }
 
-function openElection(flags: MasterFlags, { clock, random, logger }: ServiceContext) {
+function openElection(
+  flags: MasterFlags,
+  { clock, random, logger, scheme }: ServiceContext & { readonly scheme: 'http' | 'https' },
+) {
   if (flags.zk === undefined) {
     const alone = new MemoryElection();
     const [close, registryNode] = [async () => undefined, () => undefined];
@@ -85,7 +89,9 @@ function openElection(flags: MasterFlags, { clock, random, logger }: ServiceCont
   }
   const url = textOrFile('--zk', flags.zk);
   const sessionTimeoutMs = flags.zkSessionTimeoutMs;
-  const election = openZooKeeperElection({ clock, random, logger, url, sessionTimeoutMs });
+  const election = openZooKeeperElection({
+    ...{ clock, random, logger, url, sessionTimeoutMs, scheme },
+  });
   const registryNode = () => ({
     client: election.sessions.current,
     path: `${election.path}/registry`,

@@ -6,8 +6,7 @@ import {
   type ServerTls,
 } from '@factory/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { hostAndPort } from '../election/index.ts';
-import type { MasterInfo } from '../protocol/index.ts';
+import { hostAndPort, type Leader } from '../election/index.ts';
 import { MESOS_VERSION } from './settings.ts';
 
 export interface StandbyOptions {
@@ -24,7 +23,7 @@ export type LeaderView =
   | { readonly type: 'nobody' }
   /** This master, which is reading its registry. */
   | { readonly type: 'this' }
-  | { readonly type: 'another'; readonly info: MasterInfo };
+  | { readonly type: 'another'; readonly leader: Leader };
 
 /** What a standby answers by itself, as Mesos does; all else is the leader's. */
 const LOCAL_PATHS =
@@ -76,12 +75,11 @@ function answer(
     case 'this':
       return unavailable(reply, 'Master has not finished recovery');
     case 'another': {
-      // Without a scheme: the caller keeps its own. `/redirect` itself would lead back and forth.
+      // Without a scheme the caller keeps its own. `/redirect` itself would lead back and forth.
+      const { info, scheme } = leader.leader;
       const rest = REDIRECT_PATH.test(path) ? '' : request.url;
-      return reply
-        .status(307)
-        .header('location', `//${hostAndPort(leader.info)}${rest}`)
-        .send();
+      const location = `${scheme === 'https' ? 'https:' : ''}//${hostAndPort(info)}${rest}`;
+      return reply.status(307).header('location', location).send();
     }
   }
 }

@@ -57,6 +57,8 @@ export interface Agent {
   info: AgentInfo;
   /** Where it called from. */
   ip: string;
+  /** What its own API is spoken to in. */
+  scheme: 'http' | 'https';
   version: string;
   capabilities: readonly string[];
   total: Resources;

@@ -30,6 +30,8 @@ export interface AgentSubscribe {
   /** Has an `id` once a master gave it one; the id survives restarts of both. */
   readonly agent_info: AgentInfo;
   readonly version: string;
+  /** What the agent's own API is spoken to in; default `http`. */
+  readonly scheme?: 'http' | 'https' | undefined;
   readonly capabilities: readonly string[];
   /** Agent's total, dynamic reservations and volumes included. */
   readonly total_resources: readonly Resource[];

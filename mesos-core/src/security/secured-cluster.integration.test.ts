@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,6 +17,7 @@ import {
 } from '../../../test/conformance/mesos/support/cluster.ts';
 import { type Credential, MasterOperatorClient, SchedulerClient } from '../client/index.ts';
 import { type Offer, parseResources, type SchedulerEvent } from '../protocol/index.ts';
+import { makeCertificates } from '../testing/certificates.ts';
 import { readTls } from './tls.ts';
 
 const FRAMEWORK = {
@@ -34,17 +34,14 @@ let transport: HttpTransport;
 beforeAll(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'secured-'));
   const at = (name: string) => join(directory, name);
-  makeCertificates(at);
+  const tlsEnv = makeCertificates(directory);
   await Promise.all([
     writeFile(at('credentials'), 'scheduler s3cret\nagent a1\noperator o2\n', { mode: 0o600 }),
     writeFile(at('credential'), 'agent a1\n', { mode: 0o600 }),
     writeFile(at('key'), 'key of the tokens\n', { mode: 0o600 }),
   ]);
   env = {
-    LIBPROCESS_SSL_ENABLED: '1',
-    LIBPROCESS_SSL_CERT_FILE: at('host.pem'),
-    LIBPROCESS_SSL_KEY_FILE: at('host.key'),
-    LIBPROCESS_SSL_CA_FILE: at('ca.pem'),
+    ...tlsEnv,
     LIBPROCESS_SSL_REQUIRE_CLIENT_CERT: 'true',
   };
   transport = createUndiciTransport({ tls: readTls(env)?.client });
@@ -68,17 +65,6 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-/** An authority, and a certificate of 127.0.0.1 for servers and clients. */
-function makeCertificates(at: (name: string) => string): void {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const authority = ['-x509', '-subj', '/CN=test', '-keyout', at('ca.key'), '-out', at('ca.pem')];
-  openssl('req', ...key, ...authority);
-  const host = ['-x509', '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-subj', '/CN=localhost'];
-  const names = ['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=CA:FALSE'];
-  openssl('req', ...key, ...host, ...names, '-keyout', at('host.key'), '-out', at('host.pem'));
-}
-
 it('runs a task of an executor of its own, all over TLS and with everybody authenticated', async () => {
   const events: SchedulerEvent[] = [];
   const client = new SchedulerClient({
@@ -90,7 +76,8 @@ it('runs a task of an executor of its own, all over TLS and with everybody authe
       events.push(event);
     },
   });
-  const over = client.run();
+  // It ends with the framework.
+  const over = client.run().catch(() => undefined);
   const offer = await waitFor(systemClock, 'an offer', 20_000, () => firstOffer(events));
   await client.call({
     type: 'ACCEPT',
@@ -105,7 +92,7 @@ it('runs a task of an executor of its own, all over TLS and with everybody authe
   expect(update).toMatchObject({ update: { status: { state: 'TASK_RUNNING' } } });
   await client.call({ type: 'TEARDOWN' });
   await client.stop();
-  await over.catch(() => undefined);
+  await over;
 });
 
 it.each<[string, Credential | undefined, number]>([

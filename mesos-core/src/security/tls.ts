@@ -22,27 +22,46 @@ const PREFIX = 'LIBPROCESS_SSL_';
  * @throws SettingsError that names the variable.
  */
 export function readTls(env: Environment): Tls | undefined {
+  const client = readClientTls(env);
+  if (client === undefined) return undefined;
+  const { identity, authorities } = client;
+  if (identity === undefined) throw missingIdentity();
+  const asksClients = flag(env, 'REQUIRE_CLIENT_CERT', flag(env, 'REQUIRE_CERT', false));
+  if (asksClients && authorities === undefined) {
+    throw new SettingsError([`${PREFIX}REQUIRE_CLIENT_CERT needs ${PREFIX}CA_FILE`]);
+  }
+  return {
+    server: { ...identity, clientAuthorities: asksClients ? authorities : undefined },
+    client,
+    executorVariables: variablesOf(env),
+  };
+}
+
+/**
+ * TLS of what only calls masters and agents, as the same variables ask for it; a certificate of its own
+ * is needed only where servers ask for one.
+ * @returns `undefined` when TLS is off.
+ * @throws SettingsError that names the variable.
+ */
+export function readClientTls(env: Environment): ClientTls | undefined {
   if (!flag(env, 'ENABLED', false)) return undefined;
   const certificate = fileOf(env, 'CERT_FILE');
   const privateKey = fileOf(env, 'KEY_FILE');
-  if (certificate === undefined || privateKey === undefined) {
-    throw new SettingsError([`${PREFIX}CERT_FILE and ${PREFIX}KEY_FILE are required`]);
-  }
+  if ((certificate === undefined) !== (privateKey === undefined)) throw missingIdentity();
   const authorities = fileOf(env, 'CA_FILE');
   const verifiesServer = flag(
     ...([env, 'VERIFY_SERVER_CERT'] as const),
     flag(env, 'VERIFY_CERT', authorities !== undefined),
   );
-  const asksClients = flag(env, 'REQUIRE_CLIENT_CERT', flag(env, 'REQUIRE_CERT', false));
-  if (asksClients && authorities === undefined) {
-    throw new SettingsError([`${PREFIX}REQUIRE_CLIENT_CERT needs ${PREFIX}CA_FILE`]);
-  }
-  const identity = { certificate, privateKey };
+  const isNamed = certificate !== undefined && privateKey !== undefined;
   return {
-    server: { ...identity, clientAuthorities: asksClients ? authorities : undefined },
-    client: { identity, authorities, verifiesServer },
-    executorVariables: variablesOf(env),
+    identity: isNamed ? { certificate, privateKey } : undefined,
+    ...{ authorities, verifiesServer },
   };
+}
+
+function missingIdentity(): SettingsError {
+  return new SettingsError([`${PREFIX}CERT_FILE and ${PREFIX}KEY_FILE are required`]);
 }
 
 function variablesOf(env: Environment): Record<string, string> {

@@ -1,7 +1,7 @@
 import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
-import { openMasters } from 'mesos-core/client';
+import { openMasters, readClientTls } from 'mesos-core/client';
 import { readImageNames } from './images.ts';
 import {
   createClusterServer,
@@ -16,12 +16,15 @@ runService({
   name: 'cluster-server',
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
+    const tls = readClientTls(process.env);
     const masters = openMasters(settings.masters, {
       ...{ clock, random, logger, setting: settingsDefinition.masters.env },
+      scheme: tls === undefined ? 'http' : 'https',
     });
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
+    const mesosTransport = createUndiciTransport({ tls });
     const service = createClusterServer({
       clock,
       random,
@@ -31,7 +34,9 @@ runService({
       store: createPostgresStore(knex),
       linkClient: new LinkClient({ clock, random, transport, url: settings.apiUrl }),
       vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
-      readHosts: createHostReader({ transport, clock, masters: masters.candidates }),
+      readHosts: createHostReader({
+        ...{ transport: mesosTransport, clock, masters: masters.candidates },
+      }),
       readImages: () => readImageNames(settings.imageDirectory),
       onFenced: () => process.exit(1),
     });
@@ -44,6 +49,7 @@ runService({
         await masters.close();
         await server.close();
         await transport.close();
+        await mesosTransport.close();
         await knex.destroy();
       },
     };

@@ -45,7 +45,7 @@ export const settingsDefinition = defineSettings({
     env: 'FACTORY_MESOS_MASTERS',
     default: 'http://127.0.0.1:5050',
     describe:
-      'The Mesos masters: their URLs, separated by commas; or the ZooKeeper that they elect their leader on, zk://host:port,host:port/path; or file:///path of a file with either.',
+      'The Mesos masters: their URLs, separated by commas; or the ZooKeeper that they elect their leader on, zk://host:port,host:port/path; or file:///path of a file with either. LIBPROCESS_SSL_ENABLED=true, with LIBPROCESS_SSL_CA_FILE, speaks TLS with all of them.',
   }),
   vmScheduler: urlSetting({
     env: 'FACTORY_VM_SCHEDULER_URL',

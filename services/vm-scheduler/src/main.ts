@@ -1,7 +1,7 @@
 import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
-import { openMasters } from 'mesos-core/client';
+import { openMasters, readClientTls } from 'mesos-core/client';
 import { createMesosFramework, createPostgresStore, createVmScheduler } from './index.ts';
 import { settingsDefinition } from './settings.ts';
 
@@ -9,12 +9,14 @@ runService({
   name: 'vm-scheduler',
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
+    const tls = readClientTls(process.env);
     const masters = openMasters(settings.masters, {
       ...{ clock, random, logger, setting: settingsDefinition.masters.env },
+      scheme: tls === undefined ? 'http' : 'https',
     });
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
-    const transport = createUndiciTransport();
+    const transport = createUndiciTransport({ tls });
     const framework = createMesosFramework({
       clock,
       random,

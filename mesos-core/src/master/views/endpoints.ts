@@ -37,7 +37,7 @@ export function addViewRoutes(app: FastifyInstance, core: MasterCore): void {
   addFilesRoutes(app, core.filesApi, PREFIXES);
   for (const prefix of PREFIXES) {
     app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
-    app.get(`${prefix}/redirect`, async (_request, reply) => redirect(core, reply));
+    app.get(`${prefix}/redirect`, async (request, reply) => redirect(core, request, reply));
     for (const [path, answer] of Object.entries(answers)) {
       app.get(`${prefix}/${path}`, (request, reply) =>
         sendJson(request, reply, core.clock, answer(asked(core, request))),
@@ -85,6 +85,11 @@ function asked(core: MasterCore, request: FastifyRequest): Asked {
 }
 
 /** To the leader, which is this master: a standby answers for itself. */
-function redirect({ address: { hostname, port } }: MasterCore, reply: FastifyReply): FastifyReply {
-  return reply.status(307).header('location', `//${hostname}:${port}`).send();
+function redirect(
+  { address: { hostname, port } }: MasterCore,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const scheme = request.protocol === 'https' ? 'https:' : '';
+  return reply.status(307).header('location', `${scheme}//${hostname}:${port}`).send();
 }
