@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url));
 
-/** Runs the fixture; sends `signal` once it has started; gives its exit code and log. */
-async function run(mode: string, signal?: NodeJS.Signals) {
+/**
+ * Runs the fixture; sends `signal` once it has started, and SIGTERM once it says `until`; gives its
+ * exit code and log.
+ */
+async function run(mode: string, signal?: NodeJS.Signals, until?: RegExp) {
   const child = spawn(process.execPath, [FIXTURE, mode], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -13,6 +16,7 @@ async function run(mode: string, signal?: NodeJS.Signals) {
     log += chunk.toString();
     const isStarted = log.includes('"started"') && !before.includes('"started"');
     if (isStarted && signal !== undefined) child.kill(signal);
+    if (until?.test(log) && !until.test(before)) child.kill('SIGTERM');
   });
   const code = await new Promise((resolve) => child.once('close', resolve));
   return { code, log };
@@ -22,6 +26,19 @@ describe('runService', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('closes and exits with 0 on %s', async (signal) => {
     const { code, log } = await run('normal', signal);
     expect(log).toContain('work stopped');
+    expect(log).toContain('closed down');
+    expect(code).toBe(0);
+  });
+
+  it('leaves for good on SIGUSR1, then closes and exits with 0', async () => {
+    const { code, log } = await run('leaves', 'SIGUSR1');
+    expect(log).toMatch(/left for good[\s\S]*closed down/);
+    expect(code).toBe(0);
+  });
+
+  it('ignores SIGUSR1 where it has no meaning, and never opens a debugger', async () => {
+    const { code, log } = await run('normal', 'SIGUSR1', /SIGUSR1 is of no meaning/);
+    expect(log).not.toContain('Debugger listening');
     expect(log).toContain('closed down');
     expect(code).toBe(0);
   });

@@ -16,6 +16,8 @@ export interface ServiceContext {
 export interface RunningService {
   /** Ends the service; called once, bounded by the grace period. */
   close(): Promise<void>;
+  /** Ends the service's work for good, on SIGUSR1; the process ends after it. Absent: ignores that signal. */
+  leave?(): Promise<void>;
   /** Resolves when the service is fit for work; only logged. */
   readonly ready?: Promise<void>;
 }
@@ -24,7 +26,7 @@ const GRACE_MS = 10_000;
 
 /**
  * Runs a service as this process, for `main.ts` files. SIGTERM, SIGINT and SIGHUP abort the signal,
- * close the service and exit with 0; an uncaught error, a failed start, a close that fails or takes
+ * close the service and exit with 0; SIGUSR1 lets it leave before; an uncaught error, a failed start, a close that fails or takes
  * more than `graceMs` (default 10 s), and a second signal exit with 1.
  */
 export function runService(options: {
@@ -36,6 +38,8 @@ export function runService(options: {
   const logger = createLogger(name, process.env.FACTORY_LOG_LEVEL ?? 'info');
   const controller = new AbortController();
   const context = { signal: controller.signal, logger, clock: systemClock, random: systemRandom };
+  // Left alone, Node would open its debugger on this signal, to every user of this machine.
+  process.on('SIGUSR1', () => onUserSignal());
   const starting = Promise.resolve().then(() => options.start(context));
   closeWithGrace(
     {
@@ -65,6 +69,22 @@ export function runService(options: {
       process.exit(1);
     },
   );
+  let isLeaving = false;
+  function onUserSignal(): void {
+    if (isLeaving || controller.signal.aborted) return;
+    isLeaving = true;
+    leave().catch(failProcess);
+  }
+  async function leave(): Promise<void> {
+    const service = await settledValue(starting);
+    if (service?.leave === undefined) {
+      logger.info({}, 'SIGUSR1 is of no meaning here; ignored');
+      isLeaving = false;
+      return;
+    }
+    await service.leave();
+    process.kill(process.pid, 'SIGTERM');
+  }
 }
 
 /** The value of a start that worked; a failed start has been reported where it failed. */

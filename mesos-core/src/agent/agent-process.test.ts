@@ -173,6 +173,17 @@ describe('an agent process', { timeout: 30_000 }, () => {
     );
   });
 
+  it('on SIGUSR1 unregisters, ends its executors, and exits', async () => {
+    await subscribedTimes(1);
+    master.send(runTasks(tinyExecutor(), 'a'));
+    const pid = await stateOf('a', 'TASK_RUNNING');
+    agent.kill('SIGUSR1');
+    expect(await new Promise((resolve) => agent.once('exit', resolve))).toBe(0);
+    expect(master.calls).toContainEqual({ type: 'UNREGISTER', agent_id: 'agent-1' });
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(master.subscriptions).toHaveLength(1);
+  });
+
   it('notices that an executor of its earlier life was killed', async () => {
     await subscribedTimes(1);
     master.send(runTasks(tinyExecutor(), 'a'));

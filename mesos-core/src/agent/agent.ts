@@ -102,8 +102,11 @@ export interface Agent {
   start(): Promise<void>;
   /** Leaves the master and stops. Executors go on, and the next agent finds them. */
   close(): Promise<void>;
-  /** Ends all executors, by force after their grace period; resolves when they are gone. */
-  shutdownExecutors(): Promise<void>;
+  /**
+   * Tells the master that it will not come back, and ends all executors, by force after their grace
+   * period; resolves when they are gone. Close it then.
+   */
+  leave(): Promise<void>;
   /** Instead of {@link start}: ends what an earlier life left, and forgets it and the agent's id. */
   cleanUp(): Promise<void>;
 }
@@ -211,9 +214,11 @@ class AgentActor implements Agent {
     await this.#options.checkpoint.close();
   }
 
-  async shutdownExecutors(): Promise<void> {
-    for (const run of allRuns(this.#context.state)) this.#executors.shutdown(run);
-    await this.#executors.allGone();
+  async leave(): Promise<void> {
+    const { state, logger } = this.#context;
+    logger.warn({ agentId: state.agentId }, 'unregistering and ending all executors');
+    await this.#link.leave();
+    await this.#endAllExecutors();
   }
 
   cleanUp(): Promise<void> {
@@ -360,11 +365,18 @@ class AgentActor implements Agent {
     const { state, logger, commit } = this.#context;
     logger.error({ agentId: state.agentId, why }, 'the master removed this agent; starting over');
     await this.#link.stop();
-    for (const framework of state.frameworks.values()) this.#executors.shutdownFramework(framework);
-    await this.#executors.allGone();
+    await this.#endAllExecutors();
     state.agentId = undefined;
     await commit([agentChange(undefined), ...this.#operations.forgetAll()]);
     if (!this.#isClosed) this.#link.start();
+  }
+
+  /** Nobody waits for word of their tasks any more. */
+  async #endAllExecutors(): Promise<void> {
+    for (const framework of this.#context.state.frameworks.values()) {
+      this.#executors.shutdownFramework(framework);
+    }
+    await this.#executors.allGone();
   }
 
   #readiness(): { ready: boolean; reasons: readonly string[] } {

@@ -85,6 +85,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const server = await listen(agent.app, { host: ip, port });
   await agent.start();
   return {
+    leave: () => agent.leave(),
     async close() {
       await agent.close();
       await masters.close();

@@ -91,6 +91,7 @@ export class MasterLink {
   #redirect: string | undefined;
   #nextMaster = 0;
   #resubscribeSpreadMs = 0;
+  #isLeaving = false;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(options: MasterLinkOptions) {
@@ -121,6 +122,15 @@ export class MasterLink {
     this.#running = undefined;
   }
 
+  /** Tells the master, if there is one, that the agent will not come back; then as {@link stop}. */
+  async leave(): Promise<void> {
+    // The master ends the stream as soon as it knows.
+    this.#isLeaving = true;
+    const agent_id = this.#session?.agentId;
+    if (agent_id !== undefined) await this.call({ type: 'UNREGISTER', agent_id });
+    await this.stop();
+  }
+
   /**
    * Sends a call; false when it did not arrive. EXECUTOR_EXITED waits for the next master when
    * there is none; an UPDATE is repeated by its sender anyway; a MESSAGE may get lost.
@@ -143,7 +153,7 @@ export class MasterLink {
     const backoff = createBackoff({ baseMs, maxMs, random });
     let redirects = 0;
     let before: string | undefined;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#isLeaving) {
       const url = await this.#chooseMaster(signal).catch(() => undefined);
       if (url === undefined) return;
       if (detector !== undefined && url !== before) {

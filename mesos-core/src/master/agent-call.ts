@@ -24,7 +24,8 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
       return { type: 'UPDATE_AGENT', agent_id: textAt(call, 'agent_id'), agent_info };
     }
     case 'HEARTBEAT':
-      return { type: 'HEARTBEAT', agent_id: textAt(call, 'agent_id') };
+    case 'UNREGISTER':
+      return { type: call.type, agent_id: textAt(call, 'agent_id') };
     case 'UPDATE':
       return { type: 'UPDATE', agent_id: textAt(call, 'agent_id'), ...readUpdate(call) };
     case 'UPDATES': {

@@ -18,7 +18,7 @@ import { isOutdatedExit, rememberExit } from './executor-exits.ts';
 import type { Frameworks } from './frameworks.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
-import { type RegisteredAgent, withAgents } from './registry.ts';
+import { type RegisteredAgent, withAgents, withoutAgent } from './registry.ts';
 import { RemovalLimit } from './removal-limit.ts';
 import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
@@ -113,6 +113,10 @@ export class Agents {
     this.#core.metrics.onAgentCall(call);
     switch (call.type) {
       case 'HEARTBEAT':
+        break;
+      case 'UNREGISTER':
+        this.#core.metrics.count('slave_removals/reason_unregistered');
+        void this.#remove(agent, 'the agent unregistered');
         break;
       case 'UPDATE_AGENT':
         updateAgent(this.#core, agent, call.agent_info);
@@ -216,6 +220,16 @@ export class Agents {
     const why = 'a new agent registered at the same address';
     await Promise.all(former.map((agent) => this.#markUnreachable(agent, why)));
     return id;
+  }
+
+  /** It is not expected back, and nobody will ask for it: it is forgotten. */
+  async #remove(agent: Agent, why: string): Promise<void> {
+    const { id, info } = agent;
+    this.#core.logger.warn({ agentId: id, why }, 'agent is removed');
+    await this.#core.updateRegistry((registry) => withoutAgent(registry, id));
+    if (this.#core.state.agents.get(id) !== agent) return;
+    agent.stream?.end();
+    this.#drop(agent, { ...AGENT_DOWN, message: `Agent ${info.hostname} removed: ${why}` });
   }
 
   #register(
@@ -358,7 +372,7 @@ export class Agents {
     const lost = isGone ? 'OPERATION_GONE_BY_OPERATOR' : 'OPERATION_UNREACHABLE';
     dropOperationsOf(this.#core, agent.id, lost);
     state.removeAgent(agent);
-    this.#core.metrics.onAgentRemoval(end.reason);
+    this.#core.metrics.onAgentRemoval(end.state);
     for (const task of agent.tasks.values()) {
       if (isTerminal(task.state)) continue;
       const framework = state.frameworks.get(task.framework_id.value);

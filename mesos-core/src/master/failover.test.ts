@@ -100,6 +100,26 @@ describe('an agent', () => {
     expect(scheduler.updates('a').at(-1)).toBe('TASK_KILLED');
   });
 
+  it('that unregisters ends its executors; its tasks are gone, and nobody waits for it', async () => {
+    const { agent, scheduler } = await running();
+    const left = agent.agent.leave();
+    await world.run(10_000);
+    await left;
+    expect(scheduler.updates('a')).toEqual(['TASK_RUNNING', 'TASK_GONE REASON_AGENT_REMOVED']);
+    expect(scheduler.statuses('a').at(-1)?.message).toBe(
+      'Agent agent-1 removed: the agent unregistered',
+    );
+    const tasks = [{ task_id: { value: 'a' }, agent_id: scheduler.offer.agent_id }];
+    await world.call(scheduler, { type: 'RECONCILE', reconcile: { tasks } });
+    expect(scheduler.updates('a').at(-1)).toBe('TASK_UNKNOWN REASON_RECONCILIATION');
+    // Started again it comes back as itself, empty.
+    await agent.crash();
+    await agent.restart();
+    await world.run(2000);
+    expect(agent.agent.agentId).toBe(scheduler.offer.agent_id.value);
+    expect(scalarQuantities(scheduler.offer.resources ?? [])).toEqual({ cpus: 8, mem: 8192 });
+  });
+
   it('without memory replaces the one that was at its address', async () => {
     const { agent, scheduler } = await running();
     await agent.crash();

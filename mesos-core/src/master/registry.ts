@@ -107,6 +107,11 @@ export function withAgents(
   return { ...registry, agents: agents.filter((agent) => !forgotten.has(agent)) };
 }
 
+/** The registry without an agent, which may come back under its id as if it had never been known. Pure. */
+export function withoutAgent(registry: Registry, agentId: string): Registry {
+  return { ...registry, agents: registry.agents.filter(({ id }) => id !== agentId) };
+}
+
 /** The registry of a new cluster. */
 export function newRegistry(masterId: string): Registry {
   return {

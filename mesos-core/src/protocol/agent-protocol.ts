@@ -57,6 +57,8 @@ export type AgentCall =
   | { readonly type: 'SUBSCRIBE'; readonly subscribe: AgentSubscribe }
   /** Sent at the interval that SUBSCRIBED names; silence makes the agent unreachable. */
   | { readonly type: 'HEARTBEAT'; readonly agent_id: string }
+  /** It ends everything it has, and is not expected back. */
+  | { readonly type: 'UNREGISTER'; readonly agent_id: string }
   | ({ readonly type: 'UPDATE'; readonly agent_id: string } & AgentUpdate)
   /** Several that are due at the same time: a call costs the master more than an update does. */
   | {

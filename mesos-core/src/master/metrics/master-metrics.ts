@@ -5,8 +5,8 @@ import type {
   SchedulerCall,
   SchedulerEvent,
   Task,
+  TaskState,
   TaskStatus,
-  TaskStatusReason,
 } from '../../protocol/index.ts';
 import { isTerminalOperation } from '../operations/book.ts';
 import { isTerminal } from '../state.ts';
@@ -87,9 +87,9 @@ export class MasterMetrics {
   }
 
   /** An agent was removed, and why. */
-  onAgentRemoval(reason: TaskStatusReason): void {
+  onAgentRemoval(tasksEndAs: TaskState): void {
     this.count('slave_removals');
-    if (reason !== 'REASON_AGENT_REMOVED') return;
+    if (tasksEndAs !== 'TASK_UNREACHABLE') return;
     this.count('slave_removals/reason_unhealthy');
     this.count('slave_unreachable_completed');
   }
