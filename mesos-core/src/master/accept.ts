@@ -21,7 +21,7 @@ import {
 } from './launch.ts';
 import { asOffered } from './offer-form.ts';
 import { applyToOffers, refuseStale } from './operations/offer-operations.ts';
-import { reconcile } from './reconcile.ts';
+import { tellLatest } from './reconcile.ts';
 import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
 
 /** Filters are capped: nobody keeps resources from himself for longer than a year. */
@@ -112,7 +112,7 @@ export class OfferAnswers {
     for (const { task_id, agent_id } of operations.flatMap(tasksOfOperation)) {
       if (this.#isAlive(framework, task_id.value)) {
         // An ACCEPT that came twice: to say that its task was never launched would be untrue.
-        reconcile(this.#core, framework, [{ task_id, agent_id }]);
+        tellLatest(this.#core, framework, { task_id, agent_id });
         continue;
       }
       const reason = 'REASON_INVALID_OFFERS';

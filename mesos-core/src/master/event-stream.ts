@@ -1,9 +1,12 @@
 import { Readable } from 'node:stream';
 import { atTurnEnd, type Clock, type Timer } from '@factory/runtime';
 import { encodeRecord } from '../protocol/index.ts';
+import { type EventSource, PacedEvents } from './paced-events.ts';
 
 /** A reader that lets more than this wait is cut off; it subscribes again and is told anew. */
 const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
+/** Events that can wait are not made while the reader has more than this before it. */
+const PACED_BYTES_MAX = 1024 * 1024;
 /** A reader that has not taken the rest of an ended answer after this long is cut off too. */
 const LAST_WORDS_MS = 30_000;
 
@@ -15,6 +18,12 @@ export interface EventStream<Event> {
   send(event: Event): void;
   /** Sends an event that is encoded already, in pieces: a large one is not copied. */
   sendEncoded(pieces: readonly Uint8Array[]): void;
+  /**
+   * Sends events that are made while they are sent: in slices, and at the reader's pace. Others are
+   * sent between them. A reader that has too many of them waiting is cut off.
+   * @param countMax how many there are at the most.
+   */
+  sendPaced(events: EventSource<Event>, countMax: number): void;
   /** Ends the answer in an orderly way; `onClosed` is not called. */
   end(): void;
 }
@@ -33,7 +42,8 @@ export function openEventStream<Event>(options: {
 }): EventStream<Event> {
   const { id, clock, encode, heartbeat, heartbeatIntervalMs } = options;
   const { bufferBytesMax = BUFFER_BYTES_MAX } = options;
-  const body = new Readable({ read: () => undefined });
+  const paced = new PacedEvents<Event>();
+  const body = new Readable({ read: () => sendSliceSoon() });
   let isOpen = true;
   let timer: Timer;
   let pending: Uint8Array[] = [];
@@ -61,6 +71,27 @@ export function openEventStream<Event>(options: {
     for (const piece of pieces) body.push(piece);
     if (body.readableLength > bufferBytesMax) body.destroy();
   };
+  const sendSlice = (): void => {
+    // With more than this before it, the reader asks for more when it has taken it.
+    if (!isOpen || body.readableLength + pendingBytes > PACED_BYTES_MAX) return;
+    paced.makeSlice(send);
+    sendSliceSoon();
+  };
+  let isSliceDue = false;
+  const sendSliceSoon = (): void => {
+    if (isSliceDue || paced.isEmpty) return;
+    isSliceDue = true;
+    atTurnEnd(() => {
+      isSliceDue = false;
+      sendSlice();
+    });
+  };
+  const sendPaced = (events: EventSource<Event>, countMax: number): void => {
+    if (!isOpen || body.destroyed) return;
+    const isFirst = paced.isEmpty;
+    if (!paced.add(events, countMax)) body.destroy();
+    else if (isFirst) sendSlice();
+  };
   const scheduleHeartbeat = (): void => {
     timer = clock.after(heartbeatIntervalMs, () => {
       send(heartbeat);
@@ -72,6 +103,7 @@ export function openEventStream<Event>(options: {
   body.on('error', () => undefined);
   body.on('close', () => {
     timer.cancel();
+    paced.clear();
     if (!isOpen) return;
     isOpen = false;
     options.onClosed();
@@ -81,9 +113,11 @@ export function openEventStream<Event>(options: {
     body,
     send,
     sendEncoded,
+    sendPaced,
     end() {
       if (!isOpen) return;
       isOpen = false;
+      paced.clear();
       timer.cancel();
       timer = clock.after(LAST_WORDS_MS, () => body.destroy());
       if (pending.length > 0) flush();

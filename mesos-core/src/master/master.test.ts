@@ -343,6 +343,23 @@ describe('reconciliation', () => {
       ['d', 'TASK_UNKNOWN'],
     ]);
   });
+
+  it('of more than a connection may hold back is answered in full, and others are heard', async () => {
+    await world.startAgent('agent-1');
+    const [asks, other] = [await world.startScheduler('asks'), await world.startScheduler('other')];
+    const tasks = Array.from({ length: 50_000 }, (_, index) => ({
+      task_id: { value: `a-task-that-nobody-ever-launched-${index}` },
+    }));
+    await world.call(asks, launch(asks.offer, taskOn(asks.offer, 'a')));
+    await world.call(asks, { type: 'RECONCILE', reconcile: { tasks } });
+    await world.call(asks, { type: 'RECONCILE', reconcile: {} });
+    await world.call(other, { type: 'RECONCILE', reconcile: { tasks: tasks.slice(0, 1) } });
+    const answers = asks.statuses().filter(({ reason }) => reason === 'REASON_RECONCILIATION');
+    expect(answers).toHaveLength(tasks.length + 1);
+    expect(new Set(answers.map(({ task_id }) => task_id.value)).size).toBe(tasks.length + 1);
+    expect(other.statuses()).toHaveLength(1);
+    expect(asks.of('SUBSCRIBED')).toHaveLength(1);
+  });
 });
 
 describe('the end of a framework', () => {

@@ -3,7 +3,7 @@ import { OfferAnswers } from './accept.ts';
 import { tellAllocator } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { acknowledgeOperation, reconcileOperations } from './operations/feedback.ts';
-import { reconcile } from './reconcile.ts';
+import { Reconciliation, tellLatest } from './reconcile.ts';
 import { type Framework, isTerminal, type KillOrder, rolesOf, taskKey } from './state.ts';
 
 type Call<T extends SchedulerCall['type']> = Extract<SchedulerCall, { type: T }>;
@@ -15,10 +15,12 @@ type OwnLifeCall = 'SUBSCRIBE' | 'TEARDOWN' | 'UPDATE_FRAMEWORK';
 export class SchedulerCalls {
   readonly #core: MasterCore;
   readonly #offers: OfferAnswers;
+  readonly #reconciliation: Reconciliation;
 
   constructor(core: MasterCore) {
     this.#core = core;
     this.#offers = new OfferAnswers(core);
+    this.#reconciliation = new Reconciliation(core);
   }
 
   /** Carries out one call. */
@@ -43,7 +45,7 @@ export class SchedulerCalls {
         this.#acknowledge(framework, call);
         break;
       case 'RECONCILE':
-        reconcile(this.#core, framework, call.reconcile.tasks ?? []);
+        this.#reconciliation.answer(framework, call.reconcile.tasks ?? []);
         break;
       case 'MESSAGE':
         this.#message(framework, call);
@@ -86,7 +88,7 @@ export class SchedulerCalls {
     const task = state.findTask(framework.id, kill.task_id.value);
     const agent = state.agents.get(task?.agent_id.value ?? '');
     if (task === undefined || agent === undefined) {
-      reconcile(this.#core, framework, [kill]);
+      tellLatest(this.#core, framework, kill);
       return;
     }
     // As Mesos: somebody else's task of the same name must not die.
