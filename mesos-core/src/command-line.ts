@@ -82,7 +82,8 @@ export function parseCommandLine(
 
 /**
  * The flags as they are shown to operators: as they were given, or their defaults, in the text form
- * in which they would be given. Those without a value, and secrets, are left out.
+ * in which they would be given. Those without a value, and secrets, are left out; so is the credential
+ * of a `zk://` URL.
  */
 export function flagTexts(
   definition: SettingsDefinition,
@@ -93,9 +94,13 @@ export function flagTexts(
     const { flag, secret } = setting;
     if (flag === undefined || secret) return [];
     const text = given[flag] ?? (env[setting.env] || undefined) ?? defaultText(setting);
-    return text === undefined ? [] : [[flag, String(text)] as const];
+    return text === undefined ? [] : [[flag, withoutCredential(String(text))] as const];
   });
   return Object.fromEntries(texts);
+}
+
+function withoutCredential(text: string): string {
+  return text.replace(/^zk:\/\/[^/]*@/, 'zk://');
 }
 
 function defaultText({ fallback, fallbackText }: Setting<unknown>): string | undefined {

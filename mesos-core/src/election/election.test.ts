@@ -157,6 +157,34 @@ describe('on ZooKeeper', () => {
     expect(server.tree.children(path)).toEqual([id]);
   });
 
+  it('what was under way when its connection broke makes no second candidate either', async () => {
+    const { contender } = member('a');
+    for (const each of ['/mesos', path]) server.tree.create(each, Buffer.alloc(0), 0n, false);
+    server.breakBefore = OPERATIONS.create;
+    const contending = contender.contend(masterInfo('a'), signal);
+    await clock.run(10_000);
+    const { id } = await contending;
+    expect(server.tree.children(path)).toEqual([id]);
+  });
+
+  it('a node that the same master left in an earlier session does not come before its new one', async () => {
+    const [a, b] = [member('a'), member('b')];
+    for (const name of ['a', 'b']) {
+      const data = Buffer.from(JSON.stringify(masterInfo(name)));
+      for (const each of ['/mesos', path]) {
+        if (name === 'a') server.tree.create(each, Buffer.alloc(0), 0n, false);
+      }
+      // Of a session that the server has not ended yet.
+      server.tree.create(`${path}/json.info_`, data, 77n, true);
+    }
+    const contending = a.contender.contend(masterInfo('a'), signal);
+    await clock.run(3000);
+    const { id } = await contending;
+    // Another's is none of its business.
+    expect(server.tree.children(path)).toEqual(['json.info_0000000001', id]);
+    expect(b.detector.leader?.info.id).toBe('b');
+  });
+
   it('a leader that is cut off knows it before another leads', async () => {
     const [a, b] = [member('a'), member('b')];
     const contending = a.contender.contend(masterInfo('a'), signal);

@@ -5,10 +5,15 @@ import {
   type Random,
   retryForever,
 } from '@factory/runtime';
-import type { MasterInfo } from '../protocol/index.ts';
+import { CodecError, type MasterInfo } from '../protocol/index.ts';
 import { hasReason, type ZooKeeperClient } from '../zookeeper/index.ts';
 import type { Candidacy, Contender, Scheme } from './election.ts';
-import { encodeMasterNode, isMasterNode, MASTER_NODE_PREFIX } from './master-nodes.ts';
+import {
+  decodeMasterNode,
+  encodeMasterNode,
+  isMasterNode,
+  MASTER_NODE_PREFIX,
+} from './master-nodes.ts';
 import type { ZooKeeperSessions } from './sessions.ts';
 
 /** What the ZooKeeper parts of an election are made of. */
@@ -36,14 +41,15 @@ export class ZooKeeperContender implements Contender {
     const { clock, logger, random } = this.#options;
     const backoff = createBackoff({ baseMs: 200, maxMs: 2000, random });
     const options = { what: 'standing for election', clock, logger, backoff, signal };
-    return retryForever(options, () => this.#announce(encodeMasterNode(info, this.#scheme)));
+    return retryForever(options, () => this.#announce(info));
   }
 
-  async #announce(data: Uint8Array): Promise<Candidacy> {
+  async #announce(info: MasterInfo): Promise<Candidacy> {
     const { sessions, path, logger } = this.#options;
     const client = sessions.current;
     await client.ensurePath(path);
-    const node = (await findOwnNode(client, path)) ?? (await createNode(client, path, data));
+    const data = encodeMasterNode(info, this.#scheme);
+    const node = (await findOwnNode(client, path, info)) ?? (await createNode(client, path, data));
     const id = node.slice(path.length + 1);
     logger.info({ node }, 'standing for election');
     const { promise: lost, resolve } = Promise.withResolvers<string>();
@@ -83,12 +89,49 @@ async function createNode(
   return client.create(`${path}/${MASTER_NODE_PREFIX}`, data, options);
 }
 
-/** What an earlier attempt made, whose answer was lost with the connection. */
-async function findOwnNode(client: ZooKeeperClient, path: string): Promise<string | undefined> {
+/**
+ * What an earlier attempt in this session made, whose answer was lost with the connection. A node that
+ * this process made in an earlier session, which the server has not ended yet, is removed: nobody
+ * leads there any more, but while it is there it may come first.
+ */
+async function findOwnNode(
+  client: ZooKeeperClient,
+  path: string,
+  { id }: MasterInfo,
+): Promise<string | undefined> {
+  // The server that is asked now may not have heard yet of what another was told before.
+  await client.sync(path);
+  let found: string | undefined;
   for (const name of await client.getChildren(path)) {
     if (!isMasterNode(name)) continue;
-    const stat = await client.exists(`${path}/${name}`);
-    if (stat?.ephemeralOwner === client.sessionId) return `${path}/${name}`;
+    const node = `${path}/${name}`;
+    const { owner, masterId } = await readNode(client, node, name);
+    if (owner === client.sessionId) found = node;
+    else if (masterId === id) await client.delete(node).catch(unlessGone);
   }
-  return undefined;
+  return found;
+}
+
+async function readNode(
+  client: ZooKeeperClient,
+  node: string,
+  name: string,
+): Promise<{ readonly owner?: bigint; readonly masterId?: string }> {
+  try {
+    const { data, stat } = await client.getData(node);
+    const owner = stat.ephemeralOwner;
+    try {
+      return { owner, masterId: decodeMasterNode(name, data).info.id };
+    } catch (error) {
+      if (error instanceof CodecError) return { owner };
+      throw error;
+    }
+  } catch (error) {
+    unlessGone(error);
+    return {};
+  }
+}
+
+function unlessGone(error: unknown): void {
+  if (!hasReason(error, 'NO_NODE')) throw error;
 }

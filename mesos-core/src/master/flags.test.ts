@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readMasterFlags } from './flags.ts';
+import { masterFlagTexts, readMasterFlags } from './flags.ts';
 
 describe('the flags of the master', () => {
   it('have the defaults of Mesos', () => {
@@ -40,6 +40,12 @@ describe('the flags of the master', () => {
       fairSharingExcludedNames: ['gpus', 'disk'],
       ...{ offersDeclinedAtOnce: true, frameworkGroupLabel: 'group' },
     });
+  });
+
+  it("are shown without ZooKeeper's password", () => {
+    const argv = ['--zk=zk://mesos:s3cr@t@a:2181,b:2181/mesos'];
+    expect(masterFlagTexts(argv, {}).zk).toBe('zk://a:2181,b:2181/mesos');
+    expect(masterFlagTexts([], { MESOS_ZK: 'zk://u:p@a/m' }).zk).toBe('zk://a/m');
   });
 
   it('say where the master is', () => {

@@ -72,6 +72,16 @@ describe('a master process', () => {
     expect(happened).toEqual(['loads', 'serves']);
   });
 
+  it('sends nobody to itself while a node of an earlier process at its address comes first', async () => {
+    const earlier = await election.contend({ ...info('me'), id: 'earlier' }, signal);
+    leadership.start();
+    await settled();
+    expect(leadership.view).toEqual({ type: 'nobody' });
+    election.remove(earlier.id, 'its session has expired');
+    await settled();
+    expect(happened).toEqual(['loads', 'serves']);
+  });
+
   it('exits when it leads no more', async () => {
     leadership.start();
     await settled();

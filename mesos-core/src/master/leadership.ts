@@ -1,5 +1,11 @@
 import type { Logger } from '@factory/runtime';
-import type { Candidacy, Contender, Detector, Leader } from '../election/index.ts';
+import {
+  type Candidacy,
+  type Contender,
+  type Detector,
+  hostAndPort,
+  type Leader,
+} from '../election/index.ts';
 import type { MasterInfo } from '../protocol/index.ts';
 import type { Master } from './index.ts';
 import type { LeaderView } from './standby.ts';
@@ -40,6 +46,9 @@ export class Leadership {
     const { leader } = this.#options.detector;
     if (leader === undefined) return { type: 'nobody' };
     if (leader.id === this.#candidacy?.id) return { type: 'this' };
+    // A node that an earlier process left at this address, or this one in an earlier session: to send
+    // callers there would be to send them here.
+    if (hostAndPort(leader.info) === hostAndPort(this.#options.info)) return { type: 'nobody' };
     return { type: 'another', leader };
   }
 

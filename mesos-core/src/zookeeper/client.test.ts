@@ -138,6 +138,12 @@ describe('a request', () => {
     expect(server.tree.children('/')).toEqual(['a']);
   });
 
+  it('for a path goes on when the answer to a part of it is lost', async () => {
+    server.breakAfter = OPERATIONS.create;
+    await given(client.ensurePath('/a/b'), 3000);
+    expect(server.tree.children('/a')).toEqual(['b']);
+  });
+
   it('has a deadline', async () => {
     server.cut('me');
     await clock.run(1000);

@@ -120,10 +120,11 @@ export class ZooKeeperClient {
     for (const [index] of names.entries()) {
       const part = `/${names.slice(0, index + 1).join('/')}`;
       // Asked first: who may not create it may still use it.
-      if ((await this.exists(part)) !== undefined) continue;
-      await this.create(part, new Uint8Array()).catch((error: unknown) => {
-        if (!hasReason(error, 'NODE_EXISTS')) throw error;
-      });
+      while ((await this.exists(part)) === undefined) {
+        await this.create(part, new Uint8Array()).catch((error: unknown) => {
+          if (!hasReason(error, 'NODE_EXISTS', 'CONNECTION_LOSS')) throw error;
+        });
+      }
     }
   }
 

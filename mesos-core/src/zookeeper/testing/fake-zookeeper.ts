@@ -33,6 +33,12 @@ export class FakeZooKeeper {
   #lastSession = 0n;
   /** Requests of this operation are carried out, and then the connection breaks. */
   breakAfter: number | undefined;
+  /**
+   * At a request of this operation the connection breaks, and it is carried out only when somebody
+   * syncs: as one that a member of an ensemble has passed on before it died.
+   */
+  breakBefore: number | undefined;
+  #underWay: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -135,6 +141,13 @@ export class FakeZooKeeper {
     this.#touch(session);
     const xid = reader.int();
     const operation = reader.int();
+    if (this.breakBefore === operation) {
+      this.breakBefore = undefined;
+      const late = () => this.#carryOut(session, this.#nobody, operation, reader, new JuteWriter());
+      this.#underWay.push(late);
+      socket.destroy();
+      return;
+    }
     const body = new JuteWriter();
     let status = 0;
     try {
@@ -185,6 +198,9 @@ export class FakeZooKeeper {
       }
       case OPERATIONS.multi:
         this.#transaction(session, reader, answer);
+        return;
+      case OPERATIONS.sync:
+        for (const late of this.#underWay.splice(0)) late();
         return;
     }
   }
