@@ -185,4 +185,22 @@ describe('the operator API', () => {
     expect((await post('/api/v1', JSON.stringify(teardown))).statusCode).toBe(200);
     expect((await post('/api/v1', JSON.stringify(teardown))).statusCode).toBe(400);
   });
+
+  it.each(['/teardown', '/master/teardown'])('tears down by a form at %s, too', async (url) => {
+    const scheduler = await world.startScheduler('scheduler');
+    const form = 'application/x-www-form-urlencoded';
+    expect(await post(url, '', form)).toMatchObject({
+      statusCode: 400,
+      body: "Missing 'frameworkId' query parameter in the request body",
+    });
+    expect(await post(url, 'frameworkId=nobody', form)).toMatchObject({
+      statusCode: 400,
+      body: 'No framework found with specified ID',
+    });
+    expect((await post(url, `frameworkId=${scheduler.id}`, form)).statusCode).toBe(200);
+    await world.run(100);
+    const back = await world.startScheduler('back', { ...FRAMEWORK, id: { value: scheduler.id } });
+    expect(back.failure).toMatchObject({ message: 'Framework has been removed' });
+    expect((await world.master.app.inject({ method: 'GET', url })).statusCode).toBe(405);
+  });
 });

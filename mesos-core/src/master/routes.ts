@@ -28,6 +28,7 @@ import { addOperationRoutes, isOperationCall } from './operations/operator-calls
 import type { OperatorApi } from './operator-api.ts';
 import { addQuotaRoutes } from './quota/endpoints.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
+import { addTeardownRoutes } from './teardown.ts';
 import { addViewRoutes } from './views/endpoints.ts';
 import { visibilityOf, withoutHiddenRoles } from './visibility.ts';
 import { addWeightsRoutes } from './weights/endpoints.ts';
@@ -150,6 +151,7 @@ function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
   addMaintenanceRoutes(app, core, agents.maintenance);
   addQuotaRoutes(app, core);
   addWeightsRoutes(app, core);
+  addTeardownRoutes(app, core, operator);
   const path = '/api/v1';
   refuseOtherMethods(app, path);
   // As in Mesos, where a path belongs to the endpoint of its longest known prefix.

@@ -171,4 +171,20 @@ describe('an operator', () => {
     expect(refused.body).toBe('403 Forbidden.');
     expect((await call('/api/v1', body, 'alice')).statusCode).not.toBe(403);
   });
+
+  it('without the right to TEARDOWN gets a 403 for a form, too', async () => {
+    await start({
+      teardown_frameworks: [
+        { principals: { values: ['alice'] }, framework_principals: { type: 'ANY' } },
+        { principals: { type: 'NONE' }, framework_principals: { type: 'ANY' } },
+      ],
+    });
+    const teardown = (who: string) =>
+      master.app.inject({
+        ...{ method: 'POST', url: '/master/teardown', payload: 'frameworkId=f' },
+        headers: { authorization: `Basic ${Buffer.from(who).toString('base64')}` },
+      });
+    expect((await teardown('bob:b2')).statusCode).toBe(403);
+    expect((await teardown('alice:a1')).statusCode).toBe(400);
+  });
 });
