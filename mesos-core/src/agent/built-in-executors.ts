@@ -62,6 +62,9 @@ export class BuiltInExecutors {
     const executor = this.#create(framework, run, containerOf(container), groups);
     const unacknowledged_tasks = groups.flat().map((task) => task.info);
     this.#sessions.open(framework, run, { unacknowledged_tasks }, executor);
+    // The agent may have died between the end of its last task and its own.
+    const isIdle = run.kind === 'default' && liveTasks(framework, run).length === 0;
+    if (isIdle) this.#executors.shutdown(run);
     const end = await executor.ended;
     run.endReason ??= endReasonOf(end);
     return end.status ?? UNKNOWN_EXIT_STATUS;

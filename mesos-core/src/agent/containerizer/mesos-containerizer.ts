@@ -78,7 +78,10 @@ class MesosContainerizer implements Containerizer {
     beforeRun: (identity: ContainerIdentity) => Promise<void>,
   ): Promise<Container> {
     const record = recordOf(request, this.#fullKey(request.parentContainerId));
+    // At once, as in `recover`; and an agent that died may have come as far as a process of it.
+    this.#claimed.add(record.key);
     const account = await accountFor(request);
+    await this.#endUnknown(record.key);
     await prepareSandbox(request.directory, account);
     await this.#launcher.runtime.create(record.key);
     const identity = await this.#start(record, request, account, beforeRun);
@@ -102,15 +105,21 @@ class MesosContainerizer implements Containerizer {
       // What is nested lives and dies with the outermost; its own owner may not have come yet.
       if (this.#live.has(rootKey(key)) || (await this.#recoverStandalone(key))) continue;
       this.#options.logger.warn({ containerId: key }, 'ending a container that nobody knows');
-      const record = await this.#launcher.runtime.readRecord(key);
-      const started = await this.#launcher.runtime.process(key);
-      if (started !== undefined) {
-        const identity = { ...started, containerId: key };
-        await this.#reaper.killAll(identity, () => this.#processes(record));
-      }
-      await this.#cleanUp(record);
-      await this.#launcher.runtime.remove(key);
+      await this.#endUnknown(key);
     }
+  }
+
+  /** Ends and removes what an earlier agent left of a container, as far as it had come with it. */
+  async #endUnknown(key: string): Promise<void> {
+    const { runtime } = this.#launcher;
+    if (!(await runtime.has(key))) return;
+    const record = await runtime.readRecord(key);
+    // The supervisor too: it may not have come to its container yet.
+    for (const found of [await runtime.supervisor(key), await runtime.process(key)]) {
+      if (found !== undefined) await this.#reaper.killAll(found, () => this.#processes(record));
+    }
+    await this.#cleanUp(record);
+    await runtime.remove(key);
   }
 
   async find(key: string): Promise<Container | undefined> {
@@ -331,7 +340,7 @@ class MesosContainerizer implements Containerizer {
     if (key !== rootKey(key)) return;
     // Of nested ones whose owner died with an earlier agent.
     const left = (await runtime.list()).filter((each) => each.startsWith(`${key}.`));
-    for (const each of left) await runtime.remove(each);
+    for (const each of left) await this.#endUnknown(each);
   }
 
   async #cleanUp(record: ContainerRecord): Promise<void> {

@@ -51,6 +51,7 @@ class FileSandboxes implements Sandboxes {
   async start(live: () => readonly string[]): Promise<void> {
     const { workDir, watchIntervalMs, logLimits, logIntervalMs } = this.#options;
     const inUse = new Set(live());
+    await removeEmptyRuns(join(workDir, 'slaves'), inUse);
     for (const directory of await findSandboxes(join(workDir, 'slaves'))) {
       if (inUse.has(directory) || this.#retired.has(directory)) continue;
       const found = await stat(directory).catch(() => undefined);
@@ -93,7 +94,7 @@ class FileSandboxes implements Sandboxes {
       }
       this.#removed += 1;
       this.#retired.delete(directory);
-      await removeEmptyParents(directory, join(workDir, 'slaves'));
+      await removeEmptyParents(dirname(directory), join(workDir, 'slaves'));
       logger.info({ directory }, 'removed an old sandbox');
     }
   }
@@ -116,6 +117,15 @@ class FileSandboxes implements Sandboxes {
 
 /** All `slaves/<id>/frameworks/<id>/executors/<id>/runs/<id>`. */
 async function findSandboxes(slaves: string): Promise<readonly string[]> {
+  const sandboxes: string[] = [];
+  for (const runs of await findRuns(slaves)) {
+    for (const name of await foldersIn(runs)) sandboxes.push(join(runs, name));
+  }
+  return sandboxes;
+}
+
+/** All `slaves/<id>/frameworks/<id>/executors/<id>/runs`, whether they are there or not. */
+async function findRuns(slaves: string): Promise<readonly string[]> {
   let level = [slaves];
   for (const below of ['frameworks', 'executors', 'runs']) {
     const next: string[] = [];
@@ -124,11 +134,16 @@ async function findSandboxes(slaves: string): Promise<readonly string[]> {
     }
     level = next;
   }
-  const sandboxes: string[] = [];
-  for (const runs of level) {
-    for (const name of await foldersIn(runs)) sandboxes.push(join(runs, name));
+  return level;
+}
+
+/** What an agent leaves that dies before it has made a sandbox, or after it has removed one. */
+async function removeEmptyRuns(slaves: string, inUse: ReadonlySet<string>): Promise<void> {
+  const ofLive = new Set([...inUse].map(dirname));
+  for (const runs of await findRuns(slaves)) {
+    if (ofLive.has(runs) || (await foldersIn(runs)).length > 0) continue;
+    await removeEmptyParents(runs, slaves);
   }
-  return sandboxes;
 }
 
 /** Folders, and no links to folders such as `latest`. */
@@ -136,6 +151,15 @@ async function foldersIn(directory: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(directory, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
@@ -152,15 +176,18 @@ async function hasMounts(directory: string): Promise<boolean> {
   });
 }
 
-async function removeEmptyParents(directory: string, top: string): Promise<void> {
-  const runs = dirname(directory);
-  if ((await foldersIn(runs)).length === 0) await rm(join(runs, 'latest'), { force: true });
+/** Removes a `runs` without sandboxes, and the folders above that hold nothing else. */
+async function removeEmptyParents(runs: string, top: string): Promise<void> {
+  if ((await foldersIn(runs)).length === 0) {
+    // `latest`, and one that was being made when an agent died.
+    for (const link of await namesIn(runs)) await rm(join(runs, link), { force: true });
+  }
   for (let parent = runs; parent.startsWith(`${top}/`); parent = dirname(parent)) {
     try {
       await rmdir(parent);
-    } catch {
-      // Something else is in there.
-      return;
+    } catch (error) {
+      // Something else is in there; or it was never made.
+      if (!hasErrorCode(error, 'ENOENT')) return;
     }
   }
 }

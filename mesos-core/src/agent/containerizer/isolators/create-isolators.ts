@@ -151,7 +151,9 @@ async function surroundingIsolators(
   const namespaces = new Set(usable.filter((each) => wanted.includes(each)));
   const processOf = async (key: string): Promise<number | undefined> =>
     (await runtime.process(key))?.pid;
-  const isolators = [createNamespacesIsolator({ namespaces, processOf })];
+  const hasEntered = (key: string): Promise<boolean> => runtime.hasEntered(key);
+  const { clock } = shell;
+  const isolators = [createNamespacesIsolator({ namespaces, processOf, hasEntered, clock })];
   if (!hasFilesystem) return isolators;
   const filesystem = createFilesystemIsolator({
     support: { mounts: usable.includes('mount'), overlay: await hasOverlay() },

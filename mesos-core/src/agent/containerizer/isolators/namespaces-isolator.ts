@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
-import { hasErrorCode } from '@factory/runtime';
+import { type Clock, hasErrorCode, waitFor } from '@factory/runtime';
 import type { Mount, Namespace, Surroundings } from '../launcher/surroundings.ts';
 import { type ContainerRecord, type Isolator, isNested } from './isolator.ts';
 
@@ -13,6 +13,9 @@ const PROC_NAMES: Readonly<Record<Namespace, string>> = {
 };
 const ALL: readonly Namespace[] = ['mount', 'pid', 'ipc', 'uts', 'net'];
 
+/** A machine that is busy may take long to start what makes them. */
+const ENTER_TIMEOUT_MS = 30_000;
+
 const PROC: Mount = { source: 'proc', target: '/proc', type: 'proc', create: 'directory' };
 
 /** What the namespaces isolator is made of. */
@@ -21,6 +24,9 @@ export interface NamespacesIsolatorOptions {
   readonly namespaces: ReadonlySet<Namespace>;
   /** The first process of a container that runs. */
   readonly processOf: (key: string) => Promise<number | undefined>;
+  /** Whether a container is in its namespaces with all its mounts, or has ended. */
+  readonly hasEntered: (key: string) => Promise<boolean>;
+  readonly clock: Clock;
 }
 
 /** Containers in namespaces of their own; those nested in another one share its namespaces. */
@@ -55,8 +61,12 @@ function privateShm(sizeMiB: number | undefined): readonly Mount[] {
 
 async function joinParent(
   { parentContainerId = '' }: ContainerRecord,
-  { processOf }: NamespacesIsolatorOptions,
+  { processOf, hasEntered, clock }: NamespacesIsolatorOptions,
 ): Promise<Partial<Surroundings>> {
+  const what = `container ${parentContainerId} to enter its namespaces`;
+  await waitFor(clock, what, ENTER_TIMEOUT_MS, async () =>
+    (await hasEntered(parentContainerId)) ? true : undefined,
+  );
   const pid = await processOf(parentContainerId);
   if (pid === undefined) return {};
   const inside = await firstChildInNamespace(pid);

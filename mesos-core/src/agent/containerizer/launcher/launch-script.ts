@@ -71,7 +71,12 @@ export function launchScripts(plan: LaunchPlan, tools: LaunchTools): LaunchScrip
   const { namespaces, joins, mounts, rootfs, hostname } = plan.surroundings;
   if (joins !== undefined) {
     const flags = [`--target=${joins.pid}`, ...joins.namespaces.map((each) => `--${each}`)];
-    return inNewShell(plan, tools, [tools.nsenter, ...flags, '--'], becomeCommand(plan, tools));
+    return inNewShell(
+      plan,
+      tools,
+      [tools.nsenter, ...flags, '--'],
+      [sayEntered(plan), ...becomeCommand(plan, tools)],
+    );
   }
   const setUp = [
     ...overlayLines(plan.surroundings, tools),
@@ -82,7 +87,11 @@ export function launchScripts(plan: LaunchPlan, tools: LaunchTools): LaunchScrip
     return { launch: lines(...becomeCommand(plan, tools, [tools.setsid])), enter: undefined };
   }
   const end = namespaces.includes('pid') ? runAsInit(plan, tools) : becomeCommand(plan, tools);
-  return inNewShell(plan, tools, unshareWords(namespaces, tools), [...setUp, ...end]);
+  return inNewShell(plan, tools, unshareWords(namespaces, tools), [
+    ...setUp,
+    sayEntered(plan),
+    ...end,
+  ]);
 }
 
 /** A shell in other namespaces reads the rest: only a program that starts can be put into them. */
@@ -96,6 +105,11 @@ function inNewShell(
   const stderr = `exec 2>>${shellQuote(plan.stderr)}`;
   const launch = lines(stderr, `exec ${shellWords([tools.setsid, ...enter, ...shell])}`);
   return { launch, enter: lines(...rest) };
+}
+
+/** Tells those that are to be nested in it that it is ready for them. */
+function sayEntered({ runtimeDirectory }: LaunchPlan): string {
+  return `: >${shellQuote(`${runtimeDirectory}/entered`)}`;
 }
 
 function unshareWords(namespaces: readonly Namespace[], tools: LaunchTools): readonly string[] {

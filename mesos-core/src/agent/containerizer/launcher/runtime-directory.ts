@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifyProcess, type ProcessIdentity, readTextIfExists } from '@factory/runtime';
 
@@ -28,7 +28,20 @@ export class RuntimeDirectory {
   }
 
   async remove(containerId: string): Promise<void> {
-    await rm(this.of(containerId), { recursive: true, force: true });
+    // Again, when its supervisor writes something at this moment.
+    await rm(this.of(containerId), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  }
+
+  /** Whether anything is known of it. */
+  has(containerId: string): Promise<boolean> {
+    return isThere(this.of(containerId));
+  }
+
+  /** Whether it needs to enter no namespaces, has done so, or has ended. */
+  async hasEntered(containerId: string): Promise<boolean> {
+    const directory = this.of(containerId);
+    if (!(await isThere(join(directory, 'enter')))) return true;
+    return (await isThere(join(directory, 'entered'))) || isThere(join(directory, 'status'));
   }
 
   /** The ids of all containers that have not been removed. */
@@ -78,6 +91,13 @@ export class RuntimeDirectory {
     const [pid = 0, startTicks = 0] = text.trim().split(' ').map(Number);
     return { pid, startTicks, bootId: await bootId() };
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 let ownBootId: string | undefined;
