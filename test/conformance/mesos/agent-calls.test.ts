@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentApiCall, AgentApiResponse } from '../../../mesos-core/src/protocol/index.ts';
+import { getFromAgent } from './support/agent.ts';
 import { RawFramework } from './support/framework.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { executorTask, isRoomy, uniqueId } from './support/tasks.ts';
-import { decode, ENCODINGS, type Encoding, encode, mediaType } from './support/wire.ts';
+import { ENCODINGS } from './support/wire.ts';
 
 /** Runs beside the queries: one executor with one task. */
 interface Scene {
@@ -14,7 +15,7 @@ interface Scene {
 }
 
 interface Case {
-  readonly call: AgentApiCall;
+  readonly call: AgentApiCall & { readonly type: AgentApiResponse['type'] };
   readonly does: string;
   readonly check: (response: AgentApiResponse, scene: Scene) => void;
 }
@@ -79,6 +80,11 @@ const CASES: readonly Case[] = [
     does: 'lists operations, of which there are none',
     check: (response) => expect(response.type).toBe('GET_OPERATIONS'),
   },
+  {
+    call: { type: 'GET_RESOURCE_PROVIDERS' },
+    does: 'lists resource providers, of which there are none',
+    check: (response) => expect(response.type).toBe('GET_RESOURCE_PROVIDERS'),
+  },
 ];
 
 let target: Target;
@@ -86,18 +92,6 @@ beforeAll(async () => {
   target = await openTarget();
 });
 afterAll(() => target.stop());
-
-async function askAgent(encoding: Encoding, call: AgentApiCall): Promise<AgentApiResponse> {
-  const type = mediaType(encoding);
-  const answer = await ask({
-    url: `${target.agent}/api/v1`,
-    headers: { 'content-type': type, accept: type },
-    body: encode(encoding, 'agent.Call', call),
-  });
-  expect(answer.status).toBe(200);
-  expect(answer.headers['content-type']).toBe(type);
-  return decode(encoding, 'agent.Response', answer.body);
-}
 
 for (const encoding of ENCODINGS) {
   describe(`agent calls in ${encoding}`, () => {
@@ -115,9 +109,7 @@ for (const encoding of ENCODINGS) {
     afterAll(() => framework.teardown());
 
     it.each(CASES)('$call.type $does', async ({ call, check }) => {
-      const response = await askAgent(encoding, call);
-      expect(response.type).toBe(call.type);
-      check(response, scene);
+      check(await getFromAgent({ target, encoding }, call), scene);
     });
   });
 }

@@ -100,5 +100,5 @@ it('an operator that hangs up is forgotten', async () => {
   stream.close();
   await world.run(100);
   await world.startAgent('agent-1');
-  expect(events.map(({ type }) => type)).toEqual(['SUBSCRIBED']);
+  expect(events.map(({ type }) => type)).toEqual(['SUBSCRIBED', 'HEARTBEAT']);
 });

@@ -95,6 +95,8 @@ export class OperatorEvents {
     const event = new LazyMessage({ type: 'SUBSCRIBED', subscribed });
     const pieces = encodePieces('master.Event', encoding, event);
     stream.sendEncoded(await gatherPieces(pieces, core.clock));
+    // As schedulers get it: at once, so that who asked knows that the stream goes on.
+    stream.send({ type: 'HEARTBEAT' });
     for (const early of subscriber.early ?? []) stream.send(early);
     subscriber.early = undefined;
   }

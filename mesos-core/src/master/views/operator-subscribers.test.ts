@@ -55,7 +55,7 @@ describe('a subscriber of the operator API', () => {
       agent_removed: { agent_id: { value: 'a' } },
     }));
     await clock.run(10);
-    expect(types).toEqual(['SUBSCRIBED', 'AGENT_REMOVED']);
+    expect(types).toEqual(['SUBSCRIBED', 'HEARTBEAT', 'AGENT_REMOVED']);
     core.events.close();
   });
 

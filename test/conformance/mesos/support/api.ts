@@ -26,13 +26,13 @@ export function requestFor<N extends CallName>(
   };
 }
 
-/** Makes a call and reads the whole answer; the call counts as sent unless it is refused. */
+/** Makes a call and reads the whole answer; notes whether the call was taken or refused. */
 export async function callApi<N extends CallName>(
   route: Route<N>,
   call: MessageTypes[N],
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const answer = await ask(requestFor(route, call, headers));
-  if (answer.status < 300) noteTraffic(route.encoding, route.name, call);
+  noteTraffic(route.encoding, route.name, call, answer.status < 300);
   return answer;
 }

@@ -7,11 +7,11 @@ import type {
   TaskStatus,
 } from '../../../../mesos-core/src/protocol/index.ts';
 import { callApi, type Route, requestFor } from './api.ts';
-import { type Answer, open, records } from './raw-http.ts';
+import { EventLog, type EventOf } from './event-log.ts';
+import { type Answer, open } from './raw-http.ts';
 import { noteTraffic } from './traffic.ts';
 import { decode, type Encoding } from './wire.ts';
 
-type Event<T extends ExecutorEvent['type']> = Extract<ExecutorEvent, { type: T }>;
 type Ids = Pick<ExecutorCall, 'executor_id' | 'framework_id'>;
 /** A call without the ids, which are filled in. */
 export type OwnCall = ExecutorCall extends infer C
@@ -20,14 +20,13 @@ export type OwnCall = ExecutorCall extends infer C
     : never
   : never;
 
-const EVENT_TIMEOUT_MS = 20_000;
+const LAUNCH_TIMEOUT_MS = 20_000;
 
 /** Plays an executor whose process only sleeps: nothing but HTTP. */
 export class RawExecutor {
-  readonly events: ExecutorEvent[] = [];
   readonly #route: Route<'executor.Call'>;
   readonly #ids: Ids;
-  readonly #seen = new Set<ExecutorEvent>();
+  readonly #log = new EventLog<ExecutorEvent>();
   #stream: IncomingMessage | undefined;
 
   constructor(agent: string, encoding: Encoding, frameworkId: string, executorId: string) {
@@ -37,7 +36,7 @@ export class RawExecutor {
 
   /** Subscribes as soon as the agent has launched the executor. */
   async subscribe(): Promise<void> {
-    this.#stream = await waitFor(systemClock, 'the agent', EVENT_TIMEOUT_MS, async () => {
+    this.#stream = await waitFor(systemClock, 'the agent', LAUNCH_TIMEOUT_MS, async () => {
       const call = this.#whole({ type: 'SUBSCRIBE', subscribe: {} });
       const stream = await open(requestFor(this.#route, call));
       if (stream.statusCode === 200) {
@@ -47,7 +46,8 @@ export class RawExecutor {
       stream.destroy();
       return undefined;
     });
-    this.#read(this.#stream).catch(() => undefined);
+    const { encoding } = this.#route;
+    void this.#log.read(this.#stream, (record) => decode(encoding, 'executor.Event', record));
   }
 
   call(call: OwnCall): Promise<Answer> {
@@ -65,12 +65,11 @@ export class RawExecutor {
   }
 
   /** The next event of a type that was not given before. */
-  async next<T extends ExecutorEvent['type']>(type: T): Promise<Event<T>> {
-    const isIt = (event: ExecutorEvent): event is Event<T> =>
-      event.type === type && !this.#seen.has(event);
-    const found = await waitFor(systemClock, type, EVENT_TIMEOUT_MS, () => this.events.find(isIt));
-    this.#seen.add(found);
-    return found;
+  next<T extends ExecutorEvent['type']>(
+    type: T,
+    timeoutMs?: number,
+  ): Promise<EventOf<ExecutorEvent, T>> {
+    return this.#log.next(type, undefined, timeoutMs);
   }
 
   close(): void {
@@ -79,11 +78,5 @@ export class RawExecutor {
 
   #whole(call: OwnCall): ExecutorCall {
     return { ...this.#ids, ...call } as ExecutorCall;
-  }
-
-  async #read(stream: IncomingMessage): Promise<void> {
-    for await (const record of records(stream)) {
-      this.events.push(decode(this.#route.encoding, 'executor.Event', record));
-    }
   }
 }

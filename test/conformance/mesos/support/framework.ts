@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { systemClock, waitFor } from '@factory/runtime';
 import type {
   FrameworkInfo,
   Offer,
@@ -9,19 +8,17 @@ import type {
   TaskStatus,
 } from '../../../../mesos-core/src/protocol/index.ts';
 import { callApi, type Route, requestFor } from './api.ts';
-import { type Answer, open, records } from './raw-http.ts';
+import { EventLog, type EventOf } from './event-log.ts';
+import { type Answer, open } from './raw-http.ts';
 import { noteTraffic } from './traffic.ts';
 import { decode, type Encoding } from './wire.ts';
 
-type Event<T extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: T }>;
 /** A call without the framework's id, which is filled in. */
 export type Call = SchedulerCall extends infer C
   ? C extends SchedulerCall
     ? Omit<C, 'framework_id'>
     : never
   : never;
-
-const EVENT_TIMEOUT_MS = 20_000;
 
 /** A framework as the cases like it best. */
 export const FRAMEWORK: FrameworkInfo = {
@@ -41,16 +38,14 @@ export const FRAMEWORK: FrameworkInfo = {
 
 /** A scheduler that is nothing but HTTP. */
 export class RawFramework {
-  readonly events: SchedulerEvent[] = [];
   readonly #route: Route<'scheduler.Call'>;
   readonly #stream: IncomingMessage;
-  #isEnded = false;
-  readonly #seen = new Set<SchedulerEvent>();
+  readonly #log = new EventLog<SchedulerEvent>();
 
   private constructor(route: Route<'scheduler.Call'>, stream: IncomingMessage) {
     this.#route = route;
     this.#stream = stream;
-    this.#read().catch(() => undefined);
+    void this.#log.read(stream, (record) => decode(route.encoding, 'scheduler.Event', record));
   }
 
   /** Subscribes and waits for SUBSCRIBED. */
@@ -81,6 +76,10 @@ export class RawFramework {
     return new RawFramework(route, stream);
   }
 
+  get events(): readonly SchedulerEvent[] {
+    return this.#log.events;
+  }
+
   get id(): string {
     const subscribed = this.events.find((event) => event.type === 'SUBSCRIBED');
     return subscribed?.type === 'SUBSCRIBED' ? subscribed.subscribed.framework_id.value : '';
@@ -101,21 +100,11 @@ export class RawFramework {
   }
 
   /** The next event of a type, that fits, and that was not given before. */
-  async next<T extends SchedulerEvent['type']>(
+  next<T extends SchedulerEvent['type']>(
     type: T,
-    fits: (event: Event<T>) => boolean = () => true,
-  ): Promise<Event<T>> {
-    const isIt = (event: SchedulerEvent): event is Event<T> =>
-      !this.#seen.has(event) && event.type === type && fits(event as Event<T>);
-    try {
-      const found = await waitFor(systemClock, type, EVENT_TIMEOUT_MS, () =>
-        this.events.find(isIt),
-      );
-      this.#seen.add(found);
-      return found;
-    } catch (error) {
-      throw new Error(`no ${type} came; there were ${this.#summary()}`, { cause: error });
-    }
+    fits?: (event: EventOf<SchedulerEvent, T>) => boolean,
+  ): Promise<EventOf<SchedulerEvent, T>> {
+    return this.#log.next(type, fits);
   }
 
   /** The next offer that fits; those rescinded are no offers. */
@@ -124,7 +113,7 @@ export class RawFramework {
       !this.events.some(
         (event) => event.type === 'RESCIND' && event.rescind.offer_id.value === id.value,
       );
-    const find = ({ offers }: Event<'OFFERS'>) =>
+    const find = ({ offers }: EventOf<SchedulerEvent, 'OFFERS'>) =>
       offers.offers?.find((offer) => isOpen(offer) && fits(offer));
     const found = find(await this.next('OFFERS', (event) => find(event) !== undefined));
     if (found === undefined) throw new Error('the offer was rescinded');
@@ -164,27 +153,7 @@ export class RawFramework {
   }
 
   /** Resolves when the master has ended the stream. */
-  async ended(): Promise<void> {
-    await waitFor(systemClock, 'the end of the stream', EVENT_TIMEOUT_MS, () =>
-      this.#isEnded ? true : undefined,
-    );
-  }
-
-  async #read(): Promise<void> {
-    try {
-      for await (const record of records(this.#stream)) {
-        this.events.push(decode(this.#route.encoding, 'scheduler.Event', record));
-      }
-    } finally {
-      this.#isEnded = true;
-    }
-  }
-
-  #summary(): string {
-    return this.events
-      .map((event) =>
-        event.type === 'UPDATE' ? `UPDATE ${event.update.status.state}` : event.type,
-      )
-      .join(', ');
+  ended(): Promise<void> {
+    return this.#log.ended();
   }
 }
