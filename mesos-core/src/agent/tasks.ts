@@ -232,7 +232,8 @@ export class Tasks {
       return;
     }
     const group = isGroup ? infos.map((info) => info.task_id.value) : undefined;
-    const run = existing ?? this.#executors.create(framework, executor, kindOf(infos, executor));
+    const run =
+      existing ?? this.#executors.create(framework, executor, kindOf(infos, executor, isGroup));
     const tasks = infos.map((info) =>
       newTask(framework.id, executorId, run.containerId, info, group),
     );
@@ -307,7 +308,13 @@ function droppedBy(framework: Framework): TaskEnd {
   };
 }
 
-function kindOf(infos: readonly TaskInfo[], executor: ExecutorInfo): ExecutorKind {
+/** Tasks of a group have commands, which are a custom executor's to carry out. */
+function kindOf(
+  infos: readonly TaskInfo[],
+  executor: ExecutorInfo,
+  isGroup: boolean,
+): ExecutorKind {
   if (executor.type === 'DEFAULT') return 'default';
+  if (isGroup) return 'custom';
   return infos.some((info) => info.command !== undefined) ? 'command' : 'custom';
 }

@@ -35,7 +35,7 @@ export async function openTarget(): Promise<Target> {
   }
   const { masterUrl, addAgent, stop } = await startMesosCluster({
     masterFlags: ['--allocation_interval=200ms', '--offer_timeout=1mins'],
-    agentFlags: ['--http_heartbeat_interval=1secs'],
+    agentFlags: ['--http_heartbeat_interval=1secs', '--executor_shutdown_grace_period=1secs'],
   });
   try {
     return { master: masterUrl, agent: await firstAgent(masterUrl), addAgent, stop };
