@@ -168,7 +168,8 @@ function sendOutput(
   });
   const body = Readable.from(records(output, encoding), { objectMode: false });
   body.on('error', () => undefined);
-  body.on('close', () => {
+  // Not that of the body, which waits for what it reads from.
+  reply.raw.once('close', () => {
     gone.abort(new Error('the connection was closed'));
     if (kind === 'session') context.spawn(container.kill());
   });

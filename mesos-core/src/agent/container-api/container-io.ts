@@ -141,7 +141,7 @@ export async function feedContainer(
         );
         if (isFull && (await Promise.race([drained, failed])) === 'gone') return;
       } else if (control?.tty_info !== undefined && tty !== undefined) {
-        await resizeTerminal(tty, control.tty_info);
+        await resizeTerminal(clock, tty, control.tty_info);
       }
     }
   } finally {
@@ -165,9 +165,17 @@ async function openInput(clock: Clock, path: string): Promise<Socket> {
   return pipe;
 }
 
-async function resizeTerminal(file: string, { window_size: size }: TTYInfo): Promise<void> {
+async function resizeTerminal(
+  clock: Clock,
+  file: string,
+  { window_size: size }: TTYInfo,
+): Promise<void> {
   if (size === undefined) return;
-  const name = (await readFile(file, 'utf8')).trim();
+  // The container writes its name down when it begins.
+  const name = await waitFor(clock, 'the terminal of the container', OPEN_TIMEOUT_MS, async () => {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    return text.endsWith('\n') ? text.trim() : undefined;
+  });
   const words = ['rows', size.rows, 'columns', size.columns].map(String);
   await run('stty', ['-F', name, ...words], { timeout: STTY_TIMEOUT_MS });
 }

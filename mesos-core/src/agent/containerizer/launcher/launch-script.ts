@@ -182,7 +182,8 @@ function inTerminal(
 ): readonly string[] {
   if (terminal === undefined) return command;
   const { rows, columns } = terminal;
-  const setUp = `${tty} >${shellQuote(terminal.tty)}; ${stty} rows ${rows} columns ${columns}`;
+  // Its name last: who knows it may change its size.
+  const setUp = `${stty} rows ${rows} columns ${columns}; ${tty} >${shellQuote(terminal.tty)}`;
   const shell = `${setUp}; exec ${shellWords(command)}`;
   return [script, '--quiet', '--flush', '--return', '--command', shell, '/dev/null'];
 }
