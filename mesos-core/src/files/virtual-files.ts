@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { lstat, open, readdir, readFile, realpath } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { MesosHttpError } from '../http/mesos-http.ts';
 import type { FileInfo } from '../protocol/index.ts';
+import { type OpenedKind, openInside } from './open-inside.ts';
 
 /** As Mesos: sixteen pages. */
 const READ_BYTES_MAX = 64 * 1024;
@@ -47,36 +48,28 @@ export class VirtualFiles {
 
   /** The entries of a folder. @throws MesosHttpError 404, 400 when it is no folder. */
   async list(path: string): Promise<readonly FileInfo[]> {
-    const real = await this.#resolve(path);
-    const names = await readdir(real).catch(() => {
-      throw new MesosHttpError(400, `Failed to list '${path}': not a directory`);
-    });
-    const owners = await readOwners();
-    const entries = names.toSorted().map(async (name): Promise<FileInfo[]> => {
-      // It may have gone meanwhile.
-      const stat = await lstat(join(real, name)).catch(() => undefined);
-      if (stat === undefined) return [];
-      return [
-        {
-          path: posix.join(normal(path), name),
-          nlink: stat.nlink,
-          size: stat.size,
-          mtime: { nanoseconds: Math.floor(stat.mtimeMs / 1000) * 1e9 },
-          mode: stat.mode,
-          uid: owners.users.get(stat.uid) ?? String(stat.uid),
-          gid: owners.groups.get(stat.gid) ?? String(stat.gid),
-        },
-      ];
-    });
-    return (await Promise.all(entries)).flat();
+    const folder = await this.#open(path, 'folder');
+    try {
+      // The folder that is open, wherever its name leads by now.
+      const real = `/proc/self/fd/${folder.fd}`;
+      const names = await readdir(real);
+      const owners = await readOwners();
+      const entries = names.toSorted().map(async (name): Promise<FileInfo[]> => {
+        // It may have gone meanwhile.
+        const stats = await lstat(join(real, name)).catch(() => undefined);
+        return stats === undefined ? [] : [infoOf(posix.join(normal(path), name), stats, owners)];
+      });
+      return (await Promise.all(entries)).flat();
+    } finally {
+      await folder.close();
+    }
   }
 
   /** At most 64 KiB from the offset on. @throws MesosHttpError 404, 400 when it is a folder. */
   async read(path: string, offset: number, length = READ_BYTES_MAX): Promise<FilePart> {
-    const file = await open(await this.#resolve(path), 'r');
+    const file = await this.#open(path, 'file');
     try {
       const stat = await file.stat();
-      if (!stat.isFile()) throw new MesosHttpError(400, 'Cannot read a directory.');
       const data = Buffer.alloc(Math.max(0, Math.min(length, READ_BYTES_MAX, stat.size - offset)));
       const { bytesRead } = await file.read(data, 0, data.length, offset);
       return { data: data.subarray(0, bytesRead), sizeBytes: stat.size };
@@ -87,14 +80,12 @@ export class VirtualFiles {
 
   /** The whole file. @throws MesosHttpError 404, 400 when it is a folder. */
   async stream(path: string): Promise<Readable> {
-    const real = await this.#resolve(path);
-    if (!(await lstat(real)).isFile())
-      throw new MesosHttpError(400, 'Cannot download a directory.');
-    return createReadStream(real);
+    const file = await this.#open(path, 'file');
+    return file.createReadStream();
   }
 
   /** Links are followed as long as they stay inside of what is attached. */
-  async #resolve(path: string): Promise<string> {
+  async #open(path: string, kind: OpenedKind): Promise<FileHandle> {
     const attached = this.find(path);
     if (attached === undefined) throw new MesosHttpError(404, '');
     const rest = normal(path).slice(normal(attached.path).length);
@@ -106,13 +97,29 @@ export class VirtualFiles {
     if (real !== root && !real.startsWith(`${root}/`)) {
       throw new MesosHttpError(400, `Resolved path '${path}' is inaccessible`);
     }
-    return real;
+    return openInside(root, real, kind);
   }
 }
 
 /** Absolute, without `..` and without a slash at the end. */
 function normal(path: string): string {
   return posix.normalize(`/${path}`).replace(/(?<=.)\/+$/, '');
+}
+
+function infoOf(
+  path: string,
+  stats: Stats,
+  owners: Awaited<ReturnType<typeof readOwners>>,
+): FileInfo {
+  return {
+    path,
+    nlink: stats.nlink,
+    size: stats.size,
+    mtime: { nanoseconds: Math.floor(stats.mtimeMs / 1000) * 1e9 },
+    mode: stats.mode,
+    uid: owners.users.get(stats.uid) ?? String(stats.uid),
+    gid: owners.groups.get(stats.gid) ?? String(stats.gid),
+  };
 }
 
 async function readOwners() {
