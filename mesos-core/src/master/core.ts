@@ -1,7 +1,6 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { Allocator } from '../allocator/index.ts';
 import type { FilesApi } from '../files/endpoints.ts';
-import { VirtualFiles } from '../files/virtual-files.ts';
 import { LoggingLevel } from '../logging-level.ts';
 import {
   encodeMessage,
@@ -27,6 +26,7 @@ import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
 import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
 import { OperatorEvents } from './views/operator-events.ts';
+import { masterFilesApi } from './views/own-endpoints.ts';
 
 /** Removed frameworks that are remembered, so that they can be told. */
 const REMOVED_FRAMEWORKS_MAX = 1_000;
@@ -56,7 +56,6 @@ export class MasterCore {
   /** As operators see them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly logging: LoggingLevel;
-  /** Nothing is attached: what this master says goes to its standard error. */
   readonly filesApi: FilesApi;
   readonly startedAtMs: number;
   readonly startedMonotonicMs: number;
@@ -81,12 +80,13 @@ export class MasterCore {
     readonly registry: Registry;
     readonly store: RegistryStore;
     readonly authorizer?: Authorizer;
+    readonly logging?: LoggingLevel | undefined;
     readonly flags?: Readonly<Record<string, string>>;
     readonly onFatal?: ((why: string) => void) | undefined;
   }) {
     this.clock = options.clock;
     this.random = options.random;
-    this.logging = new LoggingLevel(options.clock);
+    this.logging = options.logging ?? new LoggingLevel(options.clock);
     this.logger = this.logging.logger(options.logger);
     this.flags = options.flags ?? {};
     this.settings = options.settings;
@@ -102,12 +102,7 @@ export class MasterCore {
     this.authorizer = authorizer;
     this.onFatal = options.onFatal ?? ((why) => this.logger.error({ why }, 'this master must end'));
     this.recovery = new Recovery(this);
-    this.filesApi = {
-      clock: options.clock,
-      files: new VirtualFiles(() => []),
-      authorizer,
-      allows: (principal) => authorizer.allows('access_mesos_logs', principal),
-    };
+    this.filesApi = masterFilesApi(options.clock, authorizer);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type Clock, createHttpApp, type Logger, type Random, type Timer } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import type { LoggingLevel } from '../logging-level.ts';
 import { guardApp, masterRealm, openToAll, type Security } from '../security/index.ts';
 import { Agents } from './agents.ts';
 import { AllocationDriver } from './allocation.ts';
@@ -36,6 +37,8 @@ export interface MasterOptions {
   readonly security?: Security;
   /** The flags that operators are shown; default: those of a master without any. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** How much is logged; default: as at the start. */
+  readonly logging?: LoggingLevel;
   /** This master can't go on: its process has to end. Default: it is logged. */
   readonly onFatal?: (why: string) => void;
 }
@@ -64,6 +67,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const core = new MasterCore({
     ...{ clock, random, logger, settings, address, registry, store, authorizer },
     flags: options.flags ?? masterFlagTexts(),
+    logging: options.logging,
     onFatal: options.onFatal,
   });
   core.metrics.registryFetchMs = clock.monotonicMs() - startMs;

@@ -1,8 +1,13 @@
 import { createHttpApp, listen, silentLogger, systemClock, systemRandom } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryElection } from '../election/index.ts';
+import { LoggingLevel } from '../logging-level.ts';
 import type { MasterInfo } from '../protocol/index.ts';
-import type { Master } from './index.ts';
+import { parseAcls } from '../security/acls.ts';
+import { createAuthenticator } from '../security/authenticator.ts';
+import { createAuthorizer } from '../security/authorizer.ts';
+import { openToAll } from '../security/index.ts';
+import { createMaster, createMemoryRegistryStore, type Master } from './index.ts';
 import { Leadership } from './leadership.ts';
 import { masterInfoOf } from './master-info.ts';
 import { createStandbyApp, handOver } from './standby.ts';
@@ -124,7 +129,14 @@ describe('a master process', () => {
 });
 
 describe('a standby', () => {
-  const app = () => createStandbyApp({ ...shared, leader: () => leadership.view });
+  const logging = new LoggingLevel(systemClock);
+  const flags = { port: '5050' };
+  const standing = () => ({
+    ...{ ...shared, security: openToAll, flags, logging },
+    leader: () => leadership.view,
+  });
+  const app = () => createStandbyApp(standing());
+  afterEach(() => logging.close());
 
   it.each([
     ['POST', '/api/v1/scheduler', '//other:5050/api/v1/scheduler'],
@@ -150,7 +162,11 @@ describe('a standby', () => {
     expect(response.body).toBe('');
   });
 
-  it.each(['/health', '/master/health', '/version', '/metrics/snapshot', '/health/ready'])(
+  const OWN = [
+    ...['/health', '/version', '/metrics/snapshot', '/flags', '/system/stats.json'],
+    ...['/files/debug', '/logging/toggle'],
+  ];
+  it.each([...OWN, ...OWN.map((url) => `/master${url}`), '/health/ready', '/metrics'])(
     'answers GET %s itself',
     async (url) => {
       await election.contend(info('other'), signal);
@@ -159,6 +175,56 @@ describe('a standby', () => {
       expect((await app().inject({ url })).statusCode).toBe(200);
     },
   );
+
+  it('answers in the words of the leader', async () => {
+    const leader = await createMaster({
+      ...{ ...shared, flags, logging, registry: createMemoryRegistryStore() },
+      address: { hostname: 'leader', ip: '10.0.0.1', port: 5050 },
+    });
+    const tell = (url: string) => [app(), leader.app].map(async (each) => each.inject({ url }));
+    for (const url of [
+      '/version',
+      '/flags',
+      '/flags?jsonp=f',
+      '/files/browse?path=/x',
+      '/health',
+    ]) {
+      const [own, others] = await Promise.all(tell(url));
+      expect([url, own?.statusCode, own?.body]).toEqual([url, others?.statusCode, others?.body]);
+    }
+    await leader.close();
+  });
+
+  it('keeps its logging level when it comes to lead', async () => {
+    const url = '/logging/toggle?level=2&duration=10mins';
+    expect((await app().inject({ method: 'POST', url })).statusCode).toBe(200);
+    const leader = await createMaster({
+      ...{ ...shared, flags, logging, registry: createMemoryRegistryStore() },
+      address: { hostname: 'leader', ip: '10.0.0.1', port: 5050 },
+    });
+    expect((await leader.app.inject({ url: '/logging/toggle' })).body).toBe('2\n');
+    await leader.close();
+  });
+
+  it('asks who calls, and whether they may, as the leader does', async () => {
+    await election.contend(info('other'), signal);
+    leadership.start();
+    await settled();
+    const realm = 'mesos-master-readonly';
+    const credentials = [{ principal: 'ann', secret: 's' }];
+    const security = {
+      authenticators: new Map([[realm, createAuthenticator({ realm, credentials })] as const]),
+      authorizer: createAuthorizer(parseAcls('{"permissive": false}')),
+    };
+    const guarded = createStandbyApp({ ...standing(), security });
+    expect((await guarded.inject({ url: '/flags' })).statusCode).toBe(401);
+    expect((await guarded.inject({ url: '/version' })).statusCode).toBe(200);
+    expect((await guarded.inject({ url: '/state' })).statusCode).toBe(307);
+    const headers = { authorization: `Basic ${Buffer.from('ann:s').toString('base64')}` };
+    for (const url of ['/flags', '/metrics/snapshot', '/files/debug', '/logging/toggle']) {
+      expect([url, (await guarded.inject({ url, headers })).statusCode]).toEqual([url, 403]);
+    }
+  });
 
   it('answers 503 while nobody leads, and while it reads the registry itself', async () => {
     const call = { method: 'POST', url: '/api/v1/scheduler' } as const;
@@ -182,7 +248,10 @@ describe('the port of a master', () => {
   afterEach(() => stop());
 
   it('answers as the leader from the moment it leads, on connections that are open too', async () => {
-    const standby = createStandbyApp({ ...shared, leader: () => ({ type: 'nobody' }) });
+    const standby = createStandbyApp({
+      ...{ ...shared, security: openToAll, flags: {}, logging: new LoggingLevel(systemClock) },
+      leader: () => ({ type: 'nobody' }),
+    });
     const server = await listen(standby, { host: '127.0.0.1', port: 0, graceMs: 100 });
     stop = server.close;
     const ask = async () => {

@@ -9,6 +9,7 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
+import { LoggingLevel } from '../logging-level.ts';
 import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
@@ -35,6 +36,8 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const address = { id: newUuidText(random), hostname, ip, port };
   const security = masterSecurity(flags);
   const tls = readTls(process.env)?.server;
+  const logging = new LoggingLevel(clock);
+  const flagTexts = masterFlagTexts(process.argv.slice(2), process.env);
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const scheme = tls === undefined ? 'http' : 'https';
   const election = openElection(flags, { ...service, logger, scheme });
@@ -48,7 +51,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     lead: () =>
       createMaster({
         ...{ clock, random, logger, address, security, settings: flags, onFatal },
-        flags: masterFlagTexts(process.argv.slice(2), process.env),
+        ...{ flags: flagTexts, logging },
         registry: fatalOnFailure(
           openRegistryStore(flags, { random, logger }, election.registryNode()),
           (error) => {
@@ -64,7 +67,10 @@ async function start(service: ServiceContext): Promise<RunningService> {
       process.exit(1);
     },
   });
-  const standby = createStandbyApp({ clock, random, logger, tls, leader: () => leadership.view });
+  const standby = createStandbyApp({
+    ...{ clock, random, logger, tls, security, logging, flags: flagTexts },
+    leader: () => leadership.view,
+  });
   coalesceWrites(standby.server);
   const server = await listen(standby, { host: ip, port });
   logger.info({ url: server.url }, 'listening');

@@ -7,9 +7,15 @@ import {
 } from '@factory/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hostAndPort, type Leader } from '../election/index.ts';
-import { MESOS_VERSION } from './settings.ts';
+import { checkEndpointAccess } from '../http/endpoint-access.ts';
+import { queryOf, sendJson } from '../http/json-answer.ts';
+import { addMesosRoutes } from '../http/mesos-http.ts';
+import { guardApp, masterRealm, type Security } from '../security/index.ts';
+import { checkTimeout, systemMetrics } from '../system-metrics.ts';
+import { addOwnRoutes, masterFilesApi, type OwnViews, PREFIXES } from './views/own-endpoints.ts';
 
-export interface StandbyOptions {
+export interface StandbyOptions extends Pick<OwnViews, 'flags' | 'logging'> {
+  readonly security: Security;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -25,50 +31,53 @@ export type LeaderView =
   | { readonly type: 'this' }
   | { readonly type: 'another'; readonly leader: Leader };
 
-/** What a standby answers by itself, as Mesos does; all else is the leader's. */
-const LOCAL_PATHS =
-  /^\/(health(\/live|\/ready)?|metrics|(master\/)?(health|version)|metrics\/snapshot)$/;
 const REDIRECT_PATH = /^\/(master\/)?redirect$/;
 
 /**
- * The HTTP API of a master that does not lead: it sends everybody to the leader with 307, and answers
- * 503 while nobody leads (Master::Http::redirect in Mesos' src/master/http.cpp).
+ * The HTTP API of a master that does not lead: what is about this process it answers itself; else it
+ * sends everybody to the leader with 307, and answers 503 while nobody leads (Master::Http::redirect
+ * in Mesos' src/master/http.cpp).
  */
-export function createStandbyApp({
-  clock,
-  random,
-  logger,
-  leader,
-  tls,
-}: StandbyOptions): FastifyInstance {
+export function createStandbyApp(options: StandbyOptions): FastifyInstance {
+  const { clock, random, logger, leader, tls, security } = options;
+  const { authenticators, authorizer } = security;
   const app = createHttpApp({
     ...{ service: 'mesos-master', clock, random, logger, tls },
     isReady: () => readiness(leader()),
   });
-  const startedMs = clock.monotonicMs();
-  // Before the body is read: it is the leader that has to understand it.
+  // Before the body is read, and before anybody is asked who calls: that is the leader's business.
   app.addHook('onRequest', async (request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    if (LOCAL_PATHS.test(path)) return;
-    return answer(leader(), path, request, reply);
+    const { url: route = UNKNOWN } = request.routeOptions;
+    return route === UNKNOWN ? answer(leader(), request, reply) : undefined;
   });
-  for (const prefix of ['', '/master']) {
-    app.get(`${prefix}/health`, async (_request, reply) => reply.status(200).send());
-    app.get(`${prefix}/version`, async () => ({ version: MESOS_VERSION }));
-  }
-  app.get('/metrics/snapshot', async () => ({
-    'master/elected': 0,
-    'master/uptime_secs': (clock.monotonicMs() - startedMs) / 1000,
-  }));
+  guardApp(app, { clock, authenticators, realmOf: masterRealm });
+  const filesApi = masterFilesApi(clock, authorizer);
+  addMesosRoutes(app, (scope) => {
+    addOwnRoutes(scope, { ...options, authorizer, filesApi });
+    addMetricsRoutes(scope, options);
+  });
   return app;
 }
 
-function answer(
-  leader: LeaderView,
-  path: string,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
+/** The route of all paths that have none of their own. */
+const UNKNOWN = '/*';
+
+function addMetricsRoutes(app: FastifyInstance, { clock, security }: StandbyOptions): void {
+  const startedMs = clock.monotonicMs();
+  for (const prefix of PREFIXES) {
+    app.get(`${prefix}/metrics/snapshot`, (request, reply) => {
+      checkEndpointAccess(security.authorizer, '/metrics/snapshot', request.caller?.value);
+      checkTimeout(queryOf(request).get('timeout'));
+      return sendJson(request, reply, clock, {
+        'master/elected': 0,
+        'master/uptime_secs': (clock.monotonicMs() - startedMs) / 1000,
+        ...systemMetrics(),
+      });
+    });
+  }
+}
+
+function answer(leader: LeaderView, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   switch (leader.type) {
     case 'nobody':
       return unavailable(reply, 'No leader elected');
@@ -77,6 +86,7 @@ function answer(
     case 'another': {
       // Without a scheme the caller keeps its own. `/redirect` itself would lead back and forth.
       const { info, scheme } = leader.leader;
+      const [path = ''] = request.url.split('?', 1);
       const rest = REDIRECT_PATH.test(path) ? '' : request.url;
       const location = `${scheme === 'https' ? 'https:' : ''}//${hostAndPort(info)}${rest}`;
       return reply.status(307).header('location', location).send();
