@@ -1,3 +1,4 @@
+import { inSteps } from '../../http/steps.ts';
 import {
   addResources,
   LazyList,
@@ -115,14 +116,24 @@ function* belongingsByFramework(
     all.set(frameworkId, made);
     return made;
   };
-  for (const { id, tasks, executors } of snapshot.agents) {
-    for (const task of tasks) of(task.framework_id.value).tasks.push(task);
-    for (const { frameworkId, info } of executors) {
-      of(frameworkId).executors.push({ ...info, slave_id: id });
+  const { agents, unreachableTasks, completedTasks } = snapshot;
+  const kinds = [
+    ['tasks', agents.map(({ tasks }) => tasks)],
+    ['unreachable', [unreachableTasks]],
+    ['completed', [completedTasks]],
+  ] as const;
+  for (const [kind, lists] of kinds) {
+    for (const task of inSteps(lists)) {
+      if (task === undefined) yield undefined;
+      else of(task.framework_id.value)[kind].push(task);
     }
-    yield undefined;
   }
-  for (const task of snapshot.unreachableTasks) of(task.framework_id.value).unreachable.push(task);
-  for (const task of snapshot.completedTasks) of(task.framework_id.value).completed.push(task);
+  const executors = agents.map(({ id, executors }) =>
+    executors.map(({ frameworkId, info }) => ({ id, frameworkId, info })),
+  );
+  for (const each of inSteps(executors)) {
+    if (each === undefined) yield undefined;
+    else of(each.frameworkId).executors.push({ ...each.info, slave_id: each.id });
+  }
   return all;
 }

@@ -14,7 +14,7 @@ import { consumptions, quotasOf } from '../quota/quota.ts';
 import { quotaOf } from '../quota/quota-plan.ts';
 import { membersByRole } from '../role-names.ts';
 import { knownRoles, weightsByRole } from '../weights/weights.ts';
-import { allocatedByRole } from './resource-sums.ts';
+import { allocatedByRole, type Holding, sumInSteps } from './resource-sums.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import type { Visibility } from './visibility.ts';
 
@@ -31,8 +31,8 @@ export function olderRoles(
   return new LazyMessage({
     roles: new LazyList(function* () {
       const allocated = yield* allocatedByRole(snapshot);
-      const offered = offeredByRole(snapshot);
-      const reserved = reservedBy(snapshot);
+      const offered = yield* sumInSteps(offers(snapshot));
+      const reserved = yield* sumInSteps(reservations(snapshot));
       for (const [index, name] of names.entries()) {
         const own = allocated.get(name) ?? [];
         const open = offered.get(name) ?? [];
@@ -61,29 +61,22 @@ function quotaViews(core: MasterCore, names: readonly string[]) {
   });
 }
 
-function offeredByRole({ frameworks }: ClusterSnapshot): ReadonlyMap<string, Resources> {
-  const offers = frameworks.flatMap((framework) => framework.offers);
-  return sums(Map.groupBy(offers, ({ allocation_info }) => allocation_info?.role ?? '*'));
+function* offers({ frameworks }: ClusterSnapshot): Generator<Holding> {
+  for (const framework of frameworks) {
+    for (const { allocation_info, resources = [] } of framework.offers) {
+      yield [allocation_info?.role ?? '*', resources];
+    }
+  }
 }
 
-function reservedBy({ agents }: ClusterSnapshot): ReadonlyMap<string, Resources> {
-  const reserved = agents.flatMap(({ total }) => {
+function* reservations({ agents }: ClusterSnapshot): Generator<Holding> {
+  for (const { total } of agents) {
     const free = new Set(unreserved(total));
-    return total.filter((resource) => !free.has(resource));
-  });
-  const byRole = Map.groupBy(reserved, reservationRole);
-  return new Map([...byRole].map(([role, resources]) => [role, addResources([], resources)]));
-}
-
-function sums(
-  groups: ReadonlyMap<string, readonly { readonly resources?: Resources | undefined }[]>,
-): ReadonlyMap<string, Resources> {
-  const total = (list: readonly { readonly resources?: Resources | undefined }[]): Resources =>
-    addResources(
-      [],
-      list.flatMap(({ resources }) => resources ?? []),
-    );
-  return new Map([...groups].map(([key, list]) => [key, total(list)]));
+    const reserved = total.filter((resource) => !free.has(resource));
+    // Agents without any are work, too.
+    if (reserved.length === 0) yield ['*', []];
+    for (const resource of reserved) yield [reservationRole(resource), [resource]];
+  }
 }
 
 /** How much there is of each; of ranges and sets, how many. */

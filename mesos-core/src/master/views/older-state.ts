@@ -1,3 +1,4 @@
+import { inSteps } from '../../http/steps.ts';
 import { LazyList, LazyMessage, type TaskState } from '../../protocol/index.ts';
 import { VERSION_INFO } from '../../version-info.ts';
 import type { MasterCore } from '../core.ts';
@@ -103,12 +104,15 @@ function* countTasks(snapshot: ClusterSnapshot): Generator<undefined, Counts> {
     count.others.add(other);
   };
   const { agents, unreachableTasks, completedTasks } = snapshot;
-  for (const tasks of [...agents.map((agent) => agent.tasks), unreachableTasks, completedTasks]) {
-    for (const { state, agent_id, framework_id } of tasks) {
-      add(byAgent, agent_id.value, state, framework_id.value);
-      add(byFramework, framework_id.value, state, agent_id.value);
+  const lists = [...agents.map(({ tasks }) => tasks), unreachableTasks, completedTasks];
+  for (const task of inSteps(lists)) {
+    if (task === undefined) {
+      yield undefined;
+      continue;
     }
-    yield undefined;
+    const { state, agent_id, framework_id } = task;
+    add(byAgent, agent_id.value, state, framework_id.value);
+    add(byFramework, framework_id.value, state, agent_id.value);
   }
   return { byAgent, byFramework };
 }

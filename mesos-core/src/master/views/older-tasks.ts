@@ -1,11 +1,10 @@
 import { MesosHttpError } from '../../http/mesos-http.ts';
+import { firstInOrder, inSteps } from '../../http/steps.ts';
 import { LazyList, LazyMessage, olderTask, type Task } from '../../protocol/index.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** Without `?limit=` no more tasks are shown. */
 const LIMIT_DEFAULT = 100;
-/** So many tasks are put in their place before others have a turn. */
-const TASKS_PER_STEP = 2000;
 
 /** Which tasks, and in which order. */
 export interface TaskQuery {
@@ -44,30 +43,22 @@ export function olderTasks(snapshot: ClusterSnapshot, query: TaskQuery): LazyMes
   });
 }
 
-/** Those that are shown; never sorts more than a step and those that may be. */
+/** Those that are shown, at last; yields while they are looked for. */
 function* select(
   snapshot: ClusterSnapshot,
   { limit, offset, isAscending, frameworkId, taskId }: TaskQuery,
 ): Generator<undefined, readonly Task[]> {
   const sign = isAscending ? 1 : -1;
   const compare = (a: Task, b: Task): number => sign * (firstHeard(a) - firstHeard(b));
-  let best: Task[] = [];
-  let candidates: Task[] = [];
-  const settle = (): void => {
-    best = [...best, ...candidates].sort(compare).slice(0, offset + limit);
-    candidates = [];
-  };
-  for (const tasks of lists(snapshot)) {
-    for (const task of tasks) {
-      if (frameworkId !== null && task.framework_id.value !== frameworkId) continue;
-      if (taskId !== null && task.task_id.value !== taskId) continue;
-      candidates.push(task);
-      if (candidates.length < TASKS_PER_STEP) continue;
-      settle();
-      yield undefined;
+  const isWanted = (task: Task): boolean =>
+    (frameworkId === null || task.framework_id.value === frameworkId) &&
+    (taskId === null || task.task_id.value === taskId);
+  const candidates = function* (): Generator<Task | undefined> {
+    for (const task of inSteps(lists(snapshot))) {
+      if (task === undefined || isWanted(task)) yield task;
     }
-  }
-  settle();
+  };
+  const best = yield* firstInOrder(candidates(), compare, offset + limit);
   return best.slice(offset);
 }
 

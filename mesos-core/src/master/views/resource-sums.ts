@@ -2,8 +2,8 @@ import { addResources, type Offer, type Resources, type Task } from '../../proto
 import { type ExecutorEntry, entryOf, isTerminal } from '../state.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
-/** Of so many tasks the resources are summed up before others have a turn. */
-const TASKS_PER_STEP = 200;
+/** The resources of so many holders are summed up before others have a turn. */
+const HOLDERS_PER_STEP = 200;
 
 interface Holders {
   readonly tasks: readonly Task[];
@@ -38,9 +38,30 @@ export function allocatedByRole(
 }
 
 /** Sums of what tasks that live and executors hold; all resources of one have one role. */
-function* sumsBy(
+function sumsBy(
   snapshot: ClusterSnapshot,
   keyOf: (frameworkId: string, resources: Resources) => string,
+): Generator<undefined, ReadonlyMap<string, Resources>> {
+  const holdings = function* (): Generator<Holding> {
+    for (const { tasks, executors } of snapshot.agents) {
+      for (const { state, framework_id, resources = [] } of tasks) {
+        if (!isTerminal(state)) yield [keyOf(framework_id.value, resources), resources];
+      }
+      for (const { frameworkId, info } of executors) {
+        const { resources = [] } = info;
+        yield [keyOf(frameworkId, resources), resources];
+      }
+    }
+  };
+  return sumInSteps(holdings());
+}
+
+/** Resources, and what they are counted under. */
+export type Holding = readonly [key: string, resources: Resources];
+
+/** What there is under each key. Yields when part of the work is done. */
+export function* sumInSteps(
+  holdings: Iterable<Holding>,
 ): Generator<undefined, ReadonlyMap<string, Resources>> {
   const sums = new Map<string, Resources>();
   const pending = new Map<string, Resources[]>();
@@ -49,21 +70,13 @@ function* sumsBy(
     for (const [key, parts] of pending)
       sums.set(key, addResources(sums.get(key) ?? [], parts.flat()));
     pending.clear();
-    count = 0;
   };
-  const note = (frameworkId: string, resources: Resources | undefined): void => {
-    if (resources === undefined || resources.length === 0) return;
-    entryOf(pending, keyOf(frameworkId, resources), (): Resources[] => []).push(resources);
+  for (const [key, resources] of holdings) {
     count += 1;
-  };
-  for (const { tasks, executors } of snapshot.agents) {
-    for (const task of tasks) {
-      if (!isTerminal(task.state)) note(task.framework_id.value, task.resources);
-      if (count < TASKS_PER_STEP) continue;
-      settle();
-      yield undefined;
-    }
-    for (const { frameworkId, info } of executors) note(frameworkId, info.resources);
+    if (resources.length > 0) entryOf(pending, key, (): Resources[] => []).push(resources);
+    if (count % HOLDERS_PER_STEP !== 0) continue;
+    settle();
+    yield undefined;
   }
   settle();
   return sums;
