@@ -217,8 +217,9 @@ export class Agents {
       ({ info, stream }) =>
         stream === undefined && info.hostname === hostname && info.port === port,
     );
+    this.#core.metrics.count('slave_removals/reason_registered', former.length);
     const why = 'a new agent registered at the same address';
-    await Promise.all(former.map((agent) => this.#markUnreachable(agent, why)));
+    await Promise.all(former.map((agent) => this.#remove(agent, why)));
     return id;
   }
 

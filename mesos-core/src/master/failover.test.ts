@@ -91,6 +91,19 @@ describe('an agent', () => {
     expect(scheduler.updates('a').at(-1)).toBe('TASK_LOST REASON_AGENT_REMOVED');
   });
 
+  it('that was replaced means TASK_LOST to those that do not know of partitions', async () => {
+    const capabilities = [{ type: 'MULTI_ROLE' as const }];
+    const { agent, scheduler } = await running({ ...FRAMEWORK, capabilities });
+    await agent.crash();
+    await world.startAgent('agent-1');
+    expect(scheduler.updates('a').at(-1)).toBe('TASK_LOST REASON_AGENT_REMOVED');
+    const metrics = await world.master.app.inject('/metrics/snapshot');
+    expect(metrics.json()).toMatchObject({
+      ...{ 'master/slave_removals': 1, 'master/slave_removals/reason_registered': 1 },
+      ...{ 'master/slave_removals/reason_unhealthy': 0, 'master/slaves_unreachable': 0 },
+    });
+  });
+
   it('hears a KILL that was made while it was away', async () => {
     const { agent, scheduler } = await running();
     await agent.crash();
@@ -120,11 +133,17 @@ describe('an agent', () => {
     expect(scalarQuantities(scheduler.offer.resources ?? [])).toEqual({ cpus: 8, mem: 8192 });
   });
 
-  it('without memory replaces the one that was at its address', async () => {
+  it('without memory replaces the one that was at its address, whose tasks are gone', async () => {
     const { agent, scheduler } = await running();
     await agent.crash();
     await world.startAgent('agent-1');
-    expect(scheduler.updates('a').at(-1)).toBe('TASK_UNREACHABLE REASON_AGENT_REMOVED');
+    expect(scheduler.updates('a').at(-1)).toBe('TASK_GONE REASON_AGENT_REMOVED');
+    expect(scheduler.statuses('a').at(-1)?.message).toBe(
+      'Agent agent-1 removed: a new agent registered at the same address',
+    );
+    const tasks = [{ task_id: { value: 'a' }, agent_id: { value: agent.agent.agentId ?? '' } }];
+    await world.call(scheduler, { type: 'RECONCILE', reconcile: { tasks } });
+    expect(scheduler.updates('a').at(-1)).toBe('TASK_UNKNOWN REASON_RECONCILIATION');
     const ids = new Set(scheduler.offers.map(({ agent_id }) => agent_id.value.slice(-3)));
     expect([...ids]).toEqual(['-S0', '-S1']);
   });
