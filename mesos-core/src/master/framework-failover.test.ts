@@ -60,6 +60,33 @@ describe('a framework without a failover timeout', () => {
   });
 });
 
+describe('where groups of frameworks are isolated', () => {
+  const inGroup = (value: string) => ({
+    ...FRAMEWORK,
+    labels: { labels: [{ key: 'group', value }] },
+  });
+  afterEach(closeWorld);
+
+  it('an agent stays with its group while its scheduler is away after a failover', async () => {
+    world = new World({ settings: { frameworkGroupLabel: 'group' } });
+    await world.startMaster();
+    await world.startAgent('agent-1');
+    const red = await world.startScheduler('red', inGroup('red'));
+    await world.call(red, launch(red.offer, taskOn(red.offer, 'a')));
+    expect(red.updates('a')).toEqual(['TASK_RUNNING']);
+    await Promise.all([red.client.stop(), world.run(1000)]);
+    await restartMaster();
+    await world.run(30_000);
+    const blue = await world.startScheduler('blue', inGroup('blue'));
+    const nobody = await world.startScheduler('nobody');
+    await world.run(30_000);
+    expect(blue.offers).toEqual([]);
+    expect(nobody.offers).toEqual([]);
+    const alsoRed = await world.startScheduler('also-red', inGroup('red'));
+    expect(alsoRed.offers).toHaveLength(1);
+  });
+});
+
 describe('how long a new master waits for a framework', () => {
   it.each([
     ['as long as agents have, when it names no time', 0, 600_000],

@@ -57,7 +57,10 @@ export class Frameworks {
     const { state, registry, clock } = this.#core;
     if (registry.removedFrameworkIds.includes(id)) return false;
     if (state.frameworks.has(id)) return true;
-    state.frameworks.set(id, newFramework(id, info, clock.nowMs()));
+    const framework = newFramework(id, info, clock.nowMs());
+    state.frameworks.set(id, framework);
+    // It is offered nothing yet, but what it holds is its group's.
+    tellAllocator(this.#core, framework);
     if (!this.#failoverTimers.has(id)) this.#awaitReturn(id, info.failover_timeout ?? 0);
     return true;
   }
