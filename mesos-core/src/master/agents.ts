@@ -25,6 +25,7 @@ import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { takeOver } from './takeover.ts';
 import { endUnreachableTasks, type TaskEnd } from './task-end.ts';
 import { agentAdded } from './views/changes.ts';
+import { endUncheckpointed } from './without-checkpoint.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
 
@@ -273,6 +274,7 @@ export class Agents {
       executors: new Map(),
       kills: new Map(),
       exitedContainers: new Map(),
+      disowned: new Set(),
       isShrunk: false,
       registeredAtMs: nowMs,
       reregisteredAtMs: nowMs,
@@ -327,6 +329,7 @@ export class Agents {
     this.#core.allocator.setAgentConnected(agentId, false);
     this.#core.logger.info({ agentId }, 'agent disconnected');
     this.#core.rescindOffersOf(agent);
+    endUncheckpointed(this.#core, agent);
   }
 
   #isSilent(agent: Agent): boolean {

@@ -74,6 +74,8 @@ export interface Agent {
   readonly kills: Map<string, KillOrder>;
   /** The last run of each executor that is known to be over: calls that tell so may be repeated. */
   readonly exitedContainers: Map<string, string>;
+  /** Frameworks whose tasks here ended with its connection: what is left of them when it is back must end. */
+  readonly disowned: Set<string>;
   readonly registeredAtMs: number;
   reregisteredAtMs: number;
   /** What the registry has of an agent that an operator took out of service. */

@@ -2,6 +2,7 @@ import { type AgentSubscribe, type Task, unallocateResources } from '../protocol
 import type { MasterCore } from './core.ts';
 import { takeOverOperations } from './operations/feedback.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
+import { shutDownDisowned } from './without-checkpoint.ts';
 
 /**
  * Settles the difference between what an agent that has subscribed says and what the master knew:
@@ -30,6 +31,7 @@ export function takeOver(
     if (task.agent_id.value === agent.id) loseUnreachableTask(core, agent, key, task);
   }
   for (const order of agent.kills.values()) agent.stream?.send(order);
+  shutDownDisowned(agent, subscribe);
   tellOfUpdates(core, agent, subscribe);
   // Resources may have changed hands: offers made before can't be trusted.
   core.rescindOffersOf(agent);
