@@ -386,6 +386,7 @@ export class Agents {
         ...this.#core.masterStatus(taskId, agent.id, lost, reason, message),
         ...(unreachable_time === undefined ? {} : { unreachable_time }),
       };
+      if (isGone) state.completedTasks.add({ ...task, state: lost });
       this.#core.tellTaskUpdate(task.framework_id.value, status, lost);
     }
     this.#core.events.emit(() => ({

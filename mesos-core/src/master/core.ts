@@ -24,7 +24,13 @@ import { OperationBook } from './operations/book.ts';
 import { Recovery } from './recovery.ts';
 import type { Registry, RegistryStore } from './registry.ts';
 import type { MasterAddress, MasterSettings } from './settings.ts';
-import { type Agent, type Framework, hasCapability, MasterState } from './state.ts';
+import {
+  type Agent,
+  type Framework,
+  hasCapability,
+  MasterState,
+  type TaskListener,
+} from './state.ts';
 import { OperatorEvents } from './views/operator-events.ts';
 import { masterFilesApi } from './views/own-endpoints.ts';
 
@@ -97,7 +103,8 @@ export class MasterCore {
     this.#store = options.store;
     const isolateGroups = options.settings.frameworkGroupLabel !== undefined;
     this.allocator = new Allocator({ ...options.settings, isolateGroups, random: options.random });
-    this.state = new MasterState(this.allocator, (...change) => this.metrics.onTask(...change));
+    const onTask: TaskListener = (...change) => this.metrics.onTask(...change);
+    this.state = new MasterState(this.allocator, onTask, options.settings);
     const authorizer = options.authorizer ?? allowAll;
     this.authorizer = authorizer;
     this.onFatal = options.onFatal ?? ((why) => this.logger.error({ why }, 'this master must end'));

@@ -15,8 +15,6 @@ export const FIXED_MASTER_FLAGS: Readonly<Record<string, string>> = {
   log_auto_initialize: 'true',
   logbufsecs: '0',
   logging_level: 'INFO',
-  max_completed_frameworks: '50',
-  max_completed_tasks_per_framework: '1000',
   max_operator_event_stream_subscribers: '1000',
   max_unreachable_tasks_per_framework: '1000',
   memory_profiling: 'false',

@@ -11,6 +11,7 @@ import { domainFlag, durationFlag, flagTexts, namesOf, parseCommandLine } from '
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
 import { FIXED_MASTER_FLAGS } from './fixed-flags.ts';
+import { HISTORY_FLAGS } from './history-flags.ts';
 import { RECOVERY_FLAGS } from './recovery-flags.ts';
 import { parseRemovalRate } from './removal-limit.ts';
 import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
@@ -105,6 +106,7 @@ export const MASTER_FLAGS = defineSettings({
   domain: domainFlag('master; agents in other regions are for frameworks with REGION_AWARE'),
   ...ALLOCATOR_FLAGS,
   ...RECOVERY_FLAGS,
+  ...HISTORY_FLAGS,
   offerTimeoutMs: optional(
     durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),
   ),

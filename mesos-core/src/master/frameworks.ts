@@ -22,9 +22,6 @@ import { readOfferConstraints } from './offer-constraints.ts';
 import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
 import { frameworkAdded, frameworkUpdated } from './views/changes.ts';
 
-/** Removed frameworks that operators can still look at. */
-const COMPLETED_FRAMEWORKS_MAX = 50;
-
 /** Comings and goings of frameworks. */
 export class Frameworks {
   readonly #core: MasterCore;
@@ -162,7 +159,7 @@ export class Frameworks {
         agent.exitedContainers.delete(executorKey(framework.id, info.executor_id.value));
       }
     }
-    state.removeFramework(framework, COMPLETED_FRAMEWORKS_MAX);
+    state.removeFramework(framework);
     this.#core.metrics.forgetFramework(framework.id);
     this.#core.events.emit(() => ({
       type: 'FRAMEWORK_REMOVED',

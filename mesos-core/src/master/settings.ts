@@ -1,12 +1,14 @@
 import type { AllocatorOptions } from '../allocator/index.ts';
 import type { DomainInfo } from '../protocol/index.ts';
 import { DEFAULT_ALLOCATOR_OPTIONS } from './allocator-flags.ts';
+import { DEFAULT_HISTORY_SETTINGS, type HistorySettings } from './history-flags.ts';
 import { DEFAULT_RECOVERY_SETTINGS, type RecoverySettings } from './recovery-flags.ts';
 import type { RemovalRate } from './removal-limit.ts';
 
 /** What can be tuned; the names follow Mesos' flags. Durations in milliseconds. */
 export interface MasterSettings
   extends Omit<AllocatorOptions, 'random' | 'isolateGroups'>,
+    HistorySettings,
     RecoverySettings {
   /** Region and zone of the master. */
   readonly domain: DomainInfo | undefined;
@@ -39,6 +41,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   domain: undefined,
   frameworkGroupLabel: undefined,
   ...DEFAULT_ALLOCATOR_OPTIONS,
+  ...DEFAULT_HISTORY_SETTINGS,
   ...DEFAULT_RECOVERY_SETTINGS,
 };
 

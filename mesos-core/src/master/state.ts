@@ -15,7 +15,9 @@ import {
   type TaskState,
   unallocateResources,
 } from '../protocol/index.ts';
+import { CompletedTasks } from './completed-tasks.ts';
 import type { EventStream } from './event-stream.ts';
+import { DEFAULT_HISTORY_SETTINGS, type HistorySettings } from './history-flags.ts';
 import type { RegisteredAgent } from './registry.ts';
 
 /** States after which nothing of a task runs any more. */
@@ -99,13 +101,11 @@ export function executorKey(frameworkId: string, executorId: string): string {
   return `${frameworkId} ${executorId}`;
 }
 
-/** Completed tasks that operators can still look at. */
-const COMPLETED_TASKS_MAX = 1_000;
 /** Tasks on unreachable agents that are remembered; the oldest are forgotten. */
 const UNREACHABLE_TASKS_MAX = 100_000;
 
 /** Told of every change of a task that an agent has: `undefined` before it came, after it went. */
-type TaskListener = (before: Task | undefined, after: Task | undefined) => void;
+export type TaskListener = (before: Task | undefined, after: Task | undefined) => void;
 
 /** Who keeps the account of what frameworks hold: the allocator. */
 interface ResourceBooks {
@@ -122,21 +122,28 @@ export class MasterState {
   readonly agents = new Map<string, Agent>();
   readonly offers = new Map<string, Offer>();
   readonly completedFrameworks: Framework[] = [];
-  readonly completedTasks: Task[] = [];
+  readonly completedTasks: CompletedTasks;
   /** Tasks of agents that are unreachable. */
   readonly unreachableTasks = new Map<string, Task>();
   /** Called when an agent has a task less. */
   onLessOnAgent: (agentId: string) => void = () => undefined;
   readonly #books: ResourceBooks;
+  readonly #history: HistorySettings;
   readonly #offersByAgent = new Map<string, Set<string>>();
   readonly #offersByFramework = new Map<string, Set<string>>();
   readonly #taskCounts = new Map<TaskState, number>();
   readonly #onTask: TaskListener;
   readonly #tasksByFramework = new Map<string, Map<string, Task>>();
 
-  constructor(books: ResourceBooks, onTask: TaskListener = () => undefined) {
+  constructor(
+    books: ResourceBooks,
+    onTask: TaskListener = () => undefined,
+    history: HistorySettings = DEFAULT_HISTORY_SETTINGS,
+  ) {
     this.#books = books;
     this.#onTask = onTask;
+    this.#history = history;
+    this.completedTasks = new CompletedTasks(history.completedTasksPerFrameworkMax);
   }
 
   /** The agent that runs the task, if it is known. */
@@ -210,7 +217,7 @@ export class MasterState {
     this.#forgetTask(before);
     this.#noteTask(before, task);
     this.#noteTask(task, undefined);
-    pushBounded(this.completedTasks, task, COMPLETED_TASKS_MAX);
+    this.completedTasks.add(task);
     this.onLessOnAgent(agent.id);
   }
 
@@ -251,14 +258,17 @@ export class MasterState {
   }
 
   /** Forgets a framework; its tasks, executors and offers are the caller's business. */
-  removeFramework(framework: Framework, completedMax: number): void {
+  removeFramework(framework: Framework): void {
     this.frameworks.delete(framework.id);
     this.#books.removeFramework(framework.id);
     this.#offersByFramework.delete(framework.id);
     for (const [key, task] of this.unreachableTasks) {
       if (task.framework_id.value === framework.id) this.unreachableTasks.delete(key);
     }
-    pushBounded(this.completedFrameworks, framework, completedMax);
+    this.completedFrameworks.push(framework);
+    if (this.completedFrameworks.length <= this.#history.completedFrameworksMax) return;
+    const forgotten = this.completedFrameworks.shift();
+    if (forgotten !== undefined) this.completedTasks.forgetFramework(forgotten.id);
   }
 
   /** Remembers an offer; the allocator, which made it, has counted it. */
@@ -329,11 +339,6 @@ const NOTHING: Resources = [];
 /** The resources that a task keeps from others: none once it has ended. */
 function held(task: Task | undefined): Resources {
   return task === undefined || isTerminal(task.state) ? NOTHING : (task.resources ?? NOTHING);
-}
-
-function pushBounded<T>(list: T[], item: T, max: number): void {
-  list.push(item);
-  if (list.length > max) list.shift();
 }
 
 /** Roles under which a framework may be offered resources. */
