@@ -143,6 +143,10 @@ export class OfferAnswers {
       isTaskKnown: (taskId) => state.findTask(framework.id, taskId) !== undefined,
       isTaskUnreachable: (taskId) => state.unreachableTasks.has(taskKey(framework.id, taskId)),
       executor: (id) => agent.executors.get(executorKey(framework.id, id))?.info,
+      tasksOfExecutor: (id) =>
+        [...agent.tasks.values()].filter(
+          (task) => task.framework_id.value === framework.id && task.executor_id?.value === id,
+        ),
     };
   }
 
@@ -180,7 +184,7 @@ export class OfferAnswers {
     const executor = this.#executorOf(site, info);
     const tasks = (task_group.tasks ?? []).map((task) => ({
       ...this.#completed(site, task),
-      executor,
+      executor: this.#completedExecutor(site, task) ?? executor,
     }));
     const forbidden = launchRefusal(this.#core.authorizer, site.framework.info, tasks);
     if (forbidden !== undefined) {

@@ -1,15 +1,20 @@
 import {
   addResources,
-  allocateResources,
   canTake,
   type ExecutorInfo,
-  equalResources,
   formatResources,
-  idProblem,
-  persistenceIdsProblem,
   type Resources,
+  type Task,
   type TaskInfo,
 } from '../protocol/index.ts';
+import { sharesCgroups } from './validation/container.ts';
+import {
+  executorProblem,
+  groupExecutorProblem,
+  taskExecutorProblem,
+} from './validation/executor.ts';
+import { haveOverlap, jointResourcesProblem } from './validation/resources.ts';
+import { groupedTaskProblem, taskProblem } from './validation/task.ts';
 
 /** What a launch is checked against. */
 export interface LaunchContext {
@@ -21,6 +26,8 @@ export interface LaunchContext {
   readonly isTaskUnreachable: (taskId: string) => boolean;
   /** The executor of that id which the agent already has for this framework. */
   readonly executor: (executorId: string) => ExecutorInfo | undefined;
+  /** The tasks of that executor, while they are known. */
+  readonly tasksOfExecutor: (executorId: string) => readonly Task[];
 }
 
 /**
@@ -42,7 +49,12 @@ export function neededFor(task: TaskInfo, context: LaunchContext): Resources {
  */
 export function launchProblem(task: TaskInfo, context: LaunchContext): string | undefined {
   return (
-    taskProblem(task, context) ?? executorProblem(task, context) ?? resourcesProblem(task, context)
+    taskProblem(task, context) ??
+    whoRunsProblem(task, context) ??
+    demandProblem(task, context) ??
+    (sharesCgroups(task.container) === false
+      ? "Only tasks in a task group may have 'share_cgroups' set to 'false'"
+      : undefined)
   );
 }
 
@@ -61,17 +73,15 @@ export function groupProblem(
     const id = task.task_id.value;
     const isTaskKnown = (taskId: string): boolean =>
       seen.has(taskId) || context.isTaskKnown(taskId);
-    const problem = taskProblem(task, { ...context, isTaskKnown });
+    const problem = groupedTaskProblem(task, { ...context, isTaskKnown });
     if (problem !== undefined) return `Task '${id}' is invalid: ${problem}`;
     seen.add(id);
   }
-  const problem = executorInfoProblem(executor, context);
-  if (problem !== undefined) return problem;
-  const needed = neededForGroup(tasks, executor, context);
-  if (canTake(context.available, needed)) return undefined;
   return (
-    `Total resources ${formatResources(needed)} required by task group and its executor are more ` +
-    `than available ${formatResources(context.available)}`
+    executorProblem(executor, context) ??
+    groupExecutorProblem(executor, tasks) ??
+    groupDemandProblem(tasks, executor, context) ??
+    cgroupsProblem(tasks, executor, context)
   );
 }
 
@@ -89,95 +99,72 @@ export function neededForGroup(
   );
 }
 
-function taskProblem(task: TaskInfo, context: LaunchContext): string | undefined {
-  const taskId = task.task_id.value;
-  const badId = idProblem(taskId);
-  if (badId !== undefined) return badId;
-  if (context.isTaskKnown(taskId)) return `Task has duplicate ID: ${taskId}`;
-  if (context.isTaskUnreachable(taskId)) {
-    return `Task reuses the ID of an unreachable task: ${taskId}`;
-  }
-  if (task.agent_id.value !== context.agentId) {
-    return `Task uses invalid agent ${task.agent_id.value} while agent ${context.agentId} is expected`;
-  }
-  if ((task.resources ?? []).length === 0) return 'Task uses no resources';
-  const invalid = invalidScalar(task.resources ?? []);
-  if (invalid !== undefined) return `Task uses invalid resources: ${invalid}`;
-  const duplicate = persistenceIdsProblem(task.resources ?? []);
-  return duplicate && `Task uses duplicate persistence ID: ${duplicate}`;
-}
-
-function executorProblem(task: TaskInfo, context: LaunchContext): string | undefined {
+function whoRunsProblem(task: TaskInfo, context: LaunchContext): string | undefined {
   const { executor, command } = task;
   if ((executor === undefined) === (command === undefined)) {
     return 'Task should have at least one (but not both) of CommandInfo or ExecutorInfo present';
   }
-  if (executor === undefined) return undefined;
-  const problem = executorInfoProblem(executor, context);
-  if (problem !== undefined) return problem;
-  if (executor.type !== undefined && executor.type !== 'CUSTOM') {
-    return "'ExecutorInfo.type' must be 'CUSTOM'";
-  }
-  return executor.command === undefined ? "'ExecutorInfo.command' must be set" : undefined;
+  return executor && (executorProblem(executor, context) ?? taskExecutorProblem(executor));
 }
 
-function executorInfoProblem(executor: ExecutorInfo, context: LaunchContext): string | undefined {
-  const { executor_id, framework_id, type, command } = executor;
-  if (type === 'DEFAULT' && command !== undefined) {
-    return "'ExecutorInfo.command' must not be set for 'DEFAULT' executor";
+function demandProblem(task: TaskInfo, context: LaunchContext): string | undefined {
+  const { resources = [], executor } = task;
+  if (executor !== undefined) {
+    const parts = [resources, executor.resources ?? []];
+    if (haveOverlap(parts)) {
+      return (
+        `There are overlapping resources in the task resources ${formatResources(resources)} ` +
+        `and executor resources ${formatResources(executor.resources ?? [])}`
+      );
+    }
+    const problem = jointResourcesProblem('Task and its executor', parts);
+    if (problem !== undefined) return problem;
   }
-  if (type === 'CUSTOM' && command === undefined) {
-    return "'ExecutorInfo.command' must be set for 'CUSTOM' executor";
-  }
-  const badId = idProblem(executor_id.value);
-  if (badId !== undefined) return badId;
-  if (framework_id !== undefined && framework_id.value !== context.frameworkId) {
-    const expected = `(Actual: ${framework_id.value} vs Expected: ${context.frameworkId})`;
-    return `ExecutorInfo has an invalid FrameworkID ${expected}`;
-  }
-  const invalid = invalidScalar(executor.resources ?? []);
-  if (invalid !== undefined) return `Executor uses invalid resources: ${invalid}`;
-  const duplicate = persistenceIdsProblem(executor.resources ?? []);
-  if (duplicate !== undefined) return `Executor uses duplicate persistence ID: ${duplicate}`;
-  const known = context.executor(executor_id.value);
-  if (known === undefined || isSameExecutor(known, executor)) return undefined;
-  return (
-    `ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID ` +
-    `'${executor_id.value}'`
-  );
-}
-
-/** A negative amount would give others more than there is; one without an amount says nothing. */
-function invalidScalar(resources: Resources): string | undefined {
-  for (const { name, type, scalar } of resources) {
-    if (type !== 'SCALAR') continue;
-    if (scalar === undefined) return `Invalid scalar resource: no value in ${name}`;
-    if (!(scalar.value >= 0)) return `Invalid scalar resource: value < 0 in ${name}`;
-  }
-  return undefined;
-}
-
-/** Resources may carry marks or not: they are compared by what they are. */
-function isSameExecutor(a: ExecutorInfo, b: ExecutorInfo): boolean {
-  const plain = ({ resources: _, framework_id: __, ...rest }: ExecutorInfo) => stableJson(rest);
-  const marked = ({ resources }: ExecutorInfo) => allocateResources(resources ?? [], '');
-  return plain(a) === plain(b) && equalResources(marked(a), marked(b));
-}
-
-/** JSON with sorted keys. */
-function stableJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
-
-function resourcesProblem(task: TaskInfo, context: LaunchContext): string | undefined {
   const needed = neededFor(task, context);
   if (canTake(context.available, needed)) return undefined;
   return (
     `Total resources ${formatResources(needed)} required by task and its executor is more ` +
     `than available ${formatResources(context.available)}`
   );
+}
+
+function groupDemandProblem(
+  tasks: readonly TaskInfo[],
+  executor: ExecutorInfo,
+  context: LaunchContext,
+): string | undefined {
+  const parts = [...tasks, executor].map(({ resources = [] }) => resources);
+  const problem = jointResourcesProblem('Task group and executor', parts);
+  if (problem !== undefined) return problem;
+  if (haveOverlap(parts)) {
+    const ofTasks = parts.slice(0, -1).map(formatResources).join(', ');
+    return (
+      `There are overlapping resources in the task group's task resources { ${ofTasks} } ` +
+      `and/or executor resources ${formatResources(executor.resources ?? [])}`
+    );
+  }
+  const needed = neededForGroup(tasks, executor, context);
+  if (canTake(context.available, needed)) return undefined;
+  return (
+    `Total resources ${formatResources(needed)} required by task group and its executor are more ` +
+    `than available ${formatResources(context.available)}`
+  );
+}
+
+/** An executor has cgroups of its own; its tasks have either its, or all of them their own. */
+function cgroupsProblem(
+  tasks: readonly TaskInfo[],
+  { executor_id, container }: ExecutorInfo,
+  context: LaunchContext,
+): string | undefined {
+  if (sharesCgroups(container) === true) {
+    return "The 'share_cgroups' field cannot be set to 'true' on executor containers";
+  }
+  const isKnown = context.executor(executor_id.value) !== undefined;
+  const all = [...tasks, ...(isKnown ? context.tasksOfExecutor(executor_id.value) : [])];
+  const first = sharesCgroups(all[0]?.container) ?? true;
+  return all.some((task) => (sharesCgroups(task.container) ?? true) !== first)
+    ? "If set, the value of 'share_cgroups' must be the same for all tasks in each task group " +
+        'and under a single executor'
+    : undefined;
 }

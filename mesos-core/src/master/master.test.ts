@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CallRefusedError } from '../client/index.ts';
-import { scalarQuantities } from '../protocol/index.ts';
+import { parseResources, scalarQuantities } from '../protocol/index.ts';
 import { FRAMEWORK, launch, type TestScheduler, taskOn, World } from './testing/world.ts';
 
 let world: World;
@@ -241,14 +241,17 @@ describe('launches that can not be', () => {
   });
 
   it('in a group are refused all together, and a group that just fits runs', async () => {
-    const agent = await world.startAgent('agent-1', 'cpus:2.1;mem:288');
+    const agent = await world.startAgent('agent-1', 'cpus:2.1;mem:288;disk:32');
     const scheduler = await world.startScheduler('scheduler');
     const { offer } = scheduler;
+    const executor = {
+      type: 'CUSTOM' as const,
+      executor_id: { value: 'executor-1' },
+      command: { value: 'executor' },
+      resources: parseResources('cpus:0.1;mem:32;disk:32'),
+    };
     const group = (...ids: readonly string[]) => {
-      const tasks = ids.map((id) => taskOn(offer, id));
-      const [first] = tasks;
-      if (first?.executor === undefined) throw new Error('a group needs a task');
-      const { executor } = first;
+      const tasks = ids.map((id) => ({ ...taskOn(offer, id), executor: undefined }));
       const launch_group = { executor, task_group: { tasks } };
       return { type: 'LAUNCH_GROUP' as const, launch_group };
     };

@@ -1,5 +1,5 @@
 import { idProblem } from './ids.ts';
-import type { Resource } from './messages.ts';
+import type { Resource, ValueRange } from './messages.ts';
 import { reservationsOf } from './resource-identity.ts';
 import { formatResource } from './resource-text.ts';
 import { type Resources, reservationRole } from './resources.ts';
@@ -30,14 +30,26 @@ function valueProblem({ name, type, scalar, ranges, set }: Resource): string | u
     case 'RANGES':
       return ranges === undefined || scalar !== undefined || set !== undefined
         ? `Invalid ranges resource: ${name}`
-        : undefined;
+        : rangesProblem(ranges.range ?? []);
     case 'SET':
-      return set === undefined || scalar !== undefined || ranges !== undefined
-        ? `Invalid set resource: ${name}`
+      if (set === undefined || scalar !== undefined || ranges !== undefined) {
+        return `Invalid set resource: ${name}`;
+      }
+      return new Set(set.item).size < (set.item?.length ?? 0)
+        ? 'Invalid set resource: duplicated elements'
         : undefined;
     case 'TEXT':
       return 'Unsupported resource type';
   }
+}
+
+/** Ranges need not be in order, nor as few as can be. */
+function rangesProblem(ranges: readonly ValueRange[]): string | undefined {
+  if (ranges.some(({ begin, end }) => begin > end)) return 'Invalid ranges resource: begin > end';
+  if (ranges.length < 2) return undefined;
+  const sorted = ranges.toSorted((a, b) => a.begin - b.begin);
+  const overlaps = sorted.some(({ begin }, index) => begin <= (sorted[index - 1]?.end ?? -1));
+  return overlaps ? 'Invalid ranges resource: overlapping ranges' : undefined;
 }
 
 function reservationsProblem(resource: Resource): string | undefined {
