@@ -1,6 +1,9 @@
+import { duplexPair } from 'node:stream';
 import { silentLogger, systemClock } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Resolve } from './addresses.ts';
+import type { Dial } from './client.ts';
 import { ZooKeeperClient } from './index.ts';
 import { OPERATIONS } from './protocol.ts';
 import { FakeZooKeeper } from './testing/fake-zookeeper.ts';
@@ -121,6 +124,58 @@ describe('a session', () => {
     server.heal('early');
     expect(await given(listing, 10_000)).toEqual([]);
     await given(early.close(), 2000);
+  });
+});
+
+describe('a name of a server that has several addresses', () => {
+  const dead = () => duplexPair()[0];
+  const start = (dial: Dial, resolve: Resolve): ZooKeeperClient =>
+    new ZooKeeperClient({
+      ...{ clock, random: seededRandom(3), logger: silentLogger, servers, dial, resolve },
+      ...{ credential: undefined, sessionTimeoutMs: SESSION_TIMEOUT_MS },
+    });
+
+  it('leads to one that answers, though others take connections and say nothing', async () => {
+    const alive = server.dial('several');
+    const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
+    for (const good of addresses) {
+      const several = start(
+        (to) => (to.host === good ? alive() : dead()),
+        async () => addresses,
+      );
+      await clock.run(SESSION_TIMEOUT_MS);
+      expect(several.isConnected).toBe(true);
+      await given(several.close(), 2000);
+    }
+  });
+
+  it('keeps the session when its server dies and the name leads elsewhere', async () => {
+    const alive = server.dial('moved');
+    let address = '10.0.0.1';
+    const moved = start(
+      (to) => (to.host === address ? alive() : dead()),
+      async () => [address],
+    );
+    await clock.run(100);
+    const { sessionId } = moved;
+    expect(sessionId).not.toBe(0n);
+    address = '10.0.0.2';
+    server.dropConnections();
+    await clock.run(3000);
+    expect([moved.isConnected, moved.sessionId]).toEqual([true, sessionId]);
+    await given(moved.close(), 2000);
+  });
+
+  it('is looked up until it has one', async () => {
+    let looks = 0;
+    const late = start(server.dial('late'), async () => {
+      looks += 1;
+      if (looks < 3) throw new Error('ENOTFOUND');
+      return ['10.0.0.1'];
+    });
+    await clock.run(5000);
+    expect([late.isConnected, looks]).toEqual([true, 3]);
+    await given(late.close(), 2000);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   sleep,
   type Timer,
 } from '@factory/runtime';
+import { Addresses, type Resolve, resolveBySystem, type Server } from './addresses.ts';
 import { Connection, lost, type SessionGrant } from './connection.ts';
 import { hasReason, replyError, ZooKeeperError } from './errors.ts';
 import type { JuteReader, JuteWriter } from './jute.ts';
@@ -38,13 +39,15 @@ export interface ZooKeeperOptions {
   readonly sessionTimeoutMs: number;
   /** Opens a connection; default TCP. */
   readonly dial?: Dial;
+  /** Looks up the names of servers; default by the system, and not at all with a `dial`. */
+  readonly resolve?: Resolve;
 }
 
 /** Of the session's timeout; the rest is time for its owner to stop before another may begin. */
 const TRUSTED_SHARE = 0.9;
 
 /** A way to reach a server; what is written before it is connected must wait. */
-export type Dial = (server: { readonly host: string; readonly port: number }) => Duplex;
+export type Dial = (server: Server) => Duplex;
 
 /**
  * One ZooKeeper session: found again on any of the servers until it ends. It ends when the server
@@ -56,7 +59,7 @@ export class ZooKeeperClient {
   /** Resolves with the reason when the session is over for good: expired, refused or closed. */
   readonly ended: Promise<ZooKeeperError>;
   readonly #options: ZooKeeperOptions;
-  readonly #servers: ZooKeeperUrl['servers'];
+  readonly #addresses: Addresses;
   readonly #watches = new Watches();
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
@@ -75,7 +78,13 @@ export class ZooKeeperClient {
   /** Begins to connect. */
   constructor(options: ZooKeeperOptions) {
     this.#options = options;
-    this.#servers = shuffled(options.servers, options.random);
+    const byDefault: Resolve =
+      options.dial === undefined ? resolveBySystem : async (host) => [host];
+    const { clock, random, servers, resolve: resolveName = byDefault } = options;
+    const lookupTimeoutMs = options.sessionTimeoutMs / 6;
+    this.#addresses = new Addresses({
+      ...{ clock, random, servers, lookupTimeoutMs, resolve: resolveName },
+    });
     this.#backoff = createBackoff({ baseMs: 100, maxMs: 1000, random: options.random });
     const { promise, resolve } = Promise.withResolvers<ZooKeeperError>();
     this.ended = promise;
@@ -257,22 +266,34 @@ export class ZooKeeperClient {
 
   async #stayConnected(): Promise<void> {
     const { signal } = this.#stopping;
-    for (let turn = 0; !signal.aborted; turn += 1) {
-      const server = this.#servers[turn % this.#servers.length];
-      if (server === undefined) throw new RangeError('at least one ZooKeeper server is needed');
-      const error = await this.#connectTo(server);
+    while (!signal.aborted) {
+      const error = await this.#connectToNext();
       if (this.#end !== undefined) return;
-      this.#options.logger.warn(
-        { server: `${server.host}:${server.port}`, why: error.message },
-        'connection to ZooKeeper lost; trying again',
-      );
       if (error.reason === 'AUTH_FAILED') this.#finish(error);
       await sleep(this.#options.clock, this.#backoff.nextMs(), signal).catch(() => undefined);
     }
   }
 
+  async #connectToNext(): Promise<ZooKeeperError> {
+    let server: Server | undefined;
+    let error: ZooKeeperError;
+    try {
+      server = await this.#addresses.next();
+      if (this.#end !== undefined) return this.#end;
+      error = await this.#connectTo(server);
+    } catch (cause) {
+      if (!(cause instanceof ZooKeeperError)) throw cause;
+      error = cause;
+    }
+    this.#options.logger.warn(
+      { server: server && `${server.host}:${server.port}`, why: error.message },
+      'no connection to ZooKeeper; trying again',
+    );
+    return error;
+  }
+
   /** Resolves when the connection is over. */
-  #connectTo(server: { host: string; port: number }): Promise<ZooKeeperError> {
+  #connectTo(server: Server): Promise<ZooKeeperError> {
     const { clock, sessionTimeoutMs, credential, dial = dialTcp } = this.#options;
     const { promise, resolve } = Promise.withResolvers<ZooKeeperError>();
     const connection: Connection = new Connection(dial(server), clock, {
@@ -329,6 +350,7 @@ export class ZooKeeperClient {
   #disconnected(connection: Connection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.#addresses.startOver();
     this.#connected = Promise.withResolvers<Connection>();
     this.#connected.promise.catch(() => undefined);
     if (this.#end !== undefined) this.#connected.reject(this.#end);
@@ -369,12 +391,4 @@ function dialTcp(server: { readonly host: string; readonly port: number }): Dupl
 
 function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
-}
-
-/** In random order, so that clients spread over the servers. */
-function shuffled<T>(values: readonly T[], random: Random): readonly T[] {
-  return values
-    .map((value) => ({ value, order: random.next() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ value }) => value);
 }

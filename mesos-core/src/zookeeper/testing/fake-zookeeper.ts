@@ -34,8 +34,8 @@ export class FakeZooKeeper {
   /** Requests of this operation are carried out, and then the connection breaks. */
   breakAfter: number | undefined;
   /**
-   * At a request of this operation the connection breaks, and it is carried out only when somebody
-   * syncs: as one that a member of an ensemble has passed on before it died.
+   * At a request of this operation the connection breaks, and it is carried out when somebody syncs or
+   * a second later: as one that a member of an ensemble has passed on before it died.
    */
   breakBefore: number | undefined;
   #underWay: (() => void)[] = [];
@@ -145,6 +145,7 @@ export class FakeZooKeeper {
       this.breakBefore = undefined;
       const late = () => this.#carryOut(session, this.#nobody, operation, reader, new JuteWriter());
       this.#underWay.push(late);
+      this.#clock.after(1000, () => this.#finishWhatIsUnderWay());
       socket.destroy();
       return;
     }
@@ -200,9 +201,13 @@ export class FakeZooKeeper {
         this.#transaction(session, reader, answer);
         return;
       case OPERATIONS.sync:
-        for (const late of this.#underWay.splice(0)) late();
+        this.#finishWhatIsUnderWay();
         return;
     }
+  }
+
+  #finishWhatIsUnderWay(): void {
+    for (const late of this.#underWay.splice(0)) late();
   }
 
   #create(session: Session, reader: JuteReader): string {
