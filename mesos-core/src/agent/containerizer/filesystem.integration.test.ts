@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createUndiciTransport, silentLogger, systemClock } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ContainerInfo, parseResources } from '../../protocol/index.ts';
+import { type ContainerInfo, parseResources, type Resource } from '../../protocol/index.ts';
+import { createVolumeDirectories, volumePath } from '../operations/volume-directories.ts';
 import type { Container, Containerizer, LaunchRequest } from './containerizer.ts';
 import { containerizerFromFlags } from './from-flags.ts';
 import { makeBusyboxRootfs, makeImage, tarOf, writeLayout } from './testing/busybox.ts';
@@ -59,10 +60,29 @@ async function launch(value: string, changes: Partial<LaunchRequest> = {}): Prom
       resources: parseResources('cpus:1;mem:64'),
       ...changes,
     },
-    async () => undefined,
+    async () => {
+      for (const volume of changes.resources ?? []) await linkVolume(volume, containerId);
+    },
   );
   started.push(container);
   return container;
+}
+
+async function linkVolume(volume: Resource, containerId: string): Promise<void> {
+  await createVolumeDirectories(directory).link(
+    volume,
+    join(directory, 'sandbox', containerId),
+    true,
+  );
+}
+
+/** A persistent volume with a file in it. */
+function volumeOf(id: string, mode: 'RW' | 'RO'): Resource {
+  return {
+    ...{ name: 'disk', type: 'SCALAR', scalar: { value: 1 } },
+    reservations: [{ type: 'DYNAMIC', role: 'r' }],
+    disk: { persistence: { id }, volume: { mode, container_path: id } },
+  };
 }
 
 function output(name = 'stdout', containerId = 'c'): Promise<string> {
@@ -179,6 +199,69 @@ describe.runIf(isRoot)('containers with images', { timeout: 60_000 }, () => {
     expect(await output()).toBe('data\n');
     expect(await output('stderr')).toContain('Read-only');
     expect(await readFile(join(directory, 'sandbox', 'c', 'place', 'kept'), 'utf8')).toBe('kept\n');
+  });
+
+  it('have volumes of files, and refuse those that are not there', async () => {
+    const file = join(directory, 'one-file');
+    await writeFile(file, 'one\n');
+    const volume = (container_path: string, host_path: string) => ({
+      container: {
+        ...IMAGE('busybox'),
+        volumes: [{ mode: 'RO' as const, container_path, host_path }],
+      },
+    });
+    const container = await launch('cat /etc/one; echo no >/etc/one', volume('/etc/one', file));
+    expect((await container.exited).status).not.toBe(0);
+    expect(await output()).toBe('one\n');
+    const missing = launch('true', { ...volume('/x', '/not/there'), containerId: 'd' });
+    await expect(missing).rejects.toThrow(/'\/not\/there' of a volume is not there/);
+  });
+
+  it('find their persistent volumes in their sandbox, to read alone where that is said', async () => {
+    const [data, fixed] = [volumeOf('data', 'RW'), volumeOf('fixed', 'RO')];
+    for (const volume of [data, fixed]) {
+      await createVolumeDirectories(directory).create(volume);
+      await writeFile(join(volumePath(directory, volume), 'file'), 'old\n');
+    }
+    const container = await launch('cat fixed/file; echo new >data/file; echo no >fixed/file', {
+      container: IMAGE('busybox'),
+      resources: [data, fixed],
+    });
+    expect((await container.exited).status).not.toBe(0);
+    expect(await output()).toBe('old\n');
+    expect(await output('stderr')).toContain('Read-only');
+    expect(await readFile(join(volumePath(directory, data), 'file'), 'utf8')).toBe('new\n');
+    const plain = await launch('cat fixed/file; echo no >fixed/file', {
+      ...{ containerId: 'd', resources: [fixed] },
+    });
+    expect((await plain.exited).status).not.toBe(0);
+    expect(await output('stdout', 'd')).toBe('old\n');
+    expect(await readFile(join(volumePath(directory, fixed), 'file'), 'utf8')).toBe('old\n');
+  });
+
+  it('may hold nested ones with volumes, with an image of their own, or in their root', async () => {
+    const host = join(directory, 'host');
+    await mkdir(host);
+    await writeFile(join(host, 'data'), 'data\n');
+    await makeBusyboxRootfs(join(images, 'other'));
+    await writeFile(join(images, 'other', 'etc', 'os-release'), 'NAME=other\n');
+    const volumes = [{ mode: 'RO' as const, container_path: '/data', host_path: host }];
+    await launch('sleep 1000', { container: IMAGE('busybox') });
+    const inside = join(directory, 'sandbox', 'c', 'containers');
+    const show = 'cat /etc/os-release /data/data; pwd; ls /proc/1/exe >/dev/null && echo proc';
+    const run = async (containerId: string, container: ContainerInfo) => {
+      const nested = await launch(show, {
+        ...{ containerId, parentContainerId: 'c', directory: join(inside, containerId) },
+        container: { ...container, volumes },
+      });
+      expect(await nested.exited).toEqual({ status: 0 });
+      const lines = await readFile(join(inside, containerId, 'stdout'), 'utf8');
+      return lines.trim().split('\n');
+    };
+    const sandbox = '/mnt/mesos/sandbox';
+    expect(await run('own', IMAGE('other'))).toEqual(['NAME=other', 'data', sandbox, 'proc']);
+    const outer = ['NAME=busybox', 'data', `${sandbox}/containers/in-root`, 'proc'];
+    expect(await run('in-root', { type: 'MESOS' })).toEqual(outer);
   });
 
   it('never write to the host by a link in their image', async () => {

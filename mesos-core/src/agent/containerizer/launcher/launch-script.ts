@@ -69,20 +69,18 @@ export interface LaunchScripts {
  */
 export function launchScripts(plan: LaunchPlan, tools: LaunchTools): LaunchScripts {
   const { namespaces, joins, mounts, rootfs, hostname } = plan.surroundings;
-  if (joins !== undefined) {
-    const flags = [`--target=${joins.pid}`, ...joins.namespaces.map((each) => `--${each}`)];
-    return inNewShell(
-      plan,
-      tools,
-      [tools.nsenter, ...flags, '--'],
-      [sayEntered(plan), ...becomeCommand(plan, tools)],
-    );
-  }
   const setUp = [
     ...overlayLines(plan.surroundings, tools),
     ...mounts.flatMap((mount) => mountLines(mount, rootfs, tools)),
     ...(hostname === undefined ? [] : [orFail(shellWords([tools.hostname, hostname]))]),
   ];
+  if (joins !== undefined) {
+    const flags = [`--target=${joins.pid}`, ...joins.namespaces.map((each) => `--${each}`)];
+    // What is mounted for it alone its parent must not see.
+    const own = setUp.length === 0 ? [] : unshareWords(['mount'], tools);
+    const end = [...setUp, sayEntered(plan), ...becomeCommand(plan, tools)];
+    return inNewShell(plan, tools, [tools.nsenter, ...flags, '--', ...own], end);
+  }
   if (namespaces.length === 0 && setUp.length === 0 && rootfs === undefined) {
     return { launch: lines(...becomeCommand(plan, tools, [tools.setsid])), enter: undefined };
   }

@@ -1,5 +1,5 @@
-import { access, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, rm, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { Image, Resource } from '../../../../protocol/index.ts';
 import { LaunchError } from '../../containerizer.ts';
 import type { ProvidedImage } from '../../images/image.ts';
@@ -40,26 +40,25 @@ export function createFilesystemIsolator(options: FilesystemIsolatorOptions): Is
     name: 'filesystem/linux',
     async prepare(container) {
       const image = container.container?.mesos?.image;
-      const rootfs = image === undefined ? await parentRootfs(container, options) : undefined;
-      if (rootfs !== undefined) return { rootfs, directory: SANDBOX_IN_ROOTFS };
+      const root = image === undefined ? await outerRoot(container, options) : undefined;
       const parent = isNested(container)
         ? await options.recordOf(container.parentContainerId ?? '')
         : undefined;
-      const hasRootfs = image !== undefined;
+      const hasRootfs = image !== undefined || root !== undefined;
       const places = { container, hasRootfs, volumePath: options.volumePath };
       const volumes = volumeMounts({ ...places, parentSandbox: parent?.directory });
       for (const path of volumes.directories) await mkdir(path, { recursive: true });
       if (volumes.mounts.length > 0 && !support.mounts) {
         throw new LaunchError('the kernel of this agent gives no mount namespaces for volumes');
       }
+      const mounts = await Promise.all(volumes.mounts.map((mount) => fitting(mount, hasRootfs)));
       if (image === undefined) {
-        return volumes.mounts.length === 0 ? {} : { namespaces: ['mount'], mounts: volumes.mounts };
-      }
-      if (isNested(container)) {
-        throw new LaunchError('a nested container can not have an image of its own');
+        const own: Partial<Surroundings> =
+          mounts.length === 0 ? {} : { namespaces: ['mount'], mounts };
+        return { ...own, ...root };
       }
       const provided = await provide(images, image);
-      return rootOf(provided, container, volumes.mounts, support, runtimeOf(container.key));
+      return rootOf(provided, container, mounts, support, runtimeOf(container.key));
     },
     pruneImages: async (keep) => images?.prune(keep),
     async cleanUp(container) {
@@ -70,15 +69,37 @@ export function createFilesystemIsolator(options: FilesystemIsolatorOptions): Is
   };
 }
 
-/** A container that is nested in one with an image is in the same root file system. */
-async function parentRootfs(
-  { parentContainerId }: ContainerRecord,
+/** What is nested in a container with an image is in the same root file system, in its own sandbox. */
+async function outerRoot(
+  container: ContainerRecord,
   { runtimeOf, recordOf }: FilesystemIsolatorOptions,
-): Promise<string | undefined> {
-  if (parentContainerId === undefined) return undefined;
-  const parent = await recordOf(parentContainerId);
-  if (parent.container?.mesos?.image === undefined) return undefined;
-  return join(runtimeOf(parentContainerId), 'rootfs');
+): Promise<Pick<Surroundings, 'rootfs' | 'directory'> | undefined> {
+  let key = container.parentContainerId;
+  while (key !== undefined) {
+    const outer = await recordOf(key);
+    if (outer.container?.mesos?.image !== undefined) {
+      const inner = relative(outer.directory, container.directory);
+      const directory = join(SANDBOX_IN_ROOTFS, inner.startsWith('..') ? '' : inner);
+      return { rootfs: join(runtimeOf(key), 'rootfs'), directory };
+    }
+    key = outer.parentContainerId;
+  }
+  return undefined;
+}
+
+/**
+ * The mount of a volume, fit for what its source is. Nothing is made outside of the sandbox and the
+ * root file system for it.
+ * @throws LaunchError when the source, or a place on the host, is not there.
+ */
+async function fitting(mount: Mount, hasRootfs: boolean): Promise<Mount> {
+  const { source, target, create } = mount;
+  const found = await stat(source).catch(() => undefined);
+  if (found === undefined) throw new LaunchError(`the path '${source}' of a volume is not there`);
+  if (!hasRootfs && create === undefined && !(await isThere(target))) {
+    throw new LaunchError(`the absolute container path '${target}' of a volume is not there`);
+  }
+  return found.isDirectory() || create === undefined ? mount : { ...mount, create: 'file' };
 }
 
 async function provide(images: ImageStore | undefined, image: Image): Promise<ProvidedImage> {

@@ -36,19 +36,20 @@ export function volumeMounts(places: VolumePlaces): VolumeMounts {
     if (isOwn) directories.push(source);
     return {
       ...{ source, target: volumeTarget(volume.container_path, places), type: 'bind' },
-      ...{ isReadOnly: volume.mode === 'RO', create: 'directory' },
+      isReadOnly: volume.mode === 'RO',
+      ...(hasRootfs || !isAbsolute(volume.container_path) ? { create: 'directory' } : {}),
     };
   });
-  // In the sandbox a persistent volume is a link to its place on the host, which has to be there.
-  const persistent = hasRootfs
-    ? container.resources
-        .filter(({ disk }) => disk?.persistence !== undefined && disk.volume !== undefined)
-        .map((resource): Mount => {
-          const path = volumePath(resource);
-          const isReadOnly = resource.disk?.volume?.mode === 'RO';
-          return { source: path, target: path, type: 'bind', isReadOnly, create: 'directory' };
-        })
-    : [];
+  // In the sandbox a persistent volume is a link to its place on the host, which has to be there: in
+  // a root file system of its own it is mounted there, and one that may only be read onto itself.
+  const persistent = container.resources
+    .filter(({ disk }) => disk?.persistence !== undefined && disk.volume !== undefined)
+    .map((resource) => ({ path: volumePath(resource), mode: resource.disk?.volume?.mode }))
+    .filter(({ mode }) => hasRootfs || mode === 'RO')
+    .map(({ path, mode }): Mount => {
+      const isReadOnly = mode === 'RO';
+      return { source: path, target: path, type: 'bind', isReadOnly, create: 'directory' };
+    });
   return { mounts: [...mounts, ...persistent], directories };
 }
 
