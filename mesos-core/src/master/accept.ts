@@ -32,6 +32,8 @@ type AcceptCall = Extract<SchedulerCall, { type: 'ACCEPT' }>;
 type DeclineCall = Extract<SchedulerCall, { type: 'DECLINE' }>;
 type GroupOperation = Extract<OfferOperation, { type: 'LAUNCH_GROUP' }>;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Where an ACCEPT is being carried out. */
 interface Site {
   readonly framework: Framework;
@@ -134,13 +136,18 @@ export class OfferAnswers {
     }
   }
 
-  #context({ framework, agent }: Site, available: Resources): LaunchContext {
+  #context(
+    { framework, agent }: Site,
+    available: Resources,
+    launched: ReadonlySet<string> = NONE,
+  ): LaunchContext {
     const { state } = this.#core;
     return {
       frameworkId: framework.id,
       agentId: agent.id,
       available,
-      isTaskKnown: (taskId) => state.findTask(framework.id, taskId) !== undefined,
+      isTaskKnown: (taskId) =>
+        launched.has(taskId) || state.findTask(framework.id, taskId) !== undefined,
       isTaskUnreachable: (taskId) => state.unreachableTasks.has(taskKey(framework.id, taskId)),
       executor: (id) => agent.executors.get(executorKey(framework.id, id))?.info,
       tasksOfExecutor: (id) =>
@@ -153,6 +160,7 @@ export class OfferAnswers {
   #launch(site: Site, infos: readonly TaskInfo[], available: Resources): Resources {
     let left = available;
     const runs: TaskInfo[] = [];
+    const launched = new Set<string>();
     for (const info of infos) {
       const task = {
         ...this.#completed(site, info),
@@ -163,16 +171,18 @@ export class OfferAnswers {
         this.#refuseTask(site.framework, task, 'REASON_TASK_UNAUTHORIZED', forbidden);
         continue;
       }
-      const context = this.#context(site, left);
+      const context = this.#context(site, left, launched);
       const problem = launchProblem(task, context);
       if (problem !== undefined) {
         this.#refuseTask(site.framework, task, 'REASON_TASK_INVALID', problem);
         continue;
       }
       left = takeResources(left, neededFor(task, context));
-      this.#record(site, task);
+      this.#recordExecutor(site, task.executor);
+      launched.add(task.task_id.value);
       runs.push(task);
     }
+    this.#record(site, runs);
     // One event, and one checkpoint of the agent, for all tasks of an executor.
     const byExecutor = Map.groupBy(runs, (run) => run.executor?.executor_id.value ?? run);
     for (const tasks of byExecutor.values()) this.#run(site, tasks[0]?.executor, tasks);
@@ -203,7 +213,8 @@ export class OfferAnswers {
       return available;
     }
     const left = takeResources(available, neededForGroup(tasks, executor, context));
-    for (const task of tasks) this.#record(site, task);
+    this.#recordExecutor(site, executor);
+    this.#record(site, tasks);
     this.#run(site, executor, tasks, true);
     return left;
   }
@@ -239,13 +250,17 @@ export class OfferAnswers {
     };
   }
 
-  /** Takes the resources and remembers the task. */
-  #record({ framework, agent }: Site, task: TaskInfo): void {
-    const { state } = this.#core;
-    const launched = taskOf(task, framework.id, task.resources ?? []);
-    state.putTask(agent, launched);
-    this.#core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task: launched } }));
-    if (task.executor !== undefined) state.putExecutor(agent, framework.id, task.executor);
+  /** Takes the resources and remembers the tasks: the books are changed once for all of them. */
+  #record({ framework, agent }: Site, tasks: readonly TaskInfo[]): void {
+    const launched = tasks.map((task) => taskOf(task, framework.id, task.resources ?? []));
+    this.#core.state.putTasks(agent, launched);
+    for (const task of launched) {
+      this.#core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task } }));
+    }
+  }
+
+  #recordExecutor({ framework, agent }: Site, executor: ExecutorInfo | undefined): void {
+    if (executor !== undefined) this.#core.state.putExecutor(agent, framework.id, executor);
   }
 
   #refuseTask(

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import { sendPieces } from '../http/sliced-answer.ts';
+import { Turns } from '../http/turns.ts';
 import {
   AGENT_API_PATH,
   decodeMessage,
@@ -43,41 +44,49 @@ export interface MasterParts {
 
 /** All of the master's HTTP API. */
 export function registerMasterRoutes(app: FastifyInstance, parts: MasterParts): void {
+  // Of frameworks and agents there are thousands: nobody else waits for what they ask together.
+  const turns = new Turns(parts.core.clock);
   addMesosRoutes(app, (scope) => {
-    registerSchedulerApi(scope, parts);
-    registerAgentApi(scope, parts);
+    registerSchedulerApi(scope, parts, turns);
+    registerAgentApi(scope, parts, turns);
     registerOperatorApi(scope, parts);
   });
 }
 
-function registerSchedulerApi(app: FastifyInstance, parts: MasterParts): void {
+function registerSchedulerApi(app: FastifyInstance, parts: MasterParts, turns: Turns): void {
   const path = '/api/v1/scheduler';
   refuseOtherMethods(app, path);
-  app.post(path, async (request, reply) => {
-    const encoding = requestEncoding(request.headers['content-type']);
-    const call = decodeMessage('scheduler.Call', encoding, bodyOf(request));
-    validateSchedulerCall(call);
-    const { metrics, state } = parts.core;
-    if (call.type === 'SUBSCRIBE') return subscribeScheduler(parts, call, request, reply);
-    const framework = state.frameworks.get(call.framework_id?.value ?? '');
-    if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
-    checkFrameworkPrincipal(framework, call, request.caller);
-    checkStreamId(framework.id, framework.stream?.id, request);
-    metrics.onCall(framework.id, call, (offerId) => state.offers.has(offerId));
-    switch (call.type) {
-      case 'TEARDOWN':
-        await parts.frameworks.remove(framework);
-        break;
-      case 'UPDATE_FRAMEWORK': {
-        const problem = await parts.frameworks.update(framework, call.update_framework);
-        if (problem !== undefined) throw new MesosHttpError(400, problem);
-        return reply.status(200).send();
-      }
-      default:
-        parts.schedulerCalls.handle(framework, call);
+  app.post(path, (request, reply) => turns.run(() => answerSchedulerCall(parts, request, reply)));
+}
+
+async function answerSchedulerCall(
+  parts: MasterParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const encoding = requestEncoding(request.headers['content-type']);
+  const call = decodeMessage('scheduler.Call', encoding, bodyOf(request));
+  validateSchedulerCall(call);
+  const { metrics, state } = parts.core;
+  if (call.type === 'SUBSCRIBE') return subscribeScheduler(parts, call, request, reply);
+  const framework = state.frameworks.get(call.framework_id?.value ?? '');
+  if (framework === undefined) throw new MesosHttpError(400, 'Framework cannot be found');
+  checkFrameworkPrincipal(framework, call, request.caller);
+  checkStreamId(framework.id, framework.stream?.id, request);
+  metrics.onCall(framework.id, call, (offerId) => state.offers.has(offerId));
+  switch (call.type) {
+    case 'TEARDOWN':
+      await parts.frameworks.remove(framework);
+      break;
+    case 'UPDATE_FRAMEWORK': {
+      const problem = await parts.frameworks.update(framework, call.update_framework);
+      if (problem !== undefined) throw new MesosHttpError(400, problem);
+      return reply.status(200).send();
     }
-    return reply.status(202).send();
-  });
+    default:
+      parts.schedulerCalls.handle(framework, call);
+  }
+  return reply.status(202).send();
 }
 
 async function subscribeScheduler(
@@ -132,17 +141,19 @@ function checkStreamId(
   );
 }
 
-function registerAgentApi(app: FastifyInstance, { core, agents }: MasterParts): void {
-  app.post(AGENT_API_PATH, async (request, reply) => {
-    const call = decodeAgentCall(bodyOf(request));
-    if (call.type === 'SUBSCRIBE') {
-      checkAgent(core.authorizer, request.caller, call.subscribe);
-      const stream = await agents.subscribe(call.subscribe, request.ip.replace(/^::ffff:/, ''));
-      return sendStream(reply, stream, MEDIA_TYPES.json);
-    }
-    if (!agents.handle(call)) throw new MesosHttpError(403, 'Agent is not subscribed');
-    return reply.status(202).send();
-  });
+function registerAgentApi(app: FastifyInstance, { core, agents }: MasterParts, turns: Turns): void {
+  app.post(AGENT_API_PATH, (request, reply) =>
+    turns.run(async () => {
+      const call = decodeAgentCall(bodyOf(request));
+      if (call.type === 'SUBSCRIBE') {
+        checkAgent(core.authorizer, request.caller, call.subscribe);
+        const stream = await agents.subscribe(call.subscribe, request.ip.replace(/^::ffff:/, ''));
+        return sendStream(reply, stream, MEDIA_TYPES.json);
+      }
+      if (!agents.handle(call)) throw new MesosHttpError(403, 'Agent is not subscribed');
+      return reply.status(202).send();
+    }),
+  );
 }
 
 function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {

@@ -30,24 +30,42 @@ export function reservationsOf(resource: Resource): readonly ResourceReservation
  * A disk's `volume` is not part of it: it says how a task uses the disk.
  */
 export function identityOf(resource: Resource): string {
-  const reservations = reservationsOf(resource);
-  const { name, type, allocation_info, disk, provider_id, revocable, shared } = resource;
-  const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocation_info?.role ?? ''}`;
-  const isPlain =
-    reservations.length === 0 &&
-    disk === undefined &&
-    provider_id === undefined &&
-    revocable === undefined &&
-    shared === undefined;
-  if (isPlain) return plain;
+  const { name, type } = resource;
+  const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocatedTo(resource)}`;
+  if (isPlain(resource)) return plain;
+  const { provider_id, revocable, shared } = resource;
   const special = JSON.stringify([
-    reservations.map(reservationKey),
+    reservationsOf(resource).map(reservationKey),
     diskKey(resource),
     provider_id?.value ?? null,
     revocable !== undefined,
     shared !== undefined,
   ]);
   return `${plain}${SEPARATOR}${special}`;
+}
+
+/** Whether two resources differ in their value at most: their {@link identityOf} is the same. */
+export function isSameKind(a: Resource, b: Resource): boolean {
+  if (a.name !== b.name || a.type !== b.type || allocatedTo(a) !== allocatedTo(b)) return false;
+  if (isPlain(a) && isPlain(b)) return true;
+  return identityOf(a) === identityOf(b);
+}
+
+function allocatedTo({ allocation_info }: Resource): string {
+  return allocation_info?.role ?? '';
+}
+
+/** Whether it has nothing but a name, a type, a value and an allocation: most resources are so. */
+export function isPlain(resource: Resource): boolean {
+  const { role, reservations, disk, provider_id, revocable, shared } = resource;
+  return (
+    (reservations === undefined || reservations.length === 0) &&
+    (role === undefined || role === '*') &&
+    disk === undefined &&
+    provider_id === undefined &&
+    revocable === undefined &&
+    shared === undefined
+  );
 }
 
 function reservationKey(reservation: ResourceReservationInfo): unknown {

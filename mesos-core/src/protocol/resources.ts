@@ -1,5 +1,11 @@
 import type { Resource, ResourceReservationInfo } from './messages.ts';
-import { identityOf, isIndivisible, reservationsOf } from './resource-identity.ts';
+import {
+  identityOf,
+  isIndivisible,
+  isPlain,
+  isSameKind,
+  reservationsOf,
+} from './resource-identity.ts';
 import {
   addRanges,
   addScalars,
@@ -35,7 +41,7 @@ export function isEmptyResource(resource: Resource): boolean {
 
 /** Whether both are the same, amount included; `volume` of a disk does not count. */
 export function equalResource(a: Resource, b: Resource): boolean {
-  return identityOf(a) === identityOf(b) && containsValue(a, b) && containsValue(b, a);
+  return isSameKind(a, b) && containsValue(a, b) && containsValue(b, a);
 }
 
 /** Whether both hold the same. */
@@ -45,25 +51,44 @@ export function equalResources(a: Resources, b: Resources): boolean {
 
 /** The same resources with one entry each, and none that is empty. */
 export function normalizeResources(resources: Resources): Resources {
-  return addResources([], resources);
+  return sumOf([], resources);
 }
 
 /** The resources of `a` and `b` together. */
 export function addResources(a: Resources, b: Resources): Resources {
+  return sumOf(a, b);
+}
+
+/** Among up to so many kinds, a look at each is quicker than a map of what they are. */
+const FEW_KINDS = 12;
+
+function sumOf(a: Resources, b: Resources): Resource[] {
   const sum = [...a];
-  const indexOf = new Map(sum.map((resource, index) => [identityOf(resource), index]));
+  let indexOf: Map<string, number> | undefined;
   for (const resource of b) {
     if (isEmptyResource(resource)) continue;
-    const identity = identityOf(resource);
-    const index = isIndivisible(resource) ? undefined : indexOf.get(identity);
-    const same = index === undefined ? undefined : sum[index];
-    if (index === undefined || same === undefined) {
-      indexOf.set(identity, sum.push(resource) - 1);
-    } else {
-      sum[index] = addValue(same, resource);
+    if (sum.length > FEW_KINDS) {
+      indexOf ??= new Map(sum.map((each, index) => [identityOf(each), index]));
     }
+    const index = isIndivisible(resource) ? -1 : indexOfKind(sum, resource, indexOf);
+    const same = sum[index];
+    if (same !== undefined) {
+      sum[index] = addValue(same, resource);
+      continue;
+    }
+    const added = sum.push(resource) - 1;
+    indexOf?.set(identityOf(resource), added);
   }
   return sum;
+}
+
+function indexOfKind(
+  list: Resources,
+  resource: Resource,
+  indexOf: ReadonlyMap<string, number> | undefined,
+): number {
+  if (indexOf !== undefined) return indexOf.get(identityOf(resource)) ?? -1;
+  return list.findIndex((each) => isSameKind(each, resource));
 }
 
 /**
@@ -71,29 +96,36 @@ export function addResources(a: Resources, b: Resources): Resources {
  * indivisible resource goes as a whole or not at all: ask {@link containsResources} before.
  */
 export function subtractResources(a: Resources, b: Resources): Resources {
-  const rest = [...normalizeResources(a)];
+  const rest = sumOf([], a);
   for (const resource of b) {
-    const index = rest.findIndex((candidate) => isSubtractable(candidate, resource));
-    const from = rest[index];
-    if (from === undefined) continue;
-    const left = subtractValue(from, resource);
-    if (isIndivisible(from) || isEmptyResource(left)) rest.splice(index, 1);
-    else rest[index] = left;
+    subtractAt(
+      rest,
+      rest.findIndex((candidate) => isSubtractable(candidate, resource)),
+      resource,
+    );
   }
   return rest;
 }
 
 /** Whether all of `b` is in `a`. */
 export function containsResources(a: Resources, b: Resources): boolean {
-  let rest = normalizeResources(a);
+  const rest = sumOf([], a);
   for (const resource of normalizeResources(b)) {
-    const isThere = rest.some(
+    const index = rest.findIndex(
       (candidate) => isSubtractable(candidate, resource) && containsValue(candidate, resource),
     );
-    if (!isThere) return false;
-    rest = subtractResources(rest, [resource]);
+    if (index < 0) return false;
+    subtractAt(rest, index, resource);
   }
   return true;
+}
+
+function subtractAt(rest: Resource[], index: number, resource: Resource): void {
+  const from = rest[index];
+  if (from === undefined) return;
+  const left = subtractValue(from, resource);
+  if (isIndivisible(from) || isEmptyResource(left)) rest.splice(index, 1);
+  else rest[index] = left;
 }
 
 /** The same resources with each shared one just once, however many use it. */
@@ -122,8 +154,7 @@ export function takeResources(available: Resources, taken: Resources): Resources
 }
 
 function isSubtractable(from: Resource, resource: Resource): boolean {
-  if (identityOf(from) !== identityOf(resource)) return false;
-  return !isIndivisible(from) || equalResource(from, resource);
+  return isSameKind(from, resource) && (!isIndivisible(from) || equalResource(from, resource));
 }
 
 function containsValue(a: Resource, b: Resource): boolean {
@@ -193,12 +224,22 @@ export function scalarAmount(resources: Resources, name: string): number {
 
 /** Marks the resources as allocated to `role`; every resource in an offer is. */
 export function allocateResources(resources: Resources, role: string): Resources {
-  return resources.map((resource) => ({ ...resource, allocation_info: { role } }));
+  const allocation_info = { role };
+  return resources.map((resource) => ({ ...resource, allocation_info }));
 }
 
 /** Takes the mark of {@link allocateResources} away. */
 export function unallocateResources(resources: Resources): Resources {
-  return resources.map(({ allocation_info: _, ...resource }) => resource);
+  return resources.map(unallocated);
+}
+
+function unallocated(resource: Resource): Resource {
+  if (resource.allocation_info === undefined) return resource;
+  const { name, type, scalar } = resource;
+  // Copying all fields but one costs ten times as much, and most resources have no others.
+  if (scalar !== undefined && isPlain(resource)) return { name, type, scalar };
+  const { allocation_info: _, ...rest } = resource;
+  return rest;
 }
 
 /** Reserves the resources, on top of the reservations they have (a refinement). */

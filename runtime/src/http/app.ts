@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { createIdGenerator, type Random, systemRandom } from '../random.ts';
+import { createSequence, type Random, systemRandom } from '../random.ts';
 import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
@@ -50,12 +50,12 @@ const MIB = 1024 * 1024;
  */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const { service, clock, logger, bodyLimitBytes = MIB, tls } = options;
-  const newId = createIdGenerator(clock, options.random ?? systemRandom);
+  const newId = createSequence('req', options.random ?? systemRandom);
   const app: FastifyInstance = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
     ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls) }),
-    genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId('req'),
+    genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId(),
     schemaController: { compilersFactory: { buildValidator } },
     // A malformed URL never reaches the hooks, so it brings its own answer.
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, logger),
@@ -65,9 +65,9 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
     reply.header('x-request-id', request.id);
     done();
   });
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (reply.statusCode === 413) await drainBody(request.raw, clock);
-    return payload;
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode !== 413) return done(null, payload);
+    return void drainBody(request.raw, clock).then(() => done(null, payload));
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, logger));
   installNotFound(app);

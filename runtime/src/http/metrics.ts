@@ -2,6 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Monotonic; not a number before the hooks have run. */
+    arrivedMs: number;
+  }
+}
+
 /** Seconds; from a cached answer to a long poll. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -19,15 +26,15 @@ export function installMetrics(app: FastifyInstance, clock: Clock): void {
     buckets: DURATION_BUCKETS,
     registers: [registry],
   });
-  const arrivals = new WeakMap<object, number>();
+  app.decorateRequest('arrivedMs', Number.NaN);
   app.addHook('onRequest', (request, _reply, done) => {
-    arrivals.set(request, clock.monotonicMs());
+    request.arrivedMs = clock.monotonicMs();
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
     done();
-    const arrivedMs = arrivals.get(request);
-    if (arrivedMs === undefined) return;
+    const { arrivedMs } = request;
+    if (Number.isNaN(arrivedMs)) return;
     // Paths nobody serves share one label, so that a scanner can't make new series.
     const route = request.routeOptions.url ?? 'unknown';
     const labels = { method: request.method, route, status: String(reply.statusCode) };
