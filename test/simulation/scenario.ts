@@ -90,18 +90,21 @@ export class Run {
   async reach(id: BatchId, states: Partial<Record<VmState, number>>): Promise<readonly Vm[]> {
     const what = `the state ${JSON.stringify(states)}`;
     let last = '';
-    const isReached = async (): Promise<true | undefined> => {
+    const wished = Object.entries(states);
+    const vmsThere = async (): Promise<readonly Vm[] | undefined> => {
       const batch = await this.factory.user.batch(id);
       last = JSON.stringify(batch.vmCounts);
-      const isSame = Object.entries(states).every(
-        ([state, n]) => (batch.vmCounts[state] ?? 0) === n,
-      );
-      return isSame && batch.settled ? true : undefined;
+      const isSame = wished.every(([state, n]) => (batch.vmCounts[state] ?? 0) === n);
+      if (!isSame || !batch.settled) return undefined;
+      // On a bad network a host may have fallen silent since the VMs were counted.
+      const vms = await this.factory.user.vms({ batchId: id, withDeleted: true });
+      const count = (state: string): number => vms.filter((vm) => vm.state === state).length;
+      return wished.every(([state, n]) => count(state) === n) ? vms : undefined;
     };
-    await waitFor(this.clock, what, STEP_TIMEOUT_MS, isReached, POLL_INTERVAL_MS).catch((cause) => {
+    const [clock, timeoutMs] = [this.clock, STEP_TIMEOUT_MS];
+    const vms = await waitFor(clock, what, timeoutMs, vmsThere, POLL_INTERVAL_MS).catch((cause) => {
       throw new InvariantError(`${what} was not reached`, [last, String(cause)]);
     });
-    const vms = await this.factory.user.vms({ batchId: id, withDeleted: true });
     this.require(JSON.stringify(states), checkTruth(this.factory, vms));
     return vms;
   }
