@@ -141,25 +141,33 @@ export class Agents {
     return true;
   }
 
-  /** Marks agents that have been silent for too long as unreachable. */
+  /** Marks agents that have been silent for too long, or did not come back, as unreachable. */
   async sweep(): Promise<void> {
-    const { state, clock, settings, startedMonotonicMs, registry } = this.#core;
-    const silent = [...state.agents.values()]
+    const silent = [...this.#core.state.agents.values()]
       .filter((agent) => this.#isSilent(agent))
       .sort((a, b) => a.lastHeardMs - b.lastHeardMs);
-    const removed = silent.slice(0, this.#removals.take(silent.length));
+    const absent = this.#absent();
+    const permits = this.#removals.take(silent.length + absent.length);
+    const removed = silent.slice(0, permits);
     await Promise.all(
       removed.map((agent) => this.#markUnreachable(agent, 'health check timed out')),
     );
-    // Known agents that did not come back in time after a failover of the master.
-    if (clock.monotonicMs() - startedMonotonicMs < settings.agentReregisterTimeoutMs) return;
+    // One of them may have come back meanwhile.
+    const given = absent
+      .slice(0, permits - removed.length)
+      .filter(({ id }) => !this.#core.state.agents.has(id));
+    if (given.length > 0) await this.#register(given, 'unreachable');
+    this.#core.metrics.count('recovery_slave_removals', given.length);
+  }
+
+  /** Known agents that did not come back in time after a failover of the master. */
+  #absent(): readonly RegisteredAgent[] {
+    const { state, clock, settings, startedMonotonicMs, registry, recovery } = this.#core;
+    if (clock.monotonicMs() - startedMonotonicMs < settings.agentReregisterTimeoutMs) return [];
     const absent = registry.agents.filter(
       (each) => each.state === 'admitted' && !state.agents.has(each.id),
     );
-    if (!this.#core.recovery.mayGiveUp(absent.length)) return;
-    const given = absent.slice(0, this.#removals.take(absent.length));
-    if (given.length > 0) await this.#register(given, 'unreachable');
-    this.#core.metrics.count('recovery_slave_removals', given.length);
+    return recovery.mayGiveUp(absent.length) ? absent : [];
   }
 
   /** An agent that still has something ends it; one that is empty tries again until the machine is up. */

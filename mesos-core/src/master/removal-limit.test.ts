@@ -27,14 +27,30 @@ describe('a removal rate', () => {
           const taken = limit.take(wanted);
           expect(taken).toBeLessThanOrEqual(wanted);
           total += taken;
-          // A full bucket at first, and what has flowed in since.
-          expect(total).toBeLessThanOrEqual(count + (clock.monotonicMs() / 1000) * count + 1e-6);
+          // One at first, and what has come since.
+          expect(total).toBeLessThanOrEqual(1 + (clock.monotonicMs() / 1000) * count + 1e-6);
         }
+        limit.take(count + 1);
         await clock.run(1001);
         expect(limit.take(count)).toBe(count);
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('saves nothing up for agents that did not wait', async () => {
+    const clock = new VirtualClock();
+    const limit = new RemovalLimit(clock, { count: 4, periodMs: 1000 });
+    expect(limit.take(0)).toBe(0);
+    await clock.run(60_000);
+    expect(limit.take(10)).toBe(1);
+    await clock.run(249);
+    expect(limit.take(9)).toBe(0);
+    await clock.run(1);
+    expect(limit.take(9)).toBe(1);
+    // Two more come while eight wait.
+    await clock.run(500);
+    expect(limit.take(8)).toBe(2);
   });
 
   it('is no limit when there is none', () => {
@@ -79,8 +95,28 @@ describe('a master with a removal rate', () => {
     await world.stopMaster();
     await world.startMaster();
     await world.run(60_000);
+    expect(await unreachable()).toBe(1);
+    await world.run(260_000);
     expect(await unreachable()).toBe(2);
-    await world.run(600_000);
+    await world.run(300_000);
     expect(await unreachable()).toBe(3);
+  });
+
+  it('counts both together', async () => {
+    world = new World({
+      settings: {
+        ...{ agentPingTimeoutMs: 1000, maxAgentPingTimeouts: 2, agentReregisterTimeoutMs: 10_000 },
+        agentRemovalRate: { count: 1, periodMs: 60_000 },
+      },
+    });
+    await world.startMaster();
+    await (await world.startAgent('absent')).crash();
+    await world.stopMaster();
+    await world.startMaster();
+    await (await world.startAgent('silent')).crash();
+    await world.run(20_000);
+    expect(await unreachable()).toBe(1);
+    await world.run(60_000);
+    expect(await unreachable()).toBe(2);
   });
 });

@@ -18,19 +18,21 @@ export function parseRemovalRate(text: string): RemovalRate | undefined {
 /**
  * Slows down how fast agents are declared unreachable: when many fall silent at once it is the network
  * that is broken, or this master, and time is what an operator needs (Mesos'
- * `--agent_removal_rate_limit`). A bucket that holds the permits of one period.
+ * `--agent_removal_rate_limit`). As in Mesos a permit comes at a time, each an equal part of the
+ * period after the last, to those that wait by then: what nobody waited for is not saved up.
  */
 export class RemovalLimit {
   readonly #clock: Clock;
   readonly #rate: RemovalRate | undefined;
-  #permits: number;
+  #permits = 1;
+  /** Who got none the last time. */
+  #waiting = 0;
   #filledAtMs: number;
 
   /** Without a rate there is no limit. */
   constructor(clock: Clock, rate: RemovalRate | undefined) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#permits = rate?.count ?? Number.POSITIVE_INFINITY;
     this.#filledAtMs = clock.monotonicMs();
   }
 
@@ -40,10 +42,11 @@ export class RemovalLimit {
     const { count, periodMs } = this.#rate;
     const nowMs = this.#clock.monotonicMs();
     const gained = ((nowMs - this.#filledAtMs) / periodMs) * count;
-    this.#permits = Math.min(count, this.#permits + gained);
+    this.#permits = Math.min(Math.max(1, this.#waiting), this.#permits + gained);
     this.#filledAtMs = nowMs;
     const taken = Math.min(wanted, Math.floor(this.#permits));
     this.#permits -= taken;
+    this.#waiting = wanted - taken;
     return taken;
   }
 }
