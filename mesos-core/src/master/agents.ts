@@ -9,6 +9,7 @@ import {
   idProblem,
   type TaskStatus,
 } from '../protocol/index.ts';
+import { AGENT_REMOVED, dropAgent, removeAgent } from './agent-removal.ts';
 import { noteIfShrunk, updateAgent } from './agent-update.ts';
 import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
@@ -17,8 +18,8 @@ import { type EventStream, openEventStream } from './event-stream.ts';
 import { isOutdatedExit, rememberExit } from './executor-exits.ts';
 import type { Frameworks } from './frameworks.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
-import { dropOperationsOf, onOperationUpdate } from './operations/feedback.ts';
-import { type RegisteredAgent, withAgents, withoutAgent } from './registry.ts';
+import { onOperationUpdate } from './operations/feedback.ts';
+import { type RegisteredAgent, withAgents } from './registry.ts';
 import { RemovalLimit } from './removal-limit.ts';
 import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
@@ -37,7 +38,6 @@ const AGENT_GONE: TaskEnd = {
   reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
   message: 'Agent has been marked gone',
 };
-const AGENT_DOWN = { state: 'TASK_GONE', reason: 'REASON_AGENT_REMOVED' } as const;
 const WHY_DOWN = "Operator initiated 'Machine DOWN'";
 
 /** Comings, goings and words of agents (protocol/agent-protocol.ts). */
@@ -54,7 +54,10 @@ export class Agents {
     this.#removals = new RemovalLimit(core.clock, core.settings.agentRemovalRate);
     this.draining = new Draining(core, (agentId) => this.markGone(agentId));
     this.maintenance = new Maintenance(core, ({ id, info }) =>
-      this.markGone(id, { ...AGENT_DOWN, message: `Agent ${info.hostname} removed: ${WHY_DOWN}` }),
+      this.markGone(id, {
+        ...AGENT_REMOVED,
+        message: `Agent ${info.hostname} removed: ${WHY_DOWN}`,
+      }),
     );
   }
 
@@ -117,7 +120,7 @@ export class Agents {
         break;
       case 'UNREGISTER':
         this.#core.metrics.count('slave_removals/reason_unregistered');
-        void this.#remove(agent, 'the agent unregistered');
+        void removeAgent(this.#core, agent, 'the agent unregistered');
         break;
       case 'UPDATE_AGENT':
         updateAgent(this.#core, agent, call.agent_info);
@@ -198,7 +201,7 @@ export class Agents {
     if (agent === undefined) return true;
     agent.stream?.send({ type: 'SHUTDOWN', message: end.message });
     agent.stream?.end();
-    this.#drop(agent, end);
+    dropAgent(this.#core, agent, end);
     return true;
   }
 
@@ -228,18 +231,8 @@ export class Agents {
     );
     this.#core.metrics.count('slave_removals/reason_registered', former.length);
     const why = 'a new agent registered at the same address';
-    await Promise.all(former.map((agent) => this.#remove(agent, why)));
+    await Promise.all(former.map((agent) => removeAgent(this.#core, agent, why)));
     return id;
-  }
-
-  /** It is not expected back, and nobody will ask for it: it is forgotten. */
-  async #remove(agent: Agent, why: string): Promise<void> {
-    const { id, info } = agent;
-    this.#core.logger.warn({ agentId: id, why }, 'agent is removed');
-    await this.#core.updateRegistry((registry) => withoutAgent(registry, id));
-    if (this.#core.state.agents.get(id) !== agent) return;
-    agent.stream?.end();
-    this.#drop(agent, { ...AGENT_DOWN, message: `Agent ${info.hostname} removed: ${why}` });
   }
 
   #register(
@@ -367,44 +360,12 @@ export class Agents {
       const state = this.#core.lostState(framework?.info, 'TASK_UNREACHABLE');
       this.#core.state.putUnreachableTask({ ...task, state });
     }
-    this.#drop(agent, {
+    dropAgent(this.#core, agent, {
       state: 'TASK_UNREACHABLE',
       reason: 'REASON_AGENT_REMOVED',
       message: `Agent ${hostname} is unreachable: ${why}`,
       unreachable_time: { nanoseconds: sinceMs * 1e6 },
     });
-  }
-
-  /** Takes the agent out, and tells the frameworks: of their tasks there, and of the agent. */
-  #drop(agent: Agent, end: TaskEnd): void {
-    const { state } = this.#core;
-    const { reason, message, unreachable_time } = end;
-    this.#core.rescindOffersOf(agent);
-    const isGone = end.state !== 'TASK_UNREACHABLE';
-    const lost = isGone ? 'OPERATION_GONE_BY_OPERATOR' : 'OPERATION_UNREACHABLE';
-    dropOperationsOf(this.#core, agent.id, lost);
-    state.removeAgent(agent);
-    this.#core.metrics.onAgentRemoval(end.state);
-    for (const task of agent.tasks.values()) {
-      if (isTerminal(task.state)) continue;
-      const framework = state.frameworks.get(task.framework_id.value);
-      const lost = this.#core.lostState(framework?.info, end.state);
-      const taskId = task.task_id.value;
-      const status = {
-        ...this.#core.masterStatus(taskId, agent.id, lost, reason, message),
-        ...(unreachable_time === undefined ? {} : { unreachable_time }),
-      };
-      if (isGone) state.completedTasks.add({ ...task, state: lost });
-      this.#core.tellTaskUpdate(task.framework_id.value, status, lost);
-    }
-    this.#core.events.emit(() => ({
-      type: 'AGENT_REMOVED',
-      agent_removed: { agent_id: { value: agent.id } },
-    }));
-    for (const framework of state.frameworks.values()) {
-      const failure = { agent_id: { value: agent.id } };
-      this.#core.send(framework, { type: 'FAILURE', failure });
-    }
   }
 }
 
