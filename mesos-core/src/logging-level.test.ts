@@ -1,7 +1,7 @@
 import { type Logger, silentLogger } from '@factory/runtime';
 import { VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
-import { LoggingLevel } from './logging-level.ts';
+import { atLeast, LoggingLevel } from './logging-level.ts';
 
 function recorder(): { readonly logger: Logger; readonly said: string[] } {
   const said: string[] = [];
@@ -35,5 +35,20 @@ describe('the logging level', () => {
       expect(() => level.toggle(new URLSearchParams(query))).toThrow();
     }
     level.close();
+  });
+});
+
+describe('--logging_level', () => {
+  it.each([
+    ['INFO', ['info', 'warn', 'error']],
+    ['WARNING', ['warn', 'error']],
+    ['ERROR', ['error']],
+  ] as const)('%s lets out what matters as much', (level, expected) => {
+    const said: string[] = [];
+    const say = (_fields: object, message: string): void => void said.push(message);
+    const all: Logger = { debug: say, info: say, warn: say, error: say, child: () => all };
+    const log = atLeast(all, level).child({ part: 'one' });
+    for (const each of ['info', 'warn', 'error'] as const) log[each]({}, each);
+    expect(said).toEqual(expected);
   });
 });

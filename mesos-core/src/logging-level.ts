@@ -1,4 +1,5 @@
-import type { Clock, Logger, Timer } from '@factory/runtime';
+import { type Clock, choiceSetting, type Logger, type Timer } from '@factory/runtime';
+import { namesOf } from './command-line.ts';
 import { MesosHttpError } from './http/mesos-http.ts';
 import { parseDurationMs } from './protocol/index.ts';
 
@@ -63,4 +64,27 @@ export class LoggingLevel {
       child: (fields) => this.logger(inner.child(fields)),
     };
   }
+}
+
+/** `--logging_level`, of masters and agents. */
+export const LOGGING_FLAGS = {
+  loggingLevel: choiceSetting({
+    ...namesOf('logging_level'),
+    describe: 'what matters less than this is not logged',
+    choices: ['INFO', 'WARNING', 'ERROR'],
+    default: 'INFO',
+  }),
+};
+
+/** A logger that leaves out what matters less than `--logging_level` says. */
+export function atLeast(inner: Logger, loggingLevel: 'INFO' | 'WARNING' | 'ERROR'): Logger {
+  if (loggingLevel === 'INFO') return inner;
+  const isError = loggingLevel === 'ERROR';
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (fields, message) => (isError ? undefined : inner.warn(fields, message)),
+    error: (fields, message) => inner.error(fields, message),
+    child: (fields) => atLeast(inner.child(fields), loggingLevel),
+  };
 }

@@ -26,11 +26,12 @@ export async function measureMachine(workDir: string): Promise<MachineSize> {
 /**
  * The given resources and, for each of cpus, mem, disk and ports that is not among them, Mesos'
  * default: all CPUs, the memory but 1 GiB (half of less than 2), the disk but 5 GiB (half of less
- * than 10), ports 31000 to 32000.
+ * than 10), ports 31000 to 32000; these are reserved for the default role, `*` is none.
  */
 export function withDefaultResources(
   given: readonly Resource[],
   machine: MachineSize,
+  defaultRole = '*',
 ): readonly Resource[] {
   const defaults: readonly Resource[] = [
     scalar('cpus', machine.cpus),
@@ -39,7 +40,10 @@ export function withDefaultResources(
     { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31_000, end: 32_000 }] } },
   ];
   const names = new Set(given.map((resource) => resource.name));
-  return [...given, ...defaults.filter(({ name }) => !names.has(name))];
+  const reserved: Pick<Resource, 'reservations'> =
+    defaultRole === '*' ? {} : { reservations: [{ type: 'STATIC', role: defaultRole }] };
+  const missing = defaults.filter(({ name }) => !names.has(name));
+  return [...given, ...missing.map((resource) => ({ ...resource, ...reserved }))];
 }
 
 function leave(total: number, reserve: number): number {

@@ -2,6 +2,7 @@ import { SettingsError } from '@factory/runtime';
 import { describe, expect, it } from 'vitest';
 import { withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
+import { FIXED_AGENT_FLAGS } from './fixed-flags.ts';
 import { parseEnvironment, readAgentFlags } from './flags.ts';
 
 describe('flags of the agent', () => {
@@ -17,6 +18,23 @@ describe('flags of the agent', () => {
       executorReregistrationTimeoutMs: 2000,
       recover: 'reconnect',
     });
+  });
+
+  it('may be those that have only one value here, with that value', () => {
+    const fixed = Object.entries(FIXED_AGENT_FLAGS)
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => `--${name}=${value}`);
+    const argv = ['--master=m:5050', ...fixed, '--no-systemd_enable_support'];
+    expect(readAgentFlags(argv, {}).port).toBe(5051);
+    expect(() => readAgentFlags(['--containerizers=docker,mesos'], {})).toThrow(
+      '--containerizers is always "mesos" here; got "docker,mesos"',
+    );
+  });
+
+  it('never let the agent besiege a master', () => {
+    const flag = '--registration_backoff_factor';
+    expect(readAgentFlags(['--master=m:1', `${flag}=1secs`], {}).reconnectBaseMs).toBe(1000);
+    expect(() => readAgentFlags(['--master=m:1', `${flag}=0secs`], {})).toThrow(flag);
   });
 
   it('name everything that is wrong', () => {
@@ -57,6 +75,11 @@ describe('resources that are not given', () => {
       ['disk', 4096],
       ['ports', undefined],
     ]);
+  });
+
+  it('are for the default role', () => {
+    const [cpus] = withDefaultResources([], machine, 'eng');
+    expect(cpus?.reservations).toEqual([{ type: 'STATIC', role: 'eng' }]);
   });
 
   it('do not touch those that are', () => {

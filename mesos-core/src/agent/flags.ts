@@ -4,21 +4,16 @@ import {
   defineSettings,
   integerSetting,
   optional,
-  readSettings,
+  type Setting,
   SettingsError,
   type SettingsOf,
   textSetting,
   urlSetting,
 } from '@factory/runtime';
-import {
-  bytesFlag,
-  domainFlag,
-  durationFlag,
-  flagTexts,
-  namesOf,
-  parseCommandLine,
-  textOrFile,
-} from '../command-line.ts';
+import { bytesFlag, domainFlag, durationFlag, namesOf, textOrFile } from '../command-line.ts';
+import { type FlagSet, flagTexts, readFlags } from '../flag-set.ts';
+import { LOGGING_FLAGS } from '../logging-level.ts';
+import { formatDurationMs } from '../protocol/index.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { CONTAINERIZER_FLAGS } from './containerizer/flags.ts';
 import { FIXED_AGENT_FLAGS } from './fixed-flags.ts';
@@ -28,6 +23,7 @@ import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 export const AGENT_FLAGS = defineSettings({
   ...AGENT_SECURITY_FLAGS,
   ...CONTAINERIZER_FLAGS,
+  ...LOGGING_FLAGS,
   master: textSetting({
     ...namesOf('master'),
     describe:
@@ -65,6 +61,11 @@ export const AGENT_FLAGS = defineSettings({
     ...namesOf('resources'),
     describe: 'such as cpus:8;mem:16384, or JSON, or file:///path; the rest is detected',
     default: '',
+  }),
+  defaultRole: textSetting({
+    ...namesOf('default_role'),
+    describe: 'whom resources are reserved for that name no role; *: nobody',
+    default: DEFAULTS.defaultRole,
   }),
   attributes: textSetting({
     ...namesOf('attributes'),
@@ -165,6 +166,31 @@ export const AGENT_FLAGS = defineSettings({
     min: 0,
     max: 100,
   }),
+  completedExecutorsPerFrameworkMax: integerSetting({
+    ...namesOf('max_completed_executors_per_framework'),
+    describe: 'so many executors that are over are shown',
+    default: DEFAULTS.completedExecutorsPerFrameworkMax,
+    min: 0,
+  }),
+  reconnectBaseMs: backoffFlag(
+    'registration_backoff_factor',
+    DEFAULTS.reconnectBaseMs,
+    'most that the agent waits before it tries again to reach a master; doubles up to ' +
+      formatDurationMs(DEFAULTS.reconnectMaxMs),
+  ),
+  authenticationBackoffFactorMs: durationFlag(
+    'authentication_backoff_factor',
+    1000,
+    'accepted, and of no effect: each call carries its credential',
+  ),
+  reconfigurationPolicy: choiceSetting({
+    ...namesOf('reconfiguration_policy'),
+    describe:
+      'what may be different from the start before: nothing (equal), more resources and attributes ' +
+      '(additive), all (any; not in Mesos, where equal is the default)',
+    choices: ['equal', 'additive', 'any'],
+    default: DEFAULTS.reconfigurationPolicy,
+  }),
   recover: choiceSetting({
     ...namesOf('recover'),
     describe: 'reconnect to executors that are alive, or clean up: end them and exit',
@@ -183,6 +209,14 @@ export const AGENT_FLAGS = defineSettings({
   }),
 });
 
+/** All that the command line of the agent may have. */
+export const AGENT_FLAG_SET: FlagSet<typeof AGENT_FLAGS> = {
+  program: 'agent',
+  settings: AGENT_FLAGS,
+  aliases: {},
+  fixed: FIXED_AGENT_FLAGS,
+};
+
 /** Values of {@link AGENT_FLAGS}. */
 export type AgentFlags = SettingsOf<typeof AGENT_FLAGS>;
 
@@ -194,7 +228,7 @@ export function readAgentFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentFlags {
-  return readSettings(AGENT_FLAGS, env, parseCommandLine(AGENT_FLAGS, argv, 'agent'));
+  return readFlags(AGENT_FLAG_SET, argv, env);
 }
 
 /** The flags in effect as operators see them (`GET_FLAGS`), Mesos' own that can't be set included. */
@@ -202,8 +236,7 @@ export function agentFlagTexts(
   argv: readonly string[] = [],
   env: Readonly<Record<string, string | undefined>> = {},
 ): Readonly<Record<string, string>> {
-  const given = parseCommandLine(AGENT_FLAGS, argv, 'agent');
-  return { ...FIXED_AGENT_FLAGS, ...flagTexts(AGENT_FLAGS, given, env) };
+  return flagTexts(AGENT_FLAG_SET, argv, env);
 }
 
 /**
@@ -225,6 +258,16 @@ export function parseEnvironment(text: string): Readonly<Record<string, string>>
   );
   if (entries.length !== Object.keys(value).length) throw wrong;
   return Object.fromEntries(entries);
+}
+
+/** A wait of nothing would besiege the master. */
+function backoffFlag(name: string, defaultMs: number, describe: string): Setting<number> {
+  const flag = durationFlag(name, defaultMs, describe);
+  const parse = (text: string): number | undefined => {
+    const valueMs = flag.parse(text) ?? 0;
+    return valueMs >= 1 ? valueMs : undefined;
+  };
+  return { ...flag, expects: `${flag.expects}, at least 1ms`, parse };
 }
 
 function parseShare(text: string): number | undefined {

@@ -9,6 +9,8 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { openMasters } from '../election/index.ts';
+import { answerOf } from '../flag-set.ts';
+import { atLeast } from '../logging-level.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
 import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
@@ -17,7 +19,13 @@ import { containerizerFromFlags } from './containerizer/from-flags.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
 import { createFetcher } from './fetcher/fetcher.ts';
-import { type AgentFlags, agentFlagTexts, parseEnvironment, readAgentFlags } from './flags.ts';
+import {
+  AGENT_FLAG_SET,
+  type AgentFlags,
+  agentFlagTexts,
+  parseEnvironment,
+  readAgentFlags,
+} from './flags.ts';
 import { createFileSandboxes } from './sandbox/file-sandboxes.ts';
 import type { LogLimits } from './sandbox/log-rotation.ts';
 
@@ -27,12 +35,15 @@ const FETCH_BYTES_MAX = 256 * 1024 ** 3;
 
 const LOG_INTERVAL_MS = 10_000;
 
-runService({ name: 'mesos-agent', start });
+const answer = answerOf(AGENT_FLAG_SET, process.argv.slice(2));
+if (answer === undefined) runService({ name: 'mesos-agent', start });
+else process.stdout.write(answer);
 
 async function start(service: ServiceContext): Promise<RunningService> {
-  const { clock, random, logger } = service;
+  const { clock, random } = service;
   const flags = readAgentFlags(process.argv.slice(2), process.env);
-  const { workDir, ip, port, strict } = flags;
+  const logger = atLeast(service.logger, flags.loggingLevel);
+  const { workDir, ip, port, strict, defaultRole } = flags;
   const tls = readTls(process.env);
   const transport = createUndiciTransport({ tls: tls?.client });
   const given = textOrFile('--resources', flags.resources);
@@ -61,7 +72,11 @@ async function start(service: ServiceContext): Promise<RunningService> {
       bytesMax: FETCH_BYTES_MAX,
     }),
     address: { hostname: flags.hostname ?? hostname(), ip, port },
-    resources: withDefaultResources(parseResources(given), await measureMachine(workDir)),
+    resources: withDefaultResources(
+      parseResources(given, defaultRole),
+      await measureMachine(workDir),
+      defaultRole,
+    ),
     attributes: parseAttributes(attributes),
     attributesEtcd: flags.attributesEtcd,
     security: agentSecurity(flags),

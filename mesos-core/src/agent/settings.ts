@@ -1,4 +1,5 @@
 import type { DomainInfo } from '../protocol/index.ts';
+import type { ReconfigurationPolicy } from './reconfiguration.ts';
 
 /** How an agent behaves; see {@link DEFAULT_AGENT_SETTINGS}. Durations in milliseconds. */
 export interface AgentSettings {
@@ -30,6 +31,10 @@ export interface AgentSettings {
   readonly completedTasksPerFrameworkMax: number;
   /** What an executor that does not read may have waiting before its stream is cut. */
   readonly executorBufferBytesMax: number;
+  /** `--default_role`: whom resources are reserved for that name no role. */
+  readonly defaultRole: string;
+  /** `--reconfiguration_policy`: what a start may change of the one before. */
+  readonly reconfigurationPolicy: ReconfigurationPolicy;
   /** Region and zone of the agent. */
   readonly domain: DomainInfo | undefined;
 }
@@ -56,5 +61,7 @@ export const DEFAULT_AGENT_SETTINGS: AgentSettings = {
   completedExecutorsPerFrameworkMax: 150,
   completedTasksPerFrameworkMax: 1000,
   executorBufferBytesMax: 16 * 1024 * 1024,
+  defaultRole: '*',
+  reconfigurationPolicy: 'any',
   domain: undefined,
 };

@@ -14,6 +14,7 @@ import {
 } from '../protocol/index.ts';
 import type { Container, ContainerIdentity } from './containerizer/containerizer.ts';
 import type { OnlineChanges } from './online/agent-description.ts';
+import type { ConfiguredInfo } from './reconfiguration.ts';
 import { isTerminalState, latestState, type StatusStream } from './status-stream.ts';
 
 /** A framework with executors here, or with updates that it has not acknowledged. */
@@ -163,6 +164,8 @@ export interface AgentState {
   checkpointed: readonly Resource[];
   /** What was changed of resources and attributes while the agent ran. */
   online: OnlineChanges;
+  /** What the flags of the last start said; `undefined` before the first. */
+  configured: ConfiguredInfo | undefined;
   /** By uuid, in order of arrival; an operation leaves when its end is acknowledged. */
   readonly operations: Map<string, Operation>;
 }
@@ -175,6 +178,7 @@ export function emptyState(): AgentState {
     completedFrameworks: [],
     checkpointed: [],
     online: {},
+    configured: undefined,
     operations: new Map(),
   };
 }

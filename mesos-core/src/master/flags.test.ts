@@ -1,5 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { masterFlagTexts, readMasterFlags } from './flags.ts';
+import { answerOf } from '../flag-set.ts';
+import { FIXED_MASTER_FLAGS } from './fixed-flags.ts';
+import { MASTER_FLAG_SET, masterFlagTexts, readMasterFlags } from './flags.ts';
 
 describe('the flags of the master', () => {
   it('have the defaults of Mesos', () => {
@@ -53,7 +58,49 @@ describe('the flags of the master', () => {
     expect(readMasterFlags([`--domain=${JSON.stringify(domain)}`], {}).domain).toEqual(domain);
   });
 
+  it('have the names of the times when agents were called slaves, too', () => {
+    const argv = ['--slave_ping_timeout=1secs', '--recovery_slave_removal_limit=50%'];
+    const env = { MESOS_MAX_SLAVE_PING_TIMEOUTS: '7', MESOS_AUTHENTICATE_SLAVES: 'false' };
+    expect(readMasterFlags(argv, env)).toMatchObject({
+      ...{ agentPingTimeoutMs: 1000, recoveryAgentRemovalLimit: 0.5 },
+      ...{ maxAgentPingTimeouts: 7, authenticateAgents: false },
+    });
+    expect(masterFlagTexts(argv, env)).toMatchObject({ max_agent_ping_timeouts: '7' });
+  });
+
+  it('may be those that have only one value here, with that value', () => {
+    const fixed = Object.entries(FIXED_MASTER_FLAGS).map(([name, value]) => `--${name}=${value}`);
+    expect(readMasterFlags([...fixed, '--no-hostname_lookup', '--root_submissions'], {}).port).toBe(
+      5050,
+    );
+    expect(readMasterFlags([], { MESOS_AUTHENTICATORS: 'crammd5' }).port).toBe(5050);
+  });
+
+  it('are read from a file where their value is long', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'flags-')), 'domain.json');
+    const domain = { fault_domain: { region: { name: 'eu' }, zone: { name: 'eu-1' } } };
+    await writeFile(file, JSON.stringify(domain));
+    expect(readMasterFlags([`--domain=file://${file}`], {}).domain).toEqual(domain);
+    await rm(dirname(file), { recursive: true });
+  });
+
+  it('are explained by --help; --version names the Mesos that is followed', () => {
+    expect(answerOf(MASTER_FLAG_SET, ['--help'])).toMatch(
+      /--agent_ping_timeout=VALUE, --slave_ping_timeout\n {6}agents are asked/,
+    );
+    expect(answerOf(MASTER_FLAG_SET, ['--version'])).toBe('mesos 1.12.0\n');
+    expect(answerOf(MASTER_FLAG_SET, ['--port=1'])).toBeUndefined();
+  });
+
+  it('are refused from the environment as well', () => {
+    expect(() => readMasterFlags([], { MESOS_HOSTNAME_LOOKUP: 'true' })).toThrow(
+      'MESOS_HOSTNAME_LOOKUP is always "false" here; got "true"',
+    );
+  });
+
   it.each([
+    [['--hostname_lookup'], /--hostname_lookup is always "false" here; got "true"/],
+    [['--webui_dir=/srv/ui'], /--webui_dir is always empty here/],
     [['--domain={"fault_domain":{}}'], /JSON such as/],
     [['--allocator=mine'], /hierarchical/],
     [['--min_allocatable_resources=cpus'], /scalars such as/],

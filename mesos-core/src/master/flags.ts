@@ -3,14 +3,15 @@ import {
   defineSettings,
   integerSetting,
   optional,
-  readSettings,
   type SettingsOf,
   textSetting,
 } from '@factory/runtime';
-import { domainFlag, durationFlag, flagTexts, namesOf, parseCommandLine } from '../command-line.ts';
+import { domainFlag, durationFlag, namesOf } from '../command-line.ts';
+import { type FlagSet, flagTexts, readFlags } from '../flag-set.ts';
+import { LOGGING_FLAGS } from '../logging-level.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
-import { FIXED_MASTER_FLAGS } from './fixed-flags.ts';
+import { FIXED_MASTER_FLAGS, MASTER_FLAG_ALIASES } from './fixed-flags.ts';
 import { HISTORY_FLAGS } from './history-flags.ts';
 import { RECOVERY_FLAGS } from './recovery-flags.ts';
 import { parseRemovalRate } from './removal-limit.ts';
@@ -19,6 +20,7 @@ import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 /** The flags of the master: Mesos' names, and MESOS_<NAME> in the environment. */
 export const MASTER_FLAGS = defineSettings({
   ...MASTER_SECURITY_FLAGS,
+  ...LOGGING_FLAGS,
   ip: textSetting({ ...namesOf('ip'), describe: 'address to listen on', default: '127.0.0.1' }),
   port: integerSetting({
     ...namesOf('port'),
@@ -103,6 +105,22 @@ export const MASTER_FLAGS = defineSettings({
     choices: ['replicated_log', 'zookeeper', 'file', 'in_memory'],
     default: 'replicated_log',
   }),
+  registryFetchTimeoutMs: durationFlag(
+    'registry_fetch_timeout',
+    60_000,
+    'a master that can not read the registry in this time ends',
+  ),
+  registryStoreTimeoutMs: durationFlag(
+    'registry_store_timeout',
+    20_000,
+    'a master that can not write the registry in this time ends',
+  ),
+  operatorSubscribersMax: integerSetting({
+    ...namesOf('max_operator_event_stream_subscribers'),
+    describe: 'so many listen to the event stream; when one more comes, the oldest is cut off',
+    default: DEFAULTS.operatorSubscribersMax,
+    min: 1,
+  }),
   domain: domainFlag('master; agents in other regions are for frameworks with REGION_AWARE'),
   ...ALLOCATOR_FLAGS,
   ...RECOVERY_FLAGS,
@@ -111,6 +129,14 @@ export const MASTER_FLAGS = defineSettings({
     durationFlag('offer_timeout', 0, 'offers without an answer are rescinded; default: never'),
   ),
 });
+
+/** All that the command line of the master may have. */
+export const MASTER_FLAG_SET: FlagSet<typeof MASTER_FLAGS> = {
+  program: 'master',
+  settings: MASTER_FLAGS,
+  aliases: MASTER_FLAG_ALIASES,
+  fixed: FIXED_MASTER_FLAGS,
+};
 
 /** Values of {@link MASTER_FLAGS}. */
 export type MasterFlags = SettingsOf<typeof MASTER_FLAGS>;
@@ -123,7 +149,7 @@ export function readMasterFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): MasterFlags {
-  return readSettings(MASTER_FLAGS, env, parseCommandLine(MASTER_FLAGS, argv, 'master'));
+  return readFlags(MASTER_FLAG_SET, argv, env);
 }
 
 /** The flags in effect as operators see them (`GET_FLAGS`), Mesos' own that can't be set included. */
@@ -131,6 +157,5 @@ export function masterFlagTexts(
   argv: readonly string[] = [],
   env: Readonly<Record<string, string | undefined>> = {},
 ): Readonly<Record<string, string>> {
-  const given = parseCommandLine(MASTER_FLAGS, argv, 'master');
-  return { ...FIXED_MASTER_FLAGS, ...flagTexts(MASTER_FLAGS, given, env) };
+  return flagTexts(MASTER_FLAG_SET, argv, env);
 }

@@ -9,11 +9,12 @@ import {
 } from '@factory/runtime';
 import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
-import { LoggingLevel } from '../logging-level.ts';
+import { answerOf } from '../flag-set.ts';
+import { atLeast, LoggingLevel } from '../logging-level.ts';
 import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
-import { type MasterFlags, masterFlagTexts, readMasterFlags } from './flags.ts';
+import { MASTER_FLAG_SET, type MasterFlags, masterFlagTexts, readMasterFlags } from './flags.ts';
 import { createMaster } from './index.ts';
 import { Leadership } from './leadership.ts';
 import { masterInfoOf } from './master-info.ts';
@@ -22,17 +23,20 @@ import {
   createFileRegistryStore,
   createMemoryRegistryStore,
   fatalOnFailure,
+  withTimeouts,
   ZooKeeperRegistryStore,
 } from './registry-store/index.ts';
 import { createStandbyApp, handOver } from './standby.ts';
 
-runService({ name: 'mesos-master', start });
+const answer = answerOf(MASTER_FLAG_SET, process.argv.slice(2));
+if (answer === undefined) runService({ name: 'mesos-master', start });
+else process.stdout.write(answer);
 
 async function start(service: ServiceContext): Promise<RunningService> {
   const { clock, random } = service;
   const flags = readMasterFlags(process.argv.slice(2), process.env);
   const { ip, port, hostname = ip, workDir, cluster } = flags;
-  const logger = service.logger.child({ cluster });
+  const logger = atLeast(service.logger, flags.loggingLevel).child({ cluster });
   const address = { id: newUuidText(random), hostname, ip, port };
   const security = masterSecurity(flags);
   const tls = readTls(process.env)?.server;
@@ -53,7 +57,11 @@ async function start(service: ServiceContext): Promise<RunningService> {
         ...{ clock, random, logger, address, security, settings: flags, onFatal },
         ...{ flags: flagTexts, logging },
         registry: fatalOnFailure(
-          openRegistryStore(flags, { random, logger }, election.registryNode()),
+          withTimeouts(
+            openRegistryStore(flags, { random, logger }, election.registryNode()),
+            clock,
+            { fetchMs: flags.registryFetchTimeoutMs, storeMs: flags.registryStoreTimeoutMs },
+          ),
           (error) => {
             if (service.signal.aborted) return;
             logger.error({ err: error }, 'the registry could not be saved; exiting');

@@ -26,6 +26,8 @@ export interface MasterSettings
   readonly agentRemovalRate: RemovalRate | undefined;
   /** `--allocation_interval`: how often refusals that have expired are looked for. */
   readonly allocationIntervalMs: number;
+  /** `--max_operator_event_stream_subscribers`: one more, and the oldest is cut off. */
+  readonly operatorSubscribersMax: number;
   /** `--offer_timeout`: offers that nobody answers for so long are rescinded; `undefined`: never. */
   readonly offerTimeoutMs: number | undefined;
 }
@@ -37,6 +39,7 @@ export const DEFAULT_SETTINGS: MasterSettings = {
   agentReregisterTimeoutMs: 600_000,
   agentRemovalRate: undefined,
   allocationIntervalMs: 1_000,
+  operatorSubscribersMax: 1000,
   offerTimeoutMs: undefined,
   domain: undefined,
   frameworkGroupLabel: undefined,

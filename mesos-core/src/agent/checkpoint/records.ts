@@ -7,6 +7,7 @@ import type {
 } from '../../protocol/index.ts';
 import type { ContainerIdentity } from '../containerizer/containerizer.ts';
 import type { OnlineChanges } from '../online/agent-description.ts';
+import type { ConfiguredInfo } from '../reconfiguration.ts';
 import {
   type AgentState,
   type ExecutorKind,
@@ -25,6 +26,7 @@ import type { Change } from './checkpoint-store.ts';
  * changes, and its progress, which changes with every update.
  *
  *   agent                        {id}
+ *   configured                   what the flags of the last start said of it
  *   framework/<fid>              FrameworkInfo
  *   executor/<fid>/<eid>         the run that is not over
  *   task/<fid>/<tid>             what was launched
@@ -65,6 +67,11 @@ function key(kind: string, ...ids: readonly string[]): string {
 /** The agent has (or, `undefined`, no longer has) this id. */
 export function agentChange(id: string | undefined): Change {
   return ['agent', id === undefined ? undefined : { id }];
+}
+
+/** What the flags say that the agent is. */
+export function configuredChange(configured: ConfiguredInfo): Change {
+  return ['configured', configured];
 }
 
 /** The framework is known. */
@@ -140,6 +147,7 @@ export function restoreState(state: AgentState, values: ReadonlyMap<string, unkn
   for (const { kind, ids, value } of entries) {
     const [frameworkId = ''] = ids;
     if (kind === 'resources') state.checkpointed = value as readonly Resource[];
+    if (kind === 'configured') state.configured = value as ConfiguredInfo;
     if (kind === 'online') state.online = value as OnlineChanges;
     if (kind === 'operation') state.operations.set(frameworkId, value as Operation);
     if (kind === 'agent') state.agentId = (value as { id: string }).id;

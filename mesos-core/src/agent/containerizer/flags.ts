@@ -54,6 +54,14 @@ export const CONTAINERIZER_FLAGS = {
       'systems (directories or tar archives), OCI layouts and archives, docker save archives',
     default: 'https://registry-1.docker.io',
   }),
+  cgroupsHierarchy: optional(
+    textSetting({
+      ...namesOf('cgroups_hierarchy'),
+      describe: 'only cgroups that are mounted below this are used; default: wherever they are',
+      pattern: /^\//,
+      patternHint: 'an absolute path',
+    }),
+  ),
   cgroupsRoot: textSetting({
     ...namesOf('cgroups_root'),
     describe: 'name of the cgroup that those of containers are in',

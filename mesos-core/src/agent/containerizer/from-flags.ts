@@ -23,7 +23,8 @@ export async function containerizerFromFlags(
   flags: ContainerizerFlags,
   shell: Omit<IsolatorShell, 'runtime'>,
 ): Promise<Containerizer> {
-  const launcher = flags.launcher ?? ((await canLaunchLinux()) ? 'linux' : 'posix');
+  const { cgroupsHierarchy } = flags;
+  const launcher = flags.launcher ?? ((await canLaunchLinux(cgroupsHierarchy)) ? 'linux' : 'posix');
   const runtime = new RuntimeDirectory(flags.runtimeDir ?? join(flags.workDir, 'run'));
   const isolators = await createIsolators({ ...flags, launcher }, { ...shell, runtime });
   return createMesosContainerizer({ ...shell, runtime, isolators });

@@ -34,7 +34,7 @@ export interface OnlineApiOptions {
  * is ours.
  */
 export function installOnlineApi(app: FastifyInstance, options: OnlineApiOptions): void {
-  const { description } = options;
+  const { context, description } = options;
   addMesosRoutes(app, (scope) => {
     scope.get(AGENT_INFO_PATH, async (request) => {
       check(options, request, 'view_agents');
@@ -42,7 +42,9 @@ export function installOnlineApi(app: FastifyInstance, options: OnlineApiOptions
     });
     scope.put(AGENT_INFO_PATH, async (request) => {
       requestEncoding(request.headers['content-type']);
-      return change(options, request, () => readChanges(bodyOf(request)));
+      return change(options, request, () =>
+        readChanges(bodyOf(request), context.settings.defaultRole),
+      );
     });
     scope.delete(AGENT_INFO_PATH, async (request) =>
       change(options, request, () => ({ resources: undefined, attributes: undefined })),
@@ -87,13 +89,13 @@ function show({ resources, attributes }: AgentDescription): object {
 }
 
 /** @throws MesosHttpError 400 that says what is wrong. */
-function readChanges(body: Uint8Array): OnlineChanges {
+function readChanges(body: Uint8Array, defaultRole: string): OnlineChanges {
   const { resources, attributes, ...others } = readObject(body);
   const [other] = Object.keys(others);
   if (other !== undefined) throw new MesosHttpError(400, `Unknown field '${other}'`);
   try {
     return {
-      ...(resources === undefined ? {} : { resources: readResources(resources) }),
+      ...(resources === undefined ? {} : { resources: readResources(resources, defaultRole) }),
       ...(attributes === undefined ? {} : { attributes: readAttributes(attributes) }),
     };
   } catch (error) {
@@ -116,9 +118,9 @@ function readObject(body: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 /** Both forms take the way that the flag takes, and are checked as it is. */
-function readResources(value: unknown): Resources {
+function readResources(value: unknown, defaultRole: string): Resources {
   return normalizeResources(
-    parseResources(typeof value === 'string' ? value : JSON.stringify(value)),
+    parseResources(typeof value === 'string' ? value : JSON.stringify(value), defaultRole),
   );
 }
 

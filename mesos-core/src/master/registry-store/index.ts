@@ -1,3 +1,4 @@
+import { type Clock, withDeadline } from '@factory/runtime';
 import type { Registry, RegistryStore } from '../registry.ts';
 
 export { createFileRegistryStore } from './file-store.ts';
@@ -22,5 +23,19 @@ export function fatalOnFailure(
         throw error;
       }
     },
+  };
+}
+
+/** The same store, with an end to how long it is waited for. */
+export function withTimeouts(
+  store: RegistryStore,
+  clock: Clock,
+  timeouts: { readonly fetchMs: number; readonly storeMs: number },
+): RegistryStore {
+  const { fetchMs, storeMs } = timeouts;
+  return {
+    load: () => withDeadline(clock, 'reading the registry', fetchMs, () => store.load()),
+    save: (registry) =>
+      withDeadline(clock, 'writing the registry', storeMs, () => store.save(registry)),
   };
 }

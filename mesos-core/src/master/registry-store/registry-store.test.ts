@@ -2,13 +2,18 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@factory/runtime';
-import { seededRandom } from '@factory/runtime/simulated';
+import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ZooKeeperClient } from '../../zookeeper/index.ts';
 import { OPERATIONS } from '../../zookeeper/protocol.ts';
 import { FakeZooKeeper } from '../../zookeeper/testing/fake-zookeeper.ts';
 import { newRegistry, type Registry } from '../registry.ts';
-import { createFileRegistryStore, createMemoryRegistryStore, fatalOnFailure } from './index.ts';
+import {
+  createFileRegistryStore,
+  createMemoryRegistryStore,
+  fatalOnFailure,
+  withTimeouts,
+} from './index.ts';
 import { describeRegistryStore } from './registry-store.contract.ts';
 import { ZooKeeperRegistryStore } from './zookeeper-store.ts';
 
@@ -226,5 +231,21 @@ describe('a store whose failures are fatal', () => {
     expect(await store.load()).toBeUndefined();
     await expect(store.save(registryOf())).rejects.toThrow('full');
     expect(failures).toHaveLength(1);
+  });
+});
+
+describe('a store with timeouts', () => {
+  it('is not waited for without end', async () => {
+    const clock = new VirtualClock();
+    const never = () => new Promise<never>(() => undefined);
+    const store = withTimeouts({ load: never, save: never }, clock, { fetchMs: 100, storeMs: 50 });
+    const ends: string[] = [];
+    store.save(registryOf()).catch((error: Error) => ends.push(error.message));
+    store.load().catch((error: Error) => ends.push(error.message));
+    await clock.run(200);
+    expect(ends).toEqual([
+      'writing the registry did not finish within 50 ms',
+      'reading the registry did not finish within 100 ms',
+    ]);
   });
 });

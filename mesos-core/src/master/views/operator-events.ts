@@ -74,6 +74,7 @@ export class OperatorEvents {
         isVisible(core.state, visibility, event) ? visiblePart(visibility, event) : undefined,
     };
     this.#subscribers.add(subscriber);
+    this.#keepAtMost(core.settings.operatorSubscribersMax);
     const state = getState(takeSnapshot(core, visibility));
     this.#greet(core, subscriber, state).catch((error: unknown) => {
       core.logger.error({ err: error }, 'an operator could not be told the state');
@@ -86,6 +87,13 @@ export class OperatorEvents {
   close(): void {
     for (const { stream } of this.#subscribers) stream.end();
     this.#subscribers.clear();
+  }
+
+  #keepAtMost(count: number): void {
+    const [oldest] = this.#subscribers;
+    if (oldest === undefined || this.#subscribers.size <= count) return;
+    this.#subscribers.delete(oldest);
+    oldest.stream.end();
   }
 
   async #greet(core: MasterCore, subscriber: Subscriber, get_state: LazyMessage): Promise<void> {

@@ -14,7 +14,8 @@ let core: MasterCore;
 beforeEach(() => {
   clock = new VirtualClock();
   core = new MasterCore({
-    ...{ clock, random: seededRandom(1), logger: silentLogger, settings: DEFAULT_SETTINGS },
+    ...{ clock, random: seededRandom(1), logger: silentLogger },
+    settings: { ...DEFAULT_SETTINGS, operatorSubscribersMax: 2 },
     address: { hostname: 'localhost', ip: '127.0.0.1', port: 5050 },
     registry: newRegistry('master'),
     store: createMemoryRegistryStore(),
@@ -56,6 +57,15 @@ describe('a subscriber of the operator API', () => {
     }));
     await clock.run(10);
     expect(types).toEqual(['SUBSCRIBED', 'HEARTBEAT', 'AGENT_REMOVED']);
+    core.events.close();
+  });
+
+  it('takes the place of the oldest when there are too many', async () => {
+    const streams = Array.from({ length: 3 }, () => core.events.subscribe(core, 'json').body);
+    for (const body of streams) body.resume();
+    await clock.run(100);
+    expect(streams.map(({ readableEnded }) => readableEnded)).toEqual([true, false, false]);
+    expect(core.events.subscribers).toBe(2);
     core.events.close();
   });
 

@@ -23,6 +23,8 @@ export interface IsolationSettings {
   /** `linux` follows the processes of a container by a cgroup; `posix` by their sessions. */
   readonly launcher: 'posix' | 'linux';
   readonly workDir: string;
+  /** Cgroups that are mounted below it are used; default: all. */
+  readonly cgroupsHierarchy?: string | undefined;
   readonly cgroupsRoot: string;
   readonly cgroupsEnableCfs: boolean;
   readonly cgroupsLimitSwap: boolean;
@@ -192,9 +194,9 @@ function imageStore(
 }
 
 /** Whether the linux launcher can work here: as root, with a cgroup to keep processes in. */
-export async function canLaunchLinux(): Promise<boolean> {
+export async function canLaunchLinux(cgroupsHierarchy?: string): Promise<boolean> {
   if (process.geteuid?.() !== 0) return false;
-  const mounts = await detectCgroups();
+  const mounts = await detectCgroups(cgroupsHierarchy);
   if (mounts?.roots.freezer === undefined) return false;
   return access(mounts.roots.freezer).then(
     () => true,
@@ -204,10 +206,10 @@ export async function canLaunchLinux(): Promise<boolean> {
 
 async function usableCgroups(
   wanted: ReadonlySet<Subsystem>,
-  { cgroupsRoot }: IsolationSettings,
+  { cgroupsHierarchy, cgroupsRoot }: IsolationSettings,
   logger: Logger,
 ): Promise<CgroupMounts | undefined> {
-  const mounts = await detectCgroups();
+  const mounts = await detectCgroups(cgroupsHierarchy);
   const missing = [...wanted].filter((each) => mounts?.roots[each] === undefined);
   if (mounts === undefined) {
     logger.warn({ missing }, 'there are no cgroups here: containers are measured, not limited');

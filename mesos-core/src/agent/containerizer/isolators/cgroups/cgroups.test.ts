@@ -8,7 +8,7 @@ import { parseResources } from '../../../../protocol/index.ts';
 import { entitlementOf, formatBytes } from '../entitlement.ts';
 import { createCgroupsIsolator } from './cgroups-isolator.ts';
 import { type CgroupVersion, controlsFor, type Subsystem } from './controls.ts';
-import { cgroupMounts } from './hierarchy.ts';
+import { cgroupMounts, mountsBelow } from './hierarchy.ts';
 
 const ALL: ReadonlySet<Subsystem> = new Set(['cpu', 'cpuacct', 'memory', 'pids']);
 const SETTINGS = { enableCfs: true, limitSwap: false, pidsMax: 64 };
@@ -87,6 +87,12 @@ describe('the cgroups of a machine', () => {
     const mounts = cgroupMounts(unified, 'cpuset cpu io memory hugetlb pids\n');
     expect(mounts?.version).toBe(2);
     expect(mounts?.roots.memory).toBe('/sys/fs/cgroup');
+  });
+
+  it('are only those below --cgroups_hierarchy', () => {
+    const text = `${unified}\ncgroup2 /mnt/cgroup cgroup2 rw 0 0\nproc /mnt2 proc rw 0 0`;
+    expect(mountsBelow(text, '/mnt')).toBe('cgroup2 /mnt/cgroup cgroup2 rw 0 0');
+    expect(mountsBelow(text, '/')).toBe(text);
   });
 
   it('are of version 1 where both are mounted', () => {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { hasErrorCode } from '@factory/runtime';
 import type { CgroupVersion, Subsystem } from './controls.ts';
 
@@ -38,15 +38,26 @@ export function cgroupMounts(mounts: string, controllers: string): CgroupMounts 
   return { version: 2, roots: Object.fromEntries(found.map((name) => [name, path])) };
 }
 
-/** The cgroups of this machine; `undefined` when it has none. */
-export async function detectCgroups(): Promise<CgroupMounts | undefined> {
-  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
+/**
+ * The cgroups of this machine; `undefined` when it has none.
+ * @param below only those that are mounted here; default: all.
+ */
+export async function detectCgroups(below = '/'): Promise<CgroupMounts | undefined> {
+  const all = await readFile('/proc/mounts', 'utf8').catch(() => '');
+  const mounts = mountsBelow(all, below);
   const unified = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
   const controllers =
     unified === undefined
       ? ''
       : await readFile(join(unified, 'cgroup.controllers'), 'utf8').catch(() => '');
   return cgroupMounts(mounts, controllers);
+}
+
+/** The lines of /proc/mounts whose mount point is this path or below it. Pure. */
+export function mountsBelow(mounts: string, path: string): string {
+  const isBelow = (point: string): boolean => !relative(path, point).startsWith('..');
+  const lines = mounts.split('\n').filter((line) => isBelow(line.split(' ')[1] ?? ''));
+  return lines.join('\n');
 }
 
 /** The cgroups of one name in all trees that matter, such as `mesos/<container>`. */
