@@ -16,6 +16,8 @@ export interface FlagSet<D extends SettingsDefinition> {
   readonly settings: D;
   /** Mesos' older names, and the flags that they stand for. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Variables besides MESOS_<NAME>, and the flags that they stand for. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Flags of Mesos that have one value here: that is taken and shown, any other is refused. */
   readonly fixed: Readonly<Record<string, string>>;
 }
@@ -99,8 +101,11 @@ function problemOfUnknown(
 
 /** The variables, with older names replaced by those in use. @throws SettingsError */
 function withNewNames(set: FlagSet<SettingsDefinition>, env: Env): Env {
-  const older = Object.entries(set.aliases).map(([name, flag]) => ({
-    [variableOf(flag)]: env[variableOf(name)],
+  const older = Object.entries(set.aliases).map(
+    ([name, flag]) => [variableOf(name), flag] as const,
+  );
+  const others = [...older, ...Object.entries(set.variables)].map(([variable, flag]) => ({
+    [variableOf(flag)]: env[variable],
   }));
   const known = new Set(Object.values(set.settings).map((setting) => setting.env));
   const problems = Object.entries(set.fixed).flatMap(([name, only]) => {
@@ -110,7 +115,7 @@ function withNewNames(set: FlagSet<SettingsDefinition>, env: Env): Env {
     return [`${variable} is always ${quoted(only)} here; got ${quoted(value)}`];
   });
   if (problems.length > 0) throw new SettingsError(problems);
-  return Object.assign({}, ...older, env);
+  return Object.assign({}, ...others, env);
 }
 
 function variableOf(flag: string): string {

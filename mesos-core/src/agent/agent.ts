@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   type Clock,
   createHttpApp,
@@ -22,7 +21,7 @@ import {
 import { type AgentSecurity, agentRealm, guardApp, openAgent } from '../security/index.ts';
 import { BuiltInExecutors } from './built-in-executors.ts';
 import type { CheckpointStore } from './checkpoint/checkpoint-store.ts';
-import { agentChange, configuredChange } from './checkpoint/records.ts';
+import { agentChange } from './checkpoint/records.ts';
 import type { Containerizer } from './containerizer/containerizer.ts';
 import type { AgentAddress, AgentContext } from './context.ts';
 import { installExecutorApi } from './executor-api.ts';
@@ -42,7 +41,7 @@ import {
   type VolumeDirectories,
 } from './operations/volume-directories.ts';
 import { installOperatorApi } from './operator-api.ts';
-import { ReconfigurationError, reconfigurationProblem } from './reconfiguration.ts';
+import { acceptConfiguration } from './reconfiguration.ts';
 import { cleanUp, recover } from './recovery.ts';
 import { noSandboxes, type Sandboxes } from './sandbox/sandboxes.ts';
 import { type AgentSettings, DEFAULT_AGENT_SETTINGS } from './settings.ts';
@@ -195,7 +194,8 @@ class AgentActor implements Agent {
     const { checkpoint } = this.#options;
     const operations = this.#operations;
     await recover(this.#context, checkpoint, this.#executors, () => operations.recover());
-    this.#acceptConfiguration();
+    const { resources, attributes } = this.#options;
+    acceptConfiguration(this.#context, { resources, attributes });
     this.#isRecovered = true;
     await this.#context.sandboxes.start(() => liveSandboxes(this.#context.state));
     this.#attributeSync?.start(this.#context.state.online.etcdAttributes ?? []);
@@ -373,23 +373,6 @@ class AgentActor implements Agent {
     state.agentId = undefined;
     await commit([agentChange(undefined), ...this.#operations.forgetAll()]);
     if (!this.#isClosed) this.#link.start();
-  }
-
-  /** @throws ReconfigurationError */
-  #acceptConfiguration(): void {
-    const { state, settings, commit, spawn } = this.#context;
-    const { address, resources, attributes } = this.#options;
-    const { hostname, port } = address;
-    const { domain } = settings;
-    const location = domain === undefined ? {} : { domain };
-    const configured = { hostname, port, ...location, resources, attributes };
-    if (isDeepStrictEqual(configured, state.configured)) return;
-    const { reconfigurationPolicy: policy } = settings;
-    const before = state.agentId === undefined ? undefined : state.configured;
-    const problem = before && reconfigurationProblem(policy, before, configured);
-    if (problem !== undefined) throw new ReconfigurationError(policy, problem);
-    state.configured = configured;
-    spawn(commit([configuredChange(configured)]));
   }
 
   /** Nobody waits for word of their tasks any more. */

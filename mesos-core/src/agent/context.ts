@@ -19,8 +19,11 @@ import type { StatusUpdates } from './status-updates.ts';
 /** Where the agent can be reached, and the names it goes by. */
 export interface AgentAddress {
   readonly hostname: string;
+  /** Where others reach it. */
   readonly ip: string;
   readonly port: number;
+  /** Where it listens, and executors with it; default: `ip`. */
+  readonly listenIp?: string;
 }
 
 /** What the parts of one agent share. */

@@ -1,5 +1,5 @@
 import { type EnvironmentVariable, formatDurationMs } from '../protocol/index.ts';
-import { type AgentContext, agentIdOf } from './context.ts';
+import { type AgentAddress, type AgentContext, agentIdOf } from './context.ts';
 import { executorToken } from './executor-token.ts';
 import type { ExecutorRun, Framework, TaskRecord } from './state.ts';
 
@@ -25,12 +25,12 @@ export function executorEnvironment(
   run: ExecutorRun,
 ): Record<string, string> {
   const { settings, address } = context;
-  const endpoint = `${address.ip}:${address.port}`;
+  const endpoint = endpointOf(address);
   const checkpoint = framework.info.checkpoint === true;
   return {
     ...settings.executorEnvironment,
     ...commandVariables(run.info.command?.environment?.variables ?? []),
-    LIBPROCESS_IP: address.ip,
+    LIBPROCESS_IP: address.listenIp ?? address.ip,
     LIBPROCESS_PORT: '0',
     MESOS_AGENT_ENDPOINT: endpoint,
     MESOS_SLAVE_PID: `slave(1)@${endpoint}`,
@@ -51,6 +51,11 @@ export function executorEnvironment(
     MESOS_HTTP_COMMAND_EXECUTOR: '0',
     ...executorToken(context, run),
   };
+}
+
+/** `10.0.0.1:5051`, or `[2001:db8::1]:5051`. */
+function endpointOf({ ip, port }: AgentAddress): string {
+  return `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
 }
 
 /** From SHUTDOWN to SIGKILL for this executor. */

@@ -14,6 +14,7 @@ import { bytesFlag, domainFlag, durationFlag, namesOf, textOrFile } from '../com
 import { type FlagSet, flagTexts, readFlags } from '../flag-set.ts';
 import { LOGGING_FLAGS } from '../logging-level.ts';
 import { formatDurationMs } from '../protocol/index.ts';
+import { addressFlags, LIBPROCESS_VARIABLES } from '../reachable-address.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { CONTAINERIZER_FLAGS } from './containerizer/flags.ts';
 import { FIXED_AGENT_FLAGS } from './fixed-flags.ts';
@@ -42,18 +43,7 @@ export const AGENT_FLAGS = defineSettings({
     pattern: /^\//,
     patternHint: 'an absolute path',
   }),
-  ip: textSetting({
-    ...namesOf('ip'),
-    describe: 'address to listen on, and for executors to call',
-    default: '127.0.0.1',
-  }),
-  port: integerSetting({
-    ...namesOf('port'),
-    describe: 'port to listen on',
-    default: 5051,
-    min: 1,
-    max: 65_535,
-  }),
+  ...addressFlags(5051),
   hostname: optional(
     textSetting({ ...namesOf('hostname'), describe: 'name in offers; default: that of the host' }),
   ),
@@ -214,6 +204,7 @@ export const AGENT_FLAG_SET: FlagSet<typeof AGENT_FLAGS> = {
   program: 'agent',
   settings: AGENT_FLAGS,
   aliases: {},
+  variables: LIBPROCESS_VARIABLES,
   fixed: FIXED_AGENT_FLAGS,
 };
 

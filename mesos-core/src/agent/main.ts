@@ -12,6 +12,7 @@ import { openMasters } from '../election/index.ts';
 import { answerOf } from '../flag-set.ts';
 import { atLeast } from '../logging-level.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
+import { reachableAddress } from '../reachable-address.ts';
 import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
@@ -43,7 +44,8 @@ async function start(service: ServiceContext): Promise<RunningService> {
   const { clock, random } = service;
   const flags = readAgentFlags(process.argv.slice(2), process.env);
   const logger = atLeast(service.logger, flags.loggingLevel);
-  const { workDir, ip, port, strict, defaultRole } = flags;
+  const { workDir, strict, defaultRole } = flags;
+  const { ip, port } = await reachableAddress(flags);
   const tls = readTls(process.env);
   const transport = createUndiciTransport({ tls: tls?.client });
   const given = textOrFile('--resources', flags.resources);
@@ -71,7 +73,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
       timeoutMs: FETCH_TIMEOUT_MS,
       bytesMax: FETCH_BYTES_MAX,
     }),
-    address: { hostname: flags.hostname ?? hostname(), ip, port },
+    address: { hostname: flags.hostname ?? hostname(), ip, port, listenIp: flags.ip },
     resources: withDefaultResources(
       parseResources(given, defaultRole),
       await measureMachine(workDir),
@@ -97,7 +99,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     logger.info({ workDir }, 'cleaned up; exiting');
     process.exit(0);
   }
-  const server = await listen(agent.app, { host: ip, port });
+  const server = await listen(agent.app, { host: flags.ip, port: flags.port });
   await agent.start();
   return {
     leave: () => agent.leave(),

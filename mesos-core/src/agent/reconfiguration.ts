@@ -1,5 +1,12 @@
-import type { AgentInfo, Attribute } from '../protocol/index.ts';
-import { containsResources, equalResources } from '../protocol/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type AgentInfo,
+  type Attribute,
+  containsResources,
+  equalResources,
+} from '../protocol/index.ts';
+import { configuredChange } from './checkpoint/records.ts';
+import type { AgentContext } from './context.ts';
 
 /** `equal` and `additive` are Mesos' own. */
 export type ReconfigurationPolicy = 'equal' | 'additive' | 'any';
@@ -20,6 +27,26 @@ export class ReconfigurationError extends Error {
     );
     this.name = 'ReconfigurationError';
   }
+}
+
+/**
+ * Compares the flags with those of the start before, and remembers them for the next.
+ * @throws ReconfigurationError
+ */
+export function acceptConfiguration(
+  { state, settings, address, spawn, commit }: AgentContext,
+  described: Required<Pick<ConfiguredInfo, 'resources' | 'attributes'>>,
+): void {
+  const { domain, reconfigurationPolicy: policy } = settings;
+  const { hostname, port } = address;
+  const location = domain === undefined ? {} : { domain };
+  const configured = { hostname, port, ...location, ...described };
+  if (isDeepStrictEqual(configured, state.configured)) return;
+  const before = state.agentId === undefined ? undefined : state.configured;
+  const problem = before && reconfigurationProblem(policy, before, configured);
+  if (problem !== undefined) throw new ReconfigurationError(policy, problem);
+  state.configured = configured;
+  spawn(commit([configuredChange(configured)]));
 }
 
 /** What the policy does not permit of a change of flags; `undefined` when it permits all of it. Pure. */

@@ -9,6 +9,7 @@ import {
 import { domainFlag, durationFlag, namesOf } from '../command-line.ts';
 import { type FlagSet, flagTexts, readFlags } from '../flag-set.ts';
 import { LOGGING_FLAGS } from '../logging-level.ts';
+import { addressFlags, LIBPROCESS_VARIABLES } from '../reachable-address.ts';
 import { MASTER_SECURITY_FLAGS } from '../security/index.ts';
 import { ALLOCATOR_FLAGS } from './allocator-flags.ts';
 import { FIXED_MASTER_FLAGS, MASTER_FLAG_ALIASES } from './fixed-flags.ts';
@@ -21,14 +22,7 @@ import { DEFAULT_SETTINGS as DEFAULTS } from './settings.ts';
 export const MASTER_FLAGS = defineSettings({
   ...MASTER_SECURITY_FLAGS,
   ...LOGGING_FLAGS,
-  ip: textSetting({ ...namesOf('ip'), describe: 'address to listen on', default: '127.0.0.1' }),
-  port: integerSetting({
-    ...namesOf('port'),
-    describe: 'port to listen on',
-    default: 5050,
-    min: 1,
-    max: 65_535,
-  }),
+  ...addressFlags(5050),
   hostname: optional(
     textSetting({
       ...namesOf('hostname'),
@@ -135,6 +129,7 @@ export const MASTER_FLAG_SET: FlagSet<typeof MASTER_FLAGS> = {
   program: 'master',
   settings: MASTER_FLAGS,
   aliases: MASTER_FLAG_ALIASES,
+  variables: LIBPROCESS_VARIABLES,
   fixed: FIXED_MASTER_FLAGS,
 };
 

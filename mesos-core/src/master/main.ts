@@ -11,6 +11,7 @@ import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
 import { answerOf } from '../flag-set.ts';
 import { atLeast, LoggingLevel } from '../logging-level.ts';
+import { reachableAddress } from '../reachable-address.ts';
 import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
 import { newUuidText } from './core.ts';
@@ -35,9 +36,10 @@ else process.stdout.write(answer);
 async function start(service: ServiceContext): Promise<RunningService> {
   const { clock, random } = service;
   const flags = readMasterFlags(process.argv.slice(2), process.env);
-  const { ip, port, hostname = ip, workDir, cluster } = flags;
+  const { workDir, cluster } = flags;
+  const { ip, port } = await reachableAddress(flags);
   const logger = atLeast(service.logger, flags.loggingLevel).child({ cluster });
-  const address = { id: newUuidText(random), hostname, ip, port };
+  const address = { id: newUuidText(random), hostname: flags.hostname ?? ip, ip, port };
   const security = masterSecurity(flags);
   const tls = readTls(process.env)?.server;
   const logging = new LoggingLevel(clock);
@@ -80,7 +82,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     leader: () => leadership.view,
   });
   coalesceWrites(standby.server);
-  const server = await listen(standby, { host: ip, port });
+  const server = await listen(standby, { host: flags.ip, port: flags.port });
   logger.info({ url: server.url }, 'listening');
   leadership.start();
   return {
