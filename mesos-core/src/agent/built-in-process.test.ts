@@ -53,9 +53,9 @@ function runAgent(...more: readonly string[]): ChildProcess {
   });
 }
 
-async function startAgent(): Promise<void> {
+async function startAgent(...more: readonly string[]): Promise<void> {
   const before = master.subscriptions.length;
-  agent = runAgent();
+  agent = runAgent(...more);
   await waitFor(systemClock, 'SUBSCRIBE', 20_000, () =>
     master.subscriptions.length > before ? true : undefined,
   );
@@ -106,4 +106,35 @@ describe('tasks of the built-in executors as processes', { timeout: 60_000 }, ()
     master.send({ type: 'KILL_TASK', framework_id: 'framework-1', task_id: 'goes-on' });
     await reaches('goes-on', 'TASK_KILLED');
   });
+
+  it('end by themselves when the agent stays away for longer than its recovery timeout', async () => {
+    await stopAgent('SIGTERM');
+    await startAgent('--recovery_timeout=1secs');
+    const tasks = [task('grouped', 'touch grouped; sleep 1000')];
+    const executor = { type: 'DEFAULT' as const, executor_id: { value: 'default-1' } };
+    const group = { executor, tasks, task_group: { tasks } };
+    master.send({ type: 'RUN_TASKS', framework: FRAMEWORK, tasks: [task('alone', 'sleep 1000')] });
+    master.send({ type: 'RUN_TASKS', framework: FRAMEWORK, ...group });
+    const pids = ['alone', 'grouped'].map(async (id) => {
+      const { container_status } = await reaches(id, 'TASK_RUNNING');
+      return container_status?.executor_pid ?? 0;
+    });
+    const executors = await Promise.all(pids);
+    expect(executors.every((pid) => pid > 0)).toBe(true);
+    await stopAgent('SIGKILL');
+    await waitFor(systemClock, 'the end of all', 20_000, () =>
+      executors.some(isAlive) ? undefined : true,
+    );
+    await startAgent();
+    await reaches('alone', 'TASK_FAILED');
+    await reaches('grouped', 'TASK_FAILED');
+  });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

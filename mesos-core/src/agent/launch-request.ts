@@ -25,9 +25,11 @@ export function launchRequest(
   const { frameworkId, executorId, containerId, directory, user } = run;
   const ids = { frameworkId, executorId, containerId, directory, user };
   const environment = executorEnvironment(context, framework, run);
+  const recoveryTimeoutMs = recoveryTimeoutOf(context, framework);
   if (run.kind === 'default') {
     const resources = sharedResources(framework, run);
-    return { ...ids, environment, command: HOLDER, resources, container: run.info.container };
+    const { container } = run.info;
+    return { ...ids, recoveryTimeoutMs, environment, command: HOLDER, resources, container };
   }
   if (run.kind !== 'command') {
     const { command = {}, resources = [], container } = run.info;
@@ -37,6 +39,7 @@ export function launchRequest(
   if (task === undefined) throw new LaunchError('the task was killed before it began');
   return {
     ...ids,
+    recoveryTimeoutMs,
     command: task.info.command ?? {},
     taskId: task.info.task_id.value,
     // Of the executor too: it does its work here without a process of its own.
@@ -45,6 +48,12 @@ export function launchRequest(
     container: task.info.container,
     environment: { ...environment, ...taskEnvironment(run, task) },
   };
+}
+
+/** Executors of frameworks that do not checkpoint end at once when the agent does. */
+function recoveryTimeoutOf({ settings }: AgentContext, { info }: Framework): number | undefined {
+  if (info.checkpoint !== true) return 0;
+  return Number.isFinite(settings.recoveryTimeoutMs) ? settings.recoveryTimeoutMs : undefined;
 }
 
 /**

@@ -32,6 +32,11 @@ export interface LaunchRequest {
   readonly container?: ContainerInfo | undefined;
   /** Neither of an executor nor nested in one: an operator started it, and will remove it. */
   readonly isStandalone?: boolean | undefined;
+  /**
+   * How long it goes on when no agent is there. Absent: without end, as there is an executor that sees
+   * to it, or an operator.
+   */
+  readonly recoveryTimeoutMs?: number | undefined;
   /** It takes input, and gives output as soon as it comes: without, its input is empty. */
   readonly io?: ContainerIo | undefined;
 }

@@ -94,6 +94,7 @@ class MesosContainerizer implements Containerizer {
   async recover(identity: ContainerIdentity): Promise<Container> {
     // At once: whoever asks for a container that is being recovered must not take it for an orphan.
     this.#claimed.add(identity.containerId);
+    await this.#launcher.attend();
     const record = await this.#launcher.runtime.readRecord(identity.containerId);
     await this.#launcher.openGateAgain(identity.containerId);
     return this.#watch(record, identity);
@@ -175,6 +176,10 @@ class MesosContainerizer implements Containerizer {
     let identity: ContainerIdentity | undefined;
     try {
       await this.#launcher.runtime.writeRecord(record);
+      const { recoveryTimeoutMs } = request;
+      if (recoveryTimeoutMs !== undefined) {
+        await runtime.writeRecoveryTimeout(key, recoveryTimeoutMs);
+      }
       if (record.io !== undefined) await makeFifo(join(runtime.of(key), 'stdin'));
       const surroundings = await this.#prepare(record);
       expectProvided(record, surroundings);

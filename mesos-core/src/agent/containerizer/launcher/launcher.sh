@@ -13,11 +13,16 @@
 #   process     the same of the container's first process
 #   status      the wait status (code << 8 | signal); complete when it ends in a newline
 #
+# Where there is a file `recovery-timeout`, the container (with what is nested in it) ends when no agent
+# has been there for so many seconds: this shell goes on without its agent until then.
+#
 # and <runtime directory>/events is a FIFO where the agent, whichever lives, reads
 # `started <id> <pid> <ticks>` and `ended <id> <status>`.
 
 runtime=$1
 events=$runtime/events
+# Seconds from SIGTERM to SIGKILL.
+grace=3
 
 # Gives "<pid> <ticks>" of the shell that calls it, without starting a process.
 identify() {
@@ -72,11 +77,59 @@ supervise() {
   tell "ended $1 $status"
 }
 
+# Whether the process that /proc/<pid>/stat ($1) tells of is in session $2, and still itself where $3
+# names the ticks at which it started.
+is_process() {
+  read -r stat <"$1" || return 1
+  set -- "$2" "$3" ${stat##*) }
+  [ -n "$2" ] && [ "${22}" != "$2" ] && return 1
+  [ "$6" = "$1" ]
+}
+
+# Sends signal $1 to the sessions of container $2 and of those that are nested in it.
+signal_container() {
+  for directory in "$2" "$2".*; do
+    read -r first ticks <"$directory/process" || continue
+    [ -s "$directory/status" ] && continue
+    is_process "/proc/$first/stat" "$first" "$ticks" || continue
+    for file in /proc/[0-9]*/stat; do
+      is_process "$file" "$first" '' && kill -s "$1" "${stat%% *}"
+    done
+  done
+}
+
+# The agent is gone, and executors of Mesos would now wait for its recovery timeout and end themselves.
+# This waits for those that have no executor of their own, unless a new agent comes, which has a
+# launcher of its own.
+wait_for_agent() {
+  exec </dev/null 2>/dev/null
+  cd "$runtime/containers" || exit 0
+  away=0
+  while read -r newest <"$runtime/launcher" && [ "$newest" = "$launcher" ]; do
+    waiting=
+    for file in */recovery-timeout; do
+      id=${file%/*}
+      read -r timeout <"$file" || continue
+      [ -s "$id/status" ] && continue
+      waiting=yes
+      [ "$away" -eq "$timeout" ] && signal_container TERM "$id"
+      [ "$away" -ge $((timeout + grace)) ] && signal_container KILL "$id"
+    done
+    [ -n "$waiting" ] || break
+    sleep 1
+    away=$((away + 1))
+  done
+}
+
 umask 022
 [ -p "$events" ] || mkfifo -m 600 "$events" || exit 1
+identify
+launcher=$identity
+echo "$launcher" >"$runtime/launcher.$pid" && mv "$runtime/launcher.$pid" "$runtime/launcher" || exit 1
 echo ready
 exec >/dev/null
 while read -r id; do
   # Twice: the supervisor is nobody's child then, and this shell has no list of jobs that grows.
   (supervise "$id" &)
 done
+wait_for_agent

@@ -55,6 +55,11 @@ export class Launcher {
     this.runtime = options.runtime;
   }
 
+  /** Takes over from the launcher of an earlier agent, which waits for one to come back. */
+  async attend(): Promise<void> {
+    await this.#runningShell();
+  }
+
   /**
    * Starts a container, which waits behind its gate.
    * @throws LaunchError when that takes too long.

@@ -72,6 +72,12 @@ export class RuntimeDirectory {
     await writeFile(join(this.of(record.key), 'container.json'), text);
   }
 
+  /** Tells the launcher when to end a container whose agent stays away. */
+  async writeRecoveryTimeout(containerId: string, timeoutMs: number): Promise<void> {
+    const path = join(this.of(containerId), 'recovery-timeout');
+    await writeFile(path, `${Math.ceil(timeoutMs / 1000)}\n`);
+  }
+
   /** The record of a container; where it was torn by a crash, one that knows only its key. */
   async readRecord(key: string): Promise<ContainerRecord> {
     const text = await readTextIfExists(join(this.of(key), 'container.json'));
