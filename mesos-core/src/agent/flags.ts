@@ -18,6 +18,7 @@ import { addressFlags, LIBPROCESS_VARIABLES } from '../reachable-address.ts';
 import { AGENT_SECURITY_FLAGS } from '../security/index.ts';
 import { CONTAINERIZER_FLAGS } from './containerizer/flags.ts';
 import { FIXED_AGENT_FLAGS } from './fixed-flags.ts';
+import { OVERSUBSCRIPTION_FLAGS } from './oversubscription.ts';
 import { DEFAULT_AGENT_SETTINGS as DEFAULTS } from './settings.ts';
 
 /** The flags of the agent: Mesos' names, and MESOS_<NAME> in the environment. */
@@ -62,6 +63,7 @@ export const AGENT_FLAGS = defineSettings({
     describe: 'such as rack:r1;ssd:true, or file:///path',
     default: '',
   }),
+  ...OVERSUBSCRIPTION_FLAGS,
   domain: domainFlag('agent'),
   attributesEtcd: optional(
     urlSetting({

@@ -27,6 +27,7 @@ import {
   parseEnvironment,
   readAgentFlags,
 } from './flags.ts';
+import { oversubscribedResources } from './oversubscription.ts';
 import { createFileSandboxes } from './sandbox/file-sandboxes.ts';
 import type { LogLimits } from './sandbox/log-rotation.ts';
 
@@ -74,11 +75,14 @@ async function start(service: ServiceContext): Promise<RunningService> {
       bytesMax: FETCH_BYTES_MAX,
     }),
     address: { hostname: flags.hostname ?? hostname(), ip, port, listenIp: flags.ip },
-    resources: withDefaultResources(
-      parseResources(given, defaultRole),
-      await measureMachine(workDir),
-      defaultRole,
-    ),
+    resources: [
+      ...withDefaultResources(
+        parseResources(given, defaultRole),
+        await measureMachine(workDir),
+        defaultRole,
+      ),
+      ...oversubscribedResources(flags),
+    ],
     attributes: parseAttributes(attributes),
     attributesEtcd: flags.attributesEtcd,
     security: agentSecurity(flags),

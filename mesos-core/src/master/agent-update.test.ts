@@ -2,10 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   formatAttributes,
   formatResources,
+  parseResources,
   type Resource,
   scalarQuantities,
+  type TaskInfo,
 } from '../protocol/index.ts';
-import { launch, type TestAgent, taskOn, World } from './testing/world.ts';
+import { FRAMEWORK, launch, type TestAgent, taskOn, World } from './testing/world.ts';
 
 let world: World;
 let agent: TestAgent;
@@ -88,6 +90,46 @@ describe('fewer resources', () => {
     await world.run(20_000);
     expect(scheduler.updates('a').at(-1)).toBe('TASK_RUNNING');
     expect(scalarQuantities(scheduler.offer.resources ?? [])).not.toHaveProperty('cpus');
+  });
+});
+
+describe('revocable resources', () => {
+  const REVOCABLE: Resource = {
+    ...{ name: 'cpus', type: 'SCALAR', scalar: { value: 4 }, revocable: {} },
+  };
+
+  async function lend() {
+    const plain = parseResources('cpus:8;mem:8192');
+    expect((await change({ resources: [...plain, REVOCABLE] })).statusCode).toBe(200);
+  }
+
+  it('are offered to frameworks that know of them, and run tasks', async () => {
+    const capabilities = [
+      ...(FRAMEWORK.capabilities ?? []),
+      { type: 'REVOCABLE_RESOURCES' as const },
+    ];
+    const scheduler = await world.startScheduler('scheduler', { ...FRAMEWORK, capabilities });
+    await lend();
+    expect(formatResources(scheduler.offer.resources ?? [])).toBe('cpus(allocated: eng){REV}:4');
+    const task: TaskInfo = {
+      ...{ name: 'a', task_id: { value: 'a' }, agent_id: scheduler.offer.agent_id },
+      command: { value: 'sleep 1' },
+      resources: [{ ...REVOCABLE, scalar: { value: 3 } }],
+    };
+    await world.call(scheduler, launch(scheduler.offer, task));
+    await world.run(1000);
+    expect(scheduler.updates('a')).toContain('TASK_RUNNING');
+  });
+
+  it('are not offered to others', async () => {
+    const { scheduler } = await startScheduler();
+    const before = scheduler.offers.length;
+    await lend();
+    expect(scheduler.offers).toHaveLength(before);
+  });
+
+  it('are no part of the flag', () => {
+    expect(() => parseResources(JSON.stringify([REVOCABLE]))).toThrow('Revocable resources');
   });
 });
 

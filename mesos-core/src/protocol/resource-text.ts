@@ -15,13 +15,18 @@ import { formatRanges, formatScalar, formatSet, ParseError, parseValue } from '.
  * Reads the agent's `resources` flag: `cpus:2;mem(eng):1024;ports:[31000-32000]`, where `(eng)`
  * reserves for a role, or a JSON array of Resource messages. Equal resources are added up.
  * @param defaultRole the role that resources without one are reserved for; `*` for none.
+ * @param revocable whether some may be revocable, which only JSON can say.
  * @throws ParseError when it is neither, or holds what can only be made at run time; CodecError
  * when the JSON is not of resources.
  */
-export function parseResources(text: string, defaultRole = '*'): Resources {
+export function parseResources(
+  text: string,
+  defaultRole = '*',
+  revocable: 'refused' | 'allowed' = 'refused',
+): Resources {
   const isJson = /^\s*\[\s*(\{|\])/.test(text);
   const resources = isJson ? parseJson(text, defaultRole) : parseSimple(text, defaultRole);
-  checkFlag(resources);
+  checkFlag(resources, revocable);
   return normalizeResources(resources);
 }
 
@@ -73,13 +78,13 @@ function parseJson(text: string, defaultRole: string): Resources {
 }
 
 /** What Mesos refuses in the flag: it exists only through calls to a running cluster. */
-function checkFlag(resources: Resources): void {
+function checkFlag(resources: Resources, revocable: 'refused' | 'allowed'): void {
   const types = new Map<string, string>();
   for (const resource of resources) {
     if (resource.disk?.persistence !== undefined) {
       throw new ParseError('Persistent volumes cannot be specified at the command line');
     }
-    if (resource.revocable !== undefined) {
+    if (resource.revocable !== undefined && revocable === 'refused') {
       throw new ParseError('Revocable resources cannot be specified at the command line');
     }
     if (isDynamicallyReserved(resource)) {

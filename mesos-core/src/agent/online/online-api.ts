@@ -117,11 +117,10 @@ function readObject(body: Uint8Array): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value));
 }
 
-/** Both forms take the way that the flag takes, and are checked as it is. */
+/** Both forms take the way that the flag takes, and are checked as it is; but these may be revocable. */
 function readResources(value: unknown, defaultRole: string): Resources {
-  return normalizeResources(
-    parseResources(typeof value === 'string' ? value : JSON.stringify(value), defaultRole),
-  );
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return normalizeResources(parseResources(text, defaultRole, 'allowed'));
 }
 
 function readAttributes(value: unknown): readonly Attribute[] {

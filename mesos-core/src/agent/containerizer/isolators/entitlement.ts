@@ -6,6 +6,8 @@ const MIB = 1024 * 1024;
 export interface Entitlement {
   readonly cpus: number;
   readonly cpusLimit: number;
+  /** Others come first: the CPUs are only lent. */
+  readonly areCpusRevocable: boolean;
   readonly memBytes: number;
   readonly memLimitBytes: number;
   readonly diskBytes: number;
@@ -22,6 +24,9 @@ export function entitlementOf(container: {
   return {
     cpus,
     cpusLimit: limits.cpus ?? cpus,
+    areCpusRevocable: resources.some(
+      ({ name, revocable }) => name === 'cpus' && revocable !== undefined,
+    ),
     memBytes: mem * MIB,
     memLimitBytes: (limits.mem ?? mem) * MIB,
     diskBytes: scalarAmount(resources, 'disk') * MIB,

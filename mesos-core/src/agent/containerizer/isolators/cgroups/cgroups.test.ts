@@ -47,6 +47,13 @@ describe('control files', () => {
     });
   });
 
+  it('let others come first where CPUs are only lent', () => {
+    const cpus = parseResources('cpus:2').map((each) => ({ ...each, revocable: {} }));
+    const entitlement = entitlementOf({ resources: cpus });
+    const all = controlsFor(1, new Set(['cpu']), entitlement, SETTINGS);
+    expect(all[0]).toEqual({ subsystem: 'cpu', file: 'cpu.shares', value: '20' });
+  });
+
   it('have limits above the request, and none where the limit is infinite', () => {
     expect(controls(1, 'cpus:1;mem:64', { cpus: 2, mem: 256 })).toMatchObject({
       'cpu.shares': '1024',

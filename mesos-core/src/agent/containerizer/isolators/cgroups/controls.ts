@@ -15,6 +15,7 @@ export type Subsystem = 'cpu' | 'cpuacct' | 'memory' | 'pids' | 'freezer';
 
 /** Mesos' constants (src/slave/containerizer/mesos/isolators/cgroups/constants.hpp). */
 const SHARES_PER_CPU = 1024;
+const SHARES_PER_REVOCABLE_CPU = 10;
 const MIN_SHARES = 2;
 const CFS_PERIOD_US = 100_000;
 const MIN_CFS_QUOTA_US = 1000;
@@ -51,11 +52,12 @@ export function controlsFor(
 
 function cpuControls(
   version: CgroupVersion,
-  { cpus, cpusLimit }: Entitlement,
+  { cpus, cpusLimit, areCpusRevocable }: Entitlement,
   { enableCfs }: CgroupSettings,
 ): readonly Control[] {
   const subsystem = 'cpu';
-  const shares = Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor(cpus * SHARES_PER_CPU)));
+  const perCpu = areCpusRevocable ? SHARES_PER_REVOCABLE_CPU : SHARES_PER_CPU;
+  const shares = Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor(cpus * perCpu)));
   const isBounded = enableCfs && Number.isFinite(cpusLimit);
   const quotaUs = Math.max(MIN_CFS_QUOTA_US, Math.floor(cpusLimit * CFS_PERIOD_US));
   if (version === 2) {
