@@ -30,7 +30,8 @@ export class ReconfigurationError extends Error {
 }
 
 /**
- * Compares the flags with those of the start before, and remembers them for the next.
+ * Compares the flags with those of the start before, if its policy was not `any`, and remembers them for
+ * the next.
  * @throws ReconfigurationError
  */
 export function acceptConfiguration(
@@ -41,12 +42,14 @@ export function acceptConfiguration(
   const { hostname, port } = address;
   const location = domain === undefined ? {} : { domain };
   const configured = { hostname, port, ...location, ...described };
-  if (isDeepStrictEqual(configured, state.configured)) return;
+  // Where everything is permitted there is nothing to remember.
+  const wanted = policy === 'any' ? undefined : configured;
+  if (isDeepStrictEqual(wanted, state.configured)) return;
   const before = state.agentId === undefined ? undefined : state.configured;
   const problem = before && reconfigurationProblem(policy, before, configured);
   if (problem !== undefined) throw new ReconfigurationError(policy, problem);
-  state.configured = configured;
-  spawn(commit([configuredChange(configured)]));
+  state.configured = wanted;
+  spawn(commit([configuredChange(wanted)]));
 }
 
 /** What the policy does not permit of a change of flags; `undefined` when it permits all of it. Pure. */

@@ -69,8 +69,8 @@ export function agentChange(id: string | undefined): Change {
   return ['agent', id === undefined ? undefined : { id }];
 }
 
-/** What the flags say that the agent is. */
-export function configuredChange(configured: ConfiguredInfo): Change {
+/** What the flags say that the agent is; `undefined` when that is of no interest. */
+export function configuredChange(configured: ConfiguredInfo | undefined): Change {
   return ['configured', configured];
 }
 

@@ -86,7 +86,7 @@ is_process() {
   [ "$6" = "$1" ]
 }
 
-# Sends signal $1 to the sessions of container $2 and of those that are nested in it.
+# Sends signal $1 to the sessions of the container whose directory is $2 and of those nested in it.
 signal_container() {
   for directory in "$2" "$2".*; do
     read -r first ticks <"$directory/process" || continue
@@ -103,17 +103,16 @@ signal_container() {
 # launcher of its own.
 wait_for_agent() {
   exec </dev/null 2>/dev/null
-  cd "$runtime/containers" || exit 0
   away=0
   while read -r newest <"$runtime/launcher" && [ "$newest" = "$launcher" ]; do
     waiting=
-    for file in */recovery-timeout; do
-      id=${file%/*}
+    for file in "$runtime"/containers/*/recovery-timeout; do
+      container=${file%/*}
       read -r timeout <"$file" || continue
-      [ -s "$id/status" ] && continue
+      [ -s "$container/status" ] && continue
       waiting=yes
-      [ "$away" -eq "$timeout" ] && signal_container TERM "$id"
-      [ "$away" -ge $((timeout + grace)) ] && signal_container KILL "$id"
+      [ "$away" -eq "$timeout" ] && signal_container TERM "$container"
+      [ "$away" -ge $((timeout + grace)) ] && signal_container KILL "$container"
     done
     [ -n "$waiting" ] || break
     sleep 1
