@@ -36,5 +36,19 @@ describe('two masters', () => {
     const { text } = await masters.answer(second.origin, 200);
     const master = JSON.parse(text).get_master.master_info;
     expect(master).toMatchObject({ port: second.port, hostname: '127.0.0.1' });
+    second.kill('SIGTERM');
+    await second.exited;
+  }, 90_000);
+
+  it('change places while the leader hangs, which exits when it comes back', async () => {
+    const first = await startMaster();
+    await masters.answer(first.origin, 200);
+    const second = await startMaster();
+    await masters.answer(second.origin, 307);
+    first.kill('SIGSTOP');
+    await masters.answer(second.origin, 200);
+    first.kill('SIGCONT');
+    expect(await first.exited).toBe(1);
+    await masters.answer(second.origin, 200);
   }, 90_000);
 });

@@ -7,13 +7,16 @@ import { freePort } from '../../testing/free-ports.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 
+/** SIGSTOP is what a machine that hangs looks like, SIGCONT its coming back. */
+type MasterSignal = 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT';
+
 /** A master of its own process on loopback. */
 export interface MasterProcess {
   readonly origin: string;
   readonly port: number;
   /** Resolves with the exit code; `null` when a signal ended it. */
   readonly exited: Promise<number | null>;
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+  kill(signal: MasterSignal): void;
 }
 
 /** Masters that a test starts, each a process with a work directory of its own. */
@@ -49,7 +52,7 @@ export class MasterProcesses {
     });
     this.#children.push(child);
     const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    const kill = (signal: 'SIGTERM' | 'SIGKILL') => void child.kill(signal);
+    const kill = (signal: MasterSignal) => void child.kill(signal);
     return { origin: `${scheme}://127.0.0.1:${port}`, port, exited, kill };
   }
 
