@@ -10,6 +10,7 @@ import type { TaskContainer } from '../executors/task/task-run.ts';
 import type { TaskUpdate } from '../executors/task/task-update.ts';
 import { newUuidBase64 } from '../protocol/index.ts';
 import { proberFor } from './check-commands.ts';
+import { progressChange } from './checkpoint/records.ts';
 import { type Container, UNKNOWN_EXIT_STATUS } from './containerizer/containerizer.ts';
 import type { AgentContext } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
@@ -111,6 +112,12 @@ export class BuiltInExecutors {
       checkLimiter: this.#checkLimiter,
       tellsKilling: capabilities.some(({ type }) => type === 'TASK_KILLING_STATE'),
       update: (taskId, update) => this.#update(framework, run, taskId, update),
+      recordKill: async (taskId, cause) => {
+        const task = framework.tasks.get(taskId);
+        if (task === undefined) return;
+        task.kill ??= { policy: undefined, cause };
+        await this.#context.commit([progressChange(task)]);
+      },
       proberFor: ({ task_id }) => {
         const task = framework.tasks.get(task_id.value);
         return proberFor(this.#context, this.#network, framework, run, task);
@@ -160,5 +167,6 @@ function resumedTask(task: TaskRecord): ResumedTask {
   // Of TASK_RUNNING the history keeps the newest: the first one's time is lost with a health update.
   const [first] = history;
   const runningSinceMs = (first?.timestamp ?? 0) * 1000;
-  return { task: task.info, status: history.at(-1), runningSinceMs };
+  const killCause = task.kill?.cause;
+  return { task: task.info, status: history.at(-1), runningSinceMs, killCause };
 }

@@ -49,6 +49,12 @@ function lastOf(taskId: string) {
   return world.master.updates.findLast(({ task_id }) => task_id.value === taskId);
 }
 
+/** Looks over real sockets take real time. */
+async function waitFor({ clock }: SimulatedWorld, condition: () => boolean): Promise<void> {
+  for (let round = 0; round < 200 && !condition(); round += 1) await clock.run(100);
+  expect(condition()).toBe(true);
+}
+
 describe('a command task', () => {
   it('goes through its states as under an executor of Mesos, and its process is all there is', async () => {
     await start();
@@ -207,6 +213,29 @@ describe('a command task of an agent that is killed', () => {
     await world.startAgent();
     await world.clock.run(4000);
     expect(world.updatesOf('a').slice(2)).toEqual(['TASK_KILLING', 'TASK_KILLED']);
+  });
+
+  it.each([
+    ['while it dies', 1],
+    ['before it could be told that it has died', 15],
+  ])('of ill health, %s, is told to have been unhealthy', async (_when, status) => {
+    await start();
+    const health = { type: 'TCP' as const, tcp: { port: 1 }, consecutive_failures: 1 };
+    const timing = { delay_seconds: 0.1, interval_seconds: 0.1, grace_period_seconds: 0 };
+    launch(commandTask('a', { health_check: { ...health, ...timing } }));
+    await world.clock.run(50);
+    const [command] = commands;
+    if (command !== undefined) command.terminate = () => undefined;
+    await waitFor(world, () => lastOf('a')?.state === 'TASK_KILLING');
+    await world.crashAgent();
+    if (status === 15) command?.exit(status);
+    await world.startAgent();
+    await world.clock.run(5000);
+    expect(lastOf('a')).toMatchObject({
+      ...{ state: 'TASK_KILLED', healthy: false },
+      reason: 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED',
+    });
+    expect(commands).toHaveLength(1);
   });
 
   const points = Array.from({ length: 10 }, (_, index) => index + 1).flatMap((count) => [

@@ -1,4 +1,5 @@
 import type { Timer } from '@factory/runtime';
+import type { KillCause } from '../executors/task/task-update.ts';
 import {
   addResources,
   type ExecutorEvent,
@@ -137,6 +138,8 @@ export interface NestedContainer {
 /** A wish to end a task. */
 export interface KillRequest {
   readonly policy: KillPolicy | undefined;
+  /** Missing: the framework's own wish. */
+  readonly cause?: KillCause | undefined;
 }
 
 /** A run that is over, for the operator API. */

@@ -84,7 +84,8 @@ export class Tasks {
       return;
     }
     if (isTerminal(task)) return;
-    task.kill = { policy: event.kill_policy };
+    // Why it is being killed does not change when somebody else wants it, too.
+    task.kill = { policy: event.kill_policy, cause: task.kill?.cause };
     this.#context.spawn(this.#context.commit([progressChange(task)]));
     const run = framework.executors.get(task.executorId);
     if (run !== undefined) this.#sessions.kill(run, task);

@@ -1,7 +1,7 @@
 import type { Clock, Limiter } from '@factory/runtime';
 import type { ExecutorEvent, TaskInfo, TaskStatus } from '../protocol/index.ts';
 import type { Prober } from './checks/check-loop.ts';
-import type { TaskContainerEnd, TaskUpdate } from './task/task-update.ts';
+import type { KillCause, TaskContainerEnd, TaskUpdate } from './task/task-update.ts';
 
 /**
  * An executor that lives in its agent's process: it hears the events that others read from a
@@ -25,6 +25,11 @@ export interface ExecutorHost {
   readonly tellsKilling: boolean;
   /** Takes an update of a task on its way; it is durable when this resolves. */
   update(taskId: string, update: TaskUpdate): Promise<void>;
+  /**
+   * The executor itself ends a task: durable when this resolves. A later agent goes on with that, by
+   * KILL and {@link ResumedTask.killCause}.
+   */
+  recordKill(taskId: string, cause: KillCause): Promise<void>;
   /** How checks look at a task. */
   proberFor(task: TaskInfo): Prober;
 }
@@ -35,4 +40,6 @@ export interface ResumedTask {
   readonly status: TaskStatus | undefined;
   /** Wall-clock time of its first update, in milliseconds. */
   readonly runningSinceMs?: number | undefined;
+  /** Why an earlier agent was ending it. */
+  readonly killCause?: KillCause | undefined;
 }

@@ -59,13 +59,14 @@ export class CommandExecutor implements BuiltInExecutor {
     const report = (update: TaskUpdate): void => {
       this.#reported = this.#host.update(task.task_id.value, update);
     };
-    const { status, runningSinceMs = 0 } = resumed ?? {};
+    const { status, runningSinceMs = 0, killCause } = resumed ?? {};
     if (status === undefined) report({ state: 'TASK_STARTING' });
     const hasRun = status !== undefined && status.state !== 'TASK_STARTING';
     this.#run = new TaskRun({
       ...{ clock, task, checkLimiter, report },
       container: this.#container,
-      resumed: hasRun ? { status, runningSinceMs } : undefined,
+      resumed: hasRun ? { status, runningSinceMs, killCause } : undefined,
+      recordKill: (cause) => this.#host.recordKill(task.task_id.value, cause),
       tellsKilling: tellsKilling && status?.state !== 'TASK_KILLING',
       prober: proberFor(task),
     });

@@ -134,14 +134,15 @@ export class DefaultExecutor implements BuiltInExecutor {
   #run(
     task: TaskInfo,
     container: TaskContainer,
-    { status, runningSinceMs = 0 }: ResumedTask,
+    { status, runningSinceMs = 0, killCause }: ResumedTask,
     report: (update: TaskUpdate) => void,
   ): TaskRun {
     const { clock, checkLimiter, tellsKilling, proberFor } = this.#host;
     const hasRun = status !== undefined && status.state !== 'TASK_STARTING';
     return new TaskRun({
       ...{ clock, task, container, checkLimiter, report },
-      resumed: hasRun ? { status, runningSinceMs } : undefined,
+      resumed: hasRun ? { status, runningSinceMs, killCause } : undefined,
+      recordKill: (cause) => this.#host.recordKill(task.task_id.value, cause),
       tellsKilling: tellsKilling && status?.state !== 'TASK_KILLING',
       prober: proberFor(task),
     });

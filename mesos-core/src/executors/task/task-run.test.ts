@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TaskInfo } from '../../protocol/index.ts';
 import type { ProbeResult } from '../checks/check-definition.ts';
 import { TaskRun } from './task-run.ts';
-import type { TaskContainerEnd, TaskUpdate } from './task-update.ts';
+import type { KillCause, TaskContainerEnd, TaskUpdate } from './task-update.ts';
 
 const PLAIN: TaskInfo = {
   name: 'a',
@@ -28,6 +28,7 @@ function start(
   const clock = new VirtualClock();
   const { promise: exited, resolve: exit } = Promise.withResolvers<TaskContainerEnd>();
   const updates: TaskUpdate[] = [];
+  const recorded: KillCause[] = [];
   const signals: { readonly signal: string; readonly atMs: number }[] = [];
   const startMs = clock.monotonicMs();
   let looks = 0;
@@ -54,8 +55,11 @@ function start(
     },
     checkLimiter: createLimiter(4),
     report: (update) => updates.push(update),
+    recordKill: async (cause) => {
+      recorded.push(cause);
+    },
   });
-  return { clock, run, exit, updates, signals };
+  return { clock, run, exit, updates, signals, recorded };
 }
 
 describe('a task that runs', () => {
@@ -142,7 +146,7 @@ describe('a task that runs', () => {
 
 describe('a task with checks', () => {
   it('tells its health when it changes, and is killed after failures in a row', async () => {
-    const { clock, updates } = start(
+    const { clock, updates, recorded } = start(
       {
         health_check: {
           ...TCP_CHECK,
@@ -152,6 +156,7 @@ describe('a task with checks', () => {
       { looks: (look) => ({ kind: 'connected', succeeded: look <= 2 }) },
     );
     await clock.run(10_000);
+    expect(recorded).toEqual(['unhealthy']);
     const reason = 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED';
     expect(updates).toEqual([
       { state: 'TASK_RUNNING' },

@@ -21,6 +21,9 @@ import {
 /** Mesos' own grace, "set to 3s for backwards compatibility", where nobody names another. */
 const KILL_GRACE_MS = 3000;
 
+/** For what takes too long, as Mesos: the task had all the time that it was given. */
+const AT_ONCE: KillPolicy = { grace_period: { nanoseconds: 0 } };
+
 /** The container of a task, as its executor sees it. */
 export interface TaskContainer {
   /** Never rejects. */
@@ -35,12 +38,21 @@ export interface TaskRunOptions {
   readonly task: TaskInfo;
   readonly container: TaskContainer;
   /** The newest update of an earlier life of the executor, when it goes on with a task. */
-  readonly resumed?: { readonly status: TaskStatus; readonly runningSinceMs: number } | undefined;
+  readonly resumed?: ResumedRun | undefined;
   /** Whether the framework wants to hear TASK_KILLING. */
   readonly tellsKilling: boolean;
   readonly prober: Prober;
   readonly checkLimiter: Limiter;
   readonly report: (update: TaskUpdate) => void;
+  /** Makes it durable why the task is ended, so that a later life says the same. */
+  readonly recordKill: (cause: KillCause) => Promise<void>;
+}
+
+/** What an earlier life of the executor knew of a task. */
+export interface ResumedRun {
+  readonly status: TaskStatus;
+  readonly runningSinceMs: number;
+  readonly killCause?: KillCause | undefined;
 }
 
 /**
@@ -78,10 +90,15 @@ export class TaskRun {
    * SIGTERM now, SIGKILL after the grace period: of `policy`, else of the task, else three seconds.
    * Another wish while it ends only changes the grace.
    */
-  kill(policy: KillPolicy | undefined, cause: KillCause = 'requested'): void {
+  kill(policy: KillPolicy | undefined): void {
+    this.#kill(policy, this.#options.resumed?.killCause ?? 'requested');
+  }
+
+  #kill(policy: KillPolicy | undefined, cause: KillCause): void {
     const { clock, task, container, tellsKilling, report } = this.#options;
     if (this.#isOver) return;
-    const nanoseconds = (policy?.grace_period ?? task.kill_policy?.grace_period)?.nanoseconds;
+    const own = cause === 'overdue' ? AT_ONCE : task.kill_policy;
+    const nanoseconds = (policy?.grace_period ?? own?.grace_period)?.nanoseconds;
     const graceMs = nanoseconds === undefined ? KILL_GRACE_MS : nanoseconds / 1e6;
     if (this.#killing === undefined) {
       this.#killing = { cause, sinceMs: clock.monotonicMs() };
@@ -137,9 +154,15 @@ export class TaskRun {
         if (after.report === undefined) return;
         this.#healthy = after.report.healthy;
         this.#tellRunning('REASON_TASK_HEALTH_CHECK_STATUS_UPDATED');
-        if (after.report.isFatal) this.kill(undefined, 'unhealthy');
+        if (after.report.isFatal) this.#killFor('unhealthy');
       });
     }
+  }
+
+  /** The container may die of it while the agent is dead: why is written down before. */
+  #killFor(cause: KillCause): void {
+    this.#stopChecks();
+    void this.#options.recordKill(cause).then(() => this.#kill(undefined, cause));
   }
 
   #startLoop(
@@ -163,14 +186,13 @@ export class TaskRun {
     for (const loop of this.#loops.splice(0)) loop.stop();
   }
 
-  /** Without grace, as Mesos: the task had all the time that it was given. */
   #startCompletionTimer(): void {
     const { clock, task } = this.#options;
     const limitMs = (task.max_completion_time?.nanoseconds ?? 0) / 1e6;
     if (limitMs <= 0) return;
     const leftMs = limitMs - (clock.nowMs() - this.#sinceMs);
     this.#completionTimer = clock.after(Math.max(0, leftMs), () => {
-      this.kill({ grace_period: { nanoseconds: 0 } }, 'overdue');
+      this.#killFor('overdue');
     });
   }
 }
