@@ -65,6 +65,7 @@ const MASTER: Readonly<Record<string, Guard>> = {
   'POST /unreserve': [WRITE, 'refused'],
   'POST /create-volumes': [WRITE, 'refused'],
   'POST /destroy-volumes': [WRITE, 'refused'],
+  'POST /teardown': [WRITE, 'refused'],
   'POST /api/v1': [WRITE, 'call'],
   'GET /api/v1': [WRITE, 'nothing'],
   'PUT /api/v1': [WRITE, 'nothing'],
@@ -131,6 +132,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /maintenance/schedule': { windows: [] },
   'POST /machine/down': [],
   'POST /machine/up': [],
+  'POST /teardown': 'frameworkId=x',
   ...Object.fromEntries(
     ['reserve', 'unreserve', 'create-volumes', 'destroy-volumes'].map((name) => {
       const json = encodeURIComponent(JSON.stringify(resources));
