@@ -24,7 +24,6 @@ export const FIXED_MASTER_FLAGS: Readonly<Record<string, string>> = {
   initialize_driver_logging: 'true',
   log_auto_initialize: 'true',
   logbufsecs: '0',
-  max_unreachable_tasks_per_framework: '1000',
   memory_profiling: 'false',
   offer_constraints_re2_max_mem: '4KB',
   offer_constraints_re2_max_program_size: '100',

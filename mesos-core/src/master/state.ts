@@ -19,6 +19,7 @@ import { CompletedTasks } from './completed-tasks.ts';
 import type { EventStream } from './event-stream.ts';
 import { DEFAULT_HISTORY_SETTINGS, type HistorySettings } from './history-flags.ts';
 import type { RegisteredAgent } from './registry.ts';
+import { UnreachableTasks } from './unreachable-tasks.ts';
 
 /** States after which nothing of a task runs any more. */
 const TERMINAL: ReadonlySet<TaskState> = new Set([
@@ -101,9 +102,6 @@ export function executorKey(frameworkId: string, executorId: string): string {
   return `${frameworkId} ${executorId}`;
 }
 
-/** Tasks on unreachable agents that are remembered; the oldest are forgotten. */
-const UNREACHABLE_TASKS_MAX = 100_000;
-
 /** Told of every change of a task that an agent has: `undefined` before it came, after it went. */
 export type TaskListener = (before: Task | undefined, after: Task | undefined) => void;
 
@@ -124,7 +122,7 @@ export class MasterState {
   readonly completedFrameworks: Framework[] = [];
   readonly completedTasks: CompletedTasks;
   /** Tasks of agents that are unreachable. */
-  readonly unreachableTasks = new Map<string, Task>();
+  readonly unreachableTasks: UnreachableTasks;
   /** Called when an agent has a task less. */
   onLessOnAgent: (agentId: string) => void = () => undefined;
   readonly #books: ResourceBooks;
@@ -144,6 +142,7 @@ export class MasterState {
     this.#onTask = onTask;
     this.#history = history;
     this.completedTasks = new CompletedTasks(history.completedTasksPerFrameworkMax);
+    this.unreachableTasks = new UnreachableTasks(history.unreachableTasksPerFrameworkMax);
   }
 
   /** The agent that runs the task, if it is known. */
@@ -251,10 +250,6 @@ export class MasterState {
   /** Remembers a task whose agent fell silent, until the agent is back. */
   putUnreachableTask(task: Task): void {
     this.unreachableTasks.set(taskKey(task.framework_id.value, task.task_id.value), task);
-    const [oldest] = this.unreachableTasks.keys();
-    if (this.unreachableTasks.size > UNREACHABLE_TASKS_MAX && oldest !== undefined) {
-      this.unreachableTasks.delete(oldest);
-    }
   }
 
   /** Forgets a framework; its tasks, executors and offers are the caller's business. */
@@ -262,9 +257,7 @@ export class MasterState {
     this.frameworks.delete(framework.id);
     this.#books.removeFramework(framework.id);
     this.#offersByFramework.delete(framework.id);
-    for (const [key, task] of this.unreachableTasks) {
-      if (task.framework_id.value === framework.id) this.unreachableTasks.delete(key);
-    }
+    this.unreachableTasks.forgetFramework(framework.id);
     this.completedFrameworks.push(framework);
     if (this.completedFrameworks.length <= this.#history.completedFrameworksMax) return;
     const forgotten = this.completedFrameworks.shift();
