@@ -82,7 +82,11 @@ export class RuntimeDirectory {
   async readRecord(key: string): Promise<ContainerRecord> {
     const text = await readTextIfExists(join(this.of(key), 'container.json'));
     const nobody = { frameworkId: '', executorId: '', directory: '', user: undefined };
-    const unknown = { ...nobody, key, containerId: key, resources: [] };
+    // What is nested must not be taken for the outermost, whose cgroups are not its own to remove.
+    const dot = key.lastIndexOf('.');
+    const parentContainerId = dot === -1 ? undefined : key.slice(0, dot);
+    const containerId = key.slice(dot + 1);
+    const unknown = { ...nobody, key, containerId, parentContainerId, resources: [] };
     if (text === undefined) return unknown;
     try {
       return JSON.parse(text, (_key, value) => (value === 'inf' ? Infinity : value));
