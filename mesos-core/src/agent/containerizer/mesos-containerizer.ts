@@ -94,7 +94,7 @@ class MesosContainerizer implements Containerizer {
   async recover(identity: ContainerIdentity): Promise<Container> {
     // At once: whoever asks for a container that is being recovered must not take it for an orphan.
     this.#claimed.add(identity.containerId);
-    await this.#launcher.attend();
+    this.#launcher.attend();
     const record = await this.#launcher.runtime.readRecord(identity.containerId);
     await this.#launcher.openGateAgain(identity.containerId);
     return this.#watch(record, identity);

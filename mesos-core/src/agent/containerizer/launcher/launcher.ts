@@ -56,8 +56,10 @@ export class Launcher {
   }
 
   /** Takes over from the launcher of an earlier agent, which waits for one to come back. */
-  async attend(): Promise<void> {
-    await this.#runningShell();
+  attend(): void {
+    this.#runningShell().catch((err: unknown) => {
+      this.#logger.error({ err }, 'no launcher waits for the next agent');
+    });
   }
 
   /**
