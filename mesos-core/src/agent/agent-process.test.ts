@@ -41,7 +41,7 @@ function startAgent(): ChildProcess {
     `--master=${server.url.replace('http://', '')}`,
     `--work_dir=${directory}`,
     `--port=${port}`,
-    '--resources=cpus:4;mem:1024;disk:1024',
+    ...['--resources=cpus:4;mem:1024;disk:1024', '--launcher=posix'],
     '--executor_shutdown_grace_period=300ms',
     '--executor_reregistration_timeout=5secs',
   ];

@@ -16,6 +16,7 @@ import { reachableAddress } from '../reachable-address.ts';
 import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
+import type { Containerizer } from './containerizer/containerizer.ts';
 import { containerizerFromFlags } from './containerizer/from-flags.ts';
 import { measureMachine, withDefaultResources } from './detected-resources.ts';
 import { inheritableEnvironment } from './executor-environment.ts';
@@ -55,10 +56,11 @@ async function start(service: ServiceContext): Promise<RunningService> {
     ...{ clock, random, logger, sessionTimeoutMs: flags.zkSessionTimeoutMs },
     scheme: tls === undefined ? 'http' : 'https',
   });
+  const containerizer = await containerizerFromFlags(flags, { clock, logger, transport });
   const agent = createAgent({
     ...{ clock, random, logger, transport },
     checkpoint: createFileCheckpointStore({ directory: join(workDir, 'meta'), logger, strict }),
-    containerizer: await containerizerFromFlags(flags, { clock, logger, transport }),
+    containerizer,
     ...{ masters: masters.list, detector: masters.detector },
     sandboxes: createFileSandboxes({
       ...{ clock, logger, workDir, delayMs: flags.gcDelayMs, diskHeadroom: flags.gcDiskHeadroom },
@@ -100,11 +102,15 @@ async function start(service: ServiceContext): Promise<RunningService> {
   });
   if (flags.recover === 'cleanup') {
     await agent.cleanUp();
+    await containerizer.close();
     logger.info({ workDir }, 'cleaned up; exiting');
     process.exit(0);
   }
-  const server = await listen(agent.app, { host: flags.ip, port: flags.port });
-  await agent.start();
+  const server = await startOrLeaveNothing(containerizer, async () => {
+    const listening = await listen(agent.app, { host: flags.ip, port: flags.port });
+    await agent.start();
+    return listening;
+  });
   return {
     leave: () => agent.leave(),
     async close() {
@@ -114,6 +120,19 @@ async function start(service: ServiceContext): Promise<RunningService> {
       await transport.close();
     },
   };
+}
+
+/** An agent that can't start takes its empty cgroups with it. */
+async function startOrLeaveNothing<T>(
+  containerizer: Containerizer,
+  begin: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await begin();
+  } catch (error) {
+    await containerizer.close();
+    throw error;
+  }
 }
 
 function logLimitsOf(flags: AgentFlags): LogLimits {

@@ -31,9 +31,22 @@ export const CONTAINERIZER_FLAGS = {
     describe:
       'isolators, separated by commas: posix/cpu, posix/mem, disk/du, cgroups/cpu, cgroups/mem, ' +
       'cgroups/pids, cgroups/all, namespaces/pid, namespaces/ipc, namespaces/uts, namespaces/net, ' +
-      'filesystem/linux',
+      'filesystem/linux, posix/rlimits, linux/capabilities, linux/nnp',
     default: 'posix/cpu,posix/mem',
   }),
+  effectiveCapabilities: optional(
+    textSetting({
+      ...namesOf('effective_capabilities'),
+      describe:
+        'with linux/capabilities, what containers have that name none: {"capabilities":["NET_RAW"]}',
+    }),
+  ),
+  boundingCapabilities: optional(
+    textSetting({
+      ...namesOf('bounding_capabilities'),
+      describe: 'with linux/capabilities, the most that containers may have, as JSON',
+    }),
+  ),
   imageProviders: textSetting({
     ...namesOf('image_providers'),
     describe: 'kinds of images that containers may have, with filesystem/linux: docker',

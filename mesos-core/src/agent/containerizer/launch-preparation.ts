@@ -85,6 +85,18 @@ export function expectProvided({ container }: ContainerRecord, surroundings: Sur
   if (container.type === 'DOCKER') {
     throw new LaunchError('this agent has no Docker containerizer; use a container of type MESOS');
   }
+  const { rlimit_info: rlimits, linux_info: linux } = container;
+  if ((rlimits?.rlimits ?? []).length > 0 && surroundings.wrappers.length === 0) {
+    throw new LaunchError('resource limits need --isolation=posix/rlimits');
+  }
+  const { effective_capabilities, bounding_capabilities, capability_info } = linux ?? {};
+  const capabilities = effective_capabilities ?? bounding_capabilities ?? capability_info;
+  if (capabilities !== undefined && surroundings.privileges.length === 0) {
+    throw new LaunchError('capabilities need --isolation=linux/capabilities');
+  }
+  if (surroundings.privileges.length > 0 && surroundings.rootfs !== undefined) {
+    throw new LaunchError('capabilities of containers with an image are not supported');
+  }
   const isMissing = container.mesos?.image !== undefined && surroundings.rootfs === undefined;
   const hasVolumes = (container.volumes ?? []).length > 0;
   if (isMissing || (hasVolumes && surroundings.mounts.length + surroundings.links.length === 0)) {

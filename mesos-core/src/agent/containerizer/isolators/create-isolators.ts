@@ -15,6 +15,12 @@ import { createFilesystemIsolator } from './filesystem/filesystem-isolator.ts';
 import type { Isolator } from './isolator.ts';
 import { createNamespacesIsolator } from './namespaces-isolator.ts';
 import { createPosixIsolator } from './posix-isolator.ts';
+import {
+  createCapabilitiesIsolator,
+  createNoNewPrivilegesIsolator,
+  createRlimitsIsolator,
+  parseCapabilities,
+} from './privileges-isolator.ts';
 
 /** How containers are isolated: the values of the agent's flags. */
 export interface IsolationSettings {
@@ -31,6 +37,9 @@ export interface IsolationSettings {
   readonly cgroupsPidsMax: number | undefined;
   readonly enforceContainerDiskQuota: boolean;
   readonly containerDiskWatchIntervalMs: number;
+  /** JSON of capabilities that containers have, and may have. */
+  readonly effectiveCapabilities?: string | undefined;
+  readonly boundingCapabilities?: string | undefined;
   /** Kinds of images, separated by commas; empty: containers can't have images. */
   readonly imageProviders: string;
   readonly dockerStoreDir: string | undefined;
@@ -72,7 +81,11 @@ const OF_FILESYSTEM = [
   ...['filesystem/linux', 'filesystem/shared', 'volume/host_path', 'volume/sandbox_path'],
   ...['volume/image', 'docker/runtime'],
 ];
-const OTHERS = new Set(['posix/cpu', 'posix/mem', 'disk/du', 'filesystem/posix', ...OF_FILESYSTEM]);
+const OF_PRIVILEGES = ['posix/rlimits', 'linux/capabilities', 'linux/nnp'];
+const OTHERS = new Set([
+  ...['posix/cpu', 'posix/mem', 'disk/du', 'filesystem/posix', ...OF_FILESYSTEM],
+  ...OF_PRIVILEGES,
+]);
 
 /** The names in `--isolation`. @throws SettingsError when one is not known. Pure. */
 export function isolatorNames(isolation: string): ReadonlySet<string> {
@@ -106,7 +119,10 @@ export async function createIsolators(
     wanted.size === 0 ? undefined : await usableCgroups(wanted, settings, shell.logger);
   const has = (subsystem: Subsystem): boolean =>
     wanted.has(subsystem) && mounts?.roots[subsystem] !== undefined;
-  const isolators: Isolator[] = [...(await surroundingIsolators(names, settings, shell))];
+  const isolators: Isolator[] = [
+    ...(await surroundingIsolators(names, settings, shell)),
+    ...privilegeIsolators(names, settings),
+  ];
   const cpu = names.has('posix/cpu') || (wanted.has('cpu') && !has('cpu'));
   const mem = names.has('posix/mem') || (wanted.has('memory') && !has('memory'));
   if (cpu || mem) isolators.push(createPosixIsolator({ cpu, mem }));
@@ -133,6 +149,22 @@ export async function createIsolators(
     );
   }
   return isolators;
+}
+
+/** Those that say what the processes of a container may do. */
+function privilegeIsolators(
+  names: ReadonlySet<string>,
+  { effectiveCapabilities, boundingCapabilities }: IsolationSettings,
+): readonly Isolator[] {
+  const effective = parseCapabilities('effective_capabilities', effectiveCapabilities);
+  const bounding = parseCapabilities('bounding_capabilities', boundingCapabilities);
+  return [
+    ...(names.has('posix/rlimits') ? [createRlimitsIsolator()] : []),
+    ...(names.has('linux/capabilities')
+      ? [createCapabilitiesIsolator({ effective, bounding })]
+      : []),
+    ...(names.has('linux/nnp') ? [createNoNewPrivilegesIsolator()] : []),
+  ];
 }
 
 /** Those that make what a container finds around it. */

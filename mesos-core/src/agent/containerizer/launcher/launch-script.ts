@@ -25,6 +25,7 @@ export interface LaunchTools {
   readonly setsid: string;
   readonly env: string;
   readonly setpriv: string;
+  readonly prlimit: string;
   readonly unshare: string;
   readonly nsenter: string;
   readonly mount: string;
@@ -156,7 +157,7 @@ function becomeCommand(
   const odd = variables.filter((each) => !isPlain(each)).map(([name, value]) => `${name}=${value}`);
   const resets = tools.canResetSignals ? ['--default-signal=INT,QUIT'] : [];
   const inner = [
-    ...surroundings.wrappers.flat(),
+    ...surroundings.wrappers.flatMap(([name = '', ...rest]) => [toolNamed(name, tools), ...rest]),
     ...[tools.env, ...resets, ...odd],
     ...changeRootAndUser(surroundings, account, tools),
     ...plan.command,
@@ -170,6 +171,10 @@ function becomeCommand(
     ...variables.filter(isPlain).map(([name, value]) => `export ${name}=${shellQuote(value)}`),
     `exec ${shellWords(argv)}`,
   ];
+}
+
+function toolNamed(name: string, { prlimit, setpriv }: LaunchTools): string {
+  return { prlimit, setpriv }[name] ?? name;
 }
 
 /** script(1) makes a terminal, and passes on what comes and goes. */
@@ -187,14 +192,15 @@ function inTerminal(
 }
 
 function changeRootAndUser(
-  { rootfs, directory = '/' }: Surroundings,
+  { rootfs, directory = '/', privileges }: Surroundings,
   account: Account | undefined,
   tools: LaunchTools,
 ): readonly string[] {
   if (rootfs === undefined) {
-    if (account === undefined) return [];
-    const { uid, gid } = account;
-    return [tools.setpriv, `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--'];
+    const { uid, gid } = account ?? {};
+    const user = account ? [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups'] : [];
+    const options = [...user, ...privileges];
+    return options.length === 0 ? [] : [tools.setpriv, ...options, '--'];
   }
   const user = account === undefined ? [] : [`--userspec=${account.uid}:${account.gid}`];
   // unshare(1) can change the root and the directory in it; chroot(1) only goes to `/`.

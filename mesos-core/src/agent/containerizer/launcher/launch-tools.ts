@@ -17,6 +17,7 @@ export async function findLaunchTools(path = process.env.PATH ?? ''): Promise<La
     env,
     setsid: await find('setsid'),
     setpriv: await find('setpriv'),
+    prlimit: await find('prlimit'),
     unshare: await find('unshare'),
     nsenter: await find('nsenter'),
     mount: await find('mount'),

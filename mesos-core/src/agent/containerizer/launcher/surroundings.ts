@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly joins: { readonly pid: number; readonly namespaces: readonly Namespace[] } | undefined;
   /** Programs that change what a process may do and then become the next. */
   readonly wrappers: readonly (readonly string[])[];
+  /** Options of setpriv(1) for the last step before the command, when it has its user. */
+  readonly privileges: readonly string[];
   /** What runs when the command names no program (an image's entrypoint). */
   readonly defaultCommand: readonly string[];
 }
@@ -55,6 +57,7 @@ const NONE: Surroundings = {
   hostname: undefined,
   joins: undefined,
   wrappers: [],
+  privileges: [],
   defaultCommand: [],
 };
 
@@ -72,6 +75,7 @@ export function mergeSurroundings(all: readonly Partial<Surroundings>[]): Surrou
       hostname: each.hostname ?? sum.hostname,
       joins: each.joins ?? sum.joins,
       wrappers: [...sum.wrappers, ...(each.wrappers ?? [])],
+      privileges: [...sum.privileges, ...(each.privileges ?? [])],
       defaultCommand: each.defaultCommand ?? sum.defaultCommand,
     }),
     NONE,
