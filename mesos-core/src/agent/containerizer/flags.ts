@@ -75,6 +75,14 @@ export const CONTAINERIZER_FLAGS = {
       patternHint: 'an absolute path',
     }),
   ),
+  dockerConfig: optional({
+    ...textSetting({
+      ...namesOf('docker_config'),
+      describe:
+        "Docker's config.json with credentials for registries, or the path of a file that holds it",
+    }),
+    secret: true,
+  }),
   cgroupsRoot: textSetting({
     ...namesOf('cgroups_root'),
     describe: 'name of the cgroup that those of containers are in',

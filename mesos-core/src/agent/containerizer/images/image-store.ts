@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode, type Logger } from '@factory/runtime';
+import type { RegistryCredentials } from './docker-config.ts';
 import {
   EMPTY_CONFIG,
   type ImageConfig,
@@ -56,9 +57,14 @@ export class ImageStore {
   /**
    * The image, from the store or its origin; one that several ask for is pulled once.
    * @param isCached false: the origin is asked even when the store has the image.
+   * @param credentials of who wants it, besides the agent's own.
    * @throws ImageError, HttpTransportError
    */
-  async provide(name: string, isCached = true): Promise<ProvidedImage> {
+  async provide(
+    name: string,
+    isCached = true,
+    credentials?: RegistryCredentials,
+  ): Promise<ProvidedImage> {
     const reference = parseReference(name);
     this.#prepared ??= this.#prepare();
     await this.#prepared;
@@ -66,7 +72,7 @@ export class ImageStore {
     if (known !== undefined) return known;
     const running = this.#pulls.get(name);
     if (running !== undefined) return running;
-    const pull = this.#pull(name, reference).finally(() => this.#pulls.delete(name));
+    const pull = this.#pull(name, reference, credentials).finally(() => this.#pulls.delete(name));
     this.#pulls.set(name, pull);
     return pull;
   }
@@ -95,13 +101,17 @@ export class ImageStore {
     }
   }
 
-  async #pull(name: string, reference: ImageReference): Promise<ProvidedImage> {
+  async #pull(
+    name: string,
+    reference: ImageReference,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<ProvidedImage> {
     const staging = join(this.#options.directory, 'staging', encodeURIComponent(name));
     this.#options.logger.info({ image: name }, 'getting an image');
     await rm(staging, { recursive: true, force: true });
     await mkdir(staging, { recursive: true });
     try {
-      const image = await this.#fetch(reference, staging);
+      const image = await this.#fetch(reference, staging, credentials);
       await this.#write(name, image);
       return image;
     } finally {
@@ -109,10 +119,14 @@ export class ImageStore {
     }
   }
 
-  async #fetch(reference: ImageReference, staging: string): Promise<ProvidedImage> {
+  async #fetch(
+    reference: ImageReference,
+    staging: string,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<ProvidedImage> {
     const { origin } = this.#options;
     if (origin.kind === 'registry') {
-      const { client } = origin;
+      const client = credentials ? origin.client.withCredentials(credentials) : origin.client;
       const manifest = await client.manifest(reference, imageArchitecture());
       return this.#assemble(manifest, staging, async (blob) => {
         const path = join(staging, blob.digest.replace(':', '-'));

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { createUndiciTransport, silentLogger } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeImage, makeImage, tarOf } from '../testing/busybox.ts';
+import { parseDockerConfig, type RegistryCredentials } from './docker-config.ts';
 import { ImageStore } from './image-store.ts';
 import { inspectLayer } from './layer.ts';
 import { parseReference } from './reference.ts';
@@ -107,6 +108,7 @@ describe('images of a registry', () => {
   let registry: string;
   let image: FakeImage;
   let requests: string[];
+  let wanted: { readonly challenge: 'basic' | 'bearer'; readonly basic: string } | undefined;
   let corrupt: string | undefined;
   const transport = createUndiciTransport();
 
@@ -117,10 +119,13 @@ describe('images of a registry', () => {
     image = await makeImage([join(directory, 'layer.tar')], { Env: ['A=1'], WorkingDir: '/w' });
     requests = [];
     corrupt = undefined;
+    wanted = undefined;
     server = createServer((request, response) => {
       const url = request.url ?? '';
       requests.push(url);
+      const { authorization } = request.headers;
       if (url.startsWith('/token')) {
+        if (wanted !== undefined && authorization !== wanted.basic) response.statusCode = 401;
         response.end(JSON.stringify({ token: 'secret' }));
         return;
       }
@@ -131,8 +136,10 @@ describe('images of a registry', () => {
         response.end(url.slice(5) === corrupt ? Buffer.alloc(bytes?.length ?? 0) : bytes);
         return;
       }
-      if (request.headers.authorization !== 'Bearer secret') {
-        const challenge = `Bearer realm="${registryUrl()}/token",service="s",scope="repository:a/b:pull"`;
+      const isBasic = wanted?.challenge === 'basic';
+      if (authorization !== (isBasic ? wanted?.basic : 'Bearer secret')) {
+        const bearer = `Bearer realm="${registryUrl()}/token",service="s",scope="repository:a/b:pull"`;
+        const challenge = isBasic ? 'Basic realm="here"' : bearer;
         response.writeHead(401, { 'www-authenticate': challenge }).end();
         return;
       }
@@ -152,8 +159,8 @@ describe('images of a registry', () => {
     return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   }
 
-  function store(): ImageStore {
-    const client = new RegistryClient({ transport, defaultUrl: registryUrl() });
+  function store(credentials?: RegistryCredentials): ImageStore {
+    const client = new RegistryClient({ transport, defaultUrl: registryUrl(), credentials });
     return new ImageStore({
       ...{ logger: silentLogger, directory: join(directory, 'store') },
       origin: { kind: 'registry', client },
@@ -187,6 +194,23 @@ describe('images of a registry', () => {
     expect((await images.provide('a/b:1')).layers).toEqual(layers);
     await images.prune(new Set());
     expect(await readdir(join(directory, 'store', 'layers'))).toEqual([]);
+  });
+
+  it('are got with credentials: by basic authentication, or for a token', async () => {
+    const basic = `Basic ${Buffer.from('me:my secret').toString('base64')}`;
+    const config = { auths: { [registry]: { auth: basic.slice('Basic '.length) } } };
+    const credentials = parseDockerConfig(JSON.stringify(config));
+    const older = { [`http://${registry}/v1/`]: { username: 'me', password: 'my secret' } };
+    expect(parseDockerConfig(JSON.stringify(older))).toEqual(credentials);
+    for (const challenge of ['basic', 'bearer'] as const) {
+      wanted = { challenge, basic };
+      await expect(store().provide('a/b:1', false)).rejects.toThrow(
+        /wants credentials|no token: 401/,
+      );
+      const provided = await store(credentials).provide('a/b:1', false);
+      expect(provided.layers).toHaveLength(1);
+      expect(await store().provide('a/b:1', false, credentials)).toEqual(provided);
+    }
   });
 
   it('that are not there are told so', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { HttpRequest, HttpResponse, HttpStream, HttpTransport } from '@factory/runtime';
+import { credentialFor, type RegistryCredentials } from './docker-config.ts';
 import { ImageError, parseJson } from './image.ts';
 import { DIGEST, type ImageReference } from './reference.ts';
 
@@ -77,15 +78,27 @@ function expectDescriptor(descriptor: Descriptor): Descriptor {
 export class RegistryClient {
   readonly #transport: HttpTransport;
   readonly #defaultUrl: string;
-  readonly #tokens = new Map<string, string>();
+  readonly #credentials: RegistryCredentials;
+  /** Values of the header `authorization`, by what they are for. */
+  readonly #authorizations = new Map<string, string>();
 
   constructor(options: {
     readonly transport: HttpTransport;
     /** For names without a host: `https://registry-1.docker.io`. */
     readonly defaultUrl: string;
+    readonly credentials?: RegistryCredentials | undefined;
   }) {
+    this.#credentials = options.credentials ?? new Map();
     this.#transport = options.transport;
     this.#defaultUrl = options.defaultUrl.replace(/\/$/, '');
+  }
+
+  /** A client for somebody who has credentials of his own besides; it shares no tokens. */
+  withCredentials(own: RegistryCredentials): RegistryClient {
+    return new RegistryClient({
+      ...{ transport: this.#transport, defaultUrl: this.#defaultUrl },
+      credentials: new Map([...this.#credentials, ...own]),
+    });
   }
 
   /** @throws ImageError, HttpTransportError */
@@ -178,20 +191,27 @@ export class RegistryClient {
   ): Promise<T> {
     const scope = `${reference.registry ?? ''}/${reference.repository}`;
     const request = (): HttpRequest => {
-      const token = this.#tokens.get(scope);
-      const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      const all = { ...headers, ...authorization };
+      const authorization = this.#authorizations.get(scope);
+      const all = { ...headers, ...(authorization === undefined ? {} : { authorization }) };
       return { method: 'GET', url, headers: all, timeoutMs: CALL_TIMEOUT_MS };
     };
     const first = await send(request());
     if (first.status !== 401) return first;
     if ('close' in first) first.close();
-    this.#tokens.set(scope, await this.#token(first.headers['www-authenticate'] ?? ''));
+    const challenge = first.headers['www-authenticate'] ?? '';
+    this.#authorizations.set(scope, await this.#authorization(challenge, url));
     return send(request());
   }
 
+  async #authorization(challenge: string, url: string): Promise<string> {
+    const basic = credentialFor(this.#credentials, url);
+    if (!/^basic\b/i.test(challenge)) return `Bearer ${await this.#token(challenge, url, basic)}`;
+    if (basic === undefined) throw new ImageError(`${new URL(url).host} wants credentials`);
+    return basic;
+  }
+
   /** Docker registry token authentication: the registry names who gives tokens, and for what. */
-  async #token(challenge: string): Promise<string> {
+  async #token(challenge: string, registry: string, basic: string | undefined): Promise<string> {
     const fields = Object.fromEntries(
       [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
     );
@@ -200,10 +220,14 @@ export class RegistryClient {
       throw new ImageError('the registry wants credentials of a kind that is not supported');
     }
     const url = new URL(realm);
+    if (basic !== undefined && url.protocol !== 'https:' && registry.startsWith('https:')) {
+      throw new ImageError(`${realm} is not safe for credentials of ${new URL(registry).host}`);
+    }
     if (service !== undefined) url.searchParams.set('service', service);
     if (scope !== undefined) url.searchParams.set('scope', scope);
     const answer = await this.#transport.request({
       ...{ method: 'GET', url: url.href, timeoutMs: CALL_TIMEOUT_MS },
+      ...(basic === undefined ? {} : { headers: { authorization: basic } }),
     });
     if (answer.status !== 200) throw new ImageError(`${realm} gave no token: ${answer.status}`);
     const text = Buffer.from(answer.body).toString('utf8');

@@ -1,7 +1,10 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type HttpTransport, type Logger, SettingsError } from '@factory/runtime';
+import { textOrFile } from '../../../command-line.ts';
 import { volumePath } from '../../operations/volume-directories.ts';
+import { parseDockerConfig, type RegistryCredentials } from '../images/docker-config.ts';
+import { ImageError } from '../images/image.ts';
 import { ImageStore } from '../images/image-store.ts';
 import { RegistryClient } from '../images/registry-client.ts';
 import { succeeds } from '../launcher/launch-tools.ts';
@@ -45,6 +48,8 @@ export interface IsolationSettings {
   readonly dockerStoreDir: string | undefined;
   /** URL of a registry, or a directory of this host with images in it. */
   readonly dockerRegistry: string;
+  /** Docker's config.json with credentials for registries. */
+  readonly dockerConfig?: string | undefined;
 }
 
 /** What isolators use of the world around them. */
@@ -206,7 +211,7 @@ async function hasOverlay(): Promise<boolean> {
 }
 
 function imageStore(
-  { imageProviders, dockerStoreDir, dockerRegistry, workDir }: IsolationSettings,
+  { imageProviders, dockerStoreDir, dockerRegistry, dockerConfig, workDir }: IsolationSettings,
   { logger, transport }: IsolatorShell,
 ): ImageStore | undefined {
   const providers = imageProviders.split(',').map((each) => each.trim().toLowerCase());
@@ -219,10 +224,24 @@ function imageStore(
       local === undefined
         ? {
             kind: 'registry',
-            client: new RegistryClient({ transport, defaultUrl: dockerRegistry }),
+            client: new RegistryClient({
+              ...{ transport, defaultUrl: dockerRegistry },
+              credentials: dockerConfig === undefined ? undefined : readDockerConfig(dockerConfig),
+            }),
           }
         : { kind: 'directory', path: local },
   });
+}
+
+/** The value of `--docker_config`: JSON, or the path of a file with it. @throws SettingsError */
+function readDockerConfig(value: string): RegistryCredentials {
+  const text = textOrFile('docker_config', value.startsWith('/') ? `file://${value}` : value);
+  try {
+    return parseDockerConfig(text);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new SettingsError([`--docker_config: ${error.message}`]);
+  }
 }
 
 /** Whether the linux launcher can work here: as root, with a cgroup to keep processes in. */

@@ -1,8 +1,9 @@
 import { access, mkdir, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { Image, Resource } from '../../../../protocol/index.ts';
+import type { Image, Resource, Secret } from '../../../../protocol/index.ts';
 import { LaunchError } from '../../containerizer.ts';
-import type { ProvidedImage } from '../../images/image.ts';
+import { parseDockerConfig, type RegistryCredentials } from '../../images/docker-config.ts';
+import { ImageError, type ProvidedImage } from '../../images/image.ts';
 import type { ImageStore } from '../../images/image-store.ts';
 import { copyLayers } from '../../images/layer.ts';
 import type { Mount, Surroundings } from '../../launcher/surroundings.ts';
@@ -108,11 +109,20 @@ async function provide(images: ImageStore | undefined, image: Image): Promise<Pr
   }
   if (images === undefined) throw new LaunchError('images need --image_providers=docker');
   try {
-    return await images.provide(image.docker.name, image.cached ?? true);
+    const { name, config } = image.docker;
+    return await images.provide(name, image.cached ?? true, config && credentialsIn(config));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LaunchError(`can't get the image ${image.docker.name}: ${why}`, { cause });
   }
+}
+
+/** Credentials for the registry that come with the image. */
+function credentialsIn({ type, value }: Secret): RegistryCredentials {
+  if (type === 'REFERENCE' || value === undefined) {
+    throw new ImageError('its config must be a secret by value');
+  }
+  return parseDockerConfig(Buffer.from(value.data, 'base64').toString('utf8'));
 }
 
 async function rootOf(
