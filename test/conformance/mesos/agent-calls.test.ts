@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentApiCall, AgentApiResponse } from '../../../mesos-core/src/protocol/index.ts';
-import { getFromAgent } from './support/agent.ts';
+import { callAgent, getFromAgent } from './support/agent.ts';
 import { RawFramework } from './support/framework.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { executorTask, isRoomy, uniqueId } from './support/tasks.ts';
@@ -114,6 +115,24 @@ for (const encoding of ENCODINGS) {
   });
 }
 
+const NO_PROVIDER = { type: 'org.example.provider', name: 'nobody' };
+
+it.each(ENCODINGS)(
+  'calls about resource providers, of which there are none, are refused in %s',
+  async (encoding) => {
+    const info = { info: NO_PROVIDER };
+    const gone = { resource_provider_id: { value: 'nobody' } };
+    for (const call of [
+      { type: 'ADD_RESOURCE_PROVIDER_CONFIG', add_resource_provider_config: info },
+      { type: 'UPDATE_RESOURCE_PROVIDER_CONFIG', update_resource_provider_config: info },
+      { type: 'REMOVE_RESOURCE_PROVIDER_CONFIG', remove_resource_provider_config: NO_PROVIDER },
+      { type: 'MARK_RESOURCE_PROVIDER_GONE', mark_resource_provider_gone: gone },
+    ] as const) {
+      expect((await callAgent({ target, encoding }, call)).status).toBeGreaterThanOrEqual(400);
+    }
+  },
+);
+
 it('an executor that nobody launched is refused', async () => {
   const answer = await ask({
     url: `${target.agent}/api/v1/executor`,
@@ -127,3 +146,5 @@ it('an executor that nobody launched is refused', async () => {
     ...{ status: 400, body: 'Framework cannot be found' },
   });
 });
+
+proveCoverage(import.meta.url);

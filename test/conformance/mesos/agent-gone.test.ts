@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RawFramework } from './support/framework.ts';
 import { type Operator, order } from './support/operator.ts';
 import { OperatorStream } from './support/operator-stream.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { IS_FOREIGN, openTarget, operate, type Target } from './support/target.ts';
 import { commandTask } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -53,3 +54,5 @@ it.each(ENCODINGS)('MARK_AGENT_GONE of an unknown agent is 404, in %s', async (e
   });
   expect(answer.status).toBe(404);
 });
+
+proveCoverage(import.meta.url);

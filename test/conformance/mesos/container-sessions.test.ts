@@ -11,6 +11,7 @@ import {
   textOf,
 } from './support/containers.ts';
 import type { Operator } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { uniqueId } from './support/tasks.ts';
 import { ENCODINGS, mediaType } from './support/wire.ts';
@@ -94,3 +95,5 @@ describe.each(ENCODINGS)('sessions in containers in %s', (encoding) => {
     expect(wait_nested_container.exit_status).toBe(SIGKILL);
   });
 });
+
+proveCoverage(import.meta.url);

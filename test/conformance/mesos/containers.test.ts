@@ -3,6 +3,7 @@ import type { ContainerID } from '../../../mesos-core/src/protocol/index.ts';
 import { callAgent, getFromAgent, orderAgent } from './support/agent.ts';
 import { containersOf, launchParent, type Parent } from './support/containers.ts';
 import type { Operator } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { uniqueId } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -92,3 +93,5 @@ describe.each(ENCODINGS)('containers of an agent in %s', (encoding) => {
     await orderAgent(operator, { type: 'PRUNE_IMAGES', prune_images: { excluded_images } });
   });
 });
+
+proveCoverage(import.meta.url);

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AgentID, Offer } from '../../../mesos-core/src/protocol/index.ts';
 import { RawFramework } from './support/framework.ts';
 import { firstAgent, get, type Operator, order, refused } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, operate, type Target } from './support/target.ts';
 import { commandTask, isRoomy } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -86,3 +87,5 @@ describe.each(ENCODINGS)('an agent that is taken out of service, in %s', (encodi
     }
   });
 });
+
+proveCoverage(import.meta.url);

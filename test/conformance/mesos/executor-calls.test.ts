@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutorCall, Offer, TaskInfo } from '../../../mesos-core/src/protocol/index.ts';
 import { RawExecutor } from './support/executor.ts';
 import { RawFramework } from './support/framework.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { executorTask, isRoomy, uniqueId } from './support/tasks.ts';
 import { ENCODINGS, type Encoding } from './support/wire.ts';
@@ -25,6 +26,9 @@ interface Case {
   readonly does: string;
   readonly run: (scene: Scene) => Promise<void>;
 }
+
+/** An agent that is not the suite's own sends one every 30 s. */
+const HEARTBEAT_TIMEOUT_MS = 40_000;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -91,9 +95,10 @@ const CASES: readonly Case[] = [
   },
   {
     call: 'HEARTBEAT',
-    does: 'is taken',
+    does: 'is taken, and comes from the agent too',
     run: async ({ executor }) => {
       expect((await executor.call({ type: 'HEARTBEAT' })).status).toBe(202);
+      await executor.next('HEARTBEAT', HEARTBEAT_TIMEOUT_MS);
     },
   },
   {
@@ -158,3 +163,5 @@ function sleeping(task: TaskInfo, file: string): TaskInfo {
   const command = { value: `env > ${file}; exec sleep 1000` };
   return { ...task, executor: { ...task.executor, command } };
 }
+
+proveCoverage(import.meta.url);

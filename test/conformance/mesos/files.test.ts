@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { callAgent, getFromAgent } from './support/agent.ts';
 import { RawFramework } from './support/framework.ts';
 import type { Operator } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, operate, type Target } from './support/target.ts';
 import { commandTask, isRoomy } from './support/tasks.ts';
@@ -96,3 +97,5 @@ describe.each(ENCODINGS)('files in %s', (encoding) => {
     }
   });
 });
+
+proveCoverage(import.meta.url);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentApiCall, MasterCall } from '../../../mesos-core/src/protocol/index.ts';
 import { getFromAgent, orderAgent } from './support/agent.ts';
 import { get, type Operator, order } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -63,3 +64,5 @@ describe.each(ENCODINGS)('in %s', (encoding) => {
     });
   });
 });
+
+proveCoverage(import.meta.url);

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { MachineID, MaintenanceSchedule } from '../../../mesos-core/src/protocol/index.ts';
 import { RawFramework } from './support/framework.ts';
 import { firstAgent, get, type Operator, order, refused } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { commandTask, isRoomy } from './support/tasks.ts';
@@ -151,3 +152,5 @@ describe.each(ENCODINGS)('maintenance in %s', (encoding) => {
     }
   });
 });
+
+proveCoverage(import.meta.url);

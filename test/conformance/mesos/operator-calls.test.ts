@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MasterCall, Resource } from '../../../mesos-core/src/protocol/index.ts';
 import { RawFramework } from './support/framework.ts';
 import { firstAgentId, get, order } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, operate, type Target } from './support/target.ts';
 import { allocated, commandTask, isRoomy } from './support/tasks.ts';
 import { ENCODINGS, type Encoding } from './support/wire.ts';
@@ -247,3 +248,5 @@ for (const encoding of ENCODINGS) {
     });
   });
 }
+
+proveCoverage(import.meta.url);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { FRAMEWORK, RawFramework } from './support/framework.ts';
 import type { Operator } from './support/operator.ts';
 import { OperatorStream } from './support/operator-stream.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { commandTask, isRoomy } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -71,3 +72,5 @@ describe.each(ENCODINGS)('the event stream of operators in %s', (encoding) => {
     }
   });
 });
+
+proveCoverage(import.meta.url);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { MasterCall, MasterResponse } from '../../../mesos-core/src/protocol/index.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { ask } from './support/raw-http.ts';
 import { openTarget, operate, type Target } from './support/target.ts';
 import { decode, ENCODINGS } from './support/wire.ts';
@@ -140,3 +141,5 @@ describe.each(ENCODINGS)('quota, weights and roles in %s', (encoding) => {
     expect(body).toMatch(/Invalid weight '0': Weights must be positive$/);
   });
 });
+
+proveCoverage(import.meta.url);

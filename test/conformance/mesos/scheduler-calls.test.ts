@@ -2,6 +2,7 @@ import { sleep, systemClock } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Offer, SchedulerCall } from '../../../mesos-core/src/protocol/index.ts';
 import { type Call, FRAMEWORK, RawFramework } from './support/framework.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { allocated, commandTask, executorTask, isRoomy, uniqueId } from './support/tasks.ts';
 import { ENCODINGS, type Encoding } from './support/wire.ts';
@@ -123,111 +124,6 @@ const CASES: readonly Case[] = [
       expect(status).toMatchObject({
         reason: 'REASON_INVALID_OFFERS',
         message: `Task launched with invalid offers: Offer ${offer.id.value} is no longer valid`,
-      });
-    },
-  },
-  {
-    call: 'ACCEPT',
-    does: 'with RESERVE, CREATE, DESTROY and UNRESERVE changes what is offered, and back',
-    run: async ({ framework, offer }) => {
-      const reservation = { type: 'DYNAMIC', role: 'eng', principal: 'conformance' } as const;
-      const reserved = allocated(offer, 'disk:64').map((each) => ({
-        ...each,
-        reservations: [reservation],
-      }));
-      const volumes = reserved.map((each) => ({
-        ...each,
-        disk: {
-          persistence: { id: uniqueId('volume'), principal: 'conformance' },
-          volume: { container_path: 'data', mode: 'RW' as const },
-        },
-      }));
-      const filters = { refuse_seconds: 0 };
-      await accepted(framework, {
-        type: 'ACCEPT',
-        accept: {
-          offer_ids: [offer.id],
-          filters,
-          operations: [
-            { type: 'RESERVE', reserve: { resources: reserved } },
-            { type: 'CREATE', create: { volumes } },
-          ],
-        },
-      });
-      const id = volumes[0]?.disk.persistence.id;
-      const hasVolume = ({ resources = [] }: Offer) =>
-        resources.some((each) => each.disk?.persistence?.id === id);
-      const withVolume = await framework.offer(hasVolume);
-      await accepted(framework, {
-        type: 'ACCEPT',
-        accept: {
-          offer_ids: [withVolume.id],
-          filters,
-          operations: [
-            { type: 'DESTROY', destroy: { volumes } },
-            { type: 'UNRESERVE', unreserve: { resources: reserved } },
-          ],
-        },
-      });
-      const after = await framework.offer(isRoomy);
-      expect((after.resources ?? []).flatMap((each) => each.reservations ?? [])).toEqual([]);
-    },
-  },
-  {
-    call: 'ACKNOWLEDGE_OPERATION_STATUS',
-    does: 'follows the status of an operation with an id',
-    run: async ({ framework, offer }) => {
-      const operation_id = { value: uniqueId('operation') };
-      const reserved = allocated(offer, 'mem:32').map((each) => ({
-        ...each,
-        reservations: [{ type: 'DYNAMIC' as const, role: 'eng', principal: 'conformance' }],
-      }));
-      const reserve = {
-        type: 'RESERVE' as const,
-        id: operation_id,
-        reserve: { resources: reserved },
-      };
-      await accepted(framework, {
-        type: 'ACCEPT',
-        accept: { offer_ids: [offer.id], operations: [reserve], filters: { refuse_seconds: 0 } },
-      });
-      const event = await framework.next(
-        'UPDATE_OPERATION_STATUS',
-        ({ update_operation_status: { status } }) =>
-          status.operation_id?.value === operation_id.value,
-      );
-      const { status } = event.update_operation_status;
-      expect(status.state).toBe('OPERATION_FINISHED');
-      const uuid = status.uuid?.value ?? '';
-      await accepted(framework, {
-        type: 'ACKNOWLEDGE_OPERATION_STATUS',
-        acknowledge_operation_status: { operation_id, agent_id: offer.agent_id, uuid },
-      });
-      const isReserved = ({ resources = [] }: Offer) =>
-        resources.some((each) => (each.reservations ?? []).length > 0);
-      const next = await framework.offer(isReserved);
-      await accepted(framework, {
-        type: 'ACCEPT',
-        accept: {
-          offer_ids: [next.id],
-          operations: [{ type: 'UNRESERVE', unreserve: { resources: reserved } }],
-        },
-      });
-    },
-  },
-  {
-    call: 'RECONCILE_OPERATIONS',
-    does: 'tells that an operation is unknown',
-    run: async ({ framework, offer }) => {
-      const operation_id = { value: uniqueId('unknown') };
-      await accepted(framework, {
-        type: 'RECONCILE_OPERATIONS',
-        reconcile_operations: { operations: [{ operation_id, agent_id: offer.agent_id }] },
-      });
-      const event = await framework.next('UPDATE_OPERATION_STATUS');
-      expect(event.update_operation_status.status).toMatchObject({
-        operation_id,
-        state: 'OPERATION_UNKNOWN',
       });
     },
   },
@@ -406,3 +302,5 @@ for (const encoding of ENCODINGS) {
     });
   });
 }
+
+proveCoverage(import.meta.url);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutorInfo, Offer, TaskInfo } from '../../../mesos-core/src/protocol/index.ts';
 import { RawExecutor } from './support/executor.ts';
 import { RawFramework } from './support/framework.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { allocated, commandTask, isRoomy, uniqueId } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -81,3 +82,5 @@ describe.each(ENCODINGS)('LAUNCH_GROUP in %s', (encoding) => {
       }
     }));
 });
+
+proveCoverage(import.meta.url);

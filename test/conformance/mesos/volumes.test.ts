@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Offer, OfferOperation, Resource } from '../../../mesos-core/src/protocol/index.ts';
 import { RawFramework } from './support/framework.ts';
 import { firstAgent, firstAgentId, type Operator, order } from './support/operator.ts';
+import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { isRoomy, uniqueId } from './support/tasks.ts';
 import { ENCODINGS } from './support/wire.ts';
@@ -121,3 +122,5 @@ describe.each(ENCODINGS)('volumes change their size, in %s', (encoding) => {
     }
   });
 });
+
+proveCoverage(import.meta.url);

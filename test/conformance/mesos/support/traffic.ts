@@ -19,6 +19,16 @@ export function noteTraffic(
   for (const { type } of operations) noted.add(keyOf(encoding, 'Offer.Operation', type, isTaken));
 }
 
+/** Whether a message of this type has been noted in this process. */
+export function wasNoted(
+  encoding: Encoding,
+  name: string,
+  type: string,
+  isTaken: boolean,
+): boolean {
+  return noted.has(keyOf(encoding, name, type, isTaken));
+}
+
 function keyOf(encoding: Encoding, name: string, type: string, isTaken: boolean): string {
   return `${name} ${type} in ${encoding}${isTaken ? '' : ', refused'}`;
 }

@@ -1,0 +1,230 @@
+/** How a type is covered: by a test file of this suite, named without `.test.ts`, or not at all. */
+export type Coverage =
+  | { readonly how: 'taken'; readonly file: string; readonly isOwnOnly: boolean }
+  | { readonly how: 'refused'; readonly file: string; readonly why: string }
+  | { readonly how: 'never'; readonly why: string };
+
+/** A file alone stands for: it is sent and taken there, or received. */
+type Row = string | Coverage;
+
+/** Its case would harm a cluster that is not the suite's own. */
+const inOwnCluster = (file: string): Coverage => ({ how: 'taken', file, isOwnOnly: true });
+/** Its case shows that it is refused, and why that can't be otherwise. */
+const refused = (file: string, why: string): Coverage => ({ how: 'refused', file, why });
+/** Nobody sends it. */
+const never = (why: string): Coverage => ({ how: 'never', why });
+
+const NO_FILES = 'a master has files to show only when it logs into a directory';
+const NO_PROVIDERS = 'there are no resource providers: they are for storage by CSI';
+
+/** Where each type of call, event, response and operation is exercised, in JSON and in protobuf. */
+const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
+  'Offer.Operation': {
+    LAUNCH: 'scheduler-calls',
+    LAUNCH_GROUP: 'task-groups',
+    RESERVE: 'operations',
+    UNRESERVE: 'operations',
+    CREATE: 'operations',
+    DESTROY: 'operations',
+    GROW_VOLUME: 'volumes',
+    SHRINK_VOLUME: 'volumes',
+    CREATE_DISK: 'volumes',
+    DESTROY_DISK: 'volumes',
+  },
+  'scheduler.Event': {
+    SUBSCRIBED: 'scheduler-calls',
+    OFFERS: 'scheduler-calls',
+    INVERSE_OFFERS: 'maintenance',
+    RESCIND: 'scheduler-calls',
+    RESCIND_INVERSE_OFFER: 'maintenance',
+    UPDATE: 'scheduler-calls',
+    UPDATE_OPERATION_STATUS: 'operations',
+    MESSAGE: 'scheduler-calls',
+    FAILURE: 'scheduler-calls',
+    ERROR: 'scheduler-calls',
+    HEARTBEAT: 'scheduler-calls',
+  },
+  'scheduler.Response': {
+    RECONCILE_OPERATIONS: never('RECONCILE_OPERATIONS is answered by UPDATE_OPERATION_STATUS'),
+  },
+  'scheduler.Call': {
+    SUBSCRIBE: 'scheduler-calls',
+    TEARDOWN: 'scheduler-calls',
+    ACCEPT: 'scheduler-calls',
+    DECLINE: 'scheduler-calls',
+    ACCEPT_INVERSE_OFFERS: 'maintenance',
+    DECLINE_INVERSE_OFFERS: 'maintenance',
+    REVIVE: 'scheduler-calls',
+    KILL: 'scheduler-calls',
+    SHUTDOWN: 'scheduler-calls',
+    ACKNOWLEDGE: 'scheduler-calls',
+    ACKNOWLEDGE_OPERATION_STATUS: 'operations',
+    RECONCILE: 'scheduler-calls',
+    RECONCILE_OPERATIONS: 'operations',
+    MESSAGE: 'scheduler-calls',
+    REQUEST: 'scheduler-calls',
+    SUPPRESS: 'scheduler-calls',
+    UPDATE_FRAMEWORK: 'scheduler-calls',
+  },
+  'executor.Event': {
+    SUBSCRIBED: 'executor-calls',
+    LAUNCH: 'executor-calls',
+    LAUNCH_GROUP: 'task-groups',
+    KILL: 'executor-calls',
+    ACKNOWLEDGED: 'executor-calls',
+    MESSAGE: 'executor-calls',
+    ERROR: never('agents of Mesos do not send it, nor do ours'),
+    SHUTDOWN: 'executor-calls',
+    HEARTBEAT: 'executor-calls',
+  },
+  'executor.Call': {
+    SUBSCRIBE: 'executor-calls',
+    UPDATE: 'executor-calls',
+    MESSAGE: 'executor-calls',
+    HEARTBEAT: 'executor-calls',
+  },
+  'master.Call': {
+    GET_HEALTH: 'operator-calls',
+    GET_FLAGS: 'flags-and-logging',
+    GET_VERSION: 'operator-calls',
+    GET_METRICS: 'operator-calls',
+    GET_LOGGING_LEVEL: 'flags-and-logging',
+    SET_LOGGING_LEVEL: 'flags-and-logging',
+    LIST_FILES: refused('files', NO_FILES),
+    READ_FILE: refused('files', NO_FILES),
+    GET_STATE: 'operator-calls',
+    GET_AGENTS: 'operator-calls',
+    GET_FRAMEWORKS: 'operator-calls',
+    GET_EXECUTORS: 'operator-calls',
+    GET_OPERATIONS: 'operator-calls',
+    GET_TASKS: 'operator-calls',
+    GET_ROLES: 'operator-calls',
+    GET_WEIGHTS: 'quota-and-weights',
+    UPDATE_WEIGHTS: 'quota-and-weights',
+    GET_MASTER: 'operator-calls',
+    SUBSCRIBE: 'operator-events',
+    RESERVE_RESOURCES: 'operator-calls',
+    UNRESERVE_RESOURCES: 'operator-calls',
+    CREATE_VOLUMES: 'operator-calls',
+    DESTROY_VOLUMES: 'operator-calls',
+    GROW_VOLUME: 'volumes',
+    SHRINK_VOLUME: 'volumes',
+    GET_MAINTENANCE_STATUS: 'maintenance',
+    GET_MAINTENANCE_SCHEDULE: 'maintenance',
+    UPDATE_MAINTENANCE_SCHEDULE: 'maintenance',
+    START_MAINTENANCE: 'maintenance',
+    STOP_MAINTENANCE: 'maintenance',
+    DRAIN_AGENT: 'draining',
+    DEACTIVATE_AGENT: 'draining',
+    REACTIVATE_AGENT: 'draining',
+    GET_QUOTA: 'quota-and-weights',
+    UPDATE_QUOTA: 'quota-and-weights',
+    SET_QUOTA: 'quota-and-weights',
+    REMOVE_QUOTA: 'quota-and-weights',
+    TEARDOWN: 'operator-calls',
+    MARK_AGENT_GONE: inOwnCluster('agent-gone'),
+  },
+  'master.Response': {
+    GET_HEALTH: 'operator-calls',
+    GET_FLAGS: 'flags-and-logging',
+    GET_VERSION: 'operator-calls',
+    GET_METRICS: 'operator-calls',
+    GET_LOGGING_LEVEL: 'flags-and-logging',
+    LIST_FILES: never(NO_FILES),
+    READ_FILE: never(NO_FILES),
+    GET_STATE: 'operator-calls',
+    GET_AGENTS: 'operator-calls',
+    GET_FRAMEWORKS: 'operator-calls',
+    GET_EXECUTORS: 'operator-calls',
+    GET_OPERATIONS: 'operator-calls',
+    GET_TASKS: 'operator-calls',
+    GET_ROLES: 'operator-calls',
+    GET_WEIGHTS: 'quota-and-weights',
+    GET_MASTER: 'operator-calls',
+    GET_MAINTENANCE_STATUS: 'maintenance',
+    GET_MAINTENANCE_SCHEDULE: 'maintenance',
+    GET_QUOTA: 'quota-and-weights',
+  },
+  'master.Event': {
+    SUBSCRIBED: 'operator-events',
+    TASK_ADDED: 'operator-events',
+    TASK_UPDATED: 'operator-events',
+    AGENT_ADDED: inOwnCluster('agent-gone'),
+    AGENT_REMOVED: inOwnCluster('agent-gone'),
+    FRAMEWORK_ADDED: 'operator-events',
+    FRAMEWORK_UPDATED: 'operator-events',
+    FRAMEWORK_REMOVED: 'operator-events',
+    HEARTBEAT: 'operator-events',
+  },
+  'agent.Call': {
+    GET_HEALTH: 'agent-calls',
+    GET_FLAGS: 'flags-and-logging',
+    GET_VERSION: 'agent-calls',
+    GET_METRICS: 'agent-calls',
+    GET_LOGGING_LEVEL: 'flags-and-logging',
+    SET_LOGGING_LEVEL: 'flags-and-logging',
+    LIST_FILES: 'files',
+    READ_FILE: 'files',
+    GET_STATE: 'agent-calls',
+    GET_CONTAINERS: 'agent-calls',
+    GET_FRAMEWORKS: 'agent-calls',
+    GET_EXECUTORS: 'agent-calls',
+    GET_OPERATIONS: 'agent-calls',
+    GET_TASKS: 'agent-calls',
+    GET_AGENT: 'agent-calls',
+    GET_RESOURCE_PROVIDERS: 'agent-calls',
+    LAUNCH_NESTED_CONTAINER: 'containers',
+    WAIT_NESTED_CONTAINER: 'containers',
+    KILL_NESTED_CONTAINER: 'containers',
+    REMOVE_NESTED_CONTAINER: 'containers',
+    LAUNCH_NESTED_CONTAINER_SESSION: 'container-sessions',
+    ATTACH_CONTAINER_INPUT: 'container-sessions',
+    ATTACH_CONTAINER_OUTPUT: 'container-sessions',
+    LAUNCH_CONTAINER: 'containers',
+    WAIT_CONTAINER: 'containers',
+    KILL_CONTAINER: 'containers',
+    REMOVE_CONTAINER: 'containers',
+    ADD_RESOURCE_PROVIDER_CONFIG: refused('agent-calls', NO_PROVIDERS),
+    UPDATE_RESOURCE_PROVIDER_CONFIG: refused('agent-calls', NO_PROVIDERS),
+    REMOVE_RESOURCE_PROVIDER_CONFIG: refused('agent-calls', NO_PROVIDERS),
+    MARK_RESOURCE_PROVIDER_GONE: refused('agent-calls', NO_PROVIDERS),
+    PRUNE_IMAGES: 'containers',
+  },
+  'agent.Response': {
+    GET_HEALTH: 'agent-calls',
+    GET_FLAGS: 'flags-and-logging',
+    GET_VERSION: 'agent-calls',
+    GET_METRICS: 'agent-calls',
+    GET_LOGGING_LEVEL: 'flags-and-logging',
+    LIST_FILES: 'files',
+    READ_FILE: 'files',
+    GET_STATE: 'agent-calls',
+    GET_CONTAINERS: 'agent-calls',
+    GET_FRAMEWORKS: 'agent-calls',
+    GET_EXECUTORS: 'agent-calls',
+    GET_OPERATIONS: 'agent-calls',
+    GET_TASKS: 'agent-calls',
+    GET_AGENT: 'agent-calls',
+    GET_RESOURCE_PROVIDERS: 'agent-calls',
+    WAIT_NESTED_CONTAINER: 'containers',
+    WAIT_CONTAINER: 'containers',
+  },
+  'agent.ProcessIO': {
+    DATA: 'container-sessions',
+    CONTROL: 'container-sessions',
+  },
+};
+
+/** Messages that have a row for each value of their `type`. */
+export const COVERED_MESSAGES: readonly string[] = Object.keys(ROWS);
+
+/** The rows of a message by type. */
+export function coverageOf(message: string): ReadonlyMap<string, Coverage> {
+  const rows = Object.entries(ROWS[message] ?? {});
+  return new Map(
+    rows.map(([type, row]) => [
+      type,
+      typeof row === 'string' ? { how: 'taken', file: row, isOwnOnly: false } : row,
+    ]),
+  );
+}
