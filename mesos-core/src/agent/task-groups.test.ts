@@ -31,6 +31,10 @@ async function start(): Promise<void> {
 }
 
 function launchGroup(...ids: readonly string[]): void {
+  launchGroupOf(EXECUTOR, ...ids);
+}
+
+function launchGroupOf(executor: ExecutorInfo, ...ids: readonly string[]): void {
   const tasks = ids.map(
     (id): TaskInfo => ({
       ...{ name: id, task_id: { value: id }, agent_id: { value: 'agent-1' } },
@@ -38,7 +42,7 @@ function launchGroup(...ids: readonly string[]): void {
       resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 } }],
     }),
   );
-  const group = { executor: EXECUTOR, tasks, task_group: { tasks } };
+  const group = { executor, tasks, task_group: { tasks } };
   world.master.send({ type: 'RUN_TASKS', framework: FRAMEWORK, ...group });
 }
 
@@ -131,6 +135,19 @@ describe('a task group under the default executor', () => {
     world.master.send({ type: 'SHUTDOWN_FRAMEWORK', framework_id: 'framework-1' });
     await world.clock.run(10_000);
     expect(world.host.running.size).toBe(0);
+  });
+});
+
+describe('a task group under a custom executor', () => {
+  it('is the executor’s to run, whatever the commands of the tasks', async () => {
+    await start();
+    const command = { value: 'run the executor' };
+    launchGroupOf({ ...EXECUTOR, type: 'CUSTOM', command }, 'a', 'b');
+    await world.clock.run(1000);
+    expect(containers.map(({ request }) => [request.taskId, request.command.value])).toEqual([
+      [undefined, 'run the executor'],
+    ]);
+    expect(world.updatesOf('a')).toEqual([]);
   });
 });
 
