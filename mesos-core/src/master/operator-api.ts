@@ -1,6 +1,6 @@
 import { listFiles, readFile } from '../files/files-calls.ts';
 import { MesosHttpError } from '../http/mesos-http.ts';
-import type { LazyMessage, MasterCall, MasterResponse } from '../protocol/index.ts';
+import { LazyList, LazyMessage, type MasterCall, type MasterResponse } from '../protocol/index.ts';
 import { VERSION_INFO } from '../version-info.ts';
 import type { Agents } from './agents.ts';
 import type { MasterCore } from './core.ts';
@@ -79,9 +79,13 @@ export class OperatorApi {
       case 'GET_ROLES':
         return { type: 'GET_ROLES', get_roles: { roles: roleList(this.#core) } };
       case 'GET_METRICS': {
-        const metrics = Object.entries(masterFigures(this.#core));
-        const list = metrics.map(([name, value]) => ({ name, value }));
-        return { type: 'GET_METRICS', get_metrics: { metrics: list } };
+        const core = this.#core;
+        const metrics = new LazyList(function* () {
+          for (const figure of masterFigures(core)) {
+            yield figure === undefined ? undefined : { name: figure[0], value: figure[1] };
+          }
+        });
+        return new LazyMessage({ type: 'GET_METRICS', get_metrics: new LazyMessage({ metrics }) });
       }
       case 'TEARDOWN':
         await this.#teardown(call.teardown.framework_id.value);

@@ -5,7 +5,7 @@ import {
   type Resource,
   rolesOfResource,
 } from '../protocol/index.ts';
-import { type Authorizer, allowAll } from '../security/index.ts';
+import { type Authorizer, allowAll, rememberDecisions } from '../security/index.ts';
 import { seesAll, type Visibility } from './views/visibility.ts';
 
 /**
@@ -16,15 +16,16 @@ import { seesAll, type Visibility } from './views/visibility.ts';
  */
 export function visibilityOf(authorizer: Authorizer, who: string | undefined): Visibility {
   if (authorizer === allowAll) return seesAll;
+  const frameworks = rememberDecisions(authorizer, 'view_frameworks', who);
+  const tasks = rememberDecisions(authorizer, 'view_tasks', who);
+  const executors = rememberDecisions(authorizer, 'view_executors', who);
+  const role = rememberDecisions(authorizer, 'view_roles', who);
   const framework = (info: FrameworkInfo | undefined): boolean =>
-    info !== undefined && authorizer.allows('view_frameworks', who, info.user);
-  const role = (name: string): boolean => authorizer.allows('view_roles', who, name);
+    info !== undefined && frameworks(info.user);
   return {
     framework,
-    task: (task, info) =>
-      framework(info) && authorizer.allows('view_tasks', who, task.user ?? info?.user),
-    executor: ({ command }, info) =>
-      framework(info) && authorizer.allows('view_executors', who, command?.user ?? info?.user),
+    task: (task, info) => framework(info) && tasks(task.user ?? info?.user),
+    executor: ({ command }, info) => framework(info) && executors(command?.user ?? info?.user),
     role,
     resources: (all) => all.filter((each) => rolesOfResource(each).every(role)),
   };

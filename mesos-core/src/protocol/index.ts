@@ -16,7 +16,7 @@ export {
 export * from './content-type.ts';
 export * from './duration.ts';
 export * from './ids.ts';
-export { encodePieces, jsonPieces, LazyList, LazyMessage } from './lazy-message.ts';
+export { encodePieces, jsonPieces, LazyList, LazyMessage, LazyObject } from './lazy-message.ts';
 export type * from './messages.ts';
 export * from './older-form.ts';
 export * from './recordio.ts';

@@ -25,6 +25,15 @@ export class LazyMessage {
   }
 }
 
+/** A JSON object whose fields are made one by one; `undefined` as in a {@link LazyList}. */
+export class LazyObject {
+  readonly entries: () => Iterable<readonly [name: string, value: unknown] | undefined>;
+
+  constructor(entries: () => Iterable<readonly [name: string, value: unknown] | undefined>) {
+    this.entries = entries;
+  }
+}
+
 /**
  * The message, encoded piece by piece; the pieces together are the message. An empty piece means
  * that work was done and nothing came out of it yet: protobuf tells lengths first, so its pieces
@@ -41,9 +50,12 @@ export function encodePieces(
 
 /** A JSON value of no particular message, with lazy parts, as pieces of text. */
 export function* jsonPieces(value: unknown): Generator<string> {
-  if (value instanceof LazyMessage) {
+  if (value instanceof LazyMessage || value instanceof LazyObject) {
+    const entries = value instanceof LazyObject ? value.entries() : Object.entries(value.fields);
     let separator = '{';
-    for (const [name, field] of Object.entries(value.fields)) {
+    for (const entry of entries) {
+      if (entry === undefined) yield '';
+      const [name, field] = entry ?? [];
       if (field === undefined) continue;
       yield `${separator}${JSON.stringify(name)}:`;
       yield* jsonPieces(field);

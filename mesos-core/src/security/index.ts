@@ -1,5 +1,6 @@
 export { type Action, AUTHORIZABLE_PATHS } from './actions.ts';
 export { type Authorizer, allowAll } from './authorizer.ts';
+export { rememberDecisions } from './decisions.ts';
 export {
   AGENT_SECURITY_FLAGS,
   type AgentSecurity,

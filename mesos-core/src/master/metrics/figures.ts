@@ -1,4 +1,5 @@
 import type { RoleFigures } from '../../allocator/index.ts';
+import { inSteps } from '../../http/steps.ts';
 import { eachSharedOnce, type Resources } from '../../protocol/index.ts';
 import { systemMetrics } from '../../system-metrics.ts';
 import type { MasterCore } from '../core.ts';
@@ -8,26 +9,49 @@ import { FRAMEWORK_COUNTERS, MASTER_COUNTERS } from './names.ts';
 
 type Figures = Record<string, number>;
 
-/** All metrics by Mesos' names, in their order. Costs a look at each agent and framework. */
-export function masterFigures(core: MasterCore): Readonly<Figures> {
-  const figures: Figures = {
+/** A metric. */
+type Figure = readonly [name: string, value: number];
+
+/** Before this name come all that are not of single frameworks and sort before those. */
+const OF_FRAMEWORKS = 'master/frameworks/';
+
+/**
+ * All metrics by Mesos' names, in their order. There are some eighty of each framework, so they are
+ * made one by one; `undefined` where others may have a turn.
+ */
+export function* masterFigures(core: MasterCore): Generator<Figure | undefined> {
+  const own = inOrder({
     ...counterFigures(core),
     ...clusterFigures(core),
     ...resourceFigures(core),
     ...allocatorFigures(core),
     ...registrarFigures(core),
     ...systemMetrics(),
-  };
-  const unreachable = Map.groupBy(
-    core.state.unreachableTasks.values(),
-    ({ framework_id }) => framework_id.value,
-  );
-  for (const framework of core.state.frameworks.values()) {
-    const count = unreachable.get(framework.id)?.length ?? 0;
-    Object.assign(figures, frameworkFigures(core, framework, count));
+  });
+  const unreachable = new Map<string, number>();
+  for (const task of inSteps([[...core.state.unreachableTasks.values()]])) {
+    if (task === undefined) yield undefined;
+    else
+      unreachable.set(task.framework_id.value, (unreachable.get(task.framework_id.value) ?? 0) + 1);
   }
-  const names = Object.keys(figures).toSorted((a, b) => (a < b ? -1 : 1));
-  return Object.fromEntries(names.map((name) => [name, figures[name] ?? 0]));
+  const frameworks = [...core.state.frameworks.values()]
+    .map((framework) => ({ framework, prefix: prefixOf(framework) }))
+    .sort((a, b) => (a.prefix < b.prefix ? -1 : 1));
+  yield* own.filter(([name]) => name < OF_FRAMEWORKS);
+  for (const { framework, prefix } of frameworks) {
+    const count = unreachable.get(framework.id) ?? 0;
+    yield* inOrder(frameworkFigures(core, framework, prefix, count));
+  }
+  yield* own.filter(([name]) => name >= OF_FRAMEWORKS);
+}
+
+function inOrder(figures: Figures): readonly Figure[] {
+  return Object.entries(figures).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function prefixOf({ id, info }: Framework): string {
+  // A name may hold half of a surrogate pair, which no URL can.
+  return `${OF_FRAMEWORKS}${encodeURIComponent(info.name.toWellFormed())}/${id}/`;
 }
 
 function counterFigures({ metrics }: MasterCore): Figures {
@@ -176,17 +200,16 @@ function sizeOf(registry: Registry): number {
 
 function frameworkFigures(
   { metrics }: MasterCore,
-  framework: Framework,
+  { id, info, stream, suppressedRoles }: Framework,
+  prefix: string,
   unreachable: number,
 ): Figures {
-  const { id, info, stream, suppressedRoles } = framework;
-  const prefix = `master/frameworks/${encodeURIComponent(info.name)}/${id}`;
   const own = metrics.framework(id);
-  const figures: Figures = { [`${prefix}/subscribed`]: stream === undefined ? 0 : 1 };
-  for (const name of FRAMEWORK_COUNTERS) figures[`${prefix}/${name}`] = own.get(name);
-  figures[`${prefix}/tasks/active/task_unreachable`] = unreachable;
+  const figures: Figures = { [`${prefix}subscribed`]: stream === undefined ? 0 : 1 };
+  for (const name of FRAMEWORK_COUNTERS) figures[`${prefix}${name}`] = own.get(name);
+  figures[`${prefix}tasks/active/task_unreachable`] = unreachable;
   for (const role of rolesOf(info)) {
-    figures[`${prefix}/roles/${role}/suppressed`] = suppressedRoles.has(role) ? 1 : 0;
+    figures[`${prefix}roles/${role}/suppressed`] = suppressedRoles.has(role) ? 1 : 0;
   }
   return figures;
 }

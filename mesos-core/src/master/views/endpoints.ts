@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { checkEndpointAccess } from '../../http/endpoint-access.ts';
 import { queryOf, sendJson } from '../../http/json-answer.ts';
+import { LazyObject } from '../../protocol/index.ts';
 import { checkTimeout } from '../../system-metrics.ts';
 import type { MasterCore } from '../core.ts';
 import { masterFigures } from '../metrics/figures.ts';
@@ -54,7 +55,7 @@ function endpoints(core: MasterCore): Endpoints {
     'metrics/snapshot': ({ query, principal }) => {
       checkEndpointAccess(authorizer, '/metrics/snapshot', principal);
       checkTimeout(query.get('timeout'));
-      return masterFigures(core);
+      return new LazyObject(() => masterFigures(core));
     },
   };
 }
