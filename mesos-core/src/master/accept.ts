@@ -22,6 +22,7 @@ import {
 import { asOffered } from './offer-form.ts';
 import { applyToOffers, refuseStale } from './operations/offer-operations.ts';
 import { tellLatest } from './reconcile.ts';
+import { repeated } from './repeated.ts';
 import { type Agent, executorKey, type Framework, taskKey } from './state.ts';
 
 /** Filters are capped: nobody keeps resources from himself for longer than a year. */
@@ -88,7 +89,7 @@ export class OfferAnswers {
   #offersProblem(framework: Framework, offerIds: readonly string[]): string | undefined {
     const { state } = this.#core;
     if (offerIds.length === 0) return 'No offers specified';
-    const duplicate = offerIds.find((id, index) => offerIds.indexOf(id) !== index);
+    const [duplicate] = repeated(offerIds);
     if (duplicate !== undefined) return `Duplicate offer ${duplicate} in offer list`;
     const stale = offerIds.find((id) => !this.#owns(framework, id));
     if (stale !== undefined) return `Offer ${stale} is no longer valid`;

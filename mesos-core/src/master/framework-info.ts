@@ -1,6 +1,10 @@
 import type { FrameworkInfo } from '../protocol/index.ts';
 import { idProblem, roleNameProblem } from '../protocol/index.ts';
+import { repeated } from './repeated.ts';
 import { hasCapability, rolesOf } from './state.ts';
+
+/** Mesos has no limit; but each role is a client of the allocator. */
+const ROLES_MAX = 10_000;
 
 /** Mesos keeps durations as 64-bit nanoseconds. */
 const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
@@ -15,8 +19,8 @@ export function suppressedRolesProblem(
   info: FrameworkInfo,
   suppressed: readonly string[],
 ): string | undefined {
-  const roles = rolesOf(info);
-  const unknown = [...new Set(suppressed)].filter((role) => !roles.includes(role));
+  const roles = new Set(rolesOf(info));
+  const unknown = [...new Set(suppressed)].filter((role) => !roles.has(role));
   return unknown.length === 0
     ? undefined
     : `Suppressed roles ${formatNames(unknown)} are not contained in the set of roles`;
@@ -59,7 +63,8 @@ function rolesProblem(info: FrameworkInfo): string | undefined {
   if (role !== undefined) {
     return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
   }
-  const duplicates = roles.filter((each, index) => roles.indexOf(each) !== index);
+  if (roles.length > ROLES_MAX) return `'FrameworkInfo.roles' has more than ${ROLES_MAX} items`;
+  const duplicates = repeated(roles);
   if (duplicates.length > 0) {
     return `'FrameworkInfo.roles' contains duplicate items: ${formatNames(duplicates)}`;
   }

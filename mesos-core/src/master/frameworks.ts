@@ -22,6 +22,9 @@ import { readOfferConstraints } from './offer-constraints.ts';
 import { executorKey, type Framework, isTerminal, rolesOf } from './state.ts';
 import { frameworkAdded, frameworkUpdated } from './views/changes.ts';
 
+/** So much of a framework's name is in the registry. */
+const REGISTERED_NAME_MAX = 255;
+
 /** Comings and goings of frameworks. */
 export class Frameworks {
   readonly #core: MasterCore;
@@ -121,10 +124,10 @@ export class Frameworks {
     framework.info = info;
     setRoles(framework.suppressedRoles, suppressed_roles);
     framework.offerConstraints = constraints.compiled;
-    const roles = rolesOf(info);
+    const roles = new Set(rolesOf(info));
     const lost = this.#core.state
       .offersOfFramework(framework.id)
-      .filter((offer) => !roles.includes(offer.allocation_info?.role ?? '*'));
+      .filter((offer) => !roles.has(offer.allocation_info?.role ?? '*'));
     this.#core.rescind(
       lost.map((offer) => offer.id.value),
       true,
@@ -214,7 +217,9 @@ export class Frameworks {
   }
 
   async #register(id: string, info: FrameworkInfo): Promise<void> {
-    const entry = { id, name: info.name, failoverTimeoutSeconds: info.failover_timeout ?? 0 };
+    // A name is for people; the registry has to fit where it is kept (1 MiB in ZooKeeper).
+    const name = info.name.slice(0, REGISTERED_NAME_MAX);
+    const entry = { id, name, failoverTimeoutSeconds: info.failover_timeout ?? 0 };
     const known = this.#core.registry.frameworks.find((each) => each.id === id);
     const isSame =
       known?.name === entry.name && known.failoverTimeoutSeconds === entry.failoverTimeoutSeconds;

@@ -77,8 +77,8 @@ export class SchedulerCalls {
   }
 
   #suppress(framework: Framework, roles: readonly string[]): void {
-    const own = rolesOf(framework.info);
-    const suppressed = roles.length === 0 ? own : roles.filter((role) => own.includes(role));
+    const own = new Set(rolesOf(framework.info));
+    const suppressed = roles.length === 0 ? own : roles.filter((role) => own.has(role));
     for (const role of suppressed) framework.suppressedRoles.add(role);
     tellAllocator(this.#core, framework);
   }

@@ -1,6 +1,7 @@
 import type { OfferOperation, Resource, ValueScalar } from './messages.ts';
 import { reservationsOf } from './resource-identity.ts';
 import { formatResources } from './resource-text.ts';
+import { resourceCountProblem } from './resource-validation.ts';
 import {
   addResources,
   containsResources,
@@ -90,7 +91,11 @@ export function applyConversions(
       const missing = formatResources(consumed);
       return { problem: `${formatResources(result)} does not contain ${missing}` };
     }
-    result = addResources(subtractResources(result, consumed), converted);
+    const next = addResources(subtractResources(result, consumed), converted);
+    // Each reservation with labels of its own is one more: an agent could be cut into crumbs.
+    const excess = next.length > result.length ? resourceCountProblem(next) : undefined;
+    if (excess !== undefined) return { problem: excess };
+    result = next;
   }
   return { resources: result };
 }

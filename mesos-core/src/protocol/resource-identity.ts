@@ -33,6 +33,8 @@ export function identityOf(resource: Resource): string {
   const { name, type } = resource;
   const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocatedTo(resource)}`;
   if (isPlain(resource)) return plain;
+  const known = identities.get(resource);
+  if (known !== undefined) return known;
   const { provider_id, revocable, shared } = resource;
   const special = JSON.stringify([
     reservationsOf(resource).map(reservationKey),
@@ -41,8 +43,13 @@ export function identityOf(resource: Resource): string {
     revocable !== undefined,
     shared !== undefined,
   ]);
-  return `${plain}${SEPARATOR}${special}`;
+  const identity = `${plain}${SEPARATOR}${special}`;
+  identities.set(resource, identity);
+  return identity;
 }
+
+/** Those that took some work: resources never change, and are compared again and again. */
+const identities = new WeakMap<Resource, string>();
 
 /** Whether two resources differ in their value at most: their {@link identityOf} is the same. */
 export function isSameKind(a: Resource, b: Resource): boolean {

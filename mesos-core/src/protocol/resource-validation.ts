@@ -5,8 +5,18 @@ import { formatResource } from './resource-text.ts';
 import { type Resources, reservationRole } from './resources.ts';
 import { roleNameProblem } from './roles.ts';
 
+/** Mesos has no limit; but what is done with resources takes time for each pair of them. */
+const RESOURCES_MAX = 500;
+
+/** Why there are too many resources to look at, or `undefined`. */
+export function resourceCountProblem(resources: Resources): string | undefined {
+  return resources.length > RESOURCES_MAX ? `More than ${RESOURCES_MAX} resources` : undefined;
+}
+
 /** What is wrong with resources that somebody names in a call, in Mesos' words, or `undefined`. */
 export function resourceFormProblem(resources: Resources): string | undefined {
+  const excess = resourceCountProblem(resources);
+  if (excess !== undefined) return excess;
   for (const resource of resources) {
     const problem =
       valueProblem(resource) ?? reservationsProblem(resource) ?? diskProblem(resource);

@@ -65,6 +65,7 @@ const FEW_KINDS = 12;
 function sumOf(a: Resources, b: Resources): Resource[] {
   const sum = [...a];
   let indexOf: Map<string, number> | undefined;
+  let parts: Map<number, Resource[]> | undefined;
   for (const resource of b) {
     if (isEmptyResource(resource)) continue;
     if (sum.length > FEW_KINDS) {
@@ -72,12 +73,22 @@ function sumOf(a: Resources, b: Resources): Resource[] {
     }
     const index = isIndivisible(resource) ? -1 : indexOfKind(sum, resource, indexOf);
     const same = sum[index];
-    if (same !== undefined) {
+    if (same === undefined) {
+      const added = sum.push(resource) - 1;
+      indexOf?.set(identityOf(resource), added);
+    } else if (resource.type === 'SCALAR') {
       sum[index] = addValue(same, resource);
-      continue;
+    } else {
+      // Put together at once, at the end: there may be very many, and long ones.
+      parts ??= new Map();
+      const known = parts.get(index);
+      if (known === undefined) parts.set(index, [resource]);
+      else known.push(resource);
     }
-    const added = sum.push(resource) - 1;
-    indexOf?.set(identityOf(resource), added);
+  }
+  for (const [index, others] of parts ?? []) {
+    const first = sum[index];
+    if (first !== undefined) sum[index] = addValue(first, joined(first, others));
   }
   return sum;
 }
@@ -89,6 +100,13 @@ function indexOfKind(
 ): number {
   if (indexOf !== undefined) return indexOf.get(identityOf(resource)) ?? -1;
   return list.findIndex((each) => isSameKind(each, resource));
+}
+
+/** Ranges or sets of several, one after the other. */
+function joined(like: Resource, all: readonly Resource[]): Resource {
+  return like.type === 'RANGES'
+    ? { ...like, ranges: { range: all.flatMap(({ ranges }) => ranges?.range ?? []) } }
+    : { ...like, set: { item: all.flatMap(({ set }) => set?.item ?? []) } };
 }
 
 /**

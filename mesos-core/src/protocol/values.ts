@@ -61,20 +61,25 @@ export function addRanges(
   return normalizeRanges([...a, ...b]);
 }
 
-/** The numbers in `a` and not in `b`. */
+/** The numbers in `a` and not in `b`. Looks at each range once: callers may send very many. */
 export function subtractRanges(
   a: readonly ValueRange[],
   b: readonly ValueRange[],
 ): readonly ValueRange[] {
-  let rest = normalizeRanges(a);
-  for (const hole of normalizeRanges(b)) {
-    rest = rest.flatMap((range) => {
-      if (hole.end < range.begin || hole.begin > range.end) return [range];
-      return [
-        { begin: range.begin, end: hole.begin - 1 },
-        { begin: hole.end + 1, end: range.end },
-      ].filter(({ begin, end }) => begin <= end);
-    });
+  const holes = normalizeRanges(b);
+  const rest: ValueRange[] = [];
+  let next = 0;
+  for (const { begin, end } of normalizeRanges(a)) {
+    let from = begin;
+    while ((holes[next]?.end ?? Number.POSITIVE_INFINITY) < begin) next += 1;
+    for (let hole = holes[next]; hole !== undefined && hole.begin <= end; hole = holes[next]) {
+      if (hole.begin > from) rest.push({ begin: from, end: hole.begin - 1 });
+      from = hole.end + 1;
+      // One that reaches further is a hole of the next range, too.
+      if (hole.end > end) break;
+      next += 1;
+    }
+    if (from <= end) rest.push({ begin: from, end });
   }
   return rest;
 }
@@ -82,9 +87,12 @@ export function subtractRanges(
 /** Whether every number in `b` is in `a`. */
 export function containsRanges(a: readonly ValueRange[], b: readonly ValueRange[]): boolean {
   const whole = normalizeRanges(a);
-  return normalizeRanges(b).every((part) =>
-    whole.some(({ begin, end }) => begin <= part.begin && part.end <= end),
-  );
+  let at = 0;
+  return normalizeRanges(b).every((part) => {
+    while ((whole[at]?.end ?? Number.POSITIVE_INFINITY) < part.begin) at += 1;
+    const range = whole[at];
+    return range !== undefined && range.begin <= part.begin && part.end <= range.end;
+  });
 }
 
 /** How many numbers the ranges hold. */

@@ -61,6 +61,7 @@ const MASTER: Readonly<Record<string, Guard>> = {
   'GET /maintenance/status': [WRITE, 'refused'],
   'POST /machine/down': [WRITE, 'refused'],
   'POST /machine/up': [WRITE, 'refused'],
+  'POST /teardown': [WRITE, 'refused'],
   'POST /reserve': [WRITE, 'refused'],
   'POST /unreserve': [WRITE, 'refused'],
   'POST /create-volumes': [WRITE, 'refused'],

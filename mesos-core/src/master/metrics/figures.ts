@@ -9,6 +9,9 @@ import { FRAMEWORK_COUNTERS, MASTER_COUNTERS } from './names.ts';
 
 type Figures = Record<string, number>;
 
+/** So much of a framework's name is in the names of its metrics. */
+const NAME_MAX = 255;
+
 /** A metric. */
 type Figure = readonly [name: string, value: number];
 
@@ -50,8 +53,9 @@ function inOrder(figures: Figures): readonly Figure[] {
 }
 
 function prefixOf({ id, info }: Framework): string {
-  // A name may hold half of a surrogate pair, which no URL can.
-  return `${OF_FRAMEWORKS}${encodeURIComponent(info.name.toWellFormed())}/${id}/`;
+  // A name may be of any length, and hold half of a surrogate pair, which no URL can.
+  const name = info.name.slice(0, NAME_MAX).toWellFormed();
+  return `${OF_FRAMEWORKS}${encodeURIComponent(name)}/${id}/`;
 }
 
 function counterFigures({ metrics }: MasterCore): Figures {
