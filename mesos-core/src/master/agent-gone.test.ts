@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeMessage, type MasterCall, MEDIA_TYPES } from '../protocol/index.ts';
+import type { Encoding } from '../protocol/index.ts';
+import { operatorCall } from './testing/operator.ts';
 import {
   FRAMEWORK,
   launch,
@@ -26,18 +27,9 @@ afterEach(async () => {
   await world.close();
 });
 
-async function markGone(id = agentId, encoding: 'json' | 'protobuf' = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const call: MasterCall = {
-    type: 'MARK_AGENT_GONE',
-    mark_agent_gone: { agent_id: { value: id } },
-  };
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
+function markGone(id = agentId, encoding: Encoding = 'json') {
+  const mark_agent_gone = { agent_id: { value: id } };
+  return operatorCall(world, { type: 'MARK_AGENT_GONE', mark_agent_gone }, encoding);
 }
 
 async function runTask(partitionAware = true): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scalarQuantities } from '../protocol/index.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
+import { operatorCall } from './testing/operator.ts';
 import {
   FRAMEWORK,
   launch,
@@ -67,12 +68,7 @@ describe('an agent', () => {
       reconcile: { tasks: [{ task_id: { value: 'a' } }] },
     });
     expect(scheduler.updates('a').at(-1)).toBe('TASK_UNREACHABLE REASON_RECONCILIATION');
-    const tasks = await world.master.app.inject({
-      method: 'POST',
-      url: '/api/v1',
-      headers: { 'content-type': 'application/json' },
-      payload: { type: 'GET_TASKS' },
-    });
+    const tasks = await operatorCall(world, { type: 'GET_TASKS' });
     expect(tasks.json().get_tasks.unreachable_tasks).toMatchObject([{ state: 'TASK_UNREACHABLE' }]);
     world.network.heal();
     await world.run(60_000);
@@ -214,11 +210,7 @@ describe('what a subscription says is settled with what the master knows', () =>
     await world.run(20);
     expect(scheduler.updates('a')).toEqual(Array(3).fill('TASK_FINISHED'));
     expect(scheduler.statuses('a')[2]?.data).toBe('aGk=');
-    const call = { type: 'GET_TASKS' };
-    const answer = await world.master.app.inject({
-      ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': 'application/json' } },
-      payload: JSON.stringify(call),
-    });
+    const answer = await operatorCall(world, { type: 'GET_TASKS' });
     const [task] = answer.json().get_tasks.tasks;
     expect(task.statuses).toHaveLength(1);
     expect(task.statuses[0].data).toBeUndefined();

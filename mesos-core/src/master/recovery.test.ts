@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeMessage, MEDIA_TYPES } from '../protocol/index.ts';
+import type {} from '../protocol/index.ts';
 import { readMasterFlags } from './flags.ts';
 import { removalProblem } from './recovery.ts';
+import { operatorCall } from './testing/operator.ts';
 import { type TestAgent, World } from './testing/world.ts';
 
 let world: World;
@@ -21,11 +22,7 @@ async function startAgents(count: number): Promise<readonly TestAgent[]> {
 
 async function limit(role: string, cpus: number): Promise<void> {
   const quota_configs = [{ role, limits: { cpus: { value: cpus } } }];
-  const call = { type: 'UPDATE_QUOTA', update_quota: { quota_configs } } as const;
-  await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': MEDIA_TYPES.json } },
-    payload: Buffer.from(encodeMessage('master.Call', 'json', call)),
-  });
+  await operatorCall(world, { type: 'UPDATE_QUOTA', update_quota: { quota_configs } });
 }
 
 const failOver = async (): Promise<void> => {

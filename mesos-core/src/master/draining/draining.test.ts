@@ -1,13 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  decodeMessage,
-  encodeMessage,
-  type MasterCall,
-  MEDIA_TYPES,
-  type Task,
-  type TaskState,
-} from '../../protocol/index.ts';
+import type { Encoding, MasterCall, Task, TaskState } from '../../protocol/index.ts';
 import { newRegistry, withAgents } from '../registry.ts';
+import { operatorAnswer, operatorCall } from '../testing/operator.ts';
 import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
 import { drainedUpdate, drainKillPolicy } from './drain-plan.ts';
 
@@ -29,15 +23,7 @@ afterEach(async () => {
   await world.close();
 });
 
-async function send(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
-}
+const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
 const at = () => ({ agent_id: { value: agentId } });
 const deactivate = (): MasterCall => ({ type: 'DEACTIVATE_AGENT', deactivate_agent: at() });
@@ -47,8 +33,7 @@ const drain = (rest: { mark_gone?: boolean; max_grace_period?: { seconds: number
 
 /** What GET_AGENTS says of the agent. */
 async function view(encoding: 'json' | 'protobuf' = 'json') {
-  const { rawPayload } = await send({ type: 'GET_AGENTS' }, encoding);
-  const response = decodeMessage('master.Response', encoding, rawPayload);
+  const response = await operatorAnswer(world, { type: 'GET_AGENTS' }, encoding);
   if (response.type !== 'GET_AGENTS') throw new Error('another answer');
   return response.get_agents.agents?.find(({ agent_info }) => agent_info.id?.value === agentId);
 }

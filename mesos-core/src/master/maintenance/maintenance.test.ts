@@ -1,12 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  decodeMessage,
-  encodeMessage,
-  type MachineID,
-  type MasterCall,
-  MEDIA_TYPES,
-  type Unavailability,
-} from '../../protocol/index.ts';
+import type { Encoding, MachineID, MasterCall, Unavailability } from '../../protocol/index.ts';
+import { operatorAnswer, operatorCall } from '../testing/operator.ts';
 import {
   FRAMEWORK,
   launch,
@@ -41,20 +35,10 @@ const TOMORROW: Unavailability = {
   duration: { nanoseconds: 3600e9 },
 };
 
-async function send(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
-}
+const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
-async function ask(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const { rawPayload } = await send(call, encoding);
-  return decodeMessage('master.Response', encoding, rawPayload);
-}
+const ask = (call: MasterCall, encoding: Encoding = 'json') =>
+  operatorAnswer(world, call, encoding);
 
 function schedule(machines: readonly MachineID[], unavailability = TOMORROW): MasterCall {
   const windows = machines.length === 0 ? [] : [{ machine_ids: machines, unavailability }];

@@ -11,6 +11,7 @@ import {
   type Resources,
   unallocateResources,
 } from '../../protocol/index.ts';
+import { operatorCall } from '../testing/operator.ts';
 import { FRAMEWORK, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
 
 let world: World;
@@ -294,10 +295,7 @@ describe('reconciliation of an operation that the master does not know', () => {
     await carryOut(reserve('r1', reserved('cpus:2')));
     const agentId = agent.agent.agentId ?? '';
     const mark_agent_gone = { agent_id: { value: agentId } };
-    await world.master.app.inject({
-      ...{ method: 'POST', url: '/api/v1', payload: { type: 'MARK_AGENT_GONE', mark_agent_gone } },
-      headers: { 'content-type': 'application/json' },
-    });
+    await operatorCall(world, { type: 'MARK_AGENT_GONE', mark_agent_gone });
     await world.run(1000);
     expect(states('r1').at(-1)).toBe('OPERATION_GONE_BY_OPERATOR');
     expect(await ask(agentId)).toMatchObject({ state: 'OPERATION_GONE_BY_OPERATOR' });
@@ -393,10 +391,7 @@ describe('operations of a framework that was removed', () => {
     await carryOut(reserve('r1', reserved('cpus:2')));
     await world.call(scheduler, { type: 'TEARDOWN' });
     await world.run(10_000);
-    const response = await world.master.app.inject({
-      ...{ method: 'POST', url: '/api/v1', payload: { type: 'GET_OPERATIONS' } },
-      headers: { 'content-type': 'application/json' },
-    });
+    const response = await operatorCall(world, { type: 'GET_OPERATIONS' });
     expect(response.json().get_operations).toEqual({});
   });
 });

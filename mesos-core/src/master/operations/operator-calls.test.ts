@@ -1,15 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  decodeMessage,
-  encodeMessage,
+  type Encoding,
   formatResources,
   type MasterCall,
-  MEDIA_TYPES,
   parseResources,
   type Resource,
   type Resources,
   unallocateResources,
 } from '../../protocol/index.ts';
+import { operatorAnswer, operatorCall } from '../testing/operator.ts';
 import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
 
 let world: World;
@@ -40,15 +39,7 @@ function volume(id: string, megabytes: number): Resource {
   return { ...disk, disk: { persistence, volume: { container_path: 'data', mode: 'RW' } } };
 }
 
-async function send(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
-}
+const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
 async function post(url: string, form: Readonly<Record<string, string>>) {
   const response = await world.master.app.inject({
@@ -104,8 +95,7 @@ describe.each(['json', 'protobuf'] as const)("an operator's calls in %s", (encod
     const resources = reserved('cpus:3');
     world.network.cut(agent.origin, 'http://master:5050');
     await send({ type: 'RESERVE_RESOURCES', reserve_resources: { ...at(), resources } }, encoding);
-    const { rawPayload } = await send({ type: 'GET_OPERATIONS' }, encoding);
-    const response = decodeMessage('master.Response', encoding, rawPayload);
+    const response = await operatorAnswer(world, { type: 'GET_OPERATIONS' }, encoding);
     expect(response).toMatchObject({
       type: 'GET_OPERATIONS',
       get_operations: { operations: [{ agent_id: { value: agentId }, info: { type: 'RESERVE' } }] },

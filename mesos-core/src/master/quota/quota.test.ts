@@ -1,15 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  decodeMessage,
-  encodeMessage,
+  type Encoding,
   formatResources,
   type MasterCall,
-  MEDIA_TYPES,
   parseResources,
   type QuotaConfig,
   type QuotaRequest,
   type ValueScalar,
 } from '../../protocol/index.ts';
+import { operatorAnswer, operatorCall } from '../testing/operator.ts';
 import {
   FRAMEWORK,
   launch,
@@ -35,17 +34,7 @@ afterEach(async () => {
   await world.close();
 });
 
-type Encoding = 'json' | 'protobuf';
-
-async function send(call: MasterCall, encoding: Encoding = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
-}
+const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
 const scalars = (text: string): Record<string, ValueScalar> =>
   Object.fromEntries(
@@ -72,8 +61,7 @@ const set = (quota_request: QuotaRequest): MasterCall => ({
 const remove = (role: string): MasterCall => ({ type: 'REMOVE_QUOTA', remove_quota: { role } });
 
 async function status(encoding: Encoding = 'json') {
-  const { rawPayload } = await send({ type: 'GET_QUOTA' }, encoding);
-  const response = decodeMessage('master.Response', encoding, rawPayload);
+  const response = await operatorAnswer(world, { type: 'GET_QUOTA' }, encoding);
   if (response.type !== 'GET_QUOTA') throw new Error('another answer');
   return response.get_quota.status;
 }

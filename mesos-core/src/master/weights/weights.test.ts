@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  decodeMessage,
-  encodeMessage,
+  type Encoding,
   type MasterCall,
-  MEDIA_TYPES,
   scalarAmount,
   type WeightInfo,
 } from '../../protocol/index.ts';
+import { operatorAnswer, operatorCall } from '../testing/operator.ts';
 import { FRAMEWORK, type TestScheduler, World } from '../testing/world.ts';
 
 let world: World;
@@ -21,20 +20,10 @@ afterEach(async () => {
   await world.close();
 });
 
-async function send(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const type = MEDIA_TYPES[encoding];
-  const response = await world.master.app.inject({
-    ...{ method: 'POST', url: '/api/v1', headers: { 'content-type': type, accept: type } },
-    payload: Buffer.from(encodeMessage('master.Call', encoding, call)),
-  });
-  await world.run(100);
-  return response;
-}
+const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
-async function ask(call: MasterCall, encoding: 'json' | 'protobuf' = 'json') {
-  const { rawPayload } = await send(call, encoding);
-  return decodeMessage('master.Response', encoding, rawPayload);
-}
+const ask = (call: MasterCall, encoding: Encoding = 'json') =>
+  operatorAnswer(world, call, encoding);
 
 const update = (...weight_infos: readonly WeightInfo[]): MasterCall => ({
   ...{ type: 'UPDATE_WEIGHTS', update_weights: { weight_infos } },
