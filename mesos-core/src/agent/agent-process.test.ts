@@ -1,73 +1,36 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import type { ChildProcess } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type ListeningServer, listen, systemClock, waitFor } from '@factory/runtime';
+import { systemClock, waitFor } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFakeMaster, type FakeMaster } from './testing/fake-master.ts';
+import { signalProcess } from '../testing/processes.ts';
+import { type AgentSurroundings, prepareAgent } from './testing/agent-process.ts';
+import type { FakeMaster } from './testing/fake-master.ts';
 import { runTasks, tinyExecutor } from './testing/scenario.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-
-let directory: string;
+let home: AgentSurroundings;
 let master: FakeMaster;
-let server: ListeningServer;
-let port: number;
 let agent: ChildProcess;
 const executorPids = new Set<number>();
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'mesos-agent-'));
-  master = createFakeMaster({ clock: systemClock });
-  server = await listen(master.app, { host: '127.0.0.1', port: 0, graceMs: 100 });
-  port = await freePort();
+  home = await prepareAgent('mesos-agent-');
+  ({ master } = home);
   agent = startAgent();
 });
 
 afterEach(async () => {
   agent.kill('SIGKILL');
-  for (const pid of executorPids) kill(pid, 'SIGKILL');
+  for (const pid of executorPids) signalProcess(pid, 'SIGKILL');
   executorPids.clear();
-  master.cut();
-  await server.close();
-  // A container's supervisor may write how it ended at this moment.
-  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  await home.close();
 });
 
-function startAgent(): ChildProcess {
-  const flags = [
-    `--master=${server.url.replace('http://', '')}`,
-    `--work_dir=${directory}`,
-    `--port=${port}`,
-    ...['--resources=cpus:4;mem:1024;disk:1024', '--launcher=posix'],
-    '--executor_shutdown_grace_period=300ms',
-    '--executor_reregistration_timeout=5secs',
-  ];
-  const env = { ...process.env, FACTORY_LOG_LEVEL: 'warn' };
-  return spawn(process.execPath, [MAIN, ...flags], {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-}
-
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It is gone already, which is what was wanted.
-  }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+const startAgent = (): ChildProcess =>
+  home.start(
+    ...['--executor_shutdown_grace_period=300ms', '--executor_reregistration_timeout=5secs'],
+    '--launcher=posix',
+  );
 
 async function stateOf(taskId: string, state: string): Promise<number> {
   const status = await waitFor(systemClock, `${taskId} ${state}`, 20_000, () =>
@@ -101,7 +64,15 @@ describe('an agent process', { timeout: 30_000 }, () => {
       },
     });
     const runs = join(
-      ...[directory, 'slaves', 'agent-1', 'frameworks', 'framework-1', 'executors', 'executor-1'],
+      ...[
+        home.directory,
+        'slaves',
+        'agent-1',
+        'frameworks',
+        'framework-1',
+        'executors',
+        'executor-1',
+      ],
       'runs',
     );
     const containerId = status?.container_status?.container_id?.value ?? '';
@@ -114,7 +85,7 @@ describe('an agent process', { timeout: 30_000 }, () => {
     expect(variables).toMatchObject({
       LIBPROCESS_IP: '127.0.0.1',
       LIBPROCESS_PORT: '0',
-      MESOS_AGENT_ENDPOINT: `127.0.0.1:${port}`,
+      MESOS_AGENT_ENDPOINT: `127.0.0.1:${home.port}`,
       MESOS_CHECKPOINT: '1',
       MESOS_DIRECTORY: join(runs, containerId),
       MESOS_EXECUTOR_ID: 'executor-1',
@@ -124,7 +95,7 @@ describe('an agent process', { timeout: 30_000 }, () => {
       MESOS_RECOVERY_TIMEOUT: '15mins',
       MESOS_SANDBOX: join(runs, containerId),
       MESOS_SLAVE_ID: 'agent-1',
-      MESOS_SLAVE_PID: `slave(1)@127.0.0.1:${port}`,
+      MESOS_SLAVE_PID: `slave(1)@127.0.0.1:${home.port}`,
       MESOS_SUBSCRIPTION_BACKOFF_MAX: '2secs',
       PWD: join(runs, containerId),
     });
@@ -156,7 +127,7 @@ describe('an agent process', { timeout: 30_000 }, () => {
     await subscribedTimes(1);
     master.send(runTasks(tinyExecutor(), 'a'));
     const pid = await stateOf('a', 'TASK_RUNNING');
-    kill(pid, 'SIGKILL');
+    signalProcess(pid, 'SIGKILL');
     const killedAtMs = systemClock.monotonicMs();
     await stateOf('a', 'TASK_FAILED');
     expect(systemClock.monotonicMs() - killedAtMs).toBeLessThan(2000);
@@ -192,7 +163,7 @@ describe('an agent process', { timeout: 30_000 }, () => {
     await new Promise((resolve) => agent.once('exit', resolve));
     agent = startAgent();
     await subscribedTimes(2);
-    kill(pid, 'SIGKILL');
+    signalProcess(pid, 'SIGKILL');
     await stateOf('a', 'TASK_FAILED');
     expect(master.updates.at(-1)).toMatchObject({ reason: 'REASON_EXECUTOR_TERMINATED' });
     // The same executor id can be used again: that is a new run.

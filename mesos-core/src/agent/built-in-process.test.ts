@@ -1,65 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type ListeningServer, listen, systemClock, waitFor } from '@factory/runtime';
+import { systemClock, waitFor } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TaskInfo } from '../protocol/index.ts';
-import { createFakeMaster, type FakeMaster } from './testing/fake-master.ts';
+import { type AgentSurroundings, prepareAgent } from './testing/agent-process.ts';
+import type { FakeMaster } from './testing/fake-master.ts';
 import { FRAMEWORK } from './testing/scenario.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-
-let directory: string;
+let home: AgentSurroundings;
 let master: FakeMaster;
-let server: ListeningServer;
-let port: number;
 let agent: ChildProcess;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'built-in-'));
-  master = createFakeMaster({ clock: systemClock });
-  server = await listen(master.app, { host: '127.0.0.1', port: 0, graceMs: 100 });
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  port = typeof address === 'object' && address !== null ? address.port : 0;
-  probe.close();
+  home = await prepareAgent('built-in-');
+  ({ master } = home);
   await startAgent();
 });
 
 afterEach(async () => {
   await stopAgent('SIGKILL');
   // An agent that only cleans up ends whatever is left.
-  agent = runAgent('--recover=cleanup');
+  agent = home.start('--recover=cleanup');
   await once(agent, 'exit');
-  master.cut();
-  await server.close();
-  await rm(directory, { recursive: true, force: true, maxRetries: 20 });
+  await home.close();
 });
 
-function runAgent(...more: readonly string[]): ChildProcess {
-  const flags = [
-    ...[`--master=${server.url.replace('http://', '')}`, `--work_dir=${directory}`],
-    ...[`--port=${port}`, '--resources=cpus:4;mem:1024;disk:1024', ...more],
-  ];
-  const env = { ...process.env, FACTORY_LOG_LEVEL: 'error' };
-  return spawn(process.execPath, [MAIN, ...flags], {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-}
-
-async function startAgent(...more: readonly string[]): Promise<void> {
-  const before = master.subscriptions.length;
-  agent = runAgent(...more);
-  await waitFor(systemClock, 'SUBSCRIBE', 20_000, () =>
-    master.subscriptions.length > before ? true : undefined,
-  );
-}
+const startAgent = async (...flags: readonly string[]): Promise<void> => {
+  agent = await home.startSubscribed(...flags);
+};
 
 async function stopAgent(signal: NodeJS.Signals): Promise<void> {
   const exited = once(agent, 'exit');

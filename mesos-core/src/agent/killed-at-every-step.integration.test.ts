@@ -1,7 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +13,7 @@ import {
 } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskInfo } from '../protocol/index.ts';
+import { freePort } from '../testing/free-ports.ts';
 import { decodeJournal } from './checkpoint/journal-record.ts';
 import { detectCgroups } from './containerizer/isolators/cgroups/hierarchy.ts';
 import { makeBusyboxRootfs } from './containerizer/testing/busybox.ts';
@@ -227,19 +227,6 @@ class World {
       if (shown.includes(this.#home) && !isLauncher) left.push(`${pid} ${shown}`);
     }
     return left;
-  }
-}
-
-/** Not one of those that the kernel gives to others while the agent is dead. */
-async function freePort(): Promise<number> {
-  for (let port = 12_000 + (process.pid % 10_000); ; port += 1) {
-    const probe = createServer().listen(port, '127.0.0.1');
-    const [event] = await new Promise<readonly unknown[]>((resolve) => {
-      probe.once('listening', () => resolve([])).once('error', (error) => resolve([error]));
-    });
-    probe.close();
-    const isTaken = event instanceof Error || [...worlds].some((world) => world.port === port);
-    if (!isTaken) return port;
   }
 }
 

@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +20,10 @@ import {
   type TaskInfo,
   type TaskStatus,
 } from '../protocol/index.ts';
+import { freePort } from '../testing/free-ports.ts';
+import { signalProcess, startAgentProcess, startMasterProcess } from '../testing/processes.ts';
 import { FRAMEWORK } from './testing/world.ts';
 
-const MASTER_MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const AGENT_MAIN = fileURLToPath(new URL('../agent/main.ts', import.meta.url));
 const EXECUTOR = fileURLToPath(new URL('../../fixtures/tiny-executor.ts', import.meta.url));
 
 let directory: string;
@@ -40,7 +39,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mesos-master-'));
   masterPort = await freePort();
   master = startMaster();
-  agent = start(AGENT_MAIN, [
+  agent = startAgentProcess([
     ...[`--master=127.0.0.1:${masterPort}`, `--port=${await freePort()}`],
     ...[`--work_dir=${join(directory, 'agent')}`, '--resources=cpus:4;mem:1024;disk:1024'],
   ]);
@@ -63,37 +62,14 @@ afterEach(async () => {
   await client.stop();
   await transport.close();
   for (const child of [master, agent]) child.kill('SIGKILL');
-  for (const pid of executorPids) kill(pid);
+  for (const pid of executorPids) signalProcess(pid, 'SIGKILL');
   executorPids.clear();
   await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function startMaster(): ChildProcess {
   const workDir = join(directory, 'master');
-  return start(MASTER_MAIN, [`--port=${masterPort}`, `--work_dir=${workDir}`]);
-}
-
-function start(main: string, flags: readonly string[]): ChildProcess {
-  const env = { ...process.env, FACTORY_LOG_LEVEL: 'error' };
-  const stdio = ['ignore', 'inherit', 'inherit'] as const;
-  return spawn(process.execPath, [main, ...flags], { env, stdio: [...stdio] });
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already, which is what was wanted.
-  }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return startMasterProcess([`--port=${masterPort}`, `--work_dir=${workDir}`]);
 }
 
 function acknowledge({ uuid, task_id, agent_id }: TaskStatus): void {
@@ -170,7 +146,7 @@ describe('a master, an agent and an executor, each a process', { timeout: 60_000
     expect(Buffer.from(answer.data, 'base64').toString()).toBe('pong');
     await client.call({ type: 'KILL', kill: { task_id: { value: 'a' } } });
     await stateOf('a', 'TASK_KILLED');
-    for (const pid of executorPids) kill(pid);
+    for (const pid of executorPids) signalProcess(pid, 'SIGKILL');
     expect(await stateOf('b', 'TASK_FAILED')).toMatchObject({
       reason: 'REASON_EXECUTOR_TERMINATED',
       source: 'SOURCE_AGENT',

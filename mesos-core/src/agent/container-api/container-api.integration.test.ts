@@ -1,28 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type ListeningServer, listen, systemClock, waitFor } from '@factory/runtime';
+import type { ChildProcess } from 'node:child_process';
+import { systemClock, waitFor } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AgentApiProcessIO, encodeRecord, readRecords } from '../../protocol/index.ts';
-import { createFakeMaster, type FakeMaster } from '../testing/fake-master.ts';
+import { type AgentSurroundings, prepareAgent } from '../testing/agent-process.ts';
+import type { FakeMaster } from '../testing/fake-master.ts';
 import { runTasks, tinyExecutor } from '../testing/scenario.ts';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
-
-let directory: string;
+let home: AgentSurroundings;
 let master: FakeMaster;
-let server: ListeningServer;
-let port: number;
 let agent: ChildProcess;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'container-api-'));
-  master = createFakeMaster({ clock: systemClock });
-  server = await listen(master.app, { host: '127.0.0.1', port: 0, graceMs: 100 });
-  port = await freePort();
+  home = await prepareAgent('container-api-');
+  ({ master } = home);
   agent = startAgent();
 });
 
@@ -30,44 +20,21 @@ afterEach(async () => {
   master.send({ type: 'SHUTDOWN_FRAMEWORK', framework_id: 'framework-1' });
   await expect.poll(() => executors(), { timeout: 20_000 }).toEqual([]);
   agent.kill('SIGKILL');
-  master.cut();
-  await server.close();
-  // A container's supervisor may write how it ended at this moment.
-  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  await home.close();
 });
 
-function startAgent(): ChildProcess {
-  const flags = [
-    `--master=${server.url.replace('http://', '')}`,
-    `--work_dir=${directory}`,
-    `--port=${port}`,
-    '--resources=cpus:4;mem:1024;disk:1024',
-    '--executor_shutdown_grace_period=300ms',
-    '--executor_reregistration_timeout=5secs',
+const startAgent = (): ChildProcess =>
+  home.start(
+    ...['--executor_shutdown_grace_period=300ms', '--executor_reregistration_timeout=5secs'],
     '--launcher=posix',
-  ];
-  const env = { ...process.env, FACTORY_LOG_LEVEL: 'warn' };
-  return spawn(process.execPath, [MAIN, ...flags], {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+  );
 
 function post(
   body: string | ReadableStream,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
   // biome-ignore lint/style/noRestrictedGlobals: what is streamed both ways is the point here
-  return fetch(`http://127.0.0.1:${port}/api/v1`, {
+  return fetch(`http://127.0.0.1:${home.port}/api/v1`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body,

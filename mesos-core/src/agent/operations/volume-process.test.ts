@@ -1,16 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import type { ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type ListeningServer, listen, systemClock, waitFor } from '@factory/runtime';
+import { systemClock, waitFor } from '@factory/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OfferOperation, Resource } from '../../protocol/index.ts';
-import { createFakeMaster, type FakeMaster } from '../testing/fake-master.ts';
+import { type AgentSurroundings, prepareAgent } from '../testing/agent-process.ts';
+import type { FakeMaster } from '../testing/fake-master.ts';
 import { FRAMEWORK } from '../testing/scenario.ts';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const DISK: Resource = {
   name: 'disk',
   type: 'SCALAR',
@@ -22,51 +19,20 @@ const VOLUME: Resource = {
   disk: { persistence: { id: 'v1' }, volume: { container_path: 'data', mode: 'RW' } },
 };
 
-let directory: string;
+let home: AgentSurroundings;
 let master: FakeMaster;
-let server: ListeningServer;
 let agent: ChildProcess;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'mesos-volumes-'));
-  master = createFakeMaster({ clock: systemClock });
-  server = await listen(master.app, { host: '127.0.0.1', port: 0, graceMs: 100 });
-  agent = await startAgent();
+  home = await prepareAgent('mesos-volumes-');
+  ({ master } = home);
+  agent = await home.startSubscribed();
 });
 
 afterEach(async () => {
   agent.kill('SIGKILL');
-  master.cut();
-  await server.close();
-  // A container's supervisor may write how it ended at this moment.
-  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  await home.close();
 });
-
-async function startAgent(): Promise<ChildProcess> {
-  const subscriptions = master.subscriptions.length;
-  const flags = [
-    `--master=${server.url.replace('http://', '')}`,
-    `--work_dir=${directory}`,
-    `--port=${await freePort()}`,
-    '--resources=cpus:4;mem:1024;disk:1024',
-  ];
-  const env = { ...process.env, FACTORY_LOG_LEVEL: 'warn' };
-  const stdio = ['ignore', 'inherit', 'inherit'] as const;
-  const child = spawn(process.execPath, [MAIN, ...flags], { env, stdio: [...stdio] });
-  await waitFor(systemClock, 'SUBSCRIBE', 20_000, () =>
-    master.subscriptions.length > subscriptions ? true : undefined,
-  );
-  return child;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 async function apply(name: string, info: OfferOperation): Promise<void> {
   const status = { state: 'OPERATION_PENDING' as const };
@@ -107,10 +73,10 @@ describe('a persistent volume', { timeout: 60_000 }, () => {
     await apply('create', { type: 'CREATE', create: { volumes: [VOLUME] } });
     expect(await run('writes', 'echo kept > data/file')).toBe('TASK_FINISHED');
     agent.kill('SIGKILL');
-    agent = await startAgent();
+    agent = await home.startSubscribed();
     expect(master.subscriptions.at(-1)?.total_resources).toContainEqual(VOLUME);
     expect(await run('reads', 'test "$(cat data/file)" = kept')).toBe('TASK_FINISHED');
-    const file = join(directory, 'volumes', 'roles', 'eng', 'v1', 'file');
+    const file = join(home.directory, 'volumes', 'roles', 'eng', 'v1', 'file');
     expect(await readFile(file, 'utf8')).toBe('kept\n');
     await apply('destroy', { type: 'DESTROY', destroy: { volumes: [VOLUME] } });
     await expect(readFile(file, 'utf8')).rejects.toMatchObject({ code: 'ENOENT' });
