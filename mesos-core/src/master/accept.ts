@@ -5,13 +5,15 @@ import {
   type Resources,
   type SchedulerCall,
   scalarQuantities,
+  type Task,
   type TaskInfo,
   type TaskStatusReason,
   takeResources,
   unallocateResources,
 } from '../protocol/index.ts';
 import { launchRefusal } from './authorization.ts';
-import { type MasterCore, taskOf } from './core.ts';
+import type { MasterCore } from './core.ts';
+import { launchedTask } from './kept-task.ts';
 import {
   groupProblem,
   type LaunchContext,
@@ -253,7 +255,9 @@ export class OfferAnswers {
 
   /** Takes the resources and remembers the tasks: the books are changed once for all of them. */
   #record({ framework, agent }: Site, tasks: readonly TaskInfo[]): void {
-    const launched = tasks.map((task) => taskOf(task, framework.id, task.resources ?? []));
+    const owners = { framework_id: { value: framework.id }, agent_id: { value: agent.id } };
+    const launched: Task[] = [];
+    for (const task of tasks) launched.push(launchedTask(task, owners, launched.at(-1)));
     this.#core.state.putTasks(agent, launched);
     for (const task of launched) {
       this.#core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task } }));

@@ -7,7 +7,6 @@ import {
   type AgentUpdate,
   CodecError,
   idProblem,
-  type TaskStatus,
 } from '../protocol/index.ts';
 import { AGENT_REMOVED, dropAgent, removeAgent } from './agent-removal.ts';
 import { noteIfShrunk, updateAgent } from './agent-update.ts';
@@ -17,9 +16,10 @@ import { Draining } from './draining/draining.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { isOutdatedExit, rememberExit } from './executor-exits.ts';
 import type { Frameworks } from './frameworks.ts';
+import { updatedTask } from './kept-task.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { onOperationUpdate } from './operations/feedback.ts';
-import { type RegisteredAgent, withAgents } from './registry.ts';
+import { type RegisteredAgent, registeredAgent, withAgents } from './registry.ts';
 import { RemovalLimit } from './removal-limit.ts';
 import { resubscribeSpreadMs } from './resubscribe-spread.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
@@ -29,9 +29,6 @@ import { agentAdded } from './views/changes.ts';
 import { endUncheckpointed } from './without-checkpoint.ts';
 
 type Call<T extends AgentCall['type']> = Extract<AgentCall, { type: T }>;
-
-/** Statuses of a task that are kept: the newest. */
-const STATUSES_PER_TASK_MAX = 10;
 
 const AGENT_GONE: TaskEnd = {
   state: 'TASK_GONE_BY_OPERATOR',
@@ -192,7 +189,7 @@ export class Agents {
    * @returns whether it is known.
    */
   async markGone(agentId: string, end: TaskEnd = AGENT_GONE): Promise<boolean> {
-    const registered = this.#core.registry.agents.find(({ id }) => id === agentId);
+    const registered = registeredAgent(this.#core.registry, agentId);
     if (registered === undefined) return false;
     if (registered.state === 'gone') return true;
     await this.#register([registered], 'gone');
@@ -211,7 +208,7 @@ export class Agents {
     if (given === undefined) return this.#admitNew(agent_info);
     const problem = idProblem(given);
     if (problem !== undefined) throw new CodecError(`Invalid agent id: ${problem}`);
-    const registered = this.#core.registry.agents.find(({ id }) => id === given);
+    const registered = registeredAgent(this.#core.registry, given);
     if (registered?.state === 'gone') return undefined;
     if (registered?.state !== 'admitted') {
       await this.#register([{ id: given, hostname: agent_info.hostname }], 'admitted');
@@ -287,14 +284,7 @@ export class Agents {
     const { framework_id, status, latest_state } = this.draining.toTell(agent, update);
     const task = agent.tasks.get(taskKey(framework_id, status.task_id.value));
     if (task !== undefined) {
-      state.putTask(agent, {
-        ...task,
-        // Once over, a task stays over: a late update of an earlier state changes nothing.
-        state: isTerminal(task.state) ? task.state : latest_state,
-        statuses: withStatus(task.statuses ?? [], status),
-        status_update_state: status.state,
-        ...(status.uuid === undefined ? {} : { status_update_uuid: status.uuid }),
-      });
+      state.putTask(agent, updatedTask(task, status, latest_state));
     }
     const isFrameworkKnown = state.frameworks.has(framework_id);
     this.#core.metrics.countChecked('status_updates', isFrameworkKnown);
@@ -367,11 +357,4 @@ export class Agents {
       unreachable_time: { nanoseconds: sinceMs * 1e6 },
     });
   }
-}
-
-/** As Mesos keeps them: one for a run of the same state, and without data, which may be large. */
-function withStatus(statuses: readonly TaskStatus[], status: TaskStatus): readonly TaskStatus[] {
-  const { data: _, ...kept } = status;
-  const others = statuses.at(-1)?.state === status.state ? statuses.slice(0, -1) : statuses;
-  return [...others, kept].slice(-STATUSES_PER_TASK_MAX);
 }

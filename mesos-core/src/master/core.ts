@@ -7,14 +7,10 @@ import {
   type FrameworkInfo,
   type MasterInfo,
   newUuidBase64,
-  type Resources,
   type SchedulerEvent,
-  type Task,
-  type TaskInfo,
   type TaskState,
   type TaskStatus,
   type TaskStatusReason,
-  taskUser,
 } from '../protocol/index.ts';
 import { type Authorizer, allowAll } from '../security/index.ts';
 import { InverseOffers } from './maintenance/inverse-offers.ts';
@@ -229,28 +225,4 @@ export function newUuidText(random: Random): string {
 
 export function encodeSchedulerEvent(encoding: 'json' | 'protobuf') {
   return (event: SchedulerEvent): Uint8Array => encodeMessage('scheduler.Event', encoding, event);
-}
-
-/** A task as it is kept, made of what was launched. */
-export function taskOf(info: TaskInfo, frameworkId: string, resources: Resources): Task {
-  const { name, task_id, agent_id, executor, labels, discovery, container } = info;
-  const { health_check, kill_policy, limits } = info;
-  const user = taskUser(info);
-  return {
-    name,
-    task_id,
-    agent_id,
-    framework_id: { value: frameworkId },
-    state: 'TASK_STAGING',
-    resources,
-    statuses: [],
-    ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(discovery === undefined ? {} : { discovery }),
-    ...(container === undefined ? {} : { container }),
-    ...(health_check === undefined ? {} : { health_check }),
-    ...(kill_policy === undefined ? {} : { kill_policy }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(user === undefined ? {} : { user }),
-  };
 }

@@ -91,11 +91,25 @@ export function withAgents(
   nowMs: number,
   limits: AbsenceLimits,
 ): Registry {
-  const changed = new Set(entries.map(({ id }) => id));
-  const before = new Map(registry.agents.map((agent) => [agent.id, agent]));
-  // What operators decided of an agent outlives its comings and goings.
-  const merged = entries.map((entry) => ({ ...before.get(entry.id), ...entry }));
-  const agents = [...registry.agents.filter(({ id }) => !changed.has(id)), ...merged];
+  const changes = new Map(entries.map((entry) => [entry.id, entry]));
+  const agents: RegisteredAgent[] = [];
+  let hasAbsent = false;
+  for (const agent of registry.agents) {
+    const entry = changes.get(agent.id);
+    // What operators decided of an agent outlives its comings and goings.
+    if (entry !== undefined) changes.set(entry.id, { ...agent, ...entry });
+    else agents.push(agent);
+  }
+  agents.push(...changes.values());
+  for (const { state } of agents) hasAbsent ||= state !== 'admitted';
+  return { ...registry, agents: hasAbsent ? withoutForgotten(agents, nowMs, limits) : agents };
+}
+
+function withoutForgotten(
+  agents: readonly RegisteredAgent[],
+  nowMs: number,
+  limits: AbsenceLimits,
+): readonly RegisteredAgent[] {
   const absent = agents.filter(({ state }) => state !== 'admitted');
   const forgotten = new Set(
     absent.filter(
@@ -104,12 +118,24 @@ export function withAgents(
         index < absent.length - limits.registryMaxAgentCount,
     ),
   );
-  return { ...registry, agents: agents.filter((agent) => !forgotten.has(agent)) };
+  return agents.filter((agent) => !forgotten.has(agent));
 }
 
 /** The registry without an agent, which may come back under its id as if it had never been known. Pure. */
 export function withoutAgent(registry: Registry, agentId: string): Registry {
   return { ...registry, agents: registry.agents.filter(({ id }) => id !== agentId) };
+}
+
+type AgentIndex = ReadonlyMap<string, RegisteredAgent>;
+
+/** While thousands of agents come back after a failover, the registry stays the same. */
+const indexes = new WeakMap<readonly RegisteredAgent[], AgentIndex>();
+
+/** What the registry has of an agent. */
+export function registeredAgent({ agents }: Registry, id: string): RegisteredAgent | undefined {
+  const index = indexes.get(agents) ?? new Map(agents.map((agent) => [agent.id, agent]));
+  indexes.set(agents, index);
+  return index.get(id);
 }
 
 /** The registry of a new cluster. */

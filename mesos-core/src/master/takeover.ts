@@ -1,5 +1,6 @@
 import { type AgentSubscribe, type Task, unallocateResources } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
+import { reportedTask } from './kept-task.ts';
 import { takeOverOperations } from './operations/feedback.ts';
 import { type Agent, executorKey, isTerminal, taskKey } from './state.ts';
 import { shutDownDisowned } from './without-checkpoint.ts';
@@ -57,15 +58,14 @@ function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): 
   // Told twice, a task is still one.
   const known = [...new Map(own.map((task) => [keyOf(task), task])).values()];
   const fresh = known.filter((task) => !agent.tasks.has(keyOf(task)));
-  state.putTasks(
-    agent,
-    known.map((task) => ({
-      ...task,
-      agent_id: { value: agent.id },
-      // Data of updates may be large, and is the scheduler's business alone.
-      statuses: (task.statuses ?? []).map(({ data: _, ...status }) => status),
-    })),
-  );
+  const agent_id = { value: agent.id };
+  const kept: Task[] = [];
+  for (const task of known) {
+    const framework_id = state.frameworks.get(task.framework_id.value)?.info.id;
+    const owners = { agent_id, framework_id: framework_id ?? task.framework_id };
+    kept.push(reportedTask(task, owners, kept.at(-1)));
+  }
+  state.putTasks(agent, kept);
   for (const task of fresh) core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task } }));
   for (const task of known) {
     if (!state.unreachableTasks.delete(keyOf(task))) continue;

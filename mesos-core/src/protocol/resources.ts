@@ -49,6 +49,21 @@ export function equalResources(a: Resources, b: Resources): boolean {
   return containsResources(a, b) && containsResources(b, a);
 }
 
+/** Whether both list the same amounts in the same order, and nothing that is more than an amount. */
+export function isSamePlainResources(a: Resources, b: Resources): boolean {
+  return (
+    a.length === b.length &&
+    a.every((resource, index) => {
+      const other = b[index];
+      if (other === undefined || !isPlain(resource) || !isPlain(other)) return false;
+      const isScalar = resource.scalar !== undefined && other.scalar !== undefined;
+      return (
+        isScalar && isSameKind(resource, other) && resource.scalar.value === other.scalar.value
+      );
+    })
+  );
+}
+
 /** The same resources with one entry each, and none that is empty. */
 export function normalizeResources(resources: Resources): Resources {
   return sumOf([], resources);

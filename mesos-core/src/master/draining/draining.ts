@@ -2,7 +2,7 @@ import { MesosHttpError } from '../../http/mesos-http.ts';
 import type { AgentUpdate, DrainConfig, MasterCall } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
 import { machineKey, unavailabilities } from '../maintenance/machines.ts';
-import type { RegisteredAgent, Registry } from '../registry.ts';
+import { type RegisteredAgent, type Registry, registeredAgent } from '../registry.ts';
 import { type Agent, hasCapability, isTerminal, type KillOrder, taskKey } from '../state.ts';
 import {
   deactivatedAgents,
@@ -173,7 +173,7 @@ export class Draining {
 
   /** @throws MesosHttpError 400 */
   #knownOf(agentId: string): RegisteredAgent {
-    const entry = this.#core.registry.agents.find(({ id }) => id === agentId);
+    const entry = registeredAgent(this.#core.registry, agentId);
     if (entry === undefined || entry.state === 'gone') {
       throw new MesosHttpError(400, 'Unknown agent');
     }

@@ -6,6 +6,7 @@ import type {
   SchedulerCall,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
+import { registeredAgent } from '../registry.ts';
 import type { Agent, Framework } from '../state.ts';
 import { isTerminalOperation } from './book.ts';
 
@@ -101,7 +102,7 @@ function verdictOn(
   if (state.agents.has(agentId)) {
     return say('OPERATION_UNKNOWN', 'Operation is unknown to the agent');
   }
-  const registered = registry.agents.find(({ id }) => id === agentId);
+  const registered = registeredAgent(registry, agentId);
   switch (registered?.state) {
     case 'admitted':
       return say('OPERATION_RECOVERING', 'Agent is recovered but has not re-registered');
