@@ -29,7 +29,7 @@ export function updateAgent(core: MasterCore, agent: Agent, changed: AgentInfo):
   }
   const isSame = JSON.stringify(agent.info.attributes ?? []) === JSON.stringify(attributes);
   agent.info = { ...agent.info, resources, attributes };
-  agent.total = total;
+  core.state.setTotal(agent, total);
   noteIfShrunk(agent);
   core.allocator.putAgent(agent.id, agentFacts(agent, core.masterInfo.domain));
   // Its stream may be broken: a call comes over a connection of its own.

@@ -84,7 +84,7 @@ export class Agents {
     agent.info = { ...subscribe.agent_info, id: { value: id } };
     agent.ip = ip;
     agent.scheme = subscribe.scheme ?? 'http';
-    agent.total = subscribe.total_resources;
+    state.setTotal(agent, subscribe.total_resources);
     agent.version = subscribe.version;
     agent.capabilities = subscribe.capabilities;
     const isNew = !state.agents.has(id);

@@ -6,6 +6,7 @@ import {
   scalarQuantities,
   unallocateResources,
 } from '../protocol/index.ts';
+import { AmountSums } from './amount-sums.ts';
 import { isTerminal, type MasterState, rolesOf } from './state.ts';
 import { usedOf } from './takeover.ts';
 
@@ -24,6 +25,7 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
       problems.push(`agent ${agent.id}: more is used and offered than there is`);
     }
   }
+  problems.push(...sumsProblems(state));
   const tasks = [...state.agents.values()].flatMap((agent) => [...agent.tasks.values()]);
   for (const [name, ofState] of Map.groupBy(tasks, (task) => task.state)) {
     if (state.taskCount(name) !== ofState.length) problems.push(`the count of ${name} is wrong`);
@@ -45,6 +47,19 @@ export function checkMasterInvariants(state: MasterState): readonly string[] {
     }
   }
   return problems;
+}
+
+function sumsProblems(state: MasterState): readonly string[] {
+  const [totals, used] = [new AmountSums(), new AmountSums()];
+  for (const agent of state.agents.values()) {
+    totals.replace([], agent.total);
+    used.replace([], agent.used);
+  }
+  const kinds = ['cpus', 'mem', 'disk', 'gpus', 'cpus_revocable', 'mem_revocable'];
+  return kinds.flatMap((kind) => [
+    ...(totals.of(kind) === state.totals.of(kind) ? [] : [`the sum of ${kind} is wrong`]),
+    ...(used.of(kind) === state.used.of(kind) ? [] : [`the sum of used ${kind} is wrong`]),
+  ]);
 }
 
 function usageFromScratch(state: MasterState, frameworkId: string, role: string): Quantities {

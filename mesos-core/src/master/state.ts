@@ -15,6 +15,7 @@ import {
   type TaskState,
   unallocateResources,
 } from '../protocol/index.ts';
+import { AmountSums } from './amount-sums.ts';
 import { CompletedTasks } from './completed-tasks.ts';
 import type { EventStream } from './event-stream.ts';
 import { DEFAULT_HISTORY_SETTINGS, type HistorySettings } from './history-flags.ts';
@@ -119,6 +120,9 @@ export class MasterState {
   readonly frameworks = new Map<string, Framework>();
   readonly agents = new Map<string, Agent>();
   readonly offers = new Map<string, Offer>();
+  /** What all agents have, and what is taken of it. */
+  readonly totals = new AmountSums();
+  readonly used = new AmountSums();
   readonly completedFrameworks: Framework[] = [];
   readonly completedTasks: CompletedTasks;
   /** Tasks of agents that are unreachable. */
@@ -143,6 +147,12 @@ export class MasterState {
     this.#history = history;
     this.completedTasks = new CompletedTasks(history.completedTasksPerFrameworkMax);
     this.unreachableTasks = new UnreachableTasks(history.unreachableTasksPerFrameworkMax);
+  }
+
+  /** The agent has so much from now on. */
+  setTotal(agent: Agent, total: Resources): void {
+    this.totals.replace(agent.total, total);
+    agent.total = total;
   }
 
   /** The agent that runs the task, if it is known. */
@@ -243,6 +253,8 @@ export class MasterState {
       this.#forgetTask(task);
     }
     this.agents.delete(agent.id);
+    this.totals.replace(agent.total, []);
+    this.used.replace(agent.used, []);
     this.#books.removeAgent(agent.id);
     this.#offersByAgent.delete(agent.id);
   }
@@ -294,14 +306,19 @@ export class MasterState {
 
   #take(agent: Agent, frameworkId: string, resources: Resources): void {
     if (resources.length === 0) return;
-    agent.used = addResources(agent.used, unallocateResources(resources));
+    this.#setUsed(agent, addResources(agent.used, unallocateResources(resources)));
     this.#books.noteTaken(agent.id, frameworkId, resources);
   }
 
   #release(agent: Agent, frameworkId: string, resources: Resources): void {
     if (resources.length === 0) return;
-    agent.used = subtractResources(agent.used, unallocateResources(resources));
+    this.#setUsed(agent, subtractResources(agent.used, unallocateResources(resources)));
     this.#books.noteRecovered(agent.id, frameworkId, resources);
+  }
+
+  #setUsed(agent: Agent, used: Resources): void {
+    this.used.replace(agent.used, used);
+    agent.used = used;
   }
 
   #noteTask(before: Task | undefined, after: Task | undefined): void {

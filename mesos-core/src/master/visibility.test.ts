@@ -7,11 +7,12 @@ import {
 } from '../protocol/index.ts';
 import { parseAcls } from '../security/acls.ts';
 import { createAuthorizer } from '../security/authorizer.ts';
-import { taskOf } from './core.ts';
+import { launchedTask } from './kept-task.ts';
 import { visibilityOf, withoutHiddenRoles } from './visibility.ts';
 
 /** The framework's user is ann; what bob may see is looked at. */
 const FRAMEWORK = { name: 'framework', user: 'ann' };
+const OWNERS = { framework_id: { value: 'framework' }, agent_id: { value: 'agent' } };
 const INFO: TaskInfo = {
   name: 'task',
   task_id: { value: 'task' },
@@ -47,7 +48,7 @@ describe('who looks at the cluster', () => {
     ],
     ['its framework', { command: { value: 'true' } }, undefined],
   ])('sees a task when the user of %s may be seen', (_whose, change, user) => {
-    const task = taskOf({ ...INFO, ...change }, 'framework', INFO.resources ?? []);
+    const task = launchedTask({ ...INFO, ...change }, OWNERS, undefined);
     expect(task.user).toBe(user);
     for (const allowed of ['ann', 'cat', 'dan']) {
       const { task: sees } = visibilityOf(authorizer({ view_tasks: usersOnly(allowed) }), 'bob');
@@ -57,7 +58,7 @@ describe('who looks at the cluster', () => {
 
   it('sees no task of a framework that may not be seen', () => {
     const acls = authorizer({ view_frameworks: usersOnly('cat') });
-    const task = taskOf(INFO, 'framework', INFO.resources ?? []);
+    const task = launchedTask(INFO, OWNERS, undefined);
     expect(visibilityOf(acls, 'bob').task(task, FRAMEWORK)).toBe(false);
     expect(visibilityOf(acls, 'eve').task(task, FRAMEWORK)).toBe(true);
   });

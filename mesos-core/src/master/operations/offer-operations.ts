@@ -123,7 +123,7 @@ export function overlaps(offer: Offer, resources: Resources): boolean {
 
 /** The agent has other resources than before: what is not used or offered of them is free. */
 function changeTotal(core: MasterCore, agent: Agent, total: Resources): void {
-  agent.total = total;
+  core.state.setTotal(agent, total);
   core.allocator.updateAgent(agent.id, total);
 }
 
