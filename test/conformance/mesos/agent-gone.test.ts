@@ -13,9 +13,14 @@ beforeAll(async () => {
 });
 afterAll(() => target.stop());
 
+/** An agent starts, and runs a task. */
+const TIMEOUT_MS = 60_000;
+
 /** An agent that is gone is gone for good: only those that the suite itself has started. */
 describe.skipIf(IS_FOREIGN).each(ENCODINGS)('an agent that comes and goes, in %s', (encoding) => {
-  it('is told of with AGENT_ADDED; MARK_AGENT_GONE ends its tasks, with FAILURE to frameworks and AGENT_REMOVED to operators', async () => {
+  it('is told of with AGENT_ADDED; MARK_AGENT_GONE ends its tasks, with FAILURE to frameworks and AGENT_REMOVED to operators', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const operator: Operator = { target, encoding };
     const stream = await OperatorStream.subscribe(operator);
     await stream.next('SUBSCRIBED');

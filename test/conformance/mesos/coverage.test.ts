@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageNames } from '../../../mesos-core/src/protocol/index.ts';
 import { isUnion, loadSchema } from '../../../mesos-core/src/protocol/schema.ts';
@@ -31,7 +32,7 @@ describe('the table of coverage', () => {
     const rows = COVERED_MESSAGES.flatMap((message) => [...coverageOf(message).values()]);
     const files = new Set(rows.flatMap((row) => (row.how === 'never' ? [] : [row.file])));
     const idle = [...files].filter((file) => {
-      const path = new URL(`./${file}.test.ts`, import.meta.url);
+      const path = join(import.meta.dirname, `${file}.test.ts`);
       if (!existsSync(path)) return true;
       return !readFileSync(path, 'utf8').includes('\nproveCoverage(import.meta.url);');
     });
