@@ -107,7 +107,8 @@ export class AgentBook {
       ? [...plain, ...this.#countedShared(holding, unmarked, factor)]
       : unmarked;
     const units = this.#names.sumOf(counted);
-    const open = this.#names.sumOf(plain.filter(isOpenScalar));
+    const isAllOpen = !hasShared && plain.every(isOpenScalar);
+    const open = isAllOpen ? units : this.#names.sumOf(plain.filter(isOpenScalar));
     this.#allocated =
       factor === 1
         ? addResources(this.#allocated, plain)

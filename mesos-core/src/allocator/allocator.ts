@@ -1,4 +1,4 @@
-import type { Quantities, Resources, Unavailability } from '../protocol/index.ts';
+import type { Quantities, Resource, Resources, Unavailability } from '../protocol/index.ts';
 import type { AgentBook } from './agent-book.ts';
 import { auditBooks } from './audit.ts';
 import { Books, type BooksOptions } from './books.ts';
@@ -281,11 +281,16 @@ export class Allocator implements AllocatorPort {
 
   #change(agentId: string, frameworkId: string, resources: Resources, factor: 1 | -1): void {
     const agent = this.#books.agents.get(agentId);
-    if (agent === undefined) return;
+    if (agent === undefined || resources.length === 0) return;
     this.#isHeadroomChanged = true;
-    const byRole = Map.groupBy(resources, ({ allocation_info }) => allocation_info?.role ?? '*');
-    for (const [role, ofRole] of byRole) {
-      this.#books.change(agent, this.#books.client(frameworkId, role), ofRole, factor);
+    const role = roleOf(resources[0]);
+    if (resources.every((resource) => roleOf(resource) === role)) {
+      // All offers, and most tasks with their executors: grouping costs as much as the change.
+      this.#books.change(agent, this.#books.client(frameworkId, role), resources, factor);
+      return;
+    }
+    for (const [each, ofRole] of Map.groupBy(resources, roleOf)) {
+      this.#books.change(agent, this.#books.client(frameworkId, each), ofRole, factor);
     }
   }
 
@@ -351,6 +356,10 @@ export class Allocator implements AllocatorPort {
     const ids = clients.map(({ frameworkId }) => frameworkId);
     return new Set(ids.filter((id) => this.#frameworks.get(id)?.isActive === true));
   }
+}
+
+function roleOf(resource: Resource | undefined): string {
+  return resource?.allocation_info?.role ?? '*';
 }
 
 /** Whether who asks like this may be given what was not for it before; when in doubt, yes. */

@@ -31,7 +31,7 @@ describe('work in turns', () => {
     const log: string[] = [];
     const slow = (name: string) =>
       turns.run(async () => {
-        clock.pass(5);
+        clock.pass(3);
         log.push(name);
       });
     const all = ['a', 'b', 'c', 'd', 'e', 'f'].map(slow);

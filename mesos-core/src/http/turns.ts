@@ -1,7 +1,7 @@
 import { atTurnEnd, type Clock } from '@factory/runtime';
 
 /** Work on requests goes on for so long; then timers, sockets and other work have their turn. */
-const TURN_MS = 8;
+const TURN_MS = 5;
 
 type Task = () => void;
 

@@ -1,5 +1,7 @@
 import type { Labels, Resource, ResourceReservationInfo } from './messages.ts';
 
+const NONE: readonly ResourceReservationInfo[] = [];
+
 /** Can't be part of a name: names come out of JSON and flags as printable text. */
 const SEPARATOR = '\u0000';
 
@@ -11,7 +13,7 @@ export function reservationsOf(resource: Resource): readonly ResourceReservation
   if (resource.reservations !== undefined && resource.reservations.length > 0) {
     return resource.reservations;
   }
-  if (resource.role === undefined || resource.role === '*') return [];
+  if (resource.role === undefined || resource.role === '*') return NONE;
   if (resource.reservation === undefined) return [{ type: 'STATIC', role: resource.role }];
   const { principal, labels } = resource.reservation;
   return [

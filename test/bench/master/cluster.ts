@@ -59,8 +59,13 @@ export class LoadCluster {
 
   /** Starts the master, with more flags than it needs. */
   async startMaster(...more: readonly string[]): Promise<void> {
-    const script = join(ROOT, 'mesos-core/src/master/main.ts');
-    const flags = [`--port=${this.port}`, `--work_dir=${join(this.#directory, 'master')}`, ...more];
+    const script = join(ROOT, 'mesos-core/bin/mesos-core.ts');
+    const flags = [
+      'master',
+      `--port=${this.port}`,
+      `--work_dir=${join(this.#directory, 'master')}`,
+      ...more,
+    ];
     const log = await open(join(this.#directory, 'master.log'), 'a');
     this.#master = spawn(process.execPath, [...NODE, script, ...flags], {
       stdio: ['ignore', log.fd, log.fd],
