@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { sleep, systemClock } from '@factory/runtime';
+import { sleep, systemClock, systemRandom } from '@factory/runtime';
 import {
   AGENT_API_PATH,
   type AgentCall,
@@ -10,7 +10,7 @@ import {
   parseResources,
   type Task,
 } from 'mesos-core/protocol';
-import { type Address, openStream, Pipeline } from './raw-http.ts';
+import { type Address, canConnect, openStream, Pipeline } from './raw-http.ts';
 
 /**
  * A process of simulated agents: each has a connection of its own to the master, runs every task the
@@ -26,7 +26,7 @@ export interface AgentsArguments {
 
 /** Calls of all agents of the process share so many connections. */
 const CALL_CONNECTIONS = 8;
-const RETRY_MS = 50;
+const RETRY_MS = 10;
 const REPORT_INTERVAL_MS = 10;
 const HEARTBEAT_INTERVAL_MS = 10_000;
 
@@ -40,10 +40,13 @@ let reported = -1;
 class SimulatedAgent {
   readonly #hostname: string;
   readonly #pipeline: Pipeline;
-  readonly #tasks = new Map<string, Task>();
+  /** As texts: thousands of agents that write the same tasks at once would be what is measured. */
+  readonly #tasks = new Map<string, string>();
   readonly #frameworks = new Map<string, FrameworkInfo>();
   readonly #executors = new Map<string, ExecutorInfo>();
   #id: string | undefined;
+  /** So that not all agents come back at once. */
+  #spreadMs = 0;
 
   constructor(number: number) {
     this.#hostname = `${prefix}-${number}`;
@@ -59,8 +62,8 @@ class SimulatedAgent {
         });
         return;
       } catch {
-        // The master is not up yet.
-        await sleep(systemClock, RETRY_MS);
+        await masterIsBack();
+        await sleep(systemClock, systemRandom.next() * this.#spreadMs);
       }
     }
   }
@@ -80,10 +83,11 @@ class SimulatedAgent {
         total_resources: total,
         frameworks: [...this.#frameworks.values()],
         executors: [...this.#executors.values()],
-        tasks: [...this.#tasks.values()],
+        tasks: [],
       },
     };
-    return JSON.stringify(call);
+    const tasks = [...this.#tasks.values()].join(',');
+    return JSON.stringify(call).replace('"tasks":[]', () => `"tasks":[${tasks}]`);
   }
 
   #onEnd(): void {
@@ -95,6 +99,7 @@ class SimulatedAgent {
     switch (event.type) {
       case 'SUBSCRIBED':
         this.#id = event.agent_id;
+        this.#spreadMs = event.resubscribe_spread_ms ?? 0;
         subscribed += 1;
         return;
       case 'RUN_TASKS':
@@ -122,12 +127,13 @@ class SimulatedAgent {
         uuid: randomBytes(16).toString('base64'),
         ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
       } as const;
-      this.#tasks.set(task_id.value, {
+      const task: Task = {
         ...{ name, task_id, agent_id, framework_id: frameworkId, state: 'TASK_RUNNING' },
         resources: taken ?? [],
         statuses: [status],
         ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
-      });
+      };
+      this.#tasks.set(task_id.value, JSON.stringify(task));
       updates.push({
         framework_id: frameworkId.value,
         status,
@@ -141,6 +147,17 @@ class SimulatedAgent {
     // What is lost with the connection is told again by the next SUBSCRIBE.
     this.#pipeline.post(AGENT_API_PATH, '', JSON.stringify(call)).catch(() => undefined);
   }
+}
+
+let returning: Promise<void> | undefined;
+
+/** One of all agents of the process looks for the master: they are not what is measured. */
+function masterIsBack(): Promise<void> {
+  returning ??= (async () => {
+    while (!(await canConnect(master))) await sleep(systemClock, RETRY_MS);
+    returning = undefined;
+  })();
+  return returning;
 }
 
 const agents = Array.from({ length: count }, (_, number) => new SimulatedAgent(number));

@@ -15,6 +15,15 @@ export interface Address {
   readonly port: number;
 }
 
+/** Whether somebody listens there. */
+export function canConnect(address: Address): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(address);
+  socket.on('connect', () => resolve(true));
+  socket.on('error', () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
+
 interface Waiting {
   readonly bytes: Buffer;
   readonly resolve: (status: number) => void;
