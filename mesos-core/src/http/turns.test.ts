@@ -58,6 +58,21 @@ describe('work in turns', () => {
     expect(log).toEqual(['long', 'second', 'third', 'fourth']);
   });
 
+  it('lets no more than a thousand wait: the oldest are done first', async () => {
+    const clock = manualClock();
+    const turns = new Turns(clock);
+    const done: number[] = [];
+    const work = (number: number) =>
+      turns.run(async () => {
+        clock.pass(10);
+        done.push(number);
+      });
+    const all = Array.from({ length: 1_101 }, (_, number) => work(number));
+    expect(done).toEqual(Array.from({ length: 101 }, (_, number) => number));
+    await Promise.all(all);
+    expect(done).toHaveLength(1_101);
+  });
+
   it('gives the error of what failed to whoever asked for it, and goes on', async () => {
     const clock = manualClock();
     const turns = new Turns(clock);

@@ -6,13 +6,21 @@ const TURN_MS = 5;
 type Task = () => void;
 
 /**
+ * With more than this waiting the oldest are done before anything else is read: who sends without
+ * waiting for answers fills the kernel's buffers then, not our memory.
+ */
+const WAITING_MAX = 1000;
+
+/**
  * Does what requests ask for in portions. One turn of the event loop reads from every connection
  * that has sent something: with a hundred requests pipelined on each of ten connections all of them
  * were carried out before the next timer, 80 to 300 ms later. The order is that in which they came.
  */
 export class Turns {
   readonly #clock: Clock;
+  /** From `#next` on; what is before it is done. */
   #waiting: Task[] = [];
+  #next = 0;
   #endsAtMs: number | undefined;
 
   constructor(clock: Clock) {
@@ -21,10 +29,15 @@ export class Turns {
 
   /** Calls `work` now or, when this turn is used up, in one of the next; gives what it gives. */
   run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting.length === 0 && this.#isTimeLeft()) return work();
+    if (this.#count === 0 && this.#isTimeLeft()) return work();
     const { promise, resolve } = Promise.withResolvers<T>();
     this.#waiting.push(() => resolve(work()));
+    while (this.#count > WAITING_MAX) this.#doOldest();
     return promise;
+  }
+
+  get #count(): number {
+    return this.#waiting.length - this.#next;
   }
 
   #isTimeLeft(): boolean {
@@ -39,13 +52,14 @@ export class Turns {
 
   #goOn(): void {
     this.#endsAtMs = undefined;
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    let done = 0;
-    while (done < waiting.length && this.#isTimeLeft()) {
-      waiting[done]?.();
-      done += 1;
-    }
-    this.#waiting = waiting.slice(done);
+    while (this.#count > 0 && this.#isTimeLeft()) this.#doOldest();
+    this.#waiting = this.#waiting.slice(this.#next);
+    this.#next = 0;
+  }
+
+  #doOldest(): void {
+    const task = this.#waiting[this.#next];
+    this.#next += 1;
+    task?.();
   }
 }
