@@ -4,7 +4,6 @@ import {
   type OfferOperation,
   type Resources,
   type SchedulerCall,
-  scalarQuantities,
   type Task,
   type TaskInfo,
   type TaskStatusReason,
@@ -292,7 +291,7 @@ export class OfferAnswers {
   ): void {
     const wished = refuseSeconds ?? REFUSE_SECONDS_DEFAULT;
     const seconds = wished >= 0 ? Math.min(wished, REFUSE_SECONDS_MAX) : REFUSE_SECONDS_DEFAULT;
-    const isNothing = Object.keys(scalarQuantities(resources)).length === 0;
+    const isNothing = !resources.some(({ type }) => type === 'SCALAR');
     if (isNothing || (seconds === 0 && isOfferedAtOnce)) return;
     const { allocator, clock, nextExpiryMs } = this.#core;
     const expiresAtMs = Math.max(nextExpiryMs, clock.monotonicMs() + seconds * 1000);

@@ -333,6 +333,7 @@ export function toRefinedFormat(resources: Resources): Resources {
  * dynamic reservation, `reservation`. A refined one can't be said in it: undefined then.
  */
 export function toLegacyFormat(resource: Resource): Resource | undefined {
+  if (resource.reservations === undefined && isPlain(resource)) return { ...resource, role: '*' };
   const reservations = reservationsOf(resource);
   if (reservations.length > 1) return undefined;
   const { reservations: _, reservation: __, ...rest } = resource;
