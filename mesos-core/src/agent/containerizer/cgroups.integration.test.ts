@@ -88,7 +88,9 @@ time.sleep(1000)'; sleep 1000`;
     const container = await launch(script, 'cpus:1;mem:128');
     const usage = await waitFor(systemClock, 'a daemon', 20_000, async () => {
       const now = await container.usage();
-      return (now.processes ?? 0) >= 3 ? now : undefined;
+      // The kernel counts memory a little later than processes.
+      const isThere = (now.processes ?? 0) >= 3 && (now.mem_rss_bytes ?? 0) > 0;
+      return isThere ? now : undefined;
     });
     expect(usage).toMatchObject({ cpus_limit: 1, mem_limit_bytes: 128 * 1024 * 1024 });
     expect(usage.mem_rss_bytes).toBeGreaterThan(0);

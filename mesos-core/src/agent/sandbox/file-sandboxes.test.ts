@@ -68,6 +68,28 @@ describe('sandboxes', () => {
     expect(await readFile(join(live, 'data'), 'utf8')).toBe('data');
   });
 
+  it.each([
+    'a',
+    'a/frameworks',
+    'a/frameworks/f',
+    'a/frameworks/f/executors',
+    'a/frameworks/f/executors/e',
+    'a/frameworks/f/executors/e/runs',
+  ])('leave no folder behind when an agent died while it removed %s', async (left) => {
+    await mkdir(join(workDir, 'slaves', left), { recursive: true });
+    await sandboxesWith({}).start(() => []);
+    expect(await readdir(join(workDir, 'slaves'))).toEqual([]);
+  });
+
+  it('that are about to be made keep the folders which are there already', async () => {
+    const frameworks = join(workDir, 'slaves', 'a', 'frameworks');
+    await mkdir(join(frameworks, 'f', 'executors'), { recursive: true });
+    await mkdir(join(frameworks, 'g', 'executors'), { recursive: true });
+    await sandboxesWith({}).start(() => [join(frameworks, 'f', 'executors', 'e', 'runs', 'new')]);
+    expect(await readdir(frameworks)).toEqual(['f']);
+    expect(await readdir(join(frameworks, 'f'))).toEqual(['executors']);
+  });
+
   it('stay while they are young', async () => {
     const young = await makeRun('f', 'young');
     const old = await makeRun('g', 'old');

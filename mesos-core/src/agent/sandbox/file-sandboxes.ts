@@ -51,7 +51,7 @@ class FileSandboxes implements Sandboxes {
   async start(live: () => readonly string[]): Promise<void> {
     const { workDir, watchIntervalMs, logLimits, logIntervalMs } = this.#options;
     const inUse = new Set(live());
-    await removeEmptyRuns(join(workDir, 'slaves'), inUse);
+    await removeDeadEnds(join(workDir, 'slaves'), inUse);
     for (const directory of await findSandboxes(join(workDir, 'slaves'))) {
       if (inUse.has(directory) || this.#retired.has(directory)) continue;
       const found = await stat(directory).catch(() => undefined);
@@ -118,31 +118,38 @@ class FileSandboxes implements Sandboxes {
 /** All `slaves/<id>/frameworks/<id>/executors/<id>/runs/<id>`. */
 async function findSandboxes(slaves: string): Promise<readonly string[]> {
   const sandboxes: string[] = [];
-  for (const runs of await findRuns(slaves)) {
+  for (const runs of (await walk(slaves)).runs) {
     for (const name of await foldersIn(runs)) sandboxes.push(join(runs, name));
   }
   return sandboxes;
 }
 
-/** All `slaves/<id>/frameworks/<id>/executors/<id>/runs`, whether they are there or not. */
-async function findRuns(slaves: string): Promise<readonly string[]> {
+/**
+ * All `slaves/<id>/frameworks/<id>/executors/<id>/runs`, whether they are there or not; and folders
+ * on the way to them from which none goes on.
+ */
+async function walk(slaves: string) {
+  const ends: string[] = [];
   let level = [slaves];
   for (const below of ['frameworks', 'executors', 'runs']) {
     const next: string[] = [];
     for (const directory of level) {
-      for (const name of await foldersIn(directory)) next.push(join(directory, name, below));
+      const names = await foldersIn(directory);
+      if (names.length === 0 && directory !== slaves) ends.push(directory);
+      for (const name of names) next.push(join(directory, name, below));
     }
     level = next;
   }
-  return level;
+  return { runs: level, ends };
 }
 
-/** What an agent leaves that dies before it has made a sandbox, or after it has removed one. */
-async function removeEmptyRuns(slaves: string, inUse: ReadonlySet<string>): Promise<void> {
-  const ofLive = new Set([...inUse].map(dirname));
-  for (const runs of await findRuns(slaves)) {
-    if (ofLive.has(runs) || (await foldersIn(runs)).length > 0) continue;
-    await removeEmptyParents(runs, slaves);
+/** What an agent leaves that dies before it has made a sandbox, or while it removes one. */
+async function removeDeadEnds(slaves: string, inUse: ReadonlySet<string>): Promise<void> {
+  const { runs, ends } = await walk(slaves);
+  const live = [...inUse];
+  for (const end of [...ends, ...runs]) {
+    if (live.some((sandbox) => sandbox.startsWith(`${end}/`))) continue;
+    if ((await foldersIn(end)).length === 0) await removeEmptyParents(end, slaves);
   }
 }
 
