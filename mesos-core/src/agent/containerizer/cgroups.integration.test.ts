@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,8 +46,10 @@ afterEach(async () => {
 });
 
 function launch(value: string, resources: string) {
+  // Never used twice, as on an agent: what goes on about one that is over can't meet the next.
+  const containerId = randomUUID();
   const request = {
-    ...{ frameworkId: 'f', executorId: 'e', containerId: 'c', user: undefined },
+    ...{ frameworkId: 'f', executorId: 'e', containerId, user: undefined },
     ...{ command: { value }, environment: { PATH: process.env.PATH ?? '' } },
     ...{ directory: join(directory, 'sandbox'), resources: parseResources(resources) },
   };
