@@ -95,7 +95,9 @@ function problemOfUnknown(
   value: string,
 ): readonly string[] {
   const only = fixed[name];
-  if (only === undefined) return [`${argument.split('=')[0]} is not a flag of the ${program}`];
+  if (only === undefined) {
+    return [`${argument.split('=')[0]} is not a flag of the ${program}; --help lists them`];
+  }
   return only === value ? [] : [`--${name} is always ${quoted(only)} here; got ${quoted(value)}`];
 }
 

@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import { type Clock, systemClock } from './clock.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type Random, systemRandom } from './random.ts';
+import { SettingsError } from './settings.ts';
 
 /** What a starting service gets from its process. */
 export interface ServiceContext {
@@ -65,7 +66,10 @@ export function runService(options: {
     },
     (error: unknown) => {
       if (controller.signal.aborted) return;
-      logger.error({ err: error }, 'could not start');
+      // Somebody typed it: what is wrong, without the place in our code that found it.
+      if (error instanceof SettingsError && process.stderr.isTTY) {
+        process.stderr.write(`${name}: ${error.message}\n`);
+      } else logger.error({ err: error }, 'could not start');
       process.exit(1);
     },
   );

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
   decodeMessage,
@@ -11,6 +11,7 @@ import type { AgentContext } from './context.ts';
 import type { ExecutorSessions } from './executor-sessions.ts';
 import { openExecutorStream } from './executor-stream.ts';
 import { checkExecutorClaims } from './executor-token.ts';
+import { PREFIXES } from './prefixes.ts';
 import type { ExecutorRun, Framework } from './state.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -26,7 +27,7 @@ export interface ExecutorApiOptions {
 export function installExecutorApi(app: FastifyInstance, options: ExecutorApiOptions): void {
   const { tasks, isRecovered } = options;
   addMesosRoutes(app, (scope) => {
-    scope.post('/api/v1/executor', async (request, reply) => {
+    const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       const encoding = requestEncoding(request.headers['content-type']);
       const call = decodeMessage('executor.Call', encoding, bodyOf(request));
       if (!isRecovered()) throw new MesosHttpError(503, 'Agent has not finished recovery');
@@ -40,7 +41,8 @@ export function installExecutorApi(app: FastifyInstance, options: ExecutorApiOpt
       }
       carryOut(options.context, tasks, framework, run, call);
       return reply.status(202).send();
-    });
+    };
+    for (const prefix of PREFIXES) scope.post(`${prefix}/api/v1/executor`, answer);
   });
 }
 

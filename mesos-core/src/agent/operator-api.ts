@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { listFiles, readFile } from '../files/files-calls.ts';
 import { addMesosRoutes, bodyOf, MesosHttpError } from '../http/mesos-http.ts';
 import {
@@ -23,6 +23,7 @@ import { answerContainerCall, attachInput } from './container-api/container-api.
 import { getContainers } from './container-api/container-statistics.ts';
 import type { AgentContext } from './context.ts';
 import { metricsSnapshot } from './metrics-snapshot.ts';
+import { PREFIXES } from './prefixes.ts';
 import { type Framework, isTerminal, type TaskRecord } from './state.ts';
 import { type AgentViews, addAgentViewRoutes } from './views/endpoints.ts';
 import { toTask } from './views.ts';
@@ -42,7 +43,7 @@ export function installOperatorApi(app: FastifyInstance, options: OperatorApiOpt
   addMesosRoutes(app, (scope) => {
     // Not read in advance: somebody may type it.
     scope.addContentTypeParser('application/recordio', (_request, body, done) => done(null, body));
-    scope.post('/api/v1', async (request, reply) => {
+    const post = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       const { body } = request;
       if (body instanceof Readable) {
         await attachInput(context, request, reply, body);
@@ -57,7 +58,8 @@ export function installOperatorApi(app: FastifyInstance, options: OperatorApiOpt
       if (response === undefined) return reply.status(200).send();
       const bytes = encodeMessage('agent.Response', answerEncoding, response);
       return reply.type(MEDIA_TYPES[answerEncoding]).send(Buffer.from(bytes));
-    });
+    };
+    for (const prefix of PREFIXES) scope.post(`${prefix}/api/v1`, post);
     addAgentViewRoutes(scope, context, views, {
       master: options.master,
       metrics: () => snapshotOf(options),

@@ -2,7 +2,7 @@ import type { Timer } from '@factory/runtime';
 import type { Allocation } from '../allocator/index.ts';
 import type { Offer } from '../protocol/index.ts';
 import type { MasterCore } from './core.ts';
-import { inOfferOrder, offerFor } from './offer-form.ts';
+import { inOfferOrder, offerFor, urlOf } from './offer-form.ts';
 import { type Agent, entryOf } from './state.ts';
 
 /** Events within this time share one cycle. */
@@ -160,7 +160,7 @@ export class AllocationDriver {
   }
 
   #offerOf({ frameworkId, role, resources }: Allocation, agent: Agent): Offer {
-    const { hostname, port = 5051, attributes = [], domain } = agent.info;
+    const { hostname, attributes = [], domain } = agent.info;
     const executors = [...agent.executors.values()]
       .filter((executor) => executor.frameworkId === frameworkId)
       .map((executor) => executor.info.executor_id);
@@ -170,7 +170,7 @@ export class AllocationDriver {
       framework_id: { value: frameworkId },
       agent_id: { value: agent.id },
       hostname,
-      url: { scheme: agent.scheme, address: { hostname, ip: agent.ip, port }, path: '/slave(1)' },
+      url: urlOf(agent),
       ...(domain === undefined ? {} : { domain }),
       resources: inOfferOrder(resources),
       attributes,

@@ -7,7 +7,7 @@ import {
   toLegacyFormat,
   toRefinedFormat,
 } from '../protocol/index.ts';
-import { hasCapability } from './state.ts';
+import { type Agent, hasCapability } from './state.ts';
 
 /** The order in which Mesos lists offered resources: ranges and sets, reservations, the rest. */
 export function inOfferOrder(resources: Resources): Resources {
@@ -36,4 +36,10 @@ export function asOffered(resources: Resources | undefined, role: string): Resou
       ? { ...resource, allocation_info: { role } }
       : resource,
   );
+}
+
+/** Where an agent is reached, as offers and inverse offers say. */
+export function urlOf({ info, ip, scheme }: Agent): NonNullable<Offer['url']> {
+  const { hostname, port = 5051 } = info;
+  return { scheme, address: { hostname, ip, port }, path: '/slave(1)' };
 }

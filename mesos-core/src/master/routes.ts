@@ -27,6 +27,7 @@ import type { Frameworks } from './frameworks.ts';
 import { addMaintenanceRoutes } from './maintenance/endpoints.ts';
 import { addOperationRoutes, isOperationCall } from './operations/operator-calls.ts';
 import type { OperatorApi } from './operator-api.ts';
+import { PREFIXES } from './prefixes.ts';
 import { addQuotaRoutes } from './quota/endpoints.ts';
 import type { SchedulerCalls } from './scheduler-calls.ts';
 import { addTeardownRoutes } from './teardown.ts';
@@ -54,9 +55,11 @@ export function registerMasterRoutes(app: FastifyInstance, parts: MasterParts): 
 }
 
 function registerSchedulerApi(app: FastifyInstance, parts: MasterParts, turns: Turns): void {
-  const path = '/api/v1/scheduler';
-  refuseOtherMethods(app, path);
-  app.post(path, (request, reply) => turns.run(() => answerSchedulerCall(parts, request, reply)));
+  for (const prefix of PREFIXES) {
+    const path = `${prefix}/api/v1/scheduler`;
+    refuseOtherMethods(app, path);
+    app.post(path, (request, reply) => turns.run(() => answerSchedulerCall(parts, request, reply)));
+  }
 }
 
 async function answerSchedulerCall(
@@ -158,37 +161,45 @@ function registerAgentApi(app: FastifyInstance, { core, agents }: MasterParts, t
 
 function registerOperatorApi(app: FastifyInstance, parts: MasterParts): void {
   const { core, operator, agents } = parts;
+  for (const prefix of PREFIXES) {
+    const path = `${prefix}/api/v1`;
+    refuseOtherMethods(app, path);
+    // As in Mesos, where a path belongs to the endpoint of its longest known prefix.
+    refuseOtherMethods(app, `${path}/*`);
+    app.post(path, (request, reply) => answerOperatorCall(parts, request, reply));
+  }
   addOperationRoutes(app, core);
   addMaintenanceRoutes(app, core, agents.maintenance);
   addQuotaRoutes(app, core);
   addWeightsRoutes(app, core);
   addTeardownRoutes(app, core, operator);
-  const path = '/api/v1';
-  refuseOtherMethods(app, path);
-  // As in Mesos, where a path belongs to the endpoint of its longest known prefix.
-  refuseOtherMethods(app, `${path}/*`);
-  app.post(path, async (request, reply) => {
-    const encoding = requestEncoding(request.headers['content-type']);
-    const call = decodeMessage('master.Call', encoding, bodyOf(request));
-    const accept = responseEncoding(request.headers.accept);
-    checkOperatorCall(core, call, request.caller);
-    if (call.type === 'SUBSCRIBE') {
-      const visibility = visibilityOf(core.authorizer, request.caller?.value);
-      const stream = core.events.subscribe(core, accept, visibility);
-      return sendStream(reply, stream, MEDIA_TYPES[accept]);
-    }
-    const response = await operator.handle(call, request.caller?.value);
-    if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
-    const message =
-      response instanceof LazyMessage
-        ? response
-        : new LazyMessage({
-            ...withoutHiddenRoles(core.authorizer, request.caller?.value, response),
-          });
-    reply.header('content-type', MEDIA_TYPES[accept]);
-    return sendPieces(reply, core.clock, encodePieces('master.Response', accept, message));
-  });
   addViewRoutes(app, core);
+}
+
+async function answerOperatorCall(
+  { core, operator }: MasterParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const encoding = requestEncoding(request.headers['content-type']);
+  const call = decodeMessage('master.Call', encoding, bodyOf(request));
+  const accept = responseEncoding(request.headers.accept);
+  checkOperatorCall(core, call, request.caller);
+  if (call.type === 'SUBSCRIBE') {
+    const visibility = visibilityOf(core.authorizer, request.caller?.value);
+    const stream = core.events.subscribe(core, accept, visibility);
+    return sendStream(reply, stream, MEDIA_TYPES[accept]);
+  }
+  const response = await operator.handle(call, request.caller?.value);
+  if (response === undefined) return reply.status(isOperationCall(call) ? 202 : 200).send();
+  const message =
+    response instanceof LazyMessage
+      ? response
+      : new LazyMessage({
+          ...withoutHiddenRoles(core.authorizer, request.caller?.value, response),
+        });
+  reply.header('content-type', MEDIA_TYPES[accept]);
+  return sendPieces(reply, core.clock, encodePieces('master.Response', accept, message));
 }
 
 function refuseOtherMethods(app: FastifyInstance, url: string): void {

@@ -12,7 +12,8 @@ import { queryOf, sendJson } from '../http/json-answer.ts';
 import { addMesosRoutes } from '../http/mesos-http.ts';
 import { guardApp, masterRealm, type Security } from '../security/index.ts';
 import { checkTimeout, systemMetrics } from '../system-metrics.ts';
-import { addOwnRoutes, masterFilesApi, type OwnViews, PREFIXES } from './views/own-endpoints.ts';
+import { PREFIXES } from './prefixes.ts';
+import { addOwnRoutes, masterFilesApi, type OwnViews } from './views/own-endpoints.ts';
 
 export interface StandbyOptions extends Pick<OwnViews, 'flags' | 'logging'> {
   readonly security: Security;

@@ -4,6 +4,7 @@ import type { MasterCall } from '../protocol/index.ts';
 import { checkOperatorCall } from './authorization.ts';
 import type { MasterCore } from './core.ts';
 import type { OperatorApi } from './operator-api.ts';
+import { PREFIXES } from './prefixes.ts';
 
 /** The endpoint from before the v1 API: a form, `frameworkId=…`. */
 export function addTeardownRoutes(
@@ -11,7 +12,7 @@ export function addTeardownRoutes(
   core: MasterCore,
   operator: OperatorApi,
 ): void {
-  for (const prefix of ['', '/master']) {
+  for (const prefix of PREFIXES) {
     app.post(`${prefix}/teardown`, async (request, reply) => {
       const form = new URLSearchParams(Buffer.from(bodyOf(request)).toString('utf8'));
       const value = form.get('frameworkId');

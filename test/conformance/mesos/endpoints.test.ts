@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callAgent } from './support/agent.ts';
+import { RawFramework } from './support/framework.ts';
 import { ask } from './support/raw-http.ts';
-import { openTarget, type Target } from './support/target.ts';
+import { openTarget, operate, type Target } from './support/target.ts';
+import { ENCODINGS } from './support/wire.ts';
 
 /** Keys that tools and Mesos' web pages read, by path: what comes is JSON. */
 const MASTER: readonly (readonly [path: string, keys: readonly string[]])[] = [
@@ -71,5 +74,33 @@ describe('the endpoints from before the v1 API', () => {
       expect(status).toBe(307);
       expect(headers.location).toMatch(new RegExp(`^//.+:${new URL(target.master).port}`));
     }
+  });
+});
+
+/** libmesos' v1 scheduler and executor libraries know no others. */
+describe.each(ENCODINGS)('the v1 API below the names of the processes, in %s', (encoding) => {
+  it('subscribes frameworks', async () => {
+    const framework = await RawFramework.subscribe(`${target.master}/master`, encoding);
+    expect(framework.events[0]).toMatchObject({ type: 'SUBSCRIBED' });
+    const { status } = await framework.call({ type: 'TEARDOWN' });
+    expect(status).toBe(202);
+  });
+
+  it('answers operators, at the master and at the agent', async () => {
+    const master = `${target.master}/master`;
+    const agent = { encoding, target: { ...target, agent: `${target.agent}/slave(1)` } };
+    expect((await operate(master, encoding, { type: 'GET_HEALTH' })).status).toBe(200);
+    expect((await callAgent(agent, { type: 'GET_HEALTH' })).status).toBe(200);
+  });
+
+  it('reads what executors say', async () => {
+    const post = async (prefix: string) => {
+      const url = `${target.agent}${prefix}/api/v1/executor`;
+      const headers = { 'content-type': 'application/json' };
+      const { status, body } = await ask({ url, method: 'POST', headers, body: Buffer.from('{') });
+      return { status, text: body.toString() };
+    };
+    expect(await post('/slave(1)')).toEqual(await post(''));
+    expect((await post('/slave(1)')).status).toBe(400);
   });
 });

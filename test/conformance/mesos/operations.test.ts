@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Offer, SchedulerCall } from '../../../mesos-core/src/protocol/index.ts';
-import { type Call, RawFramework } from './support/framework.ts';
+import { RawFramework } from './support/framework.ts';
 import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { allocated, isRoomy, uniqueId } from './support/tasks.ts';
@@ -17,11 +17,6 @@ interface Case {
   readonly does: string;
   readonly run: (scene: Scene) => Promise<void>;
 }
-
-const accepted = async (framework: RawFramework, call: Call) => {
-  const { status, body } = await framework.call(call);
-  expect({ status, body: body.toString() }).toEqual({ status: 202, body: '' });
-};
 
 const CASES: readonly Case[] = [
   {
@@ -41,7 +36,7 @@ const CASES: readonly Case[] = [
         },
       }));
       const filters = { refuse_seconds: 0 };
-      await accepted(framework, {
+      await framework.accepted({
         type: 'ACCEPT',
         accept: {
           offer_ids: [offer.id],
@@ -56,7 +51,7 @@ const CASES: readonly Case[] = [
       const hasVolume = ({ resources = [] }: Offer) =>
         resources.some((each) => each.disk?.persistence?.id === id);
       const withVolume = await framework.offer(hasVolume);
-      await accepted(framework, {
+      await framework.accepted({
         type: 'ACCEPT',
         accept: {
           offer_ids: [withVolume.id],
@@ -85,7 +80,7 @@ const CASES: readonly Case[] = [
         id: operation_id,
         reserve: { resources: reserved },
       };
-      await accepted(framework, {
+      await framework.accepted({
         type: 'ACCEPT',
         accept: { offer_ids: [offer.id], operations: [reserve], filters: { refuse_seconds: 0 } },
       });
@@ -97,14 +92,14 @@ const CASES: readonly Case[] = [
       const { status } = event.update_operation_status;
       expect(status.state).toBe('OPERATION_FINISHED');
       const uuid = status.uuid?.value ?? '';
-      await accepted(framework, {
+      await framework.accepted({
         type: 'ACKNOWLEDGE_OPERATION_STATUS',
         acknowledge_operation_status: { operation_id, agent_id: offer.agent_id, uuid },
       });
       const isReserved = ({ resources = [] }: Offer) =>
         resources.some((each) => (each.reservations ?? []).length > 0);
       const next = await framework.offer(isReserved);
-      await accepted(framework, {
+      await framework.accepted({
         type: 'ACCEPT',
         accept: {
           offer_ids: [next.id],
@@ -118,7 +113,7 @@ const CASES: readonly Case[] = [
     does: 'tells that an operation is unknown',
     run: async ({ framework, offer }) => {
       const operation_id = { value: uniqueId('unknown') };
-      await accepted(framework, {
+      await framework.accepted({
         type: 'RECONCILE_OPERATIONS',
         reconcile_operations: { operations: [{ operation_id, agent_id: offer.agent_id }] },
       });

@@ -1,7 +1,7 @@
 import { sleep, systemClock } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Offer, SchedulerCall } from '../../../mesos-core/src/protocol/index.ts';
-import { type Call, FRAMEWORK, RawFramework } from './support/framework.ts';
+import { FRAMEWORK, RawFramework } from './support/framework.ts';
 import { proveCoverage } from './support/prove-coverage.ts';
 import { openTarget, type Target } from './support/target.ts';
 import { allocated, commandTask, executorTask, isRoomy, uniqueId } from './support/tasks.ts';
@@ -20,11 +20,6 @@ interface Case {
   readonly does: string;
   readonly run: (scene: Scene) => Promise<void>;
 }
-
-const accepted = async (framework: RawFramework, call: Call) => {
-  const { status, body } = await framework.call(call);
-  expect({ status, body: body.toString() }).toEqual({ status: 202, body: '' });
-};
 
 const CASES: readonly Case[] = [
   {
@@ -62,7 +57,7 @@ const CASES: readonly Case[] = [
     does: 'ends the tasks and the stream, and the id for ever',
     run: async ({ target, encoding, framework, offer }) => {
       await framework.launch(offer, commandTask(offer, 'sleep 1000'));
-      await accepted(framework, { type: 'TEARDOWN' });
+      await framework.accepted({ type: 'TEARDOWN' });
       await framework.ended();
       const late = await framework.call({ type: 'REVIVE' });
       expect({ status: late.status, body: late.body.toString() }).toEqual({
@@ -131,7 +126,7 @@ const CASES: readonly Case[] = [
     call: 'DECLINE',
     does: 'gives the offer back, for later',
     run: async ({ framework, offer }) => {
-      await accepted(framework, {
+      await framework.accepted({
         type: 'DECLINE',
         decline: { offer_ids: [offer.id], filters: { refuse_seconds: 0.1 } },
       });
@@ -143,8 +138,8 @@ const CASES: readonly Case[] = [
     does: 'forgets what was refused for long',
     run: async ({ framework, offer }) => {
       const filters = { refuse_seconds: 10_000 };
-      await accepted(framework, { type: 'DECLINE', decline: { offer_ids: [offer.id], filters } });
-      await accepted(framework, { type: 'REVIVE' });
+      await framework.accepted({ type: 'DECLINE', decline: { offer_ids: [offer.id], filters } });
+      await framework.accepted({ type: 'REVIVE' });
       expect((await framework.offer()).agent_id).toEqual(offer.agent_id);
     },
   },
@@ -152,13 +147,13 @@ const CASES: readonly Case[] = [
     call: 'SUPPRESS',
     does: 'ends the offers until REVIVE',
     run: async ({ framework, offer }) => {
-      await accepted(framework, { type: 'SUPPRESS' });
+      await framework.accepted({ type: 'SUPPRESS' });
       const filters = { refuse_seconds: 0 };
-      await accepted(framework, { type: 'DECLINE', decline: { offer_ids: [offer.id], filters } });
+      await framework.accepted({ type: 'DECLINE', decline: { offer_ids: [offer.id], filters } });
       const before = framework.events.filter(({ type }) => type === 'OFFERS').length;
       await sleep(systemClock, 2500);
       expect(framework.events.filter(({ type }) => type === 'OFFERS')).toHaveLength(before);
-      await accepted(framework, { type: 'REVIVE' });
+      await framework.accepted({ type: 'REVIVE' });
       await framework.offer();
     },
   },
@@ -170,7 +165,7 @@ const CASES: readonly Case[] = [
       await framework.launch(offer, task);
       await framework.status(task.task_id.value, 'TASK_RUNNING');
       const kill = { task_id: task.task_id, agent_id: offer.agent_id };
-      await accepted(framework, { type: 'KILL', kill });
+      await framework.accepted({ type: 'KILL', kill });
       await framework.status(task.task_id.value, 'TASK_KILLING');
       expect(await framework.status(task.task_id.value, 'TASK_KILLED')).toMatchObject({
         ...{ source: 'SOURCE_EXECUTOR', message: 'Command terminated with signal Terminated' },
@@ -185,7 +180,7 @@ const CASES: readonly Case[] = [
       await framework.launch(offer, task);
       await framework.status(task.task_id.value, 'TASK_RUNNING');
       const kill_policy = { grace_period: { nanoseconds: 500_000_000 } };
-      await accepted(framework, { type: 'KILL', kill: { task_id: task.task_id, kill_policy } });
+      await framework.accepted({ type: 'KILL', kill: { task_id: task.task_id, kill_policy } });
       expect(await framework.status(task.task_id.value, 'TASK_KILLED')).toMatchObject({
         message: 'Command terminated with signal Killed',
       });
@@ -217,13 +212,13 @@ const CASES: readonly Case[] = [
       await framework.status(id, 'TASK_RUNNING');
       const unknown = { task_id: { value: uniqueId('unknown') }, agent_id: offer.agent_id };
       const tasks = [{ task_id: task.task_id }, unknown];
-      await accepted(framework, { type: 'RECONCILE', reconcile: { tasks } });
+      await framework.accepted({ type: 'RECONCILE', reconcile: { tasks } });
       const reason = 'REASON_RECONCILIATION';
       expect(await framework.status(id, 'TASK_RUNNING')).toMatchObject({
         ...{ reason, source: 'SOURCE_MASTER' },
       });
       expect(await framework.status(unknown.task_id.value, 'TASK_GONE')).toMatchObject({ reason });
-      await accepted(framework, { type: 'RECONCILE', reconcile: { tasks: [] } });
+      await framework.accepted({ type: 'RECONCILE', reconcile: { tasks: [] } });
       expect(await framework.status(id, 'TASK_RUNNING')).toMatchObject({ reason });
     },
   },
@@ -237,7 +232,7 @@ const CASES: readonly Case[] = [
       await framework.status(task.task_id.value, 'TASK_RUNNING');
       const data = Buffer.from('ping').toString('base64');
       const message = { agent_id: offer.agent_id, executor_id, data };
-      await accepted(framework, { type: 'MESSAGE', message });
+      await framework.accepted({ type: 'MESSAGE', message });
       const answer = await framework.next('MESSAGE');
       expect(answer.message.executor_id).toEqual(executor_id);
       expect(Buffer.from(answer.message.data, 'base64').toString()).toBe('pong');
@@ -252,7 +247,7 @@ const CASES: readonly Case[] = [
       await framework.launch(offer, task);
       await framework.status(task.task_id.value, 'TASK_RUNNING');
       const shutdown = { executor_id, agent_id: offer.agent_id };
-      await accepted(framework, { type: 'SHUTDOWN', shutdown });
+      await framework.accepted({ type: 'SHUTDOWN', shutdown });
       const { failure } = await framework.next('FAILURE');
       expect(failure).toMatchObject({ executor_id, agent_id: offer.agent_id });
     },
@@ -262,7 +257,7 @@ const CASES: readonly Case[] = [
     does: 'is taken, and nothing follows',
     run: async ({ framework, offer }) => {
       const requests = [{ resources: allocated(offer, 'cpus:1') }];
-      await accepted(framework, { type: 'REQUEST', request: { requests } });
+      await framework.accepted({ type: 'REQUEST', request: { requests } });
     },
   },
   {

@@ -11,6 +11,7 @@ import { checkTimeout, systemStats } from '../../system-metrics.ts';
 import { VERSION_INFO } from '../../version-info.ts';
 import { getContainers, monitorStatistics } from '../container-api/container-statistics.ts';
 import type { AgentContext } from '../context.ts';
+import { PREFIXES } from '../prefixes.ts';
 import { allRuns } from '../views.ts';
 import { visibilityOf } from '../visibility.ts';
 import { attachedSandboxes } from './attached-files.ts';
@@ -41,9 +42,6 @@ export function createAgentViews(
   };
   return { startedAtMs: clock.nowMs(), flags, logging, filesApi, total };
 }
-
-/** Each endpoint is there twice: tools know the agent under the name of its process. */
-const PREFIXES = ['', '/slave(1)'];
 
 /** Adds the older endpoints that only read: those of tools and of Mesos' web pages. */
 export function addAgentViewRoutes(

@@ -4,6 +4,7 @@ import { bodyOf } from '../../http/mesos-http.ts';
 import { CodecError, fromJson, type MachineID, toJson } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
+import { PREFIXES } from '../prefixes.ts';
 import type { Maintenance, MaintenanceCall } from './maintenance.ts';
 
 /** The endpoints from before the v1 API: the same calls, with JSON bodies of their own. */
@@ -16,7 +17,7 @@ export function addMaintenanceRoutes(
     checkOperatorCall(core, call, request.caller);
     return maintenance.handle(call);
   };
-  for (const prefix of ['', '/master']) {
+  for (const prefix of PREFIXES) {
     app.get(`${prefix}/maintenance/schedule`, async (request, reply) => {
       await carryOut(request, { type: 'GET_MAINTENANCE_SCHEDULE' });
       const schedule = toJson('maintenance.Schedule', maintenance.schedule());

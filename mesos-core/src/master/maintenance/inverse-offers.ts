@@ -1,6 +1,7 @@
 import type { InverseAllocation } from '../../allocator/index.ts';
 import type { InverseOffer, SchedulerCall } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
+import { urlOf } from '../offer-form.ts';
 import { entryOf, type Framework } from '../state.ts';
 
 const REFUSE_SECONDS_DEFAULT = 5;
@@ -96,12 +97,11 @@ export class InverseOffers {
   #offerOf({ frameworkId, agentId, unavailability }: InverseAllocation): InverseOffer | undefined {
     const agent = this.#core.state.agents.get(agentId);
     if (agent === undefined) return undefined;
-    const { hostname, port = 5051 } = agent.info;
     return {
       id: { value: this.#core.newOfferId() },
       framework_id: { value: frameworkId },
       agent_id: { value: agentId },
-      url: { scheme: 'http', address: { hostname, ip: agent.ip, port }, path: '/slave(1)' },
+      url: urlOf(agent),
       unavailability,
     };
   }

@@ -17,6 +17,7 @@ import {
 } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
+import { PREFIXES } from '../prefixes.ts';
 import type { Agent } from '../state.ts';
 import { applyToAgent, describe, overlaps } from './offer-operations.ts';
 import { inOurForm } from './operation-form.ts';
@@ -138,7 +139,7 @@ function freeOf({ state }: MasterCore, agent: Agent): Resources {
 
 /** The endpoints from before the v1 API: form bodies, `slaveId=…&resources=[…]`. */
 export function addOperationRoutes(app: FastifyInstance, core: MasterCore): void {
-  for (const prefix of ['', '/master']) {
+  for (const prefix of PREFIXES) {
     for (const [name, toCall] of Object.entries(FORMS)) {
       app.post(`${prefix}/${name}`, async (request, reply) => {
         const form = new URLSearchParams(Buffer.from(bodyOf(request)).toString('utf8'));

@@ -5,12 +5,13 @@ import { bodyOf, MesosHttpError } from '../../http/mesos-http.ts';
 import { fromJson, type MasterCall, type QuotaRequest, toJson } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
+import { PREFIXES } from '../prefixes.ts';
 import { handleQuotaCall, quotasOf, removeQuota } from './quota.ts';
 import { quotaStatus } from './quota-plan.ts';
 
 /** The endpoints from before the v1 API: GET and POST `/quota`, DELETE `/quota/<role>`. */
 export function addQuotaRoutes(app: FastifyInstance, core: MasterCore): void {
-  for (const prefix of ['', '/master']) {
+  for (const prefix of PREFIXES) {
     app.get(`${prefix}/quota`, async (request, reply) => {
       const visible = quotasOf(core).filter(({ role }) =>
         core.authorizer.allows('get_quotas', request.caller?.value, role),

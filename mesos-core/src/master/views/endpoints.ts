@@ -5,13 +5,14 @@ import { LazyObject } from '../../protocol/index.ts';
 import { checkTimeout } from '../../system-metrics.ts';
 import type { MasterCore } from '../core.ts';
 import { masterFigures } from '../metrics/figures.ts';
+import { PREFIXES } from '../prefixes.ts';
 import { visibilityOf } from '../visibility.ts';
 import { olderSlaves } from './older-agents.ts';
 import { olderFrameworks } from './older-frameworks.ts';
 import { olderRoles } from './older-roles.ts';
 import { olderState, olderSummary } from './older-state.ts';
 import { olderTasks, readTaskQuery } from './older-tasks.ts';
-import { addOwnRoutes, PREFIXES, visibleFlags } from './own-endpoints.ts';
+import { addOwnRoutes, visibleFlags } from './own-endpoints.ts';
 import { type ClusterSnapshot, takeSnapshot } from './snapshot.ts';
 
 interface Asked {

@@ -9,9 +9,7 @@ import type { LoggingLevel } from '../../logging-level.ts';
 import type { Authorizer } from '../../security/index.ts';
 import { systemStats } from '../../system-metrics.ts';
 import { VERSION_INFO } from '../../version-info.ts';
-
-/** Each endpoint of the master is there twice. */
-export const PREFIXES = ['', '/master'];
+import { PREFIXES } from '../prefixes.ts';
 
 /** What a master process tells of itself, whoever leads. */
 export interface OwnViews {

@@ -5,12 +5,13 @@ import { bodyOf } from '../../http/mesos-http.ts';
 import { fromJson, type MasterCall, type WeightInfo } from '../../protocol/index.ts';
 import { checkOperatorCall } from '../authorization.ts';
 import type { MasterCore } from '../core.ts';
+import { PREFIXES } from '../prefixes.ts';
 import { visibilityOf } from '../visibility.ts';
 import { handleWeightsCall, weightsOf } from './weights.ts';
 
 /** The endpoint from before the v1 API: GET and PUT `/weights`, lists in JSON. */
 export function addWeightsRoutes(app: FastifyInstance, core: MasterCore): void {
-  for (const prefix of ['', '/master']) {
+  for (const prefix of PREFIXES) {
     app.get(`${prefix}/weights`, async (request, reply) => {
       const visibility = visibilityOf(core.authorizer, request.caller?.value);
       const visible = weightsOf(core).filter(({ role }) => visibility.role(role));

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { expect } from 'vitest';
 import type {
   FrameworkInfo,
   Offer,
@@ -74,6 +75,12 @@ export class RawFramework {
     }
     noteTraffic(encoding, 'scheduler.Call', call);
     return new RawFramework(route, stream);
+  }
+
+  /** Makes a call that is taken: an empty 202. */
+  async accepted(call: Call): Promise<void> {
+    const { status, body } = await this.call(call);
+    expect({ status, body: body.toString() }).toEqual({ status: 202, body: '' });
   }
 
   get events(): readonly SchedulerEvent[] {
