@@ -66,7 +66,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
           ),
           (error) => {
             if (service.signal.aborted) return;
-            logger.error({ err: error }, 'the registry could not be saved; exiting');
+            logger.error({ err: error, workDir }, 'the registry could not be saved; exiting');
             process.exit(1);
           },
         ),
