@@ -9,7 +9,11 @@ const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url));
  * exit code and log.
  */
 async function run(mode: string, signal?: NodeJS.Signals, until?: RegExp) {
-  const child = spawn(process.execPath, [FIXTURE, mode], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [FIXTURE, mode], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // With one thread for writes, order doesn't depend on how many the machine would have.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+  });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
     const before = log;
@@ -28,6 +32,13 @@ describe('runService', () => {
     expect(log).toContain('work stopped');
     expect(log).toContain('closed down');
     expect(code).toBe(0);
+  });
+
+  it('has written its whole log, in order, before it exits', async () => {
+    const { log } = await run('talks', 'SIGTERM');
+    const lines = [...log.matchAll(/"n":(\d+)/g)].map((match) => Number(match[1]));
+    expect(lines).toEqual(Array.from({ length: 100 }, (_, index) => index));
+    expect(log.trimEnd()).toMatch(/"closed"}$/);
   });
 
   it('leaves for good on SIGUSR1, then closes and exits with 0', async () => {

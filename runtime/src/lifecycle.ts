@@ -55,8 +55,13 @@ export function runService(options: {
       else logger.error({ err }, 'uncaught error; closing');
       controller.abort(new Error(`${name} is closing`));
       const service = await settledValue(starting);
-      await service?.close();
-      if (err === undefined) logger.info({}, 'closed');
+      try {
+        await service?.close();
+        if (err === undefined) logger.info({}, 'closed');
+      } finally {
+        // What is still to be written at the exit may overtake the line that is being written.
+        await logger.written();
+      }
     },
   );
   starting.then(
@@ -70,7 +75,7 @@ export function runService(options: {
       if (error instanceof SettingsError && process.stderr.isTTY) {
         process.stderr.write(`${name}: ${error.message}\n`);
       } else logger.error({ err: error }, 'could not start');
-      process.exit(1);
+      logger.written().finally(() => process.exit(1));
     },
   );
   let isLeaving = false;
