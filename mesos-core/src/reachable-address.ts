@@ -37,6 +37,12 @@ export function addressFlags(defaultPort: number) {
   };
 }
 
+/** What sets where to listen, for errors: as {@link addressFlags} names it. */
+export const LISTEN_FLAGS = {
+  host: `--${namesOf('ip').flag} or ${namesOf('ip').env}`,
+  port: `--${namesOf('port').flag} or ${namesOf('port').env}`,
+};
+
 /** Variables of libprocess that stand for flags. As in Mesos, `LIBPROCESS_PORT` is not among them. */
 export const LIBPROCESS_VARIABLES: Readonly<Record<string, string>> = {
   LIBPROCESS_IP: 'ip',

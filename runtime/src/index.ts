@@ -16,5 +16,6 @@ export * from './process-identity.ts';
 export * from './process-lock.ts';
 export * from './random.ts';
 export * from './settings.ts';
+export * from './start-error.ts';
 export * from './traversal.ts';
 export * from './turn.ts';

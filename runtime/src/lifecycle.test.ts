@@ -60,6 +60,17 @@ describe('runService', () => {
     expect(log).toContain('no start today');
   });
 
+  it('says what can be mended without a stack', async () => {
+    const { code, log } = await run('is-told-wrong');
+    expect(code).toBe(1);
+    expect(JSON.parse(log)).toMatchObject({
+      msg: 'could not start',
+      code: 'FACTORY_ERR_START',
+      why: 'port 1 is in use: choose another',
+    });
+    expect(log).not.toContain('stack');
+  });
+
   it('closes and exits with 1 on an uncaught error', async () => {
     const { code, log } = await run('throws-later');
     expect(code).toBe(1);

@@ -2,7 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import { type Clock, systemClock } from './clock.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type Random, systemRandom } from './random.ts';
-import { SettingsError } from './settings.ts';
+import { StartError } from './start-error.ts';
 
 /** What a starting service gets from its process. */
 export interface ServiceContext {
@@ -71,10 +71,7 @@ export function runService(options: {
     },
     (error: unknown) => {
       if (controller.signal.aborted) return;
-      // Somebody typed it: what is wrong, without the place in our code that found it.
-      if (error instanceof SettingsError && process.stderr.isTTY) {
-        process.stderr.write(`${name}: ${error.message}\n`);
-      } else logger.error({ err: error }, 'could not start');
+      sayWhy(name, logger, error);
       logger.written().finally(() => process.exit(1));
     },
   );
@@ -94,6 +91,13 @@ export function runService(options: {
     await service.leave();
     process.kill(process.pid, 'SIGTERM');
   }
+}
+
+/** Says why the start failed; what somebody can mend without the place in our code that found it. */
+function sayWhy(name: string, logger: Logger, error: unknown): void {
+  if (!(error instanceof StartError)) logger.error({ err: error }, 'could not start');
+  else if (process.stderr.isTTY) process.stderr.write(`${name}: ${error.message}\n`);
+  else logger.error({ code: error.code, why: error.message }, 'could not start');
 }
 
 /** The value of a start that worked; a failed start has been reported where it failed. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { StartError } from './start-error.ts';
 
 /** One setting: where it comes from, what it may be, what it is for. */
 export interface Setting<T> {
@@ -133,8 +134,8 @@ export function defineSettings<const D extends SettingsDefinition>(definition: D
 }
 
 /** Everything that is wrong with the settings, one sentence each. */
-export class SettingsError extends Error {
-  readonly code = 'FACTORY_ERR_SETTINGS';
+export class SettingsError extends StartError {
+  override readonly code = 'FACTORY_ERR_SETTINGS';
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     super(`invalid settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);

@@ -12,7 +12,7 @@ import { openMasters } from '../election/index.ts';
 import { answerOf } from '../flag-set.ts';
 import { atLeast } from '../logging-level.ts';
 import { parseAttributes, parseResources } from '../protocol/index.ts';
-import { reachableAddress } from '../reachable-address.ts';
+import { LISTEN_FLAGS, reachableAddress } from '../reachable-address.ts';
 import { agentSecurity, readTls } from '../security/index.ts';
 import { createAgent } from './agent.ts';
 import { createFileCheckpointStore } from './checkpoint/file-store.ts';
@@ -107,7 +107,9 @@ async function start(service: ServiceContext): Promise<RunningService> {
     process.exit(0);
   }
   const server = await startOrLeaveNothing(containerizer, async () => {
-    const listening = await listen(agent.app, { host: flags.ip, port: flags.port });
+    const listening = await listen(agent.app, {
+      ...{ host: flags.ip, port: flags.port, setBy: LISTEN_FLAGS },
+    });
     await agent.start();
     return listening;
   });

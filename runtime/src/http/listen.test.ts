@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { silentLogger } from '../log.ts';
+import { StartError } from '../start-error.ts';
 import { createHttpApp } from './app.ts';
-import { listen } from './listen.ts';
+import { listen, listenProblem } from './listen.ts';
 import { createUndiciTransport } from './undici-transport.ts';
 
 const newApp = () => createHttpApp({ service: 'test', clock: systemClock, logger: silentLogger });
@@ -39,9 +40,38 @@ it('tells its address, lets running requests end, and cuts streams after the gra
   await transport.close();
 });
 
-it('refuses a port that is taken', async () => {
-  const first = await listen(newApp(), { host: '127.0.0.1', port: 0 });
-  const second = listen(newApp(), { host: '127.0.0.1', port: first.port });
-  await expect(second).rejects.toThrow('EADDRINUSE');
-  await first.close();
+describe('a port that can not be opened', () => {
+  const setBy = { host: '--ip or MESOS_IP', port: '--port or MESOS_PORT' };
+
+  it('is told in one sentence, with what to do', async () => {
+    const first = await listen(newApp(), { host: '127.0.0.1', port: 0 });
+    const second = listen(newApp(), { host: '127.0.0.1', port: first.port, setBy });
+    await expect(second).rejects.toThrow(StartError);
+    await expect(second).rejects.toThrow(
+      `port ${first.port} of 127.0.0.1 is in use (EADDRINUSE): end the process that listens ` +
+        'there (ss -ltnp shows it), or choose another port with --port or MESOS_PORT',
+    );
+    await first.close();
+  });
+
+  it('is told so for an address of another machine', async () => {
+    // TEST-NET-1 of RFC 5737: no machine has it.
+    const away = listen(newApp(), { host: '192.0.2.1', port: 0, setBy });
+    await expect(away).rejects.toThrow(
+      'this machine has no address 192.0.2.1 (EADDRNOTAVAIL): give one that it has ' +
+        '(0.0.0.0: all) with --ip or MESOS_IP',
+    );
+  });
+
+  it.each([
+    ['EADDRINUSE', /or choose another port$/],
+    ['EACCES', /^this user may not open port 80 of localhost .* one from 1024 on, or give/],
+    ['ENOTFOUND', /^this machine has no address localhost .* has \(0\.0\.0\.0: all\)$/],
+  ])('says %s without the names of settings, too', (code, expected) => {
+    expect(listenProblem({ host: 'localhost', port: 80 }, code)).toMatch(expected);
+  });
+
+  it('leaves other errors as they are', () => {
+    expect(listenProblem({ host: 'localhost', port: 80 }, 'EMFILE')).toBeUndefined();
+  });
 });

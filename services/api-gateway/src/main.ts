@@ -32,7 +32,10 @@ runService({
       apiServer: settings.apiServer,
       internalToken: settings.internalToken,
     });
-    const server = await listen(app, { host: settings.host, port: settings.port });
+    const server = await listen(app, {
+      ...{ host: settings.host, port: settings.port },
+      setBy: { host: settingsDefinition.host.env, port: settingsDefinition.port.env },
+    });
     logger.info({ url: server.url }, 'listening');
     return {
       close: async () => {

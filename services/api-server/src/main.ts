@@ -29,7 +29,10 @@ runService({
     const keys = { internalToken, secretKey, subnetCidr };
     const api = await createApiServer({ clock, random, logger, store, jobs, ...keys });
     await api.start();
-    const server = await listen(api.app, { host: settings.host, port: settings.port });
+    const server = await listen(api.app, {
+      ...{ host: settings.host, port: settings.port },
+      setBy: { host: settingsDefinition.host.env, port: settingsDefinition.port.env },
+    });
     logger.info({ url: server.url }, 'listening');
     return {
       close: async () => {

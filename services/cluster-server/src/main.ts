@@ -41,7 +41,10 @@ runService({
       onFenced: () => process.exit(1),
     });
     service.start();
-    const server = await listen(service.app, { host: settings.host, port: settings.port });
+    const server = await listen(service.app, {
+      ...{ host: settings.host, port: settings.port },
+      setBy: { host: settingsDefinition.host.env, port: settingsDefinition.port.env },
+    });
     logger.info({ url: server.url }, 'listening');
     return {
       close: async () => {
