@@ -10,7 +10,9 @@ import {
   takeResources,
   unallocateResources,
 } from '../protocol/index.ts';
+import { portionsOf } from './accept-portions.ts';
 import { launchRefusal } from './authorization.ts';
+import type { Slices } from './call-order.ts';
 import type { MasterCore } from './core.ts';
 import { launchedTask } from './kept-task.ts';
 import {
@@ -52,7 +54,7 @@ export class OfferAnswers {
   }
 
   /** Carries out the operations on the offers; what they leave is refused. */
-  accept(framework: Framework, { accept }: AcceptCall): void {
+  *accept(framework: Framework, { accept }: AcceptCall): Slices {
     const { state } = this.#core;
     const offerIds = (accept.offer_ids ?? []).map(({ value }) => value);
     const operations = accept.operations ?? [];
@@ -62,15 +64,35 @@ export class OfferAnswers {
     const [first] = offers;
     const agent = state.agents.get(first?.agent_id.value ?? '');
     if (problem !== undefined || first === undefined || agent === undefined) {
-      this.#drop(framework, operations, problem ?? 'No offers specified');
+      yield* this.#drop(framework, operations, problem ?? 'No offers specified');
       return;
     }
     const site: Site = { framework, agent, role: first.allocation_info?.role ?? '*' };
     const offered = offers.flatMap((offer) => offer.resources ?? []);
     let left: Resources = offered;
-    for (const operation of operations) left = this.#operate(site, operation, left);
+    const portions = portionsOf(operations);
+    for (const [index, portion] of portions.entries()) {
+      if (index > 0 && !(yield* this.#pause(first, left))) {
+        const rest = portions.slice(index).flat();
+        yield* this.#drop(framework, rest, `Offer ${first.id.value} is no longer valid`);
+        return;
+      }
+      for (const operation of portion) left = this.#operate(site, operation, left);
+    }
     const hasLaunched = left !== offered;
     this.#refuse(site, left, accept.filters?.refuse_seconds, hasLaunched);
+  }
+
+  /**
+   * Lets others have their turn. What is left of the offers is one again meanwhile: whatever makes an
+   * offer void makes this one so too. @returns whether it is still there.
+   */
+  *#pause(offer: Offer, left: Resources): Generator<undefined, boolean> {
+    const { state, allocator } = this.#core;
+    state.addOffer({ ...offer, resources: left });
+    allocator.noteTaken(offer.agent_id.value, offer.framework_id.value, left);
+    yield;
+    return state.removeOffer(offer.id.value) !== undefined;
   }
 
   decline(framework: Framework, { decline }: DeclineCall): void {
@@ -110,7 +132,14 @@ export class OfferAnswers {
     );
   }
 
-  #drop(framework: Framework, operations: readonly OfferOperation[], why: string): void {
+  *#drop(framework: Framework, operations: readonly OfferOperation[], why: string): Slices {
+    for (const [index, portion] of portionsOf(operations).entries()) {
+      if (index > 0) yield;
+      this.#dropPortion(framework, portion, why);
+    }
+  }
+
+  #dropPortion(framework: Framework, operations: readonly OfferOperation[], why: string): void {
     const state = this.#core.lostState(framework.info, 'TASK_DROPPED');
     const message = `Task launched with invalid offers: ${why}`;
     for (const { task_id, agent_id } of operations.flatMap(tasksOfOperation)) {

@@ -16,6 +16,9 @@ import {
 import { haveOverlap, jointResourcesProblem } from './validation/resources.ts';
 import { groupedTaskProblem, taskProblem } from './validation/task.ts';
 
+/** Mesos has no limit; but a group is launched in one go, and all its tasks are with one executor. */
+const GROUP_TASKS_MAX = 1000;
+
 /** What a launch is checked against. */
 export interface LaunchContext {
   readonly frameworkId: string;
@@ -68,6 +71,7 @@ export function groupProblem(
   context: LaunchContext,
 ): string | undefined {
   if (tasks.length === 0) return 'Task group cannot be empty';
+  if (tasks.length > GROUP_TASKS_MAX) return `Task group has more than ${GROUP_TASKS_MAX} tasks`;
   const seen = new Set<string>();
   for (const task of tasks) {
     const id = task.task_id.value;

@@ -1,6 +1,7 @@
 import type { SchedulerCall } from '../protocol/index.ts';
 import { OfferAnswers } from './accept.ts';
 import { tellAllocator } from './allocator-facts.ts';
+import { CallOrder, type Slices } from './call-order.ts';
 import type { MasterCore } from './core.ts';
 import { acknowledgeOperation, reconcileOperations } from './operations/feedback.ts';
 import { Reconciliation, tellLatest } from './reconcile.ts';
@@ -10,25 +11,32 @@ type Call<T extends SchedulerCall['type']> = Extract<SchedulerCall, { type: T }>
 
 /** Calls that the routes deal with themselves: they change the framework as such. */
 type OwnLifeCall = 'SUBSCRIBE' | 'TEARDOWN' | 'UPDATE_FRAMEWORK';
+type OrdinaryCall = Exclude<SchedulerCall, { type: OwnLifeCall }>;
 
 /** Everything that a subscribed scheduler may ask, once its call was found to be in order. */
 export class SchedulerCalls {
   readonly #core: MasterCore;
   readonly #offers: OfferAnswers;
   readonly #reconciliation: Reconciliation;
+  readonly #order: CallOrder;
 
   constructor(core: MasterCore) {
     this.#core = core;
     this.#offers = new OfferAnswers(core);
     this.#reconciliation = new Reconciliation(core);
+    this.#order = new CallOrder((error) => core.logger.error({ err: error }, 'a call failed'));
   }
 
-  /** Carries out one call. */
-  handle(framework: Framework, call: Exclude<SchedulerCall, { type: OwnLifeCall }>): void {
+  /** Carries out one call; when another of the framework is under way, after that. */
+  handle(framework: Framework, call: OrdinaryCall): void {
+    this.#order.run(framework.id, () => this.#begin(framework, call));
+  }
+
+  /** What a long call leaves to be done, or `undefined`. */
+  #begin(framework: Framework, call: OrdinaryCall): Slices | undefined {
     switch (call.type) {
       case 'ACCEPT':
-        this.#offers.accept(framework, call);
-        break;
+        return this.#offers.accept(framework, call);
       case 'DECLINE':
         this.#offers.decline(framework, call);
         break;
@@ -67,6 +75,7 @@ export class SchedulerCalls {
         this.#core.inverseOffers.answer(framework, call);
         break;
     }
+    return undefined;
   }
 
   #revive(framework: Framework, roles: readonly string[]): void {

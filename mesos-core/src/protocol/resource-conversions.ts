@@ -1,6 +1,6 @@
 import type { OfferOperation, Resource, ValueScalar } from './messages.ts';
 import { reservationsOf } from './resource-identity.ts';
-import { formatResources } from './resource-text.ts';
+import { formatBeginning } from './resource-text.ts';
 import { resourceCountProblem } from './resource-validation.ts';
 import {
   addResources,
@@ -88,8 +88,8 @@ export function applyConversions(
   let result = resources;
   for (const { consumed, converted } of conversions) {
     if (!containsResources(result, consumed)) {
-      const missing = formatResources(consumed);
-      return { problem: `${formatResources(result)} does not contain ${missing}` };
+      const missing = formatBeginning(consumed);
+      return { problem: `${formatBeginning(result)} does not contain ${missing}` };
     }
     const next = addResources(subtractResources(result, consumed), converted);
     // Each reservation with labels of its own is one more: an agent could be cut into crumbs.
@@ -145,8 +145,8 @@ export function applyCheckpointed(base: Resources, checkpointed: Resources): Con
   for (const resource of checkpointed) {
     const from = [asConfigured(resource)];
     if (!containsResources(total, from)) {
-      const missing = formatResources(from);
-      const has = formatResources(total);
+      const missing = formatBeginning(from);
+      const has = formatBeginning(total);
       return { problem: `Incompatible agent resources: ${has} does not contain ${missing}` };
     }
     total = addResources(subtractResources(total, from), [resource]);

@@ -32,12 +32,11 @@ export function reservationsOf(resource: Resource): readonly ResourceReservation
  * A disk's `volume` is not part of it: it says how a task uses the disk.
  */
 export function identityOf(resource: Resource): string {
-  const { name, type } = resource;
-  const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocatedTo(resource)}`;
-  if (isPlain(resource)) return plain;
   const known = identities.get(resource);
   if (known !== undefined) return known;
-  const { provider_id, revocable, shared } = resource;
+  const { name, type, provider_id, revocable, shared } = resource;
+  const plain = `${name}${SEPARATOR}${type}${SEPARATOR}${allocatedTo(resource)}`;
+  if (isPlain(resource)) return plain;
   const special = JSON.stringify([
     reservationsOf(resource).map(reservationKey),
     diskKey(resource),
@@ -56,8 +55,9 @@ const identities = new WeakMap<Resource, string>();
 /** Whether two resources differ in their value at most: their {@link identityOf} is the same. */
 export function isSameKind(a: Resource, b: Resource): boolean {
   if (a.name !== b.name || a.type !== b.type || allocatedTo(a) !== allocatedTo(b)) return false;
-  if (isPlain(a) && isPlain(b)) return true;
-  return identityOf(a) === identityOf(b);
+  const isPlainA = isPlain(a);
+  if (isPlainA !== isPlain(b)) return false;
+  return isPlainA || identityOf(a) === identityOf(b);
 }
 
 function allocatedTo({ allocation_info }: Resource): string {

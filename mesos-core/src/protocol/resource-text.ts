@@ -104,6 +104,16 @@ export function formatResources(resources: Resources): string {
   return resources.length === 0 ? '{}' : resources.map(formatResource).join('; ');
 }
 
+/** More than this of an agent's resources nobody reads; a framework can have hundreds of refusals at once. */
+const SHOWN_MAX = 50;
+
+/** The same, of a long list its beginning only: `cpus:1; mem:64; and 430 more`. */
+export function formatBeginning(resources: Resources): string {
+  const more = resources.length - SHOWN_MAX;
+  if (more <= 0) return formatResources(resources);
+  return `${formatResources(resources.slice(0, SHOWN_MAX))}; and ${more} more`;
+}
+
 /** One resource as in {@link formatResources}. */
 export function formatResource(resource: Resource): string {
   const { name, allocation_info, disk, revocable, shared } = resource;

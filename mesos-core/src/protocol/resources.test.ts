@@ -32,6 +32,13 @@ const volume = (id: string, value = 10): Resource => ({
   disk: { persistence: { id }, volume: { container_path: 'data', mode: 'RW' } },
 });
 
+/** More kinds than are compared one by one. */
+const manyKinds = (count: number): Resources =>
+  Array.from({ length: count }, (_, index) => ({
+    ...scalar('cpus', 1),
+    reservations: [{ type: 'DYNAMIC', role: `role-${index}` }],
+  }));
+
 const kindArbitrary = fc.oneof(
   fc
     .record({ name: fc.constantFrom('cpus', 'mem'), units: fc.integer({ min: 0, max: 9999 }) })
@@ -115,6 +122,22 @@ describe('the algebra of resources', () => {
         expect(equalResources(popReservation(reserved), a)).toBe(true);
       }),
     );
+  });
+
+  it('does so with very many kinds of them', () => {
+    const all = manyKinds(200);
+    const some = all.filter((_, index) => index % 3 === 0);
+    const rest = subtractResources(all, some);
+    expect(rest).toEqual(all.filter((_, index) => index % 3 !== 0));
+    expect(containsResources(rest, some.slice(0, 1))).toBe(false);
+    expect(equalResources(addResources(rest, some), all)).toBe(true);
+    expect(addResources(all, some.slice(0, 2))).toHaveLength(200);
+  });
+
+  it('gives a long list that repeats itself as few, whatever was added to it', () => {
+    const repeated = Array.from({ length: 40 }, () => scalar('cpus', 1));
+    const added = addResources(repeated, [scalar('mem', 1)]);
+    expect(normalizeResources(added)).toEqual([scalar('cpus', 40), scalar('mem', 1)]);
   });
 
   it('counts scalars in thousandths', () => {

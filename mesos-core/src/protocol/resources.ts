@@ -76,14 +76,27 @@ export function addResources(a: Resources, b: Resources): Resources {
 
 /** Among up to so many kinds, a look at each is quicker than a map of what they are. */
 const FEW_KINDS = 12;
+/** So few to add are looked for one by one in any case. */
+const FEW_ADDED = 4;
+
+/** Long lists that are known to be sums: lists never change, and a long one is summed up often. */
+const longSums = new WeakSet<Resources>();
 
 function sumOf(a: Resources, b: Resources): Resource[] {
+  const sum = a.length === 0 && longSums.has(b) ? [...b] : summedUp(a, b);
+  // What `a` repeats stays repeated.
+  const isOfSums = a.length === 0 || longSums.has(a);
+  if (isOfSums && sum.length > FEW_KINDS) longSums.add(sum);
+  return sum;
+}
+
+function summedUp(a: Resources, b: Resources): Resource[] {
   const sum = [...a];
   let indexOf: Map<string, number> | undefined;
   let parts: Map<number, Resource[]> | undefined;
   for (const resource of b) {
     if (isEmptyResource(resource)) continue;
-    if (sum.length > FEW_KINDS) {
+    if (sum.length > FEW_KINDS && b.length > FEW_ADDED) {
       indexOf ??= new Map(sum.map((each, index) => [identityOf(each), index]));
     }
     const index = isIndivisible(resource) ? -1 : indexOfKind(sum, resource, indexOf);
