@@ -14,7 +14,11 @@ export function checkDepth(depth: number): void {
 
 /** Whether every required field of this message itself is set. */
 function hasRequired(plan: MessagePlan, fields: Fields): boolean {
-  for (const name of plan.requiredNames) if (fields[name] === undefined) return false;
+  const { requiredNames } = plan;
+  // Asked of every message that is read: an iterator for each would take twice as long.
+  for (let index = 0; index < requiredNames.length; index += 1) {
+    if (fields[requiredNames[index] ?? ''] === undefined) return false;
+  }
   return true;
 }
 

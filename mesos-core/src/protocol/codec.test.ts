@@ -91,6 +91,47 @@ function withoutEmptyMaps(plan: MessagePlan, fields: Fields): Fields {
   return result;
 }
 
+/** The JSON value, never to be changed. */
+function frozen<T>(json: T): T {
+  if (typeof json === 'object' && json !== null) Object.values(json).forEach(frozen);
+  return Object.freeze(json);
+}
+
+/** The same with what a reader has to skip, before, between and after its fields. */
+function withNoise(plan: MessagePlan, json: Fields): Fields {
+  const fields = Object.entries(json).flatMap(([name, value], index) => {
+    const { label, message } = plan.byName.get(name) ?? {};
+    const noisy = (each: unknown): unknown =>
+      message === undefined ? each : withNoise(message, each as Fields);
+    const read = Array.isArray(value) ? value.map(noisy) : label === 'map' ? value : noisy(value);
+    return [[name, read] as const, [`unknown_${index}`, { value: index }] as const];
+  });
+  return Object.fromEntries([['first', null], ...fields]);
+}
+
+describe('a message in JSON', () => {
+  const names = ['Task', 'scheduler.Call', 'Offer.Operation', 'ContainerInfo'] as const;
+
+  it.each(names)('%s is read without a change to what it is read from', (name) => {
+    const plan = plans.get(name);
+    if (plan === undefined) throw new Error(`no plan for ${name}`);
+    fc.assert(
+      fc.property(messageArbitrary(plan, 2), (fields) => {
+        const json = JSON.parse(JSON.stringify(toJson(name, fields as never)));
+        const read = fromJson(name, frozen(structuredClone(json)));
+        expect(fromJson(name, frozen(withNoise(plan, json)))).toEqual(read);
+        expect(read).toEqual(json);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is given a type where it has none, in a copy', () => {
+    const json = frozen({ offers: { offers: [] } });
+    expect(fromJson('scheduler.Event', json)).toEqual({ ...json, type: 'UNKNOWN' });
+  });
+});
+
 describe('every message', () => {
   it.each(messageNames)('%s survives protobuf and JSON', (name) => {
     const plan = plans.get(name);

@@ -53,7 +53,8 @@ export function encodeProtobuf<N extends MessageName>(
 }
 
 /**
- * Reads a parsed JSON value. Unknown fields are skipped, null means not set.
+ * Reads a parsed JSON value. Unknown fields are skipped, null means not set. The message may share
+ * parts with `json`, which must not be changed afterwards.
  * @throws CodecError `Failed to convert JSON into Call protobuf: …` when it is no such message; or
  * as {@link decodeProtobuf}.
  */

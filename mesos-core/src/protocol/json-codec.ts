@@ -7,7 +7,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /**
  * The message in a parsed JSON value, in its in-memory form: as Mesos reads it. Unknown fields,
  * unknown names of optional enums, and nulls count as not set; one value stands for a list of one.
- * The caller still has to settle the unions of `checks`.
+ * Shares with `json` what is the same in both; changes nothing in it. The caller still has to settle the unions of `checks`.
  * @throws CodecError worded as Mesos does, without saying which message was wanted.
  */
 export function fieldsFromJson(
@@ -22,28 +22,42 @@ export function fieldsFromJson(
   return { fields, checks };
 }
 
+/** Gives `json` itself where it is as it should be: nearly all is, and copies cost most of the time. */
 function readObject(plan: MessagePlan, json: Fields, depth: number, checks: PendingChecks): Fields {
   checkDepth(depth);
-  const fields: Fields = {};
-  for (const name of Object.keys(json)) {
+  let copy: Fields | undefined;
+  for (const name in json) {
     const field = plan.byName.get(name);
     const value = json[name];
-    if (field === undefined || value === null) continue;
+    if (field === undefined || value === null) {
+      copy ??= fieldsBefore(json, name);
+      continue;
+    }
     const read = readField(field, value, depth, checks);
-    if (read !== undefined) fields[name] = read;
+    if (read !== value) copy ??= fieldsBefore(json, name);
+    if (copy !== undefined && read !== undefined) copy[name] = read;
   }
+  // A union is given its type when everything has been read: not the caller's object.
+  if (plan.payloads !== undefined) copy ??= { ...json };
+  const fields = copy ?? json;
   checks.add(plan, fields);
+  return fields;
+}
+
+/** The fields that come before `end`. */
+function fieldsBefore(json: Fields, end: string): Fields {
+  const fields: Fields = {};
+  for (const name in json) {
+    if (name === end) break;
+    fields[name] = json[name];
+  }
   return fields;
 }
 
 function readField(field: FieldPlan, json: unknown, depth: number, checks: PendingChecks): unknown {
   switch (field.label) {
-    case 'repeated': {
-      const list = Array.isArray(json) ? json : [json];
-      return list
-        .map((element) => readValue(field, element, depth, checks))
-        .filter((element) => element !== undefined);
-    }
+    case 'repeated':
+      return readList(field, Array.isArray(json) ? json : [json], depth, checks);
     case 'map': {
       if (!isObject(json)) throw new CodecError(notExpecting(field, json));
       const entries = Object.entries(json);
@@ -55,6 +69,21 @@ function readField(field: FieldPlan, json: unknown, depth: number, checks: Pendi
       if (Array.isArray(json)) throw new CodecError(notExpecting(field, json));
       return readValue(field, json, depth, checks);
   }
+}
+
+function readList(
+  field: FieldPlan,
+  json: readonly unknown[],
+  depth: number,
+  checks: PendingChecks,
+): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < json.length; index += 1) {
+    const read = readValue(field, json[index], depth, checks);
+    if (read !== json[index]) copy ??= json.slice(0, index);
+    if (copy !== undefined && read !== undefined) copy.push(read);
+  }
+  return copy ?? json;
 }
 
 function readValue(field: FieldPlan, json: unknown, depth: number, checks: PendingChecks): unknown {
