@@ -2,7 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Encoding, MasterCall, Task, TaskState } from '../../protocol/index.ts';
 import { newRegistry, withAgents } from '../registry.ts';
 import { operatorAnswer, operatorCall } from '../testing/operator.ts';
-import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
+import { endWorld, startSmallWorld } from '../testing/small-world.ts';
+import {
+  launch,
+  type TestAgent,
+  type TestScheduler,
+  taskOn,
+  type World,
+} from '../testing/world.ts';
 import { drainedUpdate, drainKillPolicy } from './drain-plan.ts';
 
 let world: World;
@@ -11,17 +18,10 @@ let agentId: string;
 let scheduler: TestScheduler;
 
 beforeEach(async () => {
-  world = new World();
-  await world.startMaster();
-  agent = await world.startAgent('agent-1');
-  agentId = agent.agent.agentId ?? '';
-  scheduler = await world.startScheduler('scheduler');
+  ({ world, agent, agentId, scheduler } = await startSmallWorld());
 });
 
-afterEach(async () => {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-});
+afterEach(() => endWorld(world));
 
 const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Encoding, MachineID, MasterCall, Unavailability } from '../../protocol/index.ts';
 import { operatorAnswer, operatorCall } from '../testing/operator.ts';
+import { endWorld, startSmallWorld } from '../testing/small-world.ts';
 import {
   FRAMEWORK,
   launch,
   type TestAgent,
   type TestScheduler,
   taskOn,
-  World,
+  type World,
 } from '../testing/world.ts';
 
 let world: World;
@@ -17,18 +18,11 @@ let machine: MachineID;
 let scheduler: TestScheduler;
 
 beforeEach(async () => {
-  world = new World();
-  await world.startMaster();
-  agent = await world.startAgent('agent-1');
-  agentId = agent.agent.agentId ?? '';
-  scheduler = await world.startScheduler('scheduler');
+  ({ world, agent, agentId, scheduler } = await startSmallWorld());
   machine = { hostname: 'agent-1', ip: scheduler.offer.url?.address.ip };
 });
 
-afterEach(async () => {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-});
+afterEach(() => endWorld(world));
 
 const TOMORROW: Unavailability = {
   start: { nanoseconds: 4_102_444_800e9 },

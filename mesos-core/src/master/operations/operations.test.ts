@@ -12,7 +12,14 @@ import {
   unallocateResources,
 } from '../../protocol/index.ts';
 import { operatorCall } from '../testing/operator.ts';
-import { FRAMEWORK, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
+import { endWorld, startSmallWorld } from '../testing/small-world.ts';
+import {
+  FRAMEWORK,
+  type TestAgent,
+  type TestScheduler,
+  taskOn,
+  type World,
+} from '../testing/world.ts';
 
 let world: World;
 let agent: TestAgent;
@@ -20,20 +27,13 @@ let scheduler: TestScheduler;
 const OPS = { ...FRAMEWORK, principal: 'ops' };
 
 async function begin(encoding: Encoding): Promise<void> {
-  world = new World();
-  await world.startMaster();
-  agent = await world.startAgent('agent-1', 'cpus:8;mem:8192;disk:1000');
-  scheduler = await world.startScheduler('ops', OPS, encoding);
+  const resources = 'cpus:8;mem:8192;disk:1000';
+  ({ world, agent, scheduler } = await startSmallWorld({ resources, framework: OPS, encoding }));
 }
 
 beforeEach(() => begin('json'));
 
-afterEach(end);
-
-async function end(): Promise<void> {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-}
+afterEach(() => endWorld(world));
 
 function reserved(text: string, principal = 'ops', role = 'eng'): Resources {
   const reservations = [{ type: 'DYNAMIC' as const, role, principal }];
@@ -330,7 +330,7 @@ describe('an ACCEPT that arrives twice', () => {
 
 describe('a framework that speaks protobuf', () => {
   it('has its operations carried out, told, acknowledged and reconciled', async () => {
-    await end();
+    await endWorld(world);
     await begin('protobuf');
     await carryOut(reserve('r1', reserved('disk:100')), create('c1', volume('v1', 100)));
     expect(states('r1')).toEqual(['OPERATION_FINISHED']);

@@ -9,7 +9,14 @@ import {
   unallocateResources,
 } from '../../protocol/index.ts';
 import { operatorAnswer, operatorCall } from '../testing/operator.ts';
-import { launch, type TestAgent, type TestScheduler, taskOn, World } from '../testing/world.ts';
+import { endWorld, startSmallWorld } from '../testing/small-world.ts';
+import {
+  launch,
+  type TestAgent,
+  type TestScheduler,
+  taskOn,
+  type World,
+} from '../testing/world.ts';
 
 let world: World;
 let agent: TestAgent;
@@ -17,17 +24,11 @@ let agentId: string;
 let scheduler: TestScheduler;
 
 beforeEach(async () => {
-  world = new World();
-  await world.startMaster();
-  agent = await world.startAgent('agent-1', 'cpus:8;mem:8192;disk:1000');
-  agentId = agent.agent.agentId ?? '';
-  scheduler = await world.startScheduler('scheduler');
+  const resources = 'cpus:8;mem:8192;disk:1000';
+  ({ world, agent, agentId, scheduler } = await startSmallWorld({ resources }));
 });
 
-afterEach(async () => {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-});
+afterEach(() => endWorld(world));
 
 const reserved = (text: string, role = 'eng'): Resources =>
   parseResources(text).map((each) => ({ ...each, reservations: [{ type: 'DYNAMIC', role }] }));

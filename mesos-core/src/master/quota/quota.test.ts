@@ -9,13 +9,14 @@ import {
   type ValueScalar,
 } from '../../protocol/index.ts';
 import { operatorAnswer, operatorCall } from '../testing/operator.ts';
+import { endWorld, startSmallWorld } from '../testing/small-world.ts';
 import {
   FRAMEWORK,
   launch,
   type TestAgent,
   type TestScheduler,
   taskOn,
-  World,
+  type World,
 } from '../testing/world.ts';
 
 let world: World;
@@ -23,16 +24,10 @@ let agent: TestAgent;
 let eng: TestScheduler;
 
 beforeEach(async () => {
-  world = new World();
-  await world.startMaster();
-  agent = await world.startAgent('agent-1', 'cpus:8;mem:8192');
-  eng = await world.startScheduler('eng');
+  ({ world, agent, scheduler: eng } = await startSmallWorld());
 });
 
-afterEach(async () => {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-});
+afterEach(() => endWorld(world));
 
 const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 

@@ -6,6 +6,7 @@ import {
   type WeightInfo,
 } from '../../protocol/index.ts';
 import { operatorAnswer, operatorCall } from '../testing/operator.ts';
+import { endWorld } from '../testing/small-world.ts';
 import { FRAMEWORK, type TestScheduler, World } from '../testing/world.ts';
 
 let world: World;
@@ -15,10 +16,7 @@ beforeEach(async () => {
   await world.startMaster();
 });
 
-afterEach(async () => {
-  expect(world.master.invariants()).toEqual([]);
-  await world.close();
-});
+afterEach(() => endWorld(world));
 
 const send = (call: MasterCall, encoding: Encoding = 'json') => operatorCall(world, call, encoding);
 
