@@ -45,9 +45,7 @@ afterEach(async () => {
   }
 });
 
-function launch(value: string, resources: string) {
-  // Never used twice, as on an agent: what goes on about one that is over can't meet the next.
-  const containerId = randomUUID();
+function launch(value: string, resources: string, containerId: string = randomUUID()) {
   const request = {
     ...{ frameworkId: 'f', executorId: 'e', containerId, user: undefined },
     ...{ command: { value }, environment: { PATH: process.env.PATH ?? '' } },
@@ -102,6 +100,19 @@ time.sleep(1000)'; sleep 1000`;
     expect((await container.exited).status).toBe(9);
     expect(await isSameProcessAlive(container.identity)).toBe(false);
     await container.forget();
+  });
+
+  it('leaves the next container of an id alone when it kills one', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const container = await launch('sleep 1000', 'cpus:1;mem:32', 'same');
+      const killed = container.kill();
+      expect((await container.exited).status).toBe(9);
+      await container.forget();
+      const next = await launch('exit 3', 'cpus:1;mem:32', 'same');
+      expect((await next.exited).status).toBe(3 << 8);
+      await next.forget();
+      await killed;
+    }
   });
 
   it('bounds the number of processes', async () => {

@@ -95,6 +95,24 @@ describe('the posix containerizer', { timeout: 20_000 }, () => {
     expect(await output('stdout')).toBe('$HOME a b *\n');
   });
 
+  it('is not met by a kill of an earlier one of its id', async () => {
+    let members: readonly number[] = [];
+    await containerizer.close();
+    containerizer = createMesosContainerizer({
+      runtime: new RuntimeDirectory(join(directory, 'runtime')),
+      ...{ clock: systemClock, logger: silentLogger, pollIntervalMs: 20 },
+      isolators: [{ name: 'cgroups', processes: async () => members }],
+    });
+    const earlier = await launch('true');
+    await earlier.exited;
+    await earlier.forget();
+    const later = await launch('sleep 60');
+    members = [later.identity.pid];
+    await earlier.kill();
+    expect(await isSameProcessAlive(later.identity)).toBe(true);
+    members = [];
+  });
+
   it('begins only when its identity is durable, and never when that fails', async () => {
     let seen: ProcessIdentity | undefined;
     const failing = containerizer.launch(request('touch began; sleep 60'), async (identity) => {

@@ -287,6 +287,7 @@ class MesosContainerizer implements Containerizer {
         live.limitation ??= await isolator.explain?.(live.record);
       }
       await this.#cleanUp(live.record);
+      live.isOver = true;
     } catch (err) {
       // What is left of it is tried again when an agent starts; its end must be told now.
       this.#options.logger.error({ err, containerId: live.record.key }, "can't clean up after it");
@@ -299,8 +300,14 @@ class MesosContainerizer implements Containerizer {
 
   async #kill(live: LiveContainer): Promise<void> {
     for (const each of [...this.#nestedIn(live), live]) {
-      await this.#reaper.killAll(each.identity, () => this.#processes(each.record));
+      await this.#reaper.killAll(each.identity, () => this.#processesOf(each));
     }
+  }
+
+  /** None once it is over: the next container of this id, which may have begun, is another one. */
+  async #processesOf(live: LiveContainer): Promise<readonly number[]> {
+    const processes = await this.#processes(live.record);
+    return live.isOver ? [] : processes;
   }
 
   #nestedIn({ record }: LiveContainer): readonly LiveContainer[] {
@@ -369,6 +376,8 @@ class LiveContainer {
   readonly identity: ContainerIdentity;
   readonly watches: (() => void)[] = [];
   limitation: Limitation | undefined;
+  /** It has ended, and nothing is left of it. */
+  isOver = false;
   container: Container | undefined;
 
   constructor(record: ContainerRecord, identity: ContainerIdentity) {

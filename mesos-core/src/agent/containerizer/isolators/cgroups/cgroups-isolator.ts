@@ -64,19 +64,27 @@ export function createCgroupsIsolator(options: CgroupsIsolatorOptions): Isolator
   };
   const rounds = new Rounds(options, OOM_INTERVAL_MS, explain);
   let prepared: Promise<void> | undefined;
+  const make = async (container: ContainerRecord): Promise<void> => {
+    prepared ??= prepareRoot(options);
+    await prepared;
+    await cgroupsOf(container).create();
+    await applyControls(container);
+  };
   return {
     name: 'cgroups',
     async prepare(container) {
       if (isNested(container)) return {};
       try {
-        prepared ??= prepareRoot(options);
-        await prepared;
-        await cgroupsOf(container).create();
-        await applyControls(container);
+        await make(container).catch(() => {
+          // Another agent of this machine took the root along, empty as it was, when it ended.
+          prepared = undefined;
+          return make(container);
+        });
       } catch (cause) {
         prepared = undefined;
-        const why = cause instanceof Error ? cause.message : String(cause);
-        throw new LaunchError(`can't make the cgroups of the container: ${why}`, { cause });
+        throw new LaunchError(`can't make the cgroups of the container: ${textOf(cause)}`, {
+          cause,
+        });
       }
       return {};
     },
@@ -84,7 +92,8 @@ export function createCgroupsIsolator(options: CgroupsIsolatorOptions): Isolator
       try {
         await cgroupsOf(container).add(pid);
       } catch (cause) {
-        throw new LaunchError("can't put the container into its cgroups", { cause });
+        const message = `can't put the container into its cgroups: ${textOf(cause)}`;
+        throw new LaunchError(message, { cause });
       }
     },
     watch: (container, exceeded) =>
@@ -125,6 +134,10 @@ export function createCgroupsIsolator(options: CgroupsIsolatorOptions): Isolator
     },
     close: () => new CgroupSet(mounts, subsystems, options.root).removeIfEmpty(),
   };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function prepareRoot({ mounts, root, subsystems }: CgroupsIsolatorOptions): Promise<void> {
