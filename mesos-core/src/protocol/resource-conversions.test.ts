@@ -223,3 +223,33 @@ describe('the form for older frameworks', () => {
     expect(formatResources([legacy])).toBe(formatResources([own]));
   });
 });
+
+describe('conversions of one operation', () => {
+  const kinds = [1, 2, 3].flatMap((megabytes) => [
+    disk(megabytes, undefined),
+    reserved(disk(megabytes, undefined), 1),
+    reserved(disk(megabytes, undefined), 2),
+    asVolume(reserved(disk(2, undefined), 1), `volume-${megabytes}`, megabytes === 3),
+  ]);
+  const some = fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 2 });
+  const conversion = fc.record({ consumed: some, converted: some });
+
+  it('are as those of one operation each, whatever needs what', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...kinds), { maxLength: 8 }),
+        fc.array(conversion, { maxLength: 4 }),
+        (resources, conversions) => {
+          let inTurn: Resources | undefined = resources;
+          for (const each of conversions) {
+            if (inTurn !== undefined) inTurn = applyConversions(inTurn, [each]).resources;
+          }
+          const together = applyConversions(resources, conversions).resources;
+          expect(together === undefined).toBe(inTurn === undefined);
+          expect(equalResources(together ?? [], inTurn ?? [])).toBe(true);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});

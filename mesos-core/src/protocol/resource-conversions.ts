@@ -85,6 +85,32 @@ export function applyConversions(
   resources: Resources,
   conversions: readonly ResourceConversion[],
 ): Converted {
+  return convertedTogether(resources, conversions) ?? convertedInTurn(resources, conversions);
+}
+
+/**
+ * The same in one step, where none needs what another one gives: one RESERVE may name hundreds of
+ * resources. `undefined` where there is more to it.
+ */
+function convertedTogether(
+  resources: Resources,
+  conversions: readonly ResourceConversion[],
+): Converted | undefined {
+  if (conversions.length < 2) return undefined;
+  const consumed = addResources(
+    [],
+    conversions.flatMap((each) => each.consumed),
+  );
+  if (!containsResources(resources, consumed)) return undefined;
+  const converted = conversions.flatMap((each) => each.converted);
+  const result = addResources(subtractResources(resources, consumed), converted);
+  return resourceCountProblem(result) === undefined ? { resources: result } : undefined;
+}
+
+function convertedInTurn(
+  resources: Resources,
+  conversions: readonly ResourceConversion[],
+): Converted {
   let result = resources;
   for (const { consumed, converted } of conversions) {
     if (!containsResources(result, consumed)) {
