@@ -55,9 +55,17 @@ function refuseUnknown(
     );
 }
 
-function toAnswer(error: unknown): { status: number; message: string } | undefined {
-  if (error instanceof MesosHttpError) return error;
-  if (error instanceof ContentTypeError) return error;
+/** What is answered instead of success. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The answer that an error stands for; `undefined`: it was not foreseen. */
+export function toAnswer(error: unknown): ErrorAnswer | undefined {
+  if (error instanceof MesosHttpError || error instanceof ContentTypeError) {
+    return { status: error.status, message: error.message };
+  }
   if (error instanceof CodecError) return { status: 400, message: error.message };
   return undefined;
 }

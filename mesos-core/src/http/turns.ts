@@ -29,11 +29,19 @@ export class Turns {
 
   /** Calls `work` now or, when this turn is used up, in one of the next; gives what it gives. */
   run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#count === 0 && this.#isTimeLeft()) return work();
     const { promise, resolve } = Promise.withResolvers<T>();
-    this.#waiting.push(() => resolve(work()));
-    while (this.#count > WAITING_MAX) this.#doOldest();
+    this.do(() => resolve(work()));
     return promise;
+  }
+
+  /** Calls `work`, which throws nothing, now or in one of the next turns. */
+  do(work: Task): void {
+    if (this.#count === 0 && this.#isTimeLeft()) {
+      work();
+      return;
+    }
+    this.#waiting.push(work);
+    while (this.#count > WAITING_MAX) this.#doOldest();
   }
 
   get #count(): number {

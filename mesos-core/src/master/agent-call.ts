@@ -7,6 +7,8 @@ import {
   type MessageName,
 } from '../protocol/index.ts';
 
+const utf8 = new TextDecoder();
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -91,7 +93,7 @@ function messagesAt<N extends MessageName>(json: Json, name: string, message: N)
 
 function parse(body: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(body).toString('utf8'));
+    return JSON.parse(utf8.decode(body));
   } catch (error) {
     throw new CodecError('Failed to parse body into JSON', { cause: error });
   }

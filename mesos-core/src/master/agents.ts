@@ -13,7 +13,7 @@ import { noteIfShrunk, updateAgent } from './agent-update.ts';
 import { agentFacts } from './allocator-facts.ts';
 import type { MasterCore } from './core.ts';
 import { Draining } from './draining/draining.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 import { isOutdatedExit, rememberExit } from './executor-exits.ts';
 import type { Frameworks } from './frameworks.ts';
 import { updatedTask } from './kept-task.ts';
@@ -245,7 +245,7 @@ export class Agents {
   }
 
   #newStream(onClosed: () => void): EventStream<AgentEvent> {
-    return openEventStream<AgentEvent>({
+    return new EventStream<AgentEvent>({
       id: this.#core.newStreamId(),
       clock: this.#core.clock,
       encode: (event) => Buffer.from(JSON.stringify(event)),

@@ -6,7 +6,7 @@ import {
   encodeMessage,
   type FrameworkInfo,
   type MasterInfo,
-  newUuidBase64,
+  newUuidText,
   type SchedulerEvent,
   type TaskState,
   type TaskStatus,
@@ -215,12 +215,6 @@ export class MasterCore {
     );
     this.inverseOffers.rescindOfAgent(agent.id);
   }
-}
-
-/** A random UUID in its usual form. */
-export function newUuidText(random: Random): string {
-  const hex = Buffer.from(newUuidBase64(random), 'base64').toString('hex');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 export function encodeSchedulerEvent(encoding: 'json' | 'protobuf') {

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { atTurnEnd } from '@factory/runtime';
 import { VirtualClock } from '@factory/runtime/simulated';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import { readableBody } from '../http/readable-body.ts';
+import { EventStream } from './event-stream.ts';
 
 const MANY = 100_000;
 /** As large as a task's status. */
@@ -10,10 +11,11 @@ const PADDING = 'x'.repeat(500);
 
 let made = 0;
 let stream: EventStream<string>;
+let body: Readable;
 
 beforeEach(() => {
   made = 0;
-  stream = openEventStream<string>({
+  stream = new EventStream<string>({
     id: 'stream',
     clock: new VirtualClock(),
     encode: (event) => Buffer.from(event),
@@ -21,10 +23,11 @@ beforeEach(() => {
     heartbeatIntervalMs: 15_000,
     onClosed: () => undefined,
   });
+  body = readableBody(stream);
 });
 
 afterEach(() => {
-  stream.body.destroy();
+  body.destroy();
 });
 
 function* events(count: number): Generator<string | undefined> {
@@ -53,7 +56,7 @@ describe('events that are sent at the pace of the reader', () => {
   it('all arrive in order, though together they are beyond the bound', async () => {
     stream.sendPaced(events(MANY), MANY);
     stream.sendPaced(['last'], 1);
-    const words = await read(stream.body, 'last');
+    const words = await read(body, 'last');
     const expected = Array.from({ length: MANY }, (_, index) => index).filter((n) => n % 10 !== 9);
     expect(words).toEqual([...expected.map(String), 'last']);
   });
@@ -63,7 +66,7 @@ describe('events that are sent at the pace of the reader', () => {
     expect(made).toBeLessThan(MANY / 100);
     stream.send('news');
     stream.sendPaced(['last'], 1);
-    const words = await read(stream.body, 'last');
+    const words = await read(body, 'last');
     expect(words.indexOf('news')).toBeLessThan(MANY / 100);
     expect(words.at(-1)).toBe('last');
   });
@@ -72,16 +75,16 @@ describe('events that are sent at the pace of the reader', () => {
     stream.sendPaced(events(MANY), MANY);
     await turns(MANY / 100);
     expect(made).toBeLessThan(MANY / 10);
-    expect(stream.body.readableLength).toBeLessThan(2 * 1024 * 1024);
-    expect(stream.body.destroyed).toBe(false);
+    expect(body.readableLength).toBeLessThan(2 * 1024 * 1024);
+    expect(body.destroyed).toBe(false);
   });
 
   it('are not made when the reader has gone, or the stream has ended', async () => {
     stream.sendPaced(events(MANY), MANY);
     const before = made;
-    stream.body.destroy();
+    body.destroy();
     await turns(10);
-    expect(stream.body.destroyed).toBe(true);
+    expect(body.destroyed).toBe(true);
     stream.sendPaced(events(MANY), MANY);
     expect(made).toBe(before);
   });
@@ -90,7 +93,7 @@ describe('events that are sent at the pace of the reader', () => {
     stream.sendPaced(events(MANY), MANY);
     stream.send('goodbye');
     stream.end();
-    const words = await read(stream.body, 'never');
+    const words = await read(body, 'never');
     expect(words.at(-1)).toBe('goodbye');
     expect(words.length).toBeLessThan(MANY / 100);
   });
@@ -98,6 +101,6 @@ describe('events that are sent at the pace of the reader', () => {
   it('cut off a reader that lets far too many of them wait', async () => {
     for (let lot = 0; lot < 5; lot += 1) stream.sendPaced(events(MANY), MANY);
     await turns(2);
-    expect(stream.body.destroyed).toBe(true);
+    expect(body.destroyed).toBe(true);
   });
 });

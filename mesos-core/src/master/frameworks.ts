@@ -9,7 +9,7 @@ import type {
 import { tellAllocator } from './allocator-facts.ts';
 import { roleProblem } from './authorization.ts';
 import { encodeSchedulerEvent, type MasterCore } from './core.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 import { failoverWaitMs } from './failover-wait.ts';
 import {
   frameworkInfoProblem,
@@ -245,7 +245,7 @@ export class Frameworks {
     onSent: (event: SchedulerEvent) => void = () => undefined,
   ): EventStream<SchedulerEvent> {
     const encode = encodeSchedulerEvent(encoding);
-    return openEventStream<SchedulerEvent>({
+    return new EventStream<SchedulerEvent>({
       id: this.#core.newStreamId(),
       clock: this.#core.clock,
       encode: (event) => {

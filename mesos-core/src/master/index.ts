@@ -1,17 +1,20 @@
 import { type Clock, createHttpApp, type Logger, type Random, type Timer } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import { Lane } from '../http/lane/lane.ts';
+import { Turns } from '../http/turns.ts';
 import type { LoggingLevel } from '../logging-level.ts';
-import { guardApp, masterRealm, openToAll, type Security } from '../security/index.ts';
+import { newUuidText } from '../protocol/index.ts';
+import { admit, guardApp, masterRealm, openToAll, type Security } from '../security/index.ts';
 import { Agents } from './agents.ts';
 import { AllocationDriver } from './allocation.ts';
-import { MasterCore, newUuidText } from './core.ts';
+import { MasterCore } from './core.ts';
 import { masterFlagTexts } from './flags.ts';
 import { Frameworks } from './frameworks.ts';
 import { checkMasterInvariants } from './invariants.ts';
 import { OperatorApi } from './operator-api.ts';
 import { restoreQuotas } from './quota/quota.ts';
 import { newRegistry, type RegistryStore } from './registry.ts';
-import { registerMasterRoutes } from './routes.ts';
+import { apiHandlers, registerMasterRoutes } from './routes.ts';
 import { SchedulerCalls } from './scheduler-calls.ts';
 import { DEFAULT_SETTINGS, type MasterAddress, type MasterSettings } from './settings.ts';
 import { restoreWeights } from './weights/weights.ts';
@@ -45,6 +48,8 @@ export interface MasterOptions {
 
 export interface Master {
   readonly app: FastifyInstance;
+  /** Serves the port of `app` too; attach it to any other server that `app` answers on. */
+  readonly lane: Pick<Lane, 'attach'>;
   close(): Promise<void>;
   /** What is wrong with the master's books; empty when all is well. For tests and audits. */
   invariants(): readonly string[];
@@ -84,8 +89,19 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
     random,
     bodyLimitBytes: BODY_LIMIT_BYTES,
   });
-  guardApp(app, { clock, authenticators: security.authenticators, realmOf: masterRealm });
-  registerMasterRoutes(app, { core, frameworks, schedulerCalls, agents, operator });
+  const { authenticators } = security;
+  const guard = { clock, authenticators, realmOf: masterRealm };
+  guardApp(app, guard);
+  // Of frameworks and agents there are thousands: nobody else waits for what they ask together.
+  const turns = new Turns(clock);
+  const parts = { core, frameworks, schedulerCalls, agents, operator };
+  registerMasterRoutes(app, parts, turns);
+  const lane = new Lane({
+    ...{ clock, logger, turns, handlers: apiHandlers(parts) },
+    authenticate: (head) => admit(guard, head.path, head.authorization),
+    onAnswered: (path, status, durationMs) => app.noteRequest('POST', path, status, durationMs),
+  });
+  lane.attach(app.server);
   restoreQuotas(core);
   restoreWeights(core);
   frameworks.recover();
@@ -93,6 +109,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
   const stopSweeping = startSweeping(core, agents);
   return {
     app,
+    lane,
     close: async () => {
       stopSweeping();
       allocation.close();
@@ -100,6 +117,7 @@ export async function createMaster(options: MasterOptions): Promise<Master> {
       core.logging.close();
       frameworks.close();
       agents.close();
+      lane.close();
     },
     invariants: () => [...checkMasterInvariants(core.state), ...core.allocator.problems()],
   };

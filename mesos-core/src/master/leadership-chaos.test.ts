@@ -74,7 +74,12 @@ class Masters {
     await store.save({ ...registry, starts: starts + 1 });
     this.starts.push(starts + 1);
     const app = createHttpApp({ service: 'master', clock: this.clock, logger: silentLogger });
-    return { app, close: async () => undefined, invariants: () => [] };
+    return {
+      app,
+      close: async () => undefined,
+      lane: { attach: () => undefined },
+      invariants: () => [],
+    };
   }
 
   #exit(name: string): void {

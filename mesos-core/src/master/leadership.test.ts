@@ -35,7 +35,7 @@ function fakeMaster(): Master {
   const close = async () => {
     happened.push('closed');
   };
-  return { app, close, invariants: () => [] };
+  return { app, lane: { attach: () => undefined }, close, invariants: () => [] };
 }
 
 beforeEach(() => {
@@ -260,7 +260,7 @@ describe('the port of a master', () => {
       return [response.status, await response.text()];
     };
     expect(await ask()).toEqual([503, 'No leader elected']);
-    await handOver(standby, fakeMaster().app);
+    await handOver(standby, fakeMaster());
     expect(await ask()).toEqual([200, 'the leader answers']);
   });
 });

@@ -13,7 +13,7 @@ import { OfferAnswers } from './accept.ts';
 import { Agents } from './agents.ts';
 import type { Slices } from './call-order.ts';
 import { MasterCore } from './core.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 import { Frameworks } from './frameworks.ts';
 import { checkMasterInvariants } from './invariants.ts';
 import { newRegistry } from './registry.ts';
@@ -66,7 +66,7 @@ function known<T>(value: T | undefined): T {
 }
 
 function streamTo(events: SchedulerEvent[]): EventStream<SchedulerEvent> {
-  return openEventStream<SchedulerEvent>({
+  return new EventStream<SchedulerEvent>({
     ...{ id: 's', clock: core.clock, heartbeat: { type: 'HEARTBEAT' }, heartbeatIntervalMs: 1e9 },
     encode: (event) => {
       events.push(event);

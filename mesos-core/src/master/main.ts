@@ -11,10 +11,10 @@ import { textOrFile } from '../command-line.ts';
 import { MemoryElection, openZooKeeperElection } from '../election/index.ts';
 import { answerOf } from '../flag-set.ts';
 import { atLeast, LoggingLevel } from '../logging-level.ts';
-import { reachableAddress } from '../reachable-address.ts';
+import { newUuidText } from '../protocol/index.ts';
+import { LISTEN_FLAGS, reachableAddress } from '../reachable-address.ts';
 import { masterSecurity, readTls } from '../security/index.ts';
 import type { ZooKeeperClient } from '../zookeeper/index.ts';
-import { newUuidText } from './core.ts';
 import { MASTER_FLAG_SET, type MasterFlags, masterFlagTexts, readMasterFlags } from './flags.ts';
 import { createMaster } from './index.ts';
 import { Leadership } from './leadership.ts';
@@ -71,7 +71,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
           },
         ),
       }),
-    serve: (master) => handOver(standby, master.app),
+    serve: (master) => handOver(standby, master),
     onLost: (why) => {
       logger.error({ why }, 'this master leads no more; exiting');
       process.exit(1);
@@ -82,7 +82,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
     leader: () => leadership.view,
   });
   coalesceWrites(standby.server);
-  const server = await listen(standby, { host: flags.ip, port: flags.port });
+  const server = await listen(standby, { host: flags.ip, port: flags.port, setBy: LISTEN_FLAGS });
   logger.info({ url: server.url }, 'listening');
   leadership.start();
   return {

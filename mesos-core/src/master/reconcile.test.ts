@@ -1,10 +1,11 @@
 import { atTurnEnd, silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readableBody } from '../http/readable-body.ts';
 import type { SchedulerEvent, Task, TaskStatus } from '../protocol/index.ts';
 import { Agents } from './agents.ts';
 import { MasterCore } from './core.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 import { Frameworks } from './frameworks.ts';
 import { Reconciliation } from './reconcile.ts';
 import { newRegistry } from './registry.ts';
@@ -57,7 +58,7 @@ function taskOf(id: string, state: Task['state'] = 'TASK_RUNNING'): Task {
 /** The scheduler's stream, and what it was told of its tasks. */
 function subscribe(): { stream: EventStream<SchedulerEvent>; told: TaskStatus[] } {
   const told: TaskStatus[] = [];
-  const stream = openEventStream<SchedulerEvent>({
+  const stream = new EventStream<SchedulerEvent>({
     ...{ id: 's', clock: core.clock, heartbeat: { type: 'HEARTBEAT' }, heartbeatIntervalMs: 1e9 },
     encode: (event) => {
       if (event.type === 'UPDATE') told.push(event.update.status);
@@ -85,7 +86,7 @@ describe('the answers to RECONCILE', () => {
     const last = `task-${MANY - 1}`;
     core.state.putTask(agent, taskOf(last, 'TASK_FINISHED'));
     core.state.removeTask(agent, taskOf(`task-${MANY - 2}`));
-    stream.body.resume();
+    readableBody(stream).resume();
     await toBeTold(told, MANY - 1);
     expect(told.at(-1)).toMatchObject({ task_id: { value: last }, state: 'TASK_FINISHED' });
   });
@@ -95,7 +96,7 @@ describe('the answers to RECONCILE', () => {
     reconciliation.answer(framework, []);
     reconciliation.answer(framework, [{ task_id: { value: 'unknown' } }]);
     for (let times = 0; times < 5; times += 1) reconciliation.answer(framework, []);
-    stream.body.resume();
+    readableBody(stream).resume();
     await toBeTold(told, 2 * MANY + 1);
     await turns();
     expect(told).toHaveLength(2 * MANY + 1);

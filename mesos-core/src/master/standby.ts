@@ -12,6 +12,7 @@ import { queryOf, sendJson } from '../http/json-answer.ts';
 import { addMesosRoutes } from '../http/mesos-http.ts';
 import { guardApp, masterRealm, type Security } from '../security/index.ts';
 import { checkTimeout, systemMetrics } from '../system-metrics.ts';
+import type { Master } from './index.ts';
 import { PREFIXES } from './prefixes.ts';
 import { addOwnRoutes, masterFilesApi, type OwnViews } from './views/own-endpoints.ts';
 
@@ -114,8 +115,12 @@ function readiness(leader: LeaderView): { ready: boolean; reasons: readonly stri
  * Has `to` answer what comes to the port that `from` opened: all of it from now on, at no cost for
  * each request.
  */
-export async function handOver(from: FastifyInstance, to: FastifyInstance): Promise<void> {
-  await to.ready();
+export async function handOver(
+  from: FastifyInstance,
+  to: Pick<Master, 'app' | 'lane'>,
+): Promise<void> {
+  await to.app.ready();
   from.server.removeAllListeners('request');
-  from.server.on('request', to.routing);
+  from.server.on('request', to.app.routing);
+  to.lane.attach(from.server);
 }

@@ -187,32 +187,24 @@ export class MasterState {
   /** Puts tasks in place; the books are changed once for all those of a framework. */
   putTasks(agent: Agent, tasks: readonly Task[]): void {
     for (const [frameworkId, own] of Map.groupBy(tasks, (task) => task.framework_id.value)) {
-      const [taken, released] = this.#holdingsChange(agent, own);
-      this.#release(agent, frameworkId, released);
-      this.#take(agent, frameworkId, taken);
+      const [taken, released]: [Resource[], Resource[]] = [[], []];
       const ofFramework = entryOf(this.#tasksByFramework, frameworkId, () => new Map());
       for (const task of own) {
         const key = taskKey(frameworkId, task.task_id.value);
         const before = agent.tasks.get(key);
+        // Most updates of a task change nothing of what it holds.
+        if (held(before) !== held(task)) {
+          taken.push(...held(task));
+          released.push(...held(before));
+        }
         agent.tasks.set(key, task);
         ofFramework.set(task.task_id.value, task);
         if (isTerminal(task.state)) agent.kills.delete(key);
         this.#noteTask(before, task);
       }
+      this.#release(agent, frameworkId, released);
+      this.#take(agent, frameworkId, taken);
     }
-  }
-
-  /** What these tasks of a framework take and give back; most updates of a task change neither. */
-  #holdingsChange(agent: Agent, tasks: readonly Task[]): readonly [Resource[], Resource[]] {
-    const [taken, released]: [Resource[], Resource[]] = [[], []];
-    for (const task of tasks) {
-      const before = held(agent.tasks.get(taskKey(task.framework_id.value, task.task_id.value)));
-      const after = held(task);
-      if (before === after) continue;
-      taken.push(...after);
-      released.push(...before);
-    }
-    return [taken, released];
   }
 
   removeTask(agent: Agent, task: Task): void {

@@ -23,13 +23,9 @@ export function takeOver(
   }
   takeOverOperations(core, agent, subscribe);
   takeOverExecutors(core, agent, subscribe);
-  const reported = new Set(subscribe.tasks.map(keyOf));
-  for (const task of [...agent.tasks.values()]) {
-    if (!reported.has(keyOf(task))) loseTask(core, agent, task);
-  }
   takeOverTasks(core, agent, subscribe.tasks);
-  for (const [key, task] of core.state.unreachableTasks) {
-    if (task.agent_id.value === agent.id) loseUnreachableTask(core, agent, key, task);
+  for (const [key, task] of core.state.unreachableTasks.ofAgent(agent.id)) {
+    loseUnreachableTask(core, agent, key, task);
   }
   for (const order of agent.kills.values()) agent.stream?.send(order);
   shutDownDisowned(agent, subscribe);
@@ -54,21 +50,24 @@ function takeOverExecutors(core: MasterCore, agent: Agent, { executors }: AgentS
 
 function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): void {
   const { state } = core;
-  const own = tasks.filter(({ framework_id }) => state.frameworks.has(framework_id.value));
   // Told twice, a task is still one.
-  const known = [...new Map(own.map((task) => [keyOf(task), task])).values()];
-  const fresh = known.filter((task) => !agent.tasks.has(keyOf(task)));
+  const reported = new Map(tasks.map((task) => [keyOf(task), task]));
+  for (const [key, task] of [...agent.tasks]) if (!reported.has(key)) loseTask(core, agent, task);
   const agent_id = { value: agent.id };
   const kept: Task[] = [];
-  for (const task of known) {
+  const fresh: Task[] = [];
+  for (const [key, task] of reported) {
     const framework_id = state.frameworks.get(task.framework_id.value)?.info.id;
-    const owners = { agent_id, framework_id: framework_id ?? task.framework_id };
-    kept.push(reportedTask(task, owners, kept.at(-1)));
+    if (framework_id === undefined) continue;
+    kept.push(reportedTask(task, { agent_id, framework_id }, kept.at(-1)));
+    if (!agent.tasks.has(key)) fresh.push(task);
   }
   state.putTasks(agent, kept);
   for (const task of fresh) core.events.emit(() => ({ type: 'TASK_ADDED', task_added: { task } }));
-  for (const task of known) {
-    if (!state.unreachableTasks.delete(keyOf(task))) continue;
+  for (const [key] of state.unreachableTasks.ofAgent(agent.id)) {
+    const task = reported.get(key);
+    if (task === undefined || !agent.tasks.has(key)) continue;
+    state.unreachableTasks.delete(key);
     const status = core.masterStatus(
       task.task_id.value,
       agent.id,

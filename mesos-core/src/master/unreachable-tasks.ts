@@ -7,6 +7,7 @@ const TOTAL_MAX = 100_000;
 export class UnreachableTasks extends Map<string, Task> {
   readonly #perFrameworkMax: number;
   readonly #keysByFramework = new Map<string, Set<string>>();
+  readonly #keysByAgent = new Map<string, Set<string>>();
 
   constructor(perFrameworkMax: number) {
     super();
@@ -14,9 +15,9 @@ export class UnreachableTasks extends Map<string, Task> {
   }
 
   override set(key: string, task: Task): this {
-    const frameworkId = task.framework_id.value;
-    const keys = this.#keysByFramework.get(frameworkId) ?? new Set();
-    this.#keysByFramework.set(frameworkId, keys.add(key));
+    this.delete(key);
+    const keys = addTo(this.#keysByFramework, task.framework_id.value, key);
+    addTo(this.#keysByAgent, task.agent_id.value, key);
     super.set(key, task);
     if (keys.size > this.#perFrameworkMax) this.#deleteFirst(keys);
     if (this.size > TOTAL_MAX) this.#deleteFirst(this.keys());
@@ -26,11 +27,17 @@ export class UnreachableTasks extends Map<string, Task> {
   override delete(key: string): boolean {
     const task = this.get(key);
     if (task === undefined) return false;
-    const frameworkId = task.framework_id.value;
-    const keys = this.#keysByFramework.get(frameworkId);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#keysByFramework.delete(frameworkId);
+    removeFrom(this.#keysByFramework, task.framework_id.value, key);
+    removeFrom(this.#keysByAgent, task.agent_id.value, key);
     return super.delete(key);
+  }
+
+  /** Those of an agent, with their keys. */
+  ofAgent(agentId: string): readonly (readonly [key: string, task: Task])[] {
+    return [...(this.#keysByAgent.get(agentId) ?? [])].flatMap((key) => {
+      const task = this.get(key);
+      return task === undefined ? [] : [[key, task] as const];
+    });
   }
 
   /** Its tasks are of no more interest. */
@@ -42,4 +49,16 @@ export class UnreachableTasks extends Map<string, Task> {
     const [first] = keys;
     if (first !== undefined) this.delete(first);
   }
+}
+
+function addTo(index: Map<string, Set<string>>, of: string, key: string): Set<string> {
+  const keys = index.get(of) ?? new Set();
+  index.set(of, keys.add(key));
+  return keys;
+}
+
+function removeFrom(index: Map<string, Set<string>>, of: string, key: string): void {
+  const keys = index.get(of);
+  keys?.delete(key);
+  if (keys?.size === 0) index.delete(of);
 }

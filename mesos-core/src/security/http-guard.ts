@@ -14,19 +14,32 @@ declare module 'fastify' {
 /** Realms with an authenticator; all others are open. */
 export type Authenticators = ReadonlyMap<Realm, Authenticator>;
 
+/** Who guards which paths. */
+export interface Guard {
+  readonly clock: Clock;
+  readonly authenticators: Authenticators;
+  readonly realmOf: (path: string) => Realm | undefined;
+}
+
+/** Who calls, where the path's realm asks; `undefined`: the caller may not. */
+export function admit(
+  { clock, authenticators, realmOf }: Guard,
+  path: string,
+  authorization: string | undefined,
+): { readonly caller: Principal | undefined } | undefined {
+  const realm = realmOf(path);
+  const authenticate = realm === undefined ? undefined : authenticators.get(realm);
+  if (authenticate === undefined) return { caller: undefined };
+  const result = authenticate(authorization, clock.nowMs());
+  return result.kind === 'authenticated' ? { caller: result.principal } : undefined;
+}
+
 /**
  * Lets only authenticated callers through, where the path's realm has an authenticator, before a
  * byte of the body is read; others get a 401 as Mesos answers it.
  */
-export function guardApp(
-  app: FastifyInstance,
-  options: {
-    readonly clock: Clock;
-    readonly authenticators: Authenticators;
-    readonly realmOf: (path: string) => Realm | undefined;
-  },
-): void {
-  const { clock, authenticators, realmOf } = options;
+export function guardApp(app: FastifyInstance, guard: Guard): void {
+  const { clock, authenticators, realmOf } = guard;
   app.decorateRequest('caller', undefined);
   if (authenticators.size === 0) return;
   app.addHook('onRequest', async (request, reply) => {

@@ -11,7 +11,7 @@ export {
   openToAll,
   type Security,
 } from './flags.ts';
-export { guardApp } from './http-guard.ts';
+export { admit, guardApp } from './http-guard.ts';
 export { signJwt } from './jwt.ts';
 export { formatPrincipal, type Principal } from './principal.ts';
 export { agentRealm, masterRealm } from './realms.ts';

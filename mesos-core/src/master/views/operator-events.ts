@@ -8,7 +8,7 @@ import {
   type Resources,
 } from '../../protocol/index.ts';
 import type { MasterCore } from '../core.ts';
-import { type EventStream, openEventStream } from '../event-stream.ts';
+import { EventStream } from '../event-stream.ts';
 import type { MasterState } from '../state.ts';
 import { getState } from './operator-form.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -46,7 +46,7 @@ export class OperatorEvents {
       const seen = seenOf(event);
       if (seen === undefined) continue;
       if (early === undefined) stream.send(seen);
-      else if (early.push(seen) > EARLY_EVENTS_MAX) stream.body.destroy();
+      else if (early.push(seen) > EARLY_EVENTS_MAX) stream.destroy();
     }
   }
 
@@ -59,7 +59,7 @@ export class OperatorEvents {
     encoding: Encoding,
     visibility: Visibility = seesAll,
   ): EventStream<MasterEvent> {
-    const stream = openEventStream<MasterEvent>({
+    const stream = new EventStream<MasterEvent>({
       id: core.newStreamId(),
       clock: core.clock,
       encode: (event) => encodeMessage('master.Event', encoding, event),
@@ -78,7 +78,7 @@ export class OperatorEvents {
     const state = getState(takeSnapshot(core, visibility));
     this.#greet(core, subscriber, state).catch((error: unknown) => {
       core.logger.error({ err: error }, 'an operator could not be told the state');
-      stream.body.destroy();
+      stream.destroy();
     });
     return stream;
   }

@@ -1,6 +1,7 @@
 import { silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readableBody } from '../../http/readable-body.ts';
 import { type MasterEvent, RecordDecoder, type Task } from '../../protocol/index.ts';
 import { MasterCore } from '../core.ts';
 import { newRegistry } from '../registry.ts';
@@ -30,7 +31,7 @@ const ADDED: MasterEvent = { type: 'TASK_ADDED', task_added: { task: TASK } };
 
 describe('a subscriber of the operator API', () => {
   it('that does not read is cut at a bound', async () => {
-    const { body } = core.events.subscribe(core, 'json');
+    const body = readableBody(core.events.subscribe(core, 'json'));
     await clock.run(10);
     const data = 'x'.repeat(1024 * 1024);
     const large: MasterEvent = { ...ADDED, task_added: { task: { ...TASK, name: data } } };
@@ -42,7 +43,7 @@ describe('a subscriber of the operator API', () => {
 
   it('gets no event that it may not see', async () => {
     const visibility = { ...seesAll, task: () => false };
-    const { body } = core.events.subscribe(core, 'json', visibility);
+    const body = readableBody(core.events.subscribe(core, 'json', visibility));
     const types: string[] = [];
     const decoder = new RecordDecoder();
     body.on('data', (chunk: Buffer) => {
@@ -61,7 +62,9 @@ describe('a subscriber of the operator API', () => {
   });
 
   it('takes the place of the oldest when there are too many', async () => {
-    const streams = Array.from({ length: 3 }, () => core.events.subscribe(core, 'json').body);
+    const streams = Array.from({ length: 3 }, () =>
+      readableBody(core.events.subscribe(core, 'json')),
+    );
     for (const body of streams) body.resume();
     await clock.run(100);
     expect(streams.map(({ readableEnded }) => readableEnded)).toEqual([true, false, false]);
