@@ -22,6 +22,7 @@ import {
   type AgentEvent,
   type AgentSubscribe,
   readRecords,
+  toldSubscribe,
 } from '../protocol/index.ts';
 import { createMessageQueues, type MessageQueues } from './message-queues.ts';
 import type { AgentSettings } from './settings.ts';
@@ -201,7 +202,7 @@ export class MasterLink {
       method: 'POST',
       url: url + AGENT_API_PATH,
       headers: { ...JSON_HEADERS, ...authorizationHeader(credential) },
-      body: JSON.stringify({ type: 'SUBSCRIBE', subscribe: describe() } satisfies AgentCall),
+      body: JSON.stringify({ type: 'SUBSCRIBE', subscribe: toldSubscribe(describe()) }),
       timeoutMs: settings.masterCallTimeoutMs,
       signal,
     });

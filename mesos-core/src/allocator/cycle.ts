@@ -75,10 +75,16 @@ export class Cycle {
 
   /** Offers the agent's supply to one after the other until nothing is left of it. */
   #deal(agent: AgentBook): void {
+    const { tree } = this.#books;
+    if (tree.root.wanting === 0) {
+      // After a failover agents come back before frameworks do: what they have is not looked at.
+      agent.isHeldBack = this.#quota.isInForce;
+      return;
+    }
     let supply = agent.supply();
     if (supply.isExhausted) return;
     const isWorthwhile = this.#worthwhile(agent, supply);
-    this.#books.tree.walk(isWorthwhile, (client) => {
+    tree.walk(isWorthwhile, (client) => {
       const grant = this.#grant(agent, supply, client);
       if (grant === undefined) return false;
       this.#give(agent, client, grant);

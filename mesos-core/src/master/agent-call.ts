@@ -5,6 +5,7 @@ import {
   CodecError,
   fromJson,
   type MessageName,
+  readTask,
 } from '../protocol/index.ts';
 
 const utf8 = new TextDecoder();
@@ -59,15 +60,19 @@ export function decodeAgentCall(body: Uint8Array): AgentCall {
 }
 
 function readSubscribe(json: Json): AgentSubscribe {
+  const agent_info = fromJson('AgentInfo', json.agent_info);
+  const lists = (json.resource_lists === undefined ? [] : listAt(json, 'resource_lists')).map(
+    (list) => (Array.isArray(list) ? list : [list]).map((each) => fromJson('Resource', each)),
+  );
   return {
-    agent_info: fromJson('AgentInfo', json.agent_info),
+    agent_info,
     version: textAt(json, 'version'),
     scheme: json.scheme === 'https' ? 'https' : 'http',
     capabilities: listAt(json, 'capabilities').map(String),
     total_resources: messagesAt(json, 'total_resources', 'Resource'),
     frameworks: messagesAt(json, 'frameworks', 'FrameworkInfo'),
     executors: messagesAt(json, 'executors', 'ExecutorInfo'),
-    tasks: messagesAt(json, 'tasks', 'Task'),
+    tasks: listAt(json, 'tasks').map((task) => readTask(task, agent_info.id, lists)),
     operations: json.operations === undefined ? [] : messagesAt(json, 'operations', 'Operation'),
   };
 }

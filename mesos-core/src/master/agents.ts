@@ -81,7 +81,7 @@ export class Agents {
     agent.stream = stream;
     agent.lastHeardMs = clock.monotonicMs();
     agent.reregisteredAtMs = clock.nowMs();
-    agent.info = { ...subscribe.agent_info, id: { value: id } };
+    agent.info = { ...subscribe.agent_info, id: subscribe.agent_info.id ?? { value: id } };
     agent.ip = ip;
     agent.scheme = subscribe.scheme ?? 'http';
     state.setTotal(agent, subscribe.total_resources);

@@ -53,8 +53,15 @@ export function launchedTask(
 
 /** A task as it is kept, of what an agent that has come back tells of it. */
 export function reportedTask(told: Task, owners: Owners, before: Task | undefined): Task {
-  const task = { ...told, ...owners, resources: sharedResources(told.resources ?? [], before) };
-  return { ...task, statuses: (told.statuses ?? []).map((status) => keptStatus(task, status)) };
+  const { task_id, statuses = [] } = told;
+  const { agent_id, framework_id } = owners;
+  return {
+    ...told,
+    agent_id,
+    framework_id,
+    resources: sharedResources(told.resources ?? [], before),
+    statuses: statuses.map((status) => keptStatus({ task_id, agent_id }, status)),
+  };
 }
 
 /** The task after an update. Once over, it stays over: a late update of an earlier state changes nothing. */
@@ -72,10 +79,19 @@ export function updatedTask(task: Task, status: TaskStatus, latest: TaskState): 
 }
 
 /** Without data, which may be large and is the scheduler's business alone. */
-function keptStatus({ task_id, agent_id }: Task, status: TaskStatus): TaskStatus {
-  const { data: _, ...kept } = status;
-  const isOfAgent = kept.agent_id?.value === agent_id.value;
-  return { ...kept, task_id, ...(isOfAgent ? { agent_id } : {}) };
+function keptStatus(
+  { task_id, agent_id }: Pick<Task, 'task_id' | 'agent_id'>,
+  status: TaskStatus,
+): TaskStatus {
+  const kept = status.data === undefined ? status : withoutData(status);
+  if (kept.task_id === task_id && kept.agent_id === agent_id) return kept;
+  return kept.agent_id?.value === agent_id.value
+    ? { ...kept, task_id, agent_id }
+    : { ...kept, task_id };
+}
+
+function withoutData({ data: _, ...rest }: TaskStatus): TaskStatus {
+  return rest;
 }
 
 function sharedResources(resources: Resources, before: Task | undefined): Resources {

@@ -53,7 +53,7 @@ function takeOverTasks(core: MasterCore, agent: Agent, tasks: readonly Task[]): 
   // Told twice, a task is still one.
   const reported = new Map(tasks.map((task) => [keyOf(task), task]));
   for (const [key, task] of [...agent.tasks]) if (!reported.has(key)) loseTask(core, agent, task);
-  const agent_id = { value: agent.id };
+  const agent_id = agent.info.id ?? { value: agent.id };
   const kept: Task[] = [];
   const fresh: Task[] = [];
   for (const [key, task] of reported) {

@@ -16,7 +16,7 @@ import type {
  * What our master and our agent say to each other (Apache Mesos uses libprocess messages here, so
  * this part is ours): the agent dials out. `POST /internal/v1/agent` with SUBSCRIBE answers with an
  * endless RecordIO stream of {@link AgentEvent}s; every other {@link AgentCall} is answered 202.
- * JSON both ways. `Mesos-Stream-Id` binds the calls to the stream, as in the scheduler API.
+ * JSON both ways; SUBSCRIBE in the form of agent-subscribe.ts. `Mesos-Stream-Id` binds the calls to the stream, as in the scheduler API.
  *
  * Delivery: calls may be repeated, so each is idempotent. Events may be lost with the stream: the
  * agent subscribes again with everything it has, and the master settles the difference (tasks it

@@ -1,4 +1,5 @@
 export * from './agent-protocol.ts';
+export * from './agent-subscribe.ts';
 export * from './attributes.ts';
 export * from './bytes.ts';
 export {

@@ -8,7 +8,10 @@ import {
   type ExecutorInfo,
   type FrameworkInfo,
   parseResources,
+  ResourceLists,
   type Task,
+  toldSubscribe,
+  toldTask,
 } from 'mesos-core/protocol';
 import { type Address, canConnect, openStream, Pipeline } from './raw-http.ts';
 
@@ -29,6 +32,7 @@ const CALL_CONNECTIONS = 8;
 const RETRY_MS = 10;
 const REPORT_INTERVAL_MS = 10;
 const HEARTBEAT_INTERVAL_MS = 10_000;
+const HEARTBEAT_PARTS = 500;
 
 const { master, count, prefix, resources }: AgentsArguments = JSON.parse(process.argv[2] ?? '{}');
 const total = parseResources(resources);
@@ -42,6 +46,7 @@ class SimulatedAgent {
   readonly #pipeline: Pipeline;
   /** As texts: thousands of agents that write the same tasks at once would be what is measured. */
   readonly #tasks = new Map<string, string>();
+  readonly #resourceLists = new ResourceLists();
   readonly #frameworks = new Map<string, FrameworkInfo>();
   readonly #executors = new Map<string, ExecutorInfo>();
   #id: string | undefined;
@@ -54,9 +59,11 @@ class SimulatedAgent {
   }
 
   async subscribe(): Promise<void> {
+    // Once, while the master is away: a real agent has a machine of its own for it.
+    const body = this.#subscribeBody();
     for (;;) {
       try {
-        await openStream(master, AGENT_API_PATH, this.#subscribeBody(), {
+        await openStream(master, AGENT_API_PATH, body, {
           onRecord: (record) => this.#onEvent(JSON.parse(decoder.decode(record))),
           onEnd: () => this.#onEnd(),
         });
@@ -74,9 +81,9 @@ class SimulatedAgent {
 
   #subscribeBody(): string {
     const id = this.#id === undefined ? {} : { id: { value: this.#id } };
-    const call: AgentCall = {
+    const call = {
       type: 'SUBSCRIBE',
-      subscribe: {
+      subscribe: toldSubscribe({
         agent_info: { hostname: this.#hostname, port: 5051, resources: total, ...id },
         version: '1.12.0',
         capabilities: ['MULTI_ROLE', 'RESERVATION_REFINEMENT'],
@@ -84,10 +91,13 @@ class SimulatedAgent {
         frameworks: [...this.#frameworks.values()],
         executors: [...this.#executors.values()],
         tasks: [],
-      },
+      }),
     };
     const tasks = [...this.#tasks.values()].join(',');
-    return JSON.stringify(call).replace('"tasks":[]', () => `"tasks":[${tasks}]`);
+    const lists = JSON.stringify(this.#resourceLists.all);
+    return JSON.stringify(call)
+      .replace('"tasks":[]', () => `"tasks":[${tasks}]`)
+      .replace('"resource_lists":[]', () => `"resource_lists":${lists}`);
   }
 
   #onEnd(): void {
@@ -133,7 +143,8 @@ class SimulatedAgent {
         statuses: [status],
         ...(executor === undefined ? {} : { executor_id: executor.executor_id }),
       };
-      this.#tasks.set(task_id.value, JSON.stringify(task));
+      const told = toldTask(task, agentId, this.#resourceLists);
+      this.#tasks.set(task_id.value, JSON.stringify(told));
       updates.push({
         framework_id: frameworkId.value,
         status,
@@ -165,8 +176,12 @@ every(REPORT_INTERVAL_MS, () => {
   if (reported !== subscribed) process.send?.({ subscribed });
   reported = subscribed;
 });
-every(HEARTBEAT_INTERVAL_MS, () => {
-  for (const agent of agents) agent.heartbeat();
+// Agents were not all started in the same millisecond: neither do their hearts beat in the same.
+let beat = 0;
+every(HEARTBEAT_INTERVAL_MS / HEARTBEAT_PARTS, () => {
+  for (let index = beat; index < agents.length; index += HEARTBEAT_PARTS)
+    agents[index]?.heartbeat();
+  beat = (beat + 1) % HEARTBEAT_PARTS;
 });
 process.on('disconnect', () => process.exit());
 await Promise.all(agents.map((agent) => agent.subscribe()));

@@ -5,7 +5,7 @@ import type { EventBody } from '../event-sink.ts';
 import type { ErrorAnswer } from '../mesos-http.ts';
 import { emptyAnswer, errorAnswer, streamHead } from './answers.ts';
 import { ChunkedSink } from './chunked-sink.ts';
-import type { PlainHead } from './request-head.ts';
+import type { PlainHead, PlainHeads } from './request-head.ts';
 import { type Admission, type PlainRequest, RequestReader } from './request-reader.ts';
 
 /** How a request ends. */
@@ -13,6 +13,7 @@ export type Outcome = ApiAnswer | ({ readonly type: 'error' } & ErrorAnswer);
 
 /** What a connection needs of the lane it is in. */
 export interface LaneOfConnection {
+  readonly heads: PlainHeads;
   /** The value of `Date` in an answer of this moment. */
   dateText(): string;
   nowMs(): number;
@@ -58,7 +59,7 @@ export class LaneConnection {
     this.#socket = socket;
     this.#lane = lane;
     this.#passOn = passOn;
-    this.#reader = new RequestReader((head) => lane.admit(head));
+    this.#reader = new RequestReader(lane.heads, (head) => lane.admit(head));
     this.#activeAtMs = lane.nowMs();
     socket.on('data', this.#onData);
     socket.on('drain', this.#onDrain);

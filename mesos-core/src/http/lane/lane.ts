@@ -6,7 +6,7 @@ import type { ApiHandler } from '../api-call.ts';
 import { toAnswer } from '../mesos-http.ts';
 import type { Turns } from '../turns.ts';
 import { LaneConnection, type LaneOfConnection, type Outcome } from './connection.ts';
-import type { PlainHead } from './request-head.ts';
+import { type PlainHead, PlainHeads } from './request-head.ts';
 import type { Admission, PlainRequest } from './request-reader.ts';
 
 export interface LaneOptions {
@@ -41,6 +41,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #connections = new Set<LaneConnection>();
   readonly #view: LaneOfConnection = {
+    heads: new PlainHeads(),
     dateText: () => this.#dateText(),
     nowMs: () => this.#options.clock.monotonicMs(),
     admit: (head) => this.#admit(head),

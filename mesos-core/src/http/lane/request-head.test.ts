@@ -1,7 +1,7 @@
 import { systemClock } from '@factory/runtime';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPlainHead } from './request-head.ts';
+import { PlainHeads, readPlainHead } from './request-head.ts';
 
 const PLAIN = [
   'POST /api/v1/scheduler HTTP/1.1',
@@ -78,5 +78,20 @@ describe('the head of a plain request', () => {
         expect(head.bodyBytes).toBe(12);
       }),
     );
+  });
+});
+
+describe('heads that come again', () => {
+  it('are the same, however many others came between them', () => {
+    const heads = new PlainHeads();
+    const first = heads.read(textOf(PLAIN));
+    expect(first).toEqual(readPlainHead(textOf(PLAIN)));
+    expect(heads.read(textOf(PLAIN))).toBe(first);
+    for (let length = 0; length < 5000; length += 1) {
+      const lines = [...PLAIN.slice(0, -1), `Content-Length: ${length}`];
+      expect(heads.read(textOf(lines))?.bodyBytes).toBe(length);
+    }
+    expect(heads.read(textOf(PLAIN))).toEqual(first);
+    expect(heads.read('GET / HTTP/1.1\r\n')).toBeUndefined();
   });
 });

@@ -50,6 +50,25 @@ export function readPlainHead(text: string): PlainHead | undefined {
   };
 }
 
+/** So many different heads are remembered; a caller sends a few, which differ in their length. */
+const HEADS_MAX = 1000;
+
+/** Reads heads, each text once: to read one takes as long as what is done about most calls. */
+export class PlainHeads {
+  readonly #known = new Map<string, PlainHead>();
+
+  /** As {@link readPlainHead}. */
+  read(text: string): PlainHead | undefined {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const head = readPlainHead(text);
+    if (head === undefined) return undefined;
+    if (this.#known.size >= HEADS_MAX) this.#known.clear();
+    this.#known.set(text, head);
+    return head;
+  }
+}
+
 function readFields(text: string, from: number): ReadonlyMap<string, string> | undefined {
   const fields = new Map<string, string>();
   let next = from;

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PlainHeads } from './request-head.ts';
 import { RequestReader } from './request-reader.ts';
 
 const HERE = '/here';
+const heads = new PlainHeads();
 
 function newReader(): RequestReader {
-  return new RequestReader((head) => (head.path === HERE ? { caller: undefined } : undefined));
+  return new RequestReader(heads, ({ path }) =>
+    path === HERE ? { caller: undefined } : undefined,
+  );
 }
 
 function request(body: string, path = HERE): string {

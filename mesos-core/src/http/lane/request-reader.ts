@@ -1,5 +1,5 @@
 import type { Principal } from '../../security/index.ts';
-import { type PlainHead, readPlainHead } from './request-head.ts';
+import type { PlainHead, PlainHeads } from './request-head.ts';
 
 /** That somebody may call, and who it is where callers are asked. */
 export interface Admission {
@@ -31,21 +31,21 @@ const OTHER: Reading = { type: 'other' };
 
 /** Finds the requests in the bytes of one connection. */
 export class RequestReader {
+  readonly #heads: PlainHeads;
   readonly #admit: (head: PlainHead) => Admission | undefined;
   #received: Buffer = NOTHING;
   /** What came after `#received`, while the body of a request is not whole. */
   #more: Buffer[] = [];
   #moreBytes = 0;
   #begun: Omit<PlainRequest, 'body'> | undefined;
-  /** Of the head that was read last: callers send the same again and again. */
-  #lastText = '';
-  #lastHead: PlainHead | undefined;
 
   /**
+   * @param heads shared by the connections of a server.
    * @param admit asked with the head of every plain request, before its body is waited for;
    *   `undefined`: it is for another server.
    */
-  constructor(admit: (head: PlainHead) => Admission | undefined) {
+  constructor(heads: PlainHeads, admit: (head: PlainHead) => Admission | undefined) {
+    this.#heads = heads;
     this.#admit = admit;
   }
 
@@ -88,19 +88,11 @@ export class RequestReader {
     this.#join();
     const end = this.#received.indexOf(HEAD_END);
     if (end < 0 || end > HEAD_BYTES_MAX) return undefined;
-    const head = this.#readHead(this.#received.toString('latin1', 0, end + 2));
+    const head = this.#heads.read(this.#received.toString('latin1', 0, end + 2));
     const admission = head && this.#admit(head);
     if (head === undefined || admission === undefined) return undefined;
     this.#skip(end + HEAD_END.length);
     return { head, admission };
-  }
-
-  #readHead(text: string): PlainHead | undefined {
-    if (text !== this.#lastText) {
-      this.#lastText = text;
-      this.#lastHead = readPlainHead(text);
-    }
-    return this.#lastHead;
   }
 
   #skip(bytes: number): void {
