@@ -8,6 +8,7 @@ export type BatchId = Branded<'BatchId'>;
 export type ProjectId = Branded<'ProjectId'>;
 export type ClusterId = Branded<'ClusterId'>;
 export type SubnetId = Branded<'SubnetId'>;
+export type VolumeId = Branded<'VolumeId'>;
 export type OperationId = Branded<'OperationId'>;
 export type ApiKeyId = Branded<'ApiKeyId'>;
 
@@ -18,6 +19,7 @@ export const ID_PREFIXES = {
   project: 'prj',
   cluster: 'clu',
   subnet: 'sub',
+  volume: 'vol',
   operation: 'op',
   apiKey: 'key',
 } as const;
@@ -32,6 +34,7 @@ export const BatchIdSchema = idSchema<BatchId>(ID_PREFIXES.batch);
 export const ProjectIdSchema = idSchema<ProjectId>(ID_PREFIXES.project);
 export const ClusterIdSchema = idSchema<ClusterId>(ID_PREFIXES.cluster);
 export const SubnetIdSchema = idSchema<SubnetId>(ID_PREFIXES.subnet);
+export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
 

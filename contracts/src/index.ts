@@ -8,6 +8,7 @@ export * from './link-signing.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
 export * from './vm.ts';
+export * from './vm-hardware.ts';
 export * from './vm-scheduler-api.ts';
 export * from './vm-states.ts';
 export * from './vm-task.ts';

@@ -13,8 +13,19 @@ import {
   ProjectIdSchema,
   SubnetIdSchema,
   VmIdSchema,
+  VolumeIdSchema,
 } from './ids.ts';
-import { LabelsSchema, NameSchema, SshPublicKeySchema } from './vm.ts';
+import {
+  LabelsSchema,
+  NameSchema,
+  type SecurityRule,
+  SshPublicKeySchema,
+  type VmNetwork,
+  type VmSpec,
+  VmSpecSchema,
+  type VolumeMount,
+} from './vm.ts';
+import type { VmHardware } from './vm-hardware.ts';
 import { ChangesQuerySchema, ChangesSchema } from './vm-scheduler-api.ts';
 import { parseVmTaskId, vmTaskId } from './vm-task.ts';
 
@@ -26,6 +37,7 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   project: ProjectIdSchema,
   cluster: ClusterIdSchema,
   subnet: SubnetIdSchema,
+  volume: VolumeIdSchema,
   operation: OperationIdSchema,
   apiKey: ApiKeyIdSchema,
 };
@@ -130,5 +142,56 @@ describe('what services say to each other', () => {
   it('still understands a peer that leaves out what was added later', () => {
     expect(accepts(ChangesQuerySchema, { after: 0, waitMs: 0 })).toBe(true);
     expect(accepts(ChangesSchema, { revision: 0, vms: [], operations: [] })).toBe(true);
+  });
+});
+
+describe('what a host is told of a machine', () => {
+  const network = {
+    subnetId: `sub_${'0'.repeat(32)}`,
+    ...{ cidr: '10.80.0.0/16', gatewayAddress: '10.80.0.1', ipAddress: '10.80.0.2' },
+    macAddress: '52:54:00:12:34:56',
+  } as VmNetwork;
+  const plain: VmSpec = {
+    ...{ hostname: 'a', image: { name: 'micro' }, vcpus: 1, memoryMiB: 128, diskGiB: 1, network },
+    ...{ sshPublicKeys: [], userData: '' },
+  };
+  const rule: SecurityRule = {
+    direction: 'in',
+    protocol: 'tcp',
+    ports: [22, 22],
+    action: 'accept',
+  };
+  const hardware: VmHardware = {
+    ...{ firmware: 'uefi-secure', os: 'windows', devices: 'emulated', tpm: true, gpus: 1 },
+    cpu: { model: 'host', pinned: true, numaNodes: 2, hugepages: '1G' },
+  };
+  const volume = {
+    volumeId: `vol_${'0'.repeat(32)}`,
+    ...{ kind: 'directory', tag: 'textures', guestPath: '/mnt/textures' },
+    ...{ readOnly: false, leaseEpoch: 1 },
+  } as VolumeMount;
+
+  it('may be as little as before, or all there is', () => {
+    expect(accepts(VmSpecSchema, plain)).toBe(true);
+    const rich: VmSpec = {
+      ...plain,
+      ...{ image: { name: 'micro', version: 'a'.repeat(64) }, hardware, volumes: [volume] },
+      nics: [{ ...network, vni: 17, egress: 'nat', dnsDomain: 'lab', securityRules: [rule] }],
+    };
+    expect(accepts(VmSpecSchema, rich)).toBe(true);
+  });
+
+  it.each([
+    ['a version that is no checksum', { image: { name: 'micro', version: '../../etc/passwd' } }],
+    ['a model with a quote in it', { hardware: { cpu: { model: "host'/><evil" } } }],
+    ['a tag with a blank', { volumes: [{ ...volume, tag: 'a b' }] }],
+    ['a path of a guest that is not from its root', { volumes: [{ ...volume, guestPath: 'a' }] }],
+    ['a path with a line end', { volumes: [{ ...volume, guestPath: '/a\nb' }] }],
+    [
+      'a port beyond the last',
+      { nics: [{ ...network, securityRules: [{ ...rule, ports: [1, 65536] }] }] },
+    ],
+  ])('has never %s', (_what, wrong) => {
+    expect(accepts(VmSpecSchema, { ...plain, ...wrong })).toBe(false);
   });
 });

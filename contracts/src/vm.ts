@@ -6,7 +6,9 @@ import {
   SubnetIdSchema,
   stringEnum,
   VmIdSchema,
+  VolumeIdSchema,
 } from './ids.ts';
+import { VmHardwareSchema } from './vm-hardware.ts';
 import { DESIRED_STATES, VM_REASONS, VM_STAGES, VM_STATES } from './vm-states.ts';
 
 export const VM_LIMITS = {
@@ -45,6 +47,23 @@ export const LabelsSchema = Type.Record(
   { maxProperties: VM_LIMITS.labelsMax, additionalProperties: false },
 );
 
+/** What may come to a machine, or leave it. The first rule that fits counts. */
+export const SecurityRuleSchema = Type.Object({
+  direction: stringEnum(['in', 'out'] as const),
+  protocol: stringEnum(['any', 'tcp', 'udp', 'icmp'] as const),
+  /** First and last; absent: all. */
+  ports: Type.Optional(
+    Type.Tuple([
+      Type.Integer({ minimum: 1, maximum: 65_535 }),
+      Type.Integer({ minimum: 1, maximum: 65_535 }),
+    ]),
+  ),
+  /** The other side; absent: anybody. */
+  cidr: Type.Optional(Type.String({ maxLength: 18 })),
+  action: stringEnum(['accept', 'drop'] as const),
+});
+export type SecurityRule = Static<typeof SecurityRuleSchema>;
+
 /** Where a VM sits in its subnet; fixed when the VM is accepted, so that it never changes. */
 export const VmNetworkSchema = Type.Object({
   subnetId: SubnetIdSchema,
@@ -54,19 +73,48 @@ export const VmNetworkSchema = Type.Object({
   ipAddress: Type.String(),
   /** Lower case, colons: `52:54:00:12:34:56`. */
   macAddress: Type.String(),
+  /** Of the subnet between the hosts of a cluster: VXLAN's number of it. */
+  vni: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_777_215 })),
+  /** Whether its machines reach the world through their host; default: they don't. */
+  egress: Type.Optional(stringEnum(['none', 'nat'] as const)),
+  dnsDomain: Type.Optional(Type.String({ maxLength: 253 })),
+  securityRules: Type.Optional(Type.Array(SecurityRuleSchema, { maxItems: 100 })),
 });
 export type VmNetwork = Static<typeof VmNetworkSchema>;
+
+/** A volume that a machine has. */
+export const VolumeMountSchema = Type.Object({
+  volumeId: VolumeIdSchema,
+  /** A folder that several machines share, or a disk of its own. */
+  kind: stringEnum(['directory', 'block'] as const),
+  /** Name of the file system, or serial of the disk, by which the guest finds it. */
+  tag: Type.String({ pattern: '^[A-Za-z0-9_-]{1,20}$' }),
+  /** Where the guest mounts it by itself; absent: it does not. */
+  guestPath: Type.Optional(Type.String({ pattern: '^/[^\\0\n]*$', maxLength: 1024 })),
+  readOnly: Type.Boolean(),
+  /** A disk is opened only by who holds this lease of it, or a newer one. */
+  leaseEpoch: Type.Integer({ minimum: 1 }),
+});
+export type VolumeMount = Static<typeof VolumeMountSchema>;
 
 /** Everything a host needs to make the VM. Never changes for one `generation`. */
 export const VmSpecSchema = Type.Object({
   hostname: NameSchema,
-  image: Type.Object({ name: NameSchema }),
+  image: Type.Object({
+    name: NameSchema,
+    /** SHA-256 of the image's file; absent in what was planned before images had versions. */
+    version: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  }),
   vcpus: VcpusSchema,
   memoryMiB: MemoryMiBSchema,
   diskGiB: DiskGiBSchema,
   network: VmNetworkSchema,
   sshPublicKeys: Type.Array(SshPublicKeySchema, { maxItems: VM_LIMITS.sshPublicKeysMax }),
   userData: Type.String({ maxLength: VM_LIMITS.userDataBytesMax }),
+  hardware: Type.Optional(VmHardwareSchema),
+  /** Further network cards, behind that of `network`. */
+  nics: Type.Optional(Type.Array(VmNetworkSchema, { maxItems: 7 })),
+  volumes: Type.Optional(Type.Array(VolumeMountSchema, { maxItems: 16 })),
 });
 export type VmSpec = Static<typeof VmSpecSchema>;
 
