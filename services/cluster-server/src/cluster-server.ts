@@ -6,7 +6,9 @@ import {
   ProblemError,
   type Random,
   retryForever,
+  withDeadline,
 } from '@factory/runtime';
+import { createImageReader, type ImageReader } from './image-reader.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
 import { Outbox } from './link/outbox.ts';
@@ -21,6 +23,10 @@ const CAPACITY_INTERVAL_MS = 2_000;
 const CAPACITY_REPEAT_MS = 15_000;
 /** How long one question for changes waits at the vm-scheduler. */
 const CHANGES_WAIT_MS = 20_000;
+/** The cluster's own database answers in this time, or the question is asked again. */
+const STORE_TIMEOUT_MS = 15_000;
+/** All masters that may lead are asked within this time. */
+const HOSTS_TIMEOUT_MS = 30_000;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
@@ -51,6 +57,7 @@ export class ClusterServer {
   readonly #outbox = new Outbox();
   readonly #vms = new VmPicture();
   readonly #link: Link;
+  readonly #images: ImageReader;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
   /** As read last; `undefined` before the first time. */
@@ -60,6 +67,7 @@ export class ClusterServer {
 
   constructor(options: ClusterServerOptions) {
     this.#options = options;
+    this.#images = createImageReader(options);
     this.#link = new Link({
       clock: options.clock,
       random: options.random,
@@ -110,16 +118,21 @@ export class ClusterServer {
     });
   }
 
+  /** Nothing in a loop waits for ever: what hangs fails, and is tried again. */
+  #inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return withDeadline(this.#options.clock, what, STORE_TIMEOUT_MS, work);
+  }
+
   async #identity(): Promise<ClusterIdentity> {
     const { store, linkClient, enrolmentToken, name, logger } = this.#options;
-    const known = await store.loadIdentity();
+    const known = await this.#inTime('loading the identity', () => store.loadIdentity());
     if (known !== undefined) return known;
     if (enrolmentToken === undefined) {
       const detail = 'This cluster has not enrolled yet: set FACTORY_ENROLMENT_TOKEN to its token.';
       throw new ProblemError(PROBLEMS.notReady, detail);
     }
     const identity = await linkClient.enrol(enrolmentToken, name, this.#closing.signal);
-    await store.saveIdentity(identity);
+    await this.#inTime('saving the identity', () => store.saveIdentity(identity));
     logger.info({ clusterId: identity.clusterId }, 'enrolled');
     return identity;
   }
@@ -153,7 +166,8 @@ export class ClusterServer {
   async #followVms(): Promise<void> {
     const { store, vmScheduler } = this.#options;
     const { signal } = this.#closing;
-    const from = await store.loadReportedRevision();
+    const load = () => store.loadReportedRevision();
+    const from = await this.#inTime('loading the revision', load);
     let revision = 0;
     while (!signal.aborted) {
       const reported = this.#link.reportedRevision ?? from;
@@ -171,13 +185,14 @@ export class ClusterServer {
   async #followCapacity(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#readHosts();
-      this.#reportCapacity(await this.#options.readImages());
+      this.#reportCapacity(await this.#images.names());
       await this.#nextCapacity();
     }
   }
 
   async #readHosts(): Promise<readonly HostCapacity[]> {
-    const hosts = await this.#options.readHosts();
+    const { clock, readHosts } = this.#options;
+    const hosts = await withDeadline(clock, 'reading the hosts', HOSTS_TIMEOUT_MS, readHosts);
     this.#hosts = hosts;
     return hosts;
   }

@@ -36,6 +36,7 @@ export function nextAction(record: VmRecord): NextAction {
     case 'lost':
       return desired === 'deleted' && record.task !== null ? { type: 'kill' } : NONE;
     case 'hosted':
+    case 'stalled':
       if (desired === 'deleted') return { type: 'kill' };
       return (record.observation?.generation ?? 0) < generation ? { type: 'tellDesired' } : NONE;
   }

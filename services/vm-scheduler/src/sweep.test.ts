@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { nextAction } from './next-action.ts';
 import { overdueChanges } from './sweep.ts';
 import { launchedRecord, sampleAssignment, sampleObservation } from './testing/samples.ts';
 import {
   applyObservation,
   applySilence,
   newVmRecord,
+  shownState,
   toPhase,
   type VmRecord,
 } from './vm-record.ts';
@@ -82,5 +84,61 @@ describe('the sweep', () => {
     expect(at(deleted, 11 * MINUTE_MS, 499).forgotten).toEqual([]);
     expect(at(deleted, 9 * MINUTE_MS, 500).forgotten).toEqual([]);
     expect(at(deleted, 11 * MINUTE_MS, 500).forgotten).toEqual([deleted.assignment.vmId]);
+  });
+});
+
+describe('an executor that beats its heart and does not move', () => {
+  const starting = sampleObservation(1, { state: 'starting' });
+  const hosted = applyObservation(launchedRecord(), starting, 0);
+  const stalled = at(hosted, 5 * MINUTE_MS).changed[0] ?? hosted;
+
+  it('is told of when the deadline of the state has passed by more than a margin', () => {
+    expect(at(hosted, 3 * MINUTE_MS + 30_000).changed).toEqual([]);
+    expect(stalled).toMatchObject({
+      phase: 'stalled',
+      reason: 'DEADLINE_EXCEEDED',
+      message: expect.stringContaining('starting'),
+      boundAgentId: 'agent-1',
+    });
+    expect(shownState(stalled)).toBe('failed');
+    expect(stalled.task).toEqual(hosted.task);
+  });
+
+  it('keeps the reason that the executor gave itself', () => {
+    const told = {
+      ...starting,
+      reason: 'HYPERVISOR_UNAVAILABLE' as const,
+      message: 'No libvirtd.',
+    };
+    const late = at(applyObservation(launchedRecord(), told, 0), 5 * MINUTE_MS).changed;
+    expect(late).toMatchObject([
+      { reason: 'HYPERVISOR_UNAVAILABLE', message: expect.stringContaining('No libvirtd.') },
+    ]);
+  });
+
+  it('is measured by the clock of the scheduler', () => {
+    const skewed = { ...starting, stateSinceMs: -60 * MINUTE_MS };
+    expect(at(applyObservation(launchedRecord(), skewed, 0), MINUTE_MS).changed).toEqual([]);
+  });
+
+  it('is forgiven when the machine moves on, and by nothing less', () => {
+    const again = applyObservation(stalled, { ...starting, seq: 1_001 }, 6 * MINUTE_MS);
+    expect(again.phase).toBe('stalled');
+    const runs = sampleObservation(1, { seq: 1_002, stateSinceMs: 7 * MINUTE_MS });
+    expect(applyObservation(again, runs, 7 * MINUTE_MS)).toMatchObject({
+      phase: 'hosted',
+      reason: null,
+      message: null,
+    });
+  });
+
+  it('never speaks of states that may last', () => {
+    expect(at(running, 24 * 60 * MINUTE_MS).changed).toEqual([]);
+  });
+
+  it('can still be told of a wish, and to delete', () => {
+    expect(nextAction({ ...stalled, assignment: sampleAssignment(1, { generation: 2 }) })).toEqual({
+      type: 'tellDesired',
+    });
   });
 });

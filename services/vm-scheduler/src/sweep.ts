@@ -1,7 +1,14 @@
-import { VM_STATE_TABLE } from '@factory/contracts';
+import { stateDeadlineMs, VM_STATE_TABLE } from '@factory/contracts';
 import { nextAction } from './next-action.ts';
 import type { SchedulerState } from './state.ts';
-import { applyRemoval, applySilence, toPhase, type VmRecord, vmIdOf } from './vm-record.ts';
+import {
+  applyRemoval,
+  applySilence,
+  applyStall,
+  toPhase,
+  type VmRecord,
+  vmIdOf,
+} from './vm-record.ts';
 
 /** A launch that nobody has spoken of for this long is asked about. */
 const LAUNCH_QUIET_MS = 10_000;
@@ -9,6 +16,8 @@ const LAUNCH_QUIET_MS = 10_000;
 const DELETED_KEPT_MS = 10 * 60_000;
 /** And those of which no reader has said that it was told. */
 const DELETED_UNREPORTED_KEPT_MS = 30 * 24 * 3_600_000;
+/** Beyond a state's own deadline, which its executor keeps: it fails the VM itself if it can. */
+const EXECUTOR_MARGIN_MS = 60_000;
 /** A VM of which no executor has spoken after so many launches has failed. */
 const LAUNCHES_MAX = 12;
 
@@ -64,6 +73,9 @@ export function overdueChanges(
         if (ageMs > keptMs(record, reportedRevision)) forgotten.push(vmIdOf(record));
         break;
       case 'hosted':
+        if (isStalled(record, nowMs)) changed.push(applyStall(record, nowMs));
+        break;
+      case 'stalled':
         break;
     }
   }
@@ -79,8 +91,16 @@ export function silentChanges(
   const message = 'Its host has not been heard from; it may still be running.';
   return silentAgentIds
     .flatMap((agentId) => state.vmsOfAgent(agentId))
-    .filter((record) => record.phase === 'hosted')
+    .filter(({ phase }) => phase === 'hosted' || phase === 'stalled')
     .map((record) => applySilence(record, 'EXECUTOR_LOST', message, nowMs));
+}
+
+/** By this scheduler's clock: hosts' clocks may differ. */
+function isStalled({ observation, heardStateAtMs, phaseSinceMs }: VmRecord, nowMs: number) {
+  if (observation === null) return false;
+  const sinceMs = heardStateAtMs ?? Math.max(phaseSinceMs, observation.stateSinceMs);
+  const deadlineMs = stateDeadlineMs(observation.state, sinceMs);
+  return deadlineMs !== undefined && nowMs > deadlineMs + EXECUTOR_MARGIN_MS;
 }
 
 /** A VM that never had a host does not wait for ever; one that has waits for that host. */

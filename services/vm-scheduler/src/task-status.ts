@@ -170,7 +170,7 @@ function unbindIfNew(record: VmRecord): VmRecord {
 
 /** The first launch after a good run is free; only launches that come to nothing slow down. */
 function countFailure(record: VmRecord): VmRecord {
-  const wasHosted = record.phase === 'hosted';
+  const wasHosted = record.phase === 'hosted' || record.phase === 'stalled';
   return { ...record, failedLaunches: wasHosted ? 0 : record.failedLaunches + 1 };
 }
 

@@ -16,11 +16,19 @@ import {
  * - `waiting`: no task; needs an offer (of its bound agent, if it has one);
  * - `launching`: a task was launched, its executor has not spoken of it since;
  * - `hosted`: the executor speaks of it; its observation is the truth;
+ * - `stalled`: its executor speaks of it and does not move it on, past its state's deadline;
  * - `lost`: it has a task, but its agent or executor is silent;
  * - `failed`: it has no task, and none is launched until a newer wish comes;
  * - `deleted`: nothing of it is left.
  */
-export type VmPhase = 'waiting' | 'launching' | 'hosted' | 'lost' | 'failed' | 'deleted';
+export type VmPhase =
+  | 'waiting'
+  | 'launching'
+  | 'hosted'
+  | 'stalled'
+  | 'lost'
+  | 'failed'
+  | 'deleted';
 
 /** One launch of a VM; the task id is made of the VM's id and the attempt. */
 export interface VmTask {
@@ -43,6 +51,8 @@ export interface VmRecord {
   readonly boundAgentId: string | null;
   readonly hostName: string | null;
   readonly observation: VmObservation | null;
+  /** When this scheduler first heard of the observed state, by its own clock; old records lack it. */
+  readonly heardStateAtMs?: number;
   /** Launches in a row that ended before the executor spoke of the VM; slows further ones down. */
   readonly failedLaunches: number;
   readonly reason: VmReason | null;
@@ -145,11 +155,17 @@ export function applyObservation(
   if (observation.state === 'deleted' && record.assignment.desired === 'deleted') {
     return applyRemoval({ ...record, observation, timeline }, nowMs);
   }
+  const moved =
+    known?.state !== observation.state || known.stateSinceMs !== observation.stateSinceMs;
+  if (record.phase === 'stalled' && !moved) {
+    return known.seq === observation.seq ? record : { ...record, observation, timeline };
+  }
   const heard = record.phase === 'hosted' ? record : toPhase(record, 'hosted', nowMs);
   if (known?.seq === observation.seq && heard === record) return record;
   return {
     ...heard,
     observation,
+    heardStateAtMs: moved ? nowMs : (record.heardStateAtMs ?? nowMs),
     failedLaunches: 0,
     reason: observation.reason,
     message: observation.message,
@@ -170,8 +186,18 @@ export function applySilence(
   message: string,
   nowMs: number,
 ): VmRecord {
-  if (record.phase !== 'hosted' && record.phase !== 'launching') return record;
+  const { phase } = record;
+  if (phase !== 'hosted' && phase !== 'stalled' && phase !== 'launching') return record;
   return toPhase({ ...record, reason, message }, 'lost', nowMs);
+}
+
+/** Its executor beats its heart and does not move it on: said, and nothing else is touched. */
+export function applyStall(record: VmRecord, nowMs: number): VmRecord {
+  const { observation } = record;
+  const words = `It has been '${observation?.state}' for longer than its host may take.`;
+  const message = `${words} ${observation?.message ?? ''}`.trim();
+  const reason = observation?.reason ?? 'DEADLINE_EXCEEDED';
+  return toPhase({ ...record, reason, message }, 'stalled', nowMs);
 }
 
 /** Says why a waiting VM waits. */
@@ -196,6 +222,7 @@ export function shownState(record: VmRecord): VmState {
     case 'hosted':
       return hostedState(record);
     case 'failed':
+    case 'stalled':
       return 'failed';
     case 'deleted':
       return 'deleted';

@@ -12,9 +12,11 @@ const BATCHES_PER_ROUND = 100;
 const REPLAN_AFTER_MS = 4_000;
 
 const MINUTE_MS = 60_000;
-const PENDING_RULE = VM_STATE_TABLE.pending;
+/** The cluster keeps the deadline itself and says so, unless it is silent or has lost the machine. */
+const CLUSTER_MARGIN_MS = 10 * MINUTE_MS;
 const SWEEP_LIMITS: SweepLimits = {
-  pendingMs: PENDING_RULE.kind === 'transitional' ? PENDING_RULE.deadlineMs : 30 * MINUTE_MS,
+  pendingMs: deadlineOf('pending'),
+  scheduledMs: deadlineOf('scheduled') + CLUSTER_MARGIN_MS,
   idempotencyKeptMs: 24 * 60 * MINUTE_MS,
   operationsKeptMs: 60 * MINUTE_MS,
   // Timestamps are accepted 5 minutes either way.
@@ -80,4 +82,9 @@ export class PlanningService {
     }
     await this.#planWaiting(nowMs - REPLAN_AFTER_MS);
   }
+}
+
+function deadlineOf(state: 'pending' | 'scheduled'): number {
+  const rule = VM_STATE_TABLE[state];
+  return rule.kind === 'transitional' ? rule.deadlineMs : 30 * MINUTE_MS;
 }

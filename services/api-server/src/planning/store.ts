@@ -56,6 +56,9 @@ export interface PlanningOutcome {
   readonly nextOffset: number;
 }
 
+/** Why a machine fails that its cluster did not speak of. */
+export const UNHEARD = 'Its cluster did not say in time what became of it.';
+
 /** What a sweep did. */
 export interface SweepResult {
   readonly vmsFailed: number;
@@ -85,6 +88,8 @@ export interface PlanningStore {
 export interface SweepLimits {
   /** A machine without a cluster fails. */
   readonly pendingMs: number;
+  /** A machine fails of which its cluster has not said what became of it. */
+  readonly scheduledMs: number;
   readonly idempotencyKeptMs: number;
   readonly operationsKeptMs: number;
   readonly noncesKeptMs: number;

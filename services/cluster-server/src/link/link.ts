@@ -6,6 +6,7 @@ import {
   type Random,
   RemoteProblemError,
   sleep,
+  withDeadline,
 } from '@factory/runtime';
 import type { ClusterIdentity, ClusterStore } from '../store.ts';
 import type { LinkClient } from './link-client.ts';
@@ -13,6 +14,8 @@ import type { Outbox } from './outbox.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
+/** The cluster's own database answers in this time, or the exchange counts as failed. */
+const STORE_TIMEOUT_MS = 15_000;
 /** Answers that the same request will always get: not valid, too large. */
 const WRONG_STATUSES: ReadonlySet<number> = new Set([400, 413, 422]);
 
@@ -121,7 +124,8 @@ export class Link {
     this.lastAnswerAtMs = this.#options.clock.monotonicMs();
     outbox.acknowledge(reports);
     if (reportedRevision !== undefined && reports.vms.length > 0) {
-      await store.saveReportedRevision(reportedRevision);
+      const save = () => store.saveReportedRevision(reportedRevision);
+      await withDeadline(this.#options.clock, 'saving the revision', STORE_TIMEOUT_MS, save);
       this.reportedRevision = Math.max(this.reportedRevision ?? 0, reportedRevision);
     }
     await this.#applyInOrder(answer.commands);

@@ -1,12 +1,13 @@
 import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
 import type { BatchRecord } from '../../batches/store.ts';
-import type {
-  PlanningCluster,
-  PlanningOutcome,
-  PlanningSnapshot,
-  PlanningStore,
-  SweepLimits,
-  SweepResult,
+import {
+  type PlanningCluster,
+  type PlanningOutcome,
+  type PlanningSnapshot,
+  type PlanningStore,
+  type SweepLimits,
+  type SweepResult,
+  UNHEARD,
 } from '../../planning/store.ts';
 import type { MemoryDatabase } from './database.ts';
 
@@ -98,7 +99,8 @@ function apply(
 
 function sweep(db: MemoryDatabase, nowMs: number, limits: SweepLimits): SweepResult {
   const touched = new Set<BatchId>();
-  const vmsFailed = failPending(db, nowMs, limits, touched);
+  const vmsFailed =
+    failPending(db, nowMs, limits, touched) + failUnheard(db, nowMs, limits, touched);
   const batchesClosed = closeBatches(db, nowMs, limits, touched);
   const expired = [...db.operations.values()].filter(
     (each) => each.state === 'running' && each.deadlineAtMs < nowMs,
@@ -129,6 +131,27 @@ function failPending(
     const message =
       db.batches.get(vm.batchId)?.pendingReason ?? 'No cluster had room for it in time.';
     const failed = { state: 'failed', stateSinceMs: nowMs, reason: 'NO_CAPACITY' } as const;
+    db.putVm({ ...vm, ...failed, message });
+    touched.add(vm.batchId);
+  }
+  return overdue.length;
+}
+
+function failUnheard(
+  db: MemoryDatabase,
+  nowMs: number,
+  limits: SweepLimits,
+  touched: Set<BatchId>,
+): number {
+  const overdue = [...db.vms.values()].filter(
+    (vm) =>
+      (vm.state === 'scheduled' || vm.state === 'launching') &&
+      vm.clusterId !== null &&
+      vm.stateSinceMs < nowMs - limits.scheduledMs,
+  );
+  for (const vm of overdue) {
+    const message = `${UNHEARD} ${vm.message ?? ''}`.trim();
+    const failed = { state: 'failed', stateSinceMs: nowMs, reason: 'DEADLINE_EXCEEDED' } as const;
     db.putVm({ ...vm, ...failed, message });
     touched.add(vm.batchId);
   }

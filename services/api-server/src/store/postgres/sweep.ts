@@ -1,6 +1,6 @@
 import type { BatchId, OperationId } from '@factory/contracts';
 import type { Knex } from 'knex';
-import type { SweepLimits, SweepResult } from '../../planning/store.ts';
+import { type SweepLimits, type SweepResult, UNHEARD } from '../../planning/store.ts';
 import type { WakeSet } from './database.ts';
 
 /** Rows that one sweep forgets of each kind at most; the next one takes the rest. */
@@ -19,11 +19,12 @@ export async function sweep(
   if (rows[0].mine !== true) return idle;
   const pendingBeforeMs = nowMs - limits.pendingMs;
   const failed = await failPending(trx, nowMs, pendingBeforeMs);
+  const unheard = await failUnheard(trx, nowMs, nowMs - limits.scheduledMs);
   const closed = await closeBatches(trx, pendingBeforeMs);
   const expired = await expireOperations(trx, nowMs);
-  wakes.add({ batches: [...failed, ...closed], operations: expired });
+  wakes.add({ batches: [...failed, ...unheard, ...closed], operations: expired });
   return {
-    vmsFailed: failed.length,
+    vmsFailed: failed.length + unheard.length,
     batchesClosed: closed.length,
     operationsExpired: expired.length,
     recordsForgotten: await forget(trx, nowMs, limits),
@@ -44,6 +45,23 @@ async function failPending(
        and v.state_since_ms < :beforeMs
      returning v.batch_id`,
     { nowMs, beforeMs },
+  );
+  return rows.map((row) => row.batch_id);
+}
+
+/** Of what a cluster was given and said nothing of. What it says later still counts. */
+async function failUnheard(
+  trx: Knex.Transaction,
+  nowMs: number,
+  beforeMs: number,
+): Promise<readonly BatchId[]> {
+  const { rows } = await trx.raw<{ rows: readonly { batch_id: BatchId }[] }>(
+    `update vms set state = 'failed', state_since_ms = :nowMs, reason = 'DEADLINE_EXCEEDED',
+       message = trim(:unheard || ' ' || coalesce(message, ''))
+     where state in ('scheduled', 'launching') and cluster_id is not null
+       and state_since_ms < :beforeMs
+     returning batch_id`,
+    { nowMs, beforeMs, unheard: UNHEARD },
   );
   return rows.map((row) => row.batch_id);
 }

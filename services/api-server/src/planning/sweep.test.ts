@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { capacityOf } from '../testing/cluster.ts';
+import { describeOnEachStore } from '../testing/each-store.ts';
+import { assignedIn } from '../testing/factory.ts';
+
+const MINUTE_MS = 60_000;
+const LIMITS = {
+  pendingMs: 30 * MINUTE_MS,
+  scheduledMs: 40 * MINUTE_MS,
+  idempotencyKeptMs: MINUTE_MS,
+  operationsKeptMs: MINUTE_MS,
+  noncesKeptMs: MINUTE_MS,
+};
+
+describeOnEachStore('the sweep of the api-server', (test) => {
+  it('fails a machine of which its cluster never spoke, until the cluster does', async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    await cluster.exchange({ capacity: capacityOf(clock, 1, { vcpus: 8, memoryMiB: 4096 }) });
+    const request = { name: 'unheard', image: 'micro', count: 2, memoryMiB: 64 };
+    await factory.caller.ok('POST', '/v1/batches', request);
+    const [first, second] = assignedIn(await cluster.exchange({}, 5_000));
+    if (first === undefined || second === undefined) throw new Error('two machines are assigned');
+    await cluster.exchange({ vms: [cluster.report(second)] });
+    const vm = (id: string) => factory.caller.ok('GET', `/v1/vms/${id}`);
+    const sweep = (afterMs: number) =>
+      factory.store.planning.sweep(clock.nowMs() + afterMs, LIMITS);
+
+    expect(await sweep(39 * MINUTE_MS)).toMatchObject({ vmsFailed: 0 });
+    expect(await vm(first.vmId)).toMatchObject({ state: 'scheduled' });
+    expect(await sweep(41 * MINUTE_MS)).toMatchObject({ vmsFailed: 1 });
+    expect(await vm(first.vmId)).toMatchObject({
+      state: 'failed',
+      reason: 'DEADLINE_EXCEEDED',
+      message: expect.stringContaining('did not say'),
+    });
+    expect(await vm(second.vmId)).toMatchObject({ state: 'running' });
+
+    await cluster.exchange({ vms: [cluster.report(first)] });
+    expect(await vm(first.vmId)).toMatchObject({ state: 'running', reason: null });
+  });
+});

@@ -1,0 +1,48 @@
+import { silentLogger } from '@factory/runtime';
+import { VirtualClock } from '@factory/runtime/simulated';
+import { describe, expect, it } from 'vitest';
+import { createImageReader } from './image-reader.ts';
+
+describe('the reader of images', () => {
+  it('gives what it read last while the storage hangs, and asks it once', async () => {
+    const clock = new VirtualClock();
+    const hung = Promise.withResolvers<readonly string[]>();
+    let answer: Promise<readonly string[]> = Promise.resolve(['micro']);
+    let readings = 0;
+    const reader = createImageReader({
+      ...{ clock, logger: silentLogger },
+      readImages: () => {
+        readings += 1;
+        return answer;
+      },
+    });
+    const names = async (): Promise<readonly string[]> => {
+      let given: readonly string[] | undefined;
+      void reader.names().then((value) => {
+        given = value;
+        clock.noteActivity();
+      });
+      await clock.runUntil(() => given !== undefined, 10_000, 'the names');
+      return given ?? [];
+    };
+    expect(await names()).toEqual(['micro']);
+
+    answer = hung.promise;
+    expect(await names()).toEqual(['micro']);
+    expect(await names()).toEqual(['micro']);
+    expect(readings).toBe(2);
+
+    hung.resolve(['debian-12', 'micro']);
+    await clock.settle();
+    answer = Promise.resolve(['debian-12']);
+    expect(await names()).toEqual(['debian-12']);
+  });
+
+  it('gives what it read last when the folder can not be read', async () => {
+    const reader = createImageReader({
+      ...{ clock: new VirtualClock(), logger: silentLogger },
+      readImages: () => Promise.reject(new Error('Transport endpoint is not connected')),
+    });
+    expect(await reader.names()).toEqual([]);
+  });
+});

@@ -1,0 +1,40 @@
+import { type Clock, type Logger, withDeadline } from '@factory/runtime';
+
+/** A folder that does not answer in this time is on a mount that hangs. */
+const READ_TIMEOUT_MS = 5_000;
+
+/** Names of the cluster's images, whatever becomes of the storage that they lie on. */
+export interface ImageReader {
+  /** As they are, or as they were when the storage last answered; comes within seconds. */
+  names(): Promise<readonly string[]>;
+}
+
+/**
+ * Reads the images with a deadline. While a reading hangs no other is begun: each would hold one of
+ * the few threads that all file work shares, until none is left.
+ */
+export function createImageReader(options: {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly readImages: () => Promise<readonly string[]>;
+}): ImageReader {
+  const { clock, logger, readImages } = options;
+  let last: readonly string[] = [];
+  let reading: Promise<readonly string[]> | undefined;
+  const read = (): Promise<readonly string[]> => {
+    reading ??= readImages().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  return {
+    async names() {
+      try {
+        last = await withDeadline(clock, 'reading the images', READ_TIMEOUT_MS, read);
+      } catch (error) {
+        logger.warn({ err: error }, 'the images could not be read; those read last are reported');
+      }
+      return last;
+    },
+  };
+}
