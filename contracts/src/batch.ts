@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
+import { PLACEMENT_FIELDS } from './requirements.ts';
 import {
   DiskGiBSchema,
   LabelsSchema,
@@ -40,6 +41,7 @@ export const BatchRequestSchema = Type.Object(
     ),
     userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
     labels: Type.Optional(LabelsSchema),
+    ...PLACEMENT_FIELDS,
   },
   { additionalProperties: false },
 );

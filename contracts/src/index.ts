@@ -7,6 +7,8 @@ export * from './ids.ts';
 export * from './link-signing.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
+export * from './requirements.ts';
+export * from './text-pattern.ts';
 export * from './vm.ts';
 export * from './vm-hardware.ts';
 export * from './vm-scheduler-api.ts';

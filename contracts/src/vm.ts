@@ -8,6 +8,7 @@ import {
   VmIdSchema,
   VolumeIdSchema,
 } from './ids.ts';
+import { PLACEMENT_FIELDS } from './requirements.ts';
 import { VmHardwareSchema } from './vm-hardware.ts';
 import { DESIRED_STATES, VM_REASONS, VM_STAGES, VM_STATES } from './vm-states.ts';
 
@@ -115,6 +116,7 @@ export const VmSpecSchema = Type.Object({
   /** Further network cards, behind that of `network`. */
   nics: Type.Optional(Type.Array(VmNetworkSchema, { maxItems: 7 })),
   volumes: Type.Optional(Type.Array(VolumeMountSchema, { maxItems: 16 })),
+  ...PLACEMENT_FIELDS,
 });
 export type VmSpec = Static<typeof VmSpecSchema>;
 
