@@ -222,6 +222,15 @@ export const VM_REASONS = [
   'DEADLINE_EXCEEDED',
   'STOPPED_BY_USER',
   'ADOPTED',
+  'IO_ERROR',
+  'STORAGE_READONLY',
+  'VOLUME_LOCKED',
+  'GUEST_AGENT_AWAY',
+  'ORPHANED',
+  'QUARANTINED',
+  'RECORD_UNREADABLE',
+  'IMAGE_REFUSED',
+  'SUBNET_UNAVAILABLE',
 ] as const;
 export type VmReason = (typeof VM_REASONS)[number];
 

@@ -23,7 +23,8 @@ import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { PowerOffLimits } from './vm/power-off.ts';
-import { newRecord, takeOver, toObservation, type VmRecord } from './vm/record.ts';
+import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
+import { type Recovered, recoverRecord } from './vm/record-file.ts';
 
 /** How an executor behaves. */
 export interface VmExecutorSettings {
@@ -176,11 +177,12 @@ export class VmExecutor {
   }
 
   async #takeOver(taskId: string, data: VmTaskData): Promise<void> {
-    const { link, clock, storage } = this.#options;
+    const { link } = this.#options;
     const { vmId } = data;
     const guarded = this.#guarded.get(vmId);
     if (guarded?.taskId === taskId) return;
-    const known = guarded?.keeper.record ?? (await storage.readRecord(vmId));
+    const found = guarded === undefined ? await this.#recover(data) : undefined;
+    const known = guarded?.keeper.record ?? found?.record;
     if (known !== undefined && data.assignmentEpoch < known.assignmentEpoch) {
       const message = `LAUNCH_REFUSED: assignment ${known.assignmentEpoch} is newer`;
       link.updateTask(taskId, 'TASK_FAILED', message);
@@ -199,12 +201,25 @@ export class VmExecutor {
       guarded.keeper.update((record) => takeOver(record, data));
       return;
     }
-    const bornMs = Math.max(clock.nowMs(), this.#reporter.lastSeq(vmId) + 1);
-    const record = known === undefined ? newRecord(data, bornMs) : takeOver(known, data);
-    const keeper = new VmKeeper(record, this.#context);
+    if (found === undefined) return;
+    const keeper = new VmKeeper(takeOver(found.record, data), this.#context);
     this.#guarded.set(vmId, { keeper, taskId, wasKilled: false });
     this.#watchIdleness();
     keeper.start();
+  }
+
+  /** What this host knows of the VM; what it can't make sense of it keeps, and says so. */
+  async #recover(data: VmTaskData): Promise<Recovered> {
+    const { clock, storage, logger } = this.#options;
+    const { vmId } = data;
+    const bornMs = Math.max(clock.nowMs(), this.#reporter.lastSeq(vmId) + 1);
+    const found = recoverRecord(await storage.readVm(vmId), data, bornMs);
+    if (found.as === 'quarantined') {
+      logger.error({ vmId }, 'a disk without a record that can be read; it is left alone');
+      await storage.setRecordAside(vmId);
+      await storage.writeRecord(found.record, { durable: true });
+    }
+    return found;
   }
 
   async #kill(taskId: string): Promise<void> {

@@ -35,10 +35,13 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
     it.each([true, false])(
       'reads a record back as it was written (durable: %s)',
       async (durable) => {
-        expect(await storage.readRecord(vmId)).toBeUndefined();
+        expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: false });
         await storage.writeRecord(record, { durable });
         await storage.writeRecord({ ...record, seq: 2_000 }, { durable });
-        expect(await storage.readRecord(vmId)).toEqual({ ...record, seq: 2_000 });
+        expect(await storage.readVm(vmId)).toEqual({
+          record: { ...record, seq: 2_000 },
+          holdsData: false,
+        });
         expect(await storage.listVms()).toEqual([vmId]);
       },
     );
@@ -58,6 +61,16 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
       await storage.createDisk(vmId, 'micro', 1);
       await storage.createDisk(vmId, 'micro', 1);
       expect(await storage.hasDisk(vmId)).toBe(true);
+      expect(await storage.readVm(vmId)).toMatchObject({ holdsData: true });
+    });
+
+    it('sets a record aside, and keeps the disk', async () => {
+      await storage.writeRecord(record, { durable: true });
+      await storage.createDisk(vmId, 'micro', 1);
+      await storage.setRecordAside(vmId);
+      await storage.setRecordAside(vmId);
+      expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: true });
+      expect(await storage.listVms()).toEqual([vmId]);
     });
 
     it('says which image is missing', async () => {
@@ -86,7 +99,7 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
       await storage.removeVm(vmId);
       await storage.removeVm(vmId);
       expect(await storage.listVms()).toEqual([]);
-      expect(await storage.readRecord(vmId)).toBeUndefined();
+      expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: false });
       expect(await storage.hasDisk(vmId)).toBe(false);
       expect(await storage.consoleSize(vmId)).toBe(0);
     });

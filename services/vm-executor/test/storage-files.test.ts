@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@factory/runtime';
@@ -59,14 +59,23 @@ describe('files of VMs', () => {
     expect(await readdir(join(root, 'consoles'))).toEqual([]);
   });
 
-  it.each(['not json', '{"version":1}', ''])(
-    'do without a record that is spoilt: %s',
+  it.each(['not json', ''])(
+    'tell a record that is spoilt from the disk beside it: %s',
     async (text) => {
       await storage.writeRecord(newRecord(testTask(1), 1_000), { durable: false });
       await writeFile(join(root, 'overlays', vmId, 'record.json'), text);
-      expect(await storage.readRecord(vmId)).toBeUndefined();
+      expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: false });
+      await storage.createDisk(vmId, 'micro', 1);
+      expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: true });
+      await storage.removeVm(vmId);
     },
   );
+
+  it('do not take a record that can not be read for none', async () => {
+    await mkdir(join(root, 'overlays', vmId, 'record.json'), { recursive: true });
+    await expect(storage.readVm(vmId)).rejects.toMatchObject({ reason: 'STORAGE_UNAVAILABLE' });
+    await rm(join(root, 'overlays', vmId), { recursive: true });
+  });
 
   it.each([
     ['not json', 'IMAGE_CORRUPT'],

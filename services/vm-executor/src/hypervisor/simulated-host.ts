@@ -38,8 +38,11 @@ interface SimulatedDomain {
   hasBooted: boolean;
 }
 
-interface SimulatedFiles {
+/** A VM's folder. */
+export interface SimulatedFiles {
   record: string | undefined;
+  /** What is left of the record after a power failure. */
+  durableRecord?: string | undefined;
   hasDisk: boolean;
   hasSeed: boolean;
 }
@@ -153,9 +156,13 @@ export class SimulatedHost {
     return this.#isReachable;
   }
 
-  /** Power failure and restart of the host: guests are off without a cause, networks are gone. */
+  /**
+   * Power failure and restart of the host: guests are off without a cause, networks are gone, and
+   * of the records there is what was synced.
+   */
   restart(): void {
     this.networks.clear();
+    for (const folder of this.folders.values()) folder.record = folder.durableRecord;
     for (const domain of this.domains.values()) {
       domain.on = false;
       domain.offCause = 'unknown';

@@ -1,10 +1,15 @@
-import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type VmId, VmIdSchema } from '@factory/contracts';
-import { hasErrorCode, type Logger, readJsonIfExists, writeFileAtomic } from '@factory/runtime';
+import {
+  BadJsonFileError,
+  hasErrorCode,
+  type Logger,
+  readJsonIfExists,
+  writeFileAtomic,
+} from '@factory/runtime';
 import { Value } from 'typebox/value';
 import { VmFailure } from '../failures.ts';
-import { decodeRecord } from '../vm/record.ts';
 import { createConsoleFiles } from './console-files.ts';
 import type { DiskTools } from './disk-tools.ts';
 import { createImages } from './images.ts';
@@ -33,9 +38,9 @@ export function createFileStorage(options: {
   const images = createImages(options.imageDir);
   const { consolePath, ...consoleFiles } = createConsoleFiles(consoles, logger);
   const folderOf = (vmId: VmId): string => join(overlays, vmId);
-  const recordPath = (vmId: VmId): string => join(folderOf(vmId), 'record.json');
+  const recordPath = (vmId: VmId): string => join(folderOf(vmId), RECORD);
   const diskPath = (vmId: VmId): string => join(folderOf(vmId), 'disk.qcow2');
-  const seedPath = (vmId: VmId): string => join(folderOf(vmId), 'seed.iso');
+  const seedPath = (vmId: VmId): string => join(folderOf(vmId), SEED);
   const leasePath = (vmId: VmId): string => join(leases, `${vmId}.json`);
 
   return {
@@ -46,14 +51,23 @@ export function createFileStorage(options: {
       }
     },
     findImage: (name) => images.find(name),
-    async readRecord(vmId) {
-      try {
-        return decodeRecord(await readJsonIfExists(recordPath(vmId)));
-      } catch (error) {
-        logger.warn({ err: error, vmId }, 'the record can not be read; going on without it');
-        return undefined;
-      }
-    },
+    readVm: (vmId) =>
+      orVmFailure('reading the record', async () => {
+        const names = (await namesIn(folderOf(vmId))) ?? [];
+        const record = await readJsonIfExists(recordPath(vmId)).catch((error: unknown) => {
+          if (!(error instanceof BadJsonFileError)) throw error;
+          logger.error({ err: error, vmId }, 'a record is spoilt');
+          return undefined;
+        });
+        return { record, holdsData: names.some(isIrreplaceable) };
+      }),
+    setRecordAside: (vmId) =>
+      orVmFailure('setting the record aside', async () => {
+        const path = recordPath(vmId);
+        await rename(path, `${path}.unreadable`).catch((error: unknown) => {
+          if (!hasErrorCode(error, 'ENOENT')) throw error;
+        });
+      }),
     writeRecord: (record, { durable }) =>
       orVmFailure('writing the record', async () => {
         await mkdir(folderOf(record.vmId), { recursive: true, mode: FOLDER_MODE });
@@ -99,10 +113,7 @@ export function createFileStorage(options: {
 
 /** The record goes last: as long as anything is left, it is known whose it is. */
 async function removeFolder(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (hasErrorCode(error, 'ENOENT')) return undefined;
-    throw error;
-  });
+  const names = await namesIn(folder);
   if (names === undefined) return;
   const recordLast = names.toSorted((a, b) => Number(a === RECORD) - Number(b === RECORD));
   for (const name of recordLast) await rm(join(folder, name), { force: true });
@@ -110,6 +121,20 @@ async function removeFolder(folder: string): Promise<void> {
 }
 
 const RECORD = 'record.json';
+const SEED = 'seed.iso';
+
+/** All but the record itself, the seed that is made from it, and what was never finished. */
+function isIrreplaceable(name: string): boolean {
+  return !(name.startsWith(RECORD) || name === SEED || /\.(tmp|partial)$/.test(name));
+}
+
+/** What is in the folder; undefined when there is none. */
+async function namesIn(folder: string): Promise<readonly string[] | undefined> {
+  return readdir(folder).catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+}
 
 async function listIds(folder: string, suffix: string): Promise<readonly VmId[]> {
   const names = await readdir(folder);

@@ -1,14 +1,18 @@
 import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
-import type { SimulatedHost } from '../hypervisor/simulated-host.ts';
-import { decodeRecord } from '../vm/record.ts';
+import type { SimulatedFiles, SimulatedHost } from '../hypervisor/simulated-host.ts';
 import { missingImageMessage } from './images.ts';
 import type { VmStorage } from './port.ts';
 
 /** The files of a simulated host. */
 export function createMemoryStorage(host: SimulatedHost): VmStorage {
   const folderOf = (vmId: VmId) => {
-    const folder = host.folders.get(vmId) ?? { record: undefined, hasDisk: false, hasSeed: false };
+    const folder: SimulatedFiles = host.folders.get(vmId) ?? {
+      record: undefined,
+      durableRecord: undefined,
+      hasDisk: false,
+      hasSeed: false,
+    };
     host.folders.set(vmId, folder);
     return folder;
   };
@@ -21,12 +25,19 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
   return {
     prepare: async () => undefined,
     findImage,
-    async readRecord(vmId) {
-      const text = host.folders.get(vmId)?.record;
-      return text === undefined ? undefined : decodeRecord(JSON.parse(text));
+    async readVm(vmId) {
+      const folder = host.folders.get(vmId);
+      return { record: parsed(folder?.record), holdsData: folder?.hasDisk ?? false };
     },
-    async writeRecord(record) {
-      folderOf(record.vmId).record = JSON.stringify(record);
+    async setRecordAside(vmId) {
+      const folder = folderOf(vmId);
+      folder.record = undefined;
+      folder.durableRecord = undefined;
+    },
+    async writeRecord(record, { durable }) {
+      const folder = folderOf(record.vmId);
+      folder.record = JSON.stringify(record);
+      if (durable) folder.durableRecord = folder.record;
     },
     listVms: async () => [...host.folders.keys()],
     async writeLease(lease) {
@@ -72,4 +83,13 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     },
     close: async () => undefined,
   };
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    // A spoilt file: as good as none, as with real files.
+    return undefined;
+  }
 }

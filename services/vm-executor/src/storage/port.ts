@@ -19,6 +19,14 @@ export interface Seed {
   readonly userData: string;
 }
 
+/** What lies in a VM's folder. */
+export interface StoredVm {
+  /** The record as JSON, of any version; undefined when there is none, or it is no JSON. */
+  readonly record: unknown;
+  /** There is something that could not be made again: the disk. */
+  readonly holdsData: boolean;
+}
+
 /** Where a VM's files are, for the domain's definition. */
 export interface VmPaths {
   readonly diskPath: string;
@@ -44,8 +52,10 @@ export interface VmStorage {
   /** @throws VmFailure `IMAGE_MISSING` or `IMAGE_CORRUPT`. */
   findImage(name: string): Promise<Image>;
 
-  /** The record; undefined when there is none, or none that can be read. */
-  readRecord(vmId: VmId): Promise<VmRecord | undefined>;
+  /** What lies in the VM's folder. @throws VmFailure when the storage can't tell. */
+  readVm(vmId: VmId): Promise<StoredVm>;
+  /** Moves a record that makes no sense out of the way, for people to look at. */
+  setRecordAside(vmId: VmId): Promise<void>;
   /** Replaces the record as a whole. With `durable` it is on the disk when this resolves. */
   writeRecord(record: VmRecord, options: { readonly durable: boolean }): Promise<void>;
   /** VMs that have a folder. */

@@ -204,6 +204,7 @@ export class VmKeeper {
   }
 
   async #rest(change: Change): Promise<void> {
+    if (change.isMade === true && !this.#record.isMade) await this.#holdPrecious();
     this.#apply(change);
     if (this.#record.state === 'failed') {
       this.#replace(endReboot(this.#record, this.#record.message ?? 'The machine failed.'));
@@ -216,6 +217,15 @@ export class VmKeeper {
       await this.#watchReadiness();
       await this.#keepLease();
     }
+  }
+
+  /**
+   * From now on nothing may remove the disk but its user's wish. On the disk before anybody hears of
+   * it: after a power failure, a record that says "not made" would let a failed making remove it.
+   */
+  async #holdPrecious(): Promise<void> {
+    this.#replace({ ...this.#record, isMade: true });
+    await this.#save(true);
   }
 
   /** An adopted guest has its lease already; but its network may have to be made again one day. */

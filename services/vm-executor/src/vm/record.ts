@@ -12,7 +12,6 @@ import {
   type VmTaskData,
 } from '@factory/contracts';
 import { Type } from 'typebox';
-import { Value } from 'typebox/value';
 import type { AddressLease } from '../hypervisor/port.ts';
 
 export const RECORD_VERSION = 1;
@@ -22,7 +21,8 @@ export const REMEMBERED_OPERATIONS_MAX = 32;
 
 /**
  * `record.json`: what this host knows of a VM. It is written before anything is made for the VM, and
- * outlives the executor, so that the next one goes on where this one ended.
+ * outlives the executor, so that the next one goes on where this one ended. Read by `record-file.ts`,
+ * which has to be able to read what earlier versions wrote.
  */
 export const VmRecordSchema = Type.Object({
   version: Type.Literal(RECORD_VERSION),
@@ -61,11 +61,6 @@ export const VmRecordSchema = Type.Object({
   consoleStartByte: Type.Integer(),
 });
 export type VmRecord = Static<typeof VmRecordSchema>;
-
-/** A record as read back, or undefined when it is not one. */
-export function decodeRecord(value: unknown): VmRecord | undefined {
-  return Value.Check(VmRecordSchema, value) ? value : undefined;
-}
 
 /** The record of a VM that this host has never heard of. */
 export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
