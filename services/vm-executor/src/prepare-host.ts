@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, grantTraversal, type Logger } from '@factory/runtime';
 import { probeVirtualisation, realProbeWorld } from './host/kvm-probe.ts';
-import type { DomainType } from './hypervisor/domain-xml.ts';
+import type { DomainType } from './hypervisor/domain-xml/domain.ts';
 
 /** The user that libvirt's Debian package runs QEMU as. */
 const QEMU_USER = 'libvirt-qemu';

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { connectLibvirt, type Libvirt } from '@factory/libvirt';
 import { systemClock, waitFor } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DomainType, domainXml } from '../src/hypervisor/domain-xml.ts';
+import { type DomainType, domainXml } from '../src/hypervisor/domain-xml/domain.ts';
 import { createNftFirewall } from '../src/hypervisor/firewall.ts';
 import { domainName, networkName, tableName } from '../src/hypervisor/names.ts';
 import type { HypervisorEvent } from '../src/hypervisor/port.ts';

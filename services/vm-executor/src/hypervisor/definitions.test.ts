@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { testLease, testPlan, testVmId } from '../testing.ts';
-import { domainXml } from './domain-xml.ts';
+import { domainXml } from './domain-xml/domain.ts';
 import { admitScript } from './firewall.ts';
 import {
   bridgeName,

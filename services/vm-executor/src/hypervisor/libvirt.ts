@@ -1,7 +1,7 @@
 import type { VmId } from '@factory/contracts';
 import { type DomainRef, type DomainStatus, isLibvirtError } from '@factory/libvirt';
 import type { Clock, Logger, Random } from '@factory/runtime';
-import { type DomainType, domainXml } from './domain-xml.ts';
+import { type DomainType, domainXml } from './domain-xml/domain.ts';
 import type { Firewall } from './firewall.ts';
 import { createLibvirtLink, type LibvirtLink } from './libvirt-link.ts';
 import { createLibvirtNetworks } from './libvirt-networks.ts';

@@ -1,4 +1,7 @@
 import type { SubnetId, VmId } from '@factory/contracts';
+import type { DomainPlan } from './domain-plan.ts';
+
+export type { DomainPlan } from './domain-plan.ts';
 
 /** The address that a VM has in its subnet, for as long as it exists. */
 export interface AddressLease {
@@ -10,23 +13,6 @@ export interface AddressLease {
   readonly ipAddress: string;
   readonly macAddress: string;
   readonly hostname: string;
-}
-
-/** What a domain is made of. */
-export interface DomainPlan {
-  readonly vmId: VmId;
-  /** The user's wish that it was defined for. */
-  readonly generation: number;
-  readonly vcpus: number;
-  readonly memoryMiB: number;
-  readonly subnetId: SubnetId;
-  readonly macAddress: string;
-  /** qcow2 */
-  readonly diskPath: string;
-  /** ISO 9660, NoCloud. */
-  readonly seedPath: string;
-  /** Everything that the guest writes to its serial port is appended here. */
-  readonly consolePath: string;
 }
 
 /** Why a domain is off. */

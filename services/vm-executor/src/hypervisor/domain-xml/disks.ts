@@ -1,0 +1,78 @@
+import type { DomainPlan, PlannedVolume } from '../domain-plan.ts';
+import { type XmlElement, xml } from '../xml.ts';
+import type { Machine } from './machine.ts';
+
+/** The guest's own disk, its seed, its volumes, and a CD with drivers. */
+export function disks(plan: DomainPlan, machine: Machine): readonly XmlElement[] {
+  const nextTarget = createTargets();
+  const bus = machine.hasVirtio ? 'virtio' : 'sata';
+  return [
+    ownDisk(plan, nextTarget(bus)),
+    ...(machine.isWindows
+      ? [cdrom(plan.seedPath, nextTarget('sata'))]
+      : [seedDisk(plan, nextTarget(bus))]),
+    ...(plan.volumes ?? []).map((volume) => volumeDisk(volume, nextTarget(bus))),
+    ...(plan.driversPath === undefined ? [] : [cdrom(plan.driversPath, nextTarget('sata'))]),
+  ];
+}
+
+type Bus = 'virtio' | 'sata';
+
+/** Gives each bus's disks their names in turn: vda, vdb..., sda, sdb... */
+function createTargets(): (bus: Bus) => XmlElement {
+  const used = { virtio: 0, sata: 0 };
+  return (bus) => {
+    const letter = String.fromCharCode('a'.charCodeAt(0) + used[bus]);
+    used[bus] += 1;
+    return xml('target', { dev: `${bus === 'virtio' ? 'vd' : 'sd'}${letter}`, bus });
+  };
+}
+
+/** Of each bus; a letter each. Far beyond the volumes that a machine may have. */
+export const DISKS_MAX = 26;
+
+function ownDisk({ diskPath }: DomainPlan, target: XmlElement): XmlElement {
+  return xml(
+    'disk',
+    { type: 'file', device: 'disk' },
+    xml('driver', { name: 'qemu', type: 'qcow2', discard: 'unmap' }),
+    xml('source', { file: diskPath }),
+    target,
+  );
+}
+
+function seedDisk({ seedPath }: DomainPlan, target: XmlElement): XmlElement {
+  return xml(
+    'disk',
+    { type: 'file', device: 'disk' },
+    xml('driver', { name: 'qemu', type: 'raw' }),
+    xml('source', { file: seedPath }),
+    target,
+    xml('readonly'),
+  );
+}
+
+/** Windows reads a config drive from a CD; and it can read a SATA CD before it has any driver. */
+function cdrom(path: string, target: XmlElement): XmlElement {
+  return xml(
+    'disk',
+    { type: 'file', device: 'cdrom' },
+    xml('driver', { name: 'qemu', type: 'raw' }),
+    xml('source', { file: path }),
+    target,
+    xml('readonly'),
+  );
+}
+
+function volumeDisk(volume: PlannedVolume, target: XmlElement): XmlElement {
+  const { path, source, format, serial, readOnly } = volume;
+  return xml(
+    'disk',
+    { type: source, device: 'disk' },
+    xml('driver', { name: 'qemu', type: format, discard: 'unmap' }),
+    xml('source', source === 'file' ? { file: path } : { dev: path }),
+    target,
+    ...(readOnly ? [xml('readonly')] : []),
+    xml('serial', {}, serial),
+  );
+}

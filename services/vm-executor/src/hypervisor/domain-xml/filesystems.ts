@@ -1,0 +1,35 @@
+import type { DomainPlan, PlannedFilesystem } from '../domain-plan.ts';
+import { type XmlElement, xml } from '../xml.ts';
+
+/** Folders of the host that the guest mounts by their tags. */
+export function filesystems(plan: DomainPlan): readonly XmlElement[] {
+  return (plan.filesystems ?? []).map((each) =>
+    each.transport === 'virtiofs' ? virtiofs(each) : ninep(each),
+  );
+}
+
+/** A virtiofsd of its own, which libvirt starts, serves it with the guest's own users. */
+function virtiofs({ path, tag }: PlannedFilesystem): XmlElement {
+  return xml(
+    'filesystem',
+    { type: 'mount', accessmode: 'passthrough' },
+    xml('driver', { type: 'virtiofs' }),
+    xml('source', { dir: path }),
+    xml('target', { dir: tag }),
+  );
+}
+
+/**
+ * QEMU itself serves it, as a user who may not give files away: owners and modes that the guest sets
+ * are kept in extended attributes (`mapped`).
+ */
+function ninep({ path, tag, readOnly }: PlannedFilesystem): XmlElement {
+  return xml(
+    'filesystem',
+    { type: 'mount', accessmode: 'mapped' },
+    xml('driver', { type: 'path' }),
+    xml('source', { dir: path }),
+    xml('target', { dir: tag }),
+    ...(readOnly ? [xml('readonly')] : []),
+  );
+}

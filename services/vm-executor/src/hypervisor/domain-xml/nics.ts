@@ -1,0 +1,37 @@
+import type { DomainPlan, PlannedNic } from '../domain-plan.ts';
+import { networkName, type Owner } from '../names.ts';
+import { type XmlElement, xml } from '../xml.ts';
+import type { Machine } from './machine.ts';
+
+/** The guest's network cards. */
+export function nics(plan: DomainPlan, machine: Machine, owner: Owner): readonly XmlElement[] {
+  const model = xml('model', { type: machine.hasVirtio ? 'virtio' : 'e1000e' });
+  return [
+    firstNic(plan, model, owner),
+    ...(plan.nics ?? []).map((planned) => tapNic(planned, model)),
+  ];
+}
+
+function firstNic(plan: DomainPlan, model: XmlElement, owner: Owner): XmlElement {
+  const { macAddress, tapName } = plan;
+  if (tapName !== undefined) return tapNic({ ...plan, tapName }, model);
+  return xml(
+    'interface',
+    { type: 'network' },
+    xml('mac', { address: macAddress }),
+    xml('source', { network: networkName(owner.instance, plan.subnetId) }),
+    model,
+  );
+}
+
+/** `managed='no'`: the tap is there already, and libvirt neither makes nor removes it. */
+function tapNic(nic: PlannedNic, model: XmlElement): XmlElement {
+  return xml(
+    'interface',
+    { type: 'ethernet' },
+    xml('mac', { address: nic.macAddress }),
+    xml('target', { dev: nic.tapName, managed: 'no' }),
+    model,
+    ...(nic.mtuBytes === undefined ? [] : [xml('mtu', { size: nic.mtuBytes })]),
+  );
+}
