@@ -1,7 +1,5 @@
+import { createApi } from './api.ts';
 import { createConnection } from './connection.ts';
-import { createDomains } from './domains.ts';
-import { createHost } from './host.ts';
-import { createNetworks } from './networks.ts';
 import type { ConnectOptions, Libvirt } from './types.ts';
 
 /**
@@ -14,9 +12,7 @@ export async function connectLibvirt(options: ConnectOptions): Promise<Libvirt> 
   const connection = await createConnection(options);
   return {
     uri: options.uri,
-    domains: createDomains(connection),
-    networks: createNetworks(connection),
-    host: createHost(connection),
+    ...createApi(connection),
     events: connection.events,
     closed: connection.closed,
     close: () => connection.close(),

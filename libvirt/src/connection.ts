@@ -7,15 +7,10 @@ import {
   LibvirtError,
   LibvirtProtocolError,
 } from './errors.ts';
-import { LifecycleEvents } from './events.ts';
+import { ConnectionEvents } from './events.ts';
 import { encodeFrame, type Frame, FrameDecoder, MESSAGE_TYPE, PROGRAM, STATUS } from './frame.ts';
-import {
-  LIFECYCLE_EVENT,
-  PROCEDURES,
-  type Procedure,
-  type ProcedureName,
-  remoteError,
-} from './procedures.ts';
+import { type Procedure, remoteError } from './procedures/shapes.ts';
+import { PROCEDURES, type ProcedureName } from './procedures.ts';
 import type { ArgsFor, OpenedStream, ResultFor, Rpc, StreamOptions } from './rpc.ts';
 import { openSocket } from './socket.ts';
 import { RpcStream } from './streams.ts';
@@ -37,7 +32,7 @@ const CLOSED_BY_US: CloseReason = { kind: 'closed', message: 'we closed the conn
 /** Everything of a connection that is not the hypervisor's vocabulary. */
 class Connection implements Rpc {
   readonly closed: Promise<CloseReason>;
-  readonly events: LifecycleEvents;
+  readonly events: ConnectionEvents;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -56,7 +51,7 @@ class Connection implements Rpc {
     this.#logger = options.logger ?? silentLogger;
     this.#callTimeoutMs = options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS;
     this.closed = this.#end.promise;
-    this.events = new LifecycleEvents(this, this.#logger);
+    this.events = new ConnectionEvents(this, this.#logger);
     this.#calls = new CallTable({
       clock: options.clock,
       maxInFlight: options.maxInFlightCalls ?? DEFAULT_MAX_IN_FLIGHT_CALLS,
@@ -98,7 +93,7 @@ class Connection implements Rpc {
   ): Promise<OpenedStream<ResultFor<N>>> {
     const serial = this.#nextSerial();
     const send = (status: number, payload: Uint8Array) =>
-      this.#sendStream(PROCEDURES[name].number, serial, status, payload);
+      this.#sendStream(PROCEDURES[name], serial, status, payload);
     const stream = new RpcStream({
       clock: this.#clock,
       name,
@@ -153,7 +148,7 @@ class Connection implements Rpc {
     const writer = new XdrWriter();
     row.args.encode(writer, args);
     const bytes = encodeFrame({
-      program: PROGRAM.remote,
+      program: row.program,
       procedure: row.number,
       type: MESSAGE_TYPE.call,
       serial,
@@ -175,7 +170,7 @@ class Connection implements Rpc {
   }
 
   #sendStream(
-    procedure: number,
+    row: { readonly program: number; readonly number: number },
     serial: number,
     status: number,
     payload: Uint8Array,
@@ -184,7 +179,7 @@ class Connection implements Rpc {
       return Promise.reject(new LibvirtDisconnectedError(this.#endedBy));
     }
     const type = MESSAGE_TYPE.stream;
-    const program = PROGRAM.remote;
+    const { program, number: procedure } = row;
     const bytes = encodeFrame({ program, procedure, type, serial, status, payload });
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => (error ? reject(error) : resolve()));
@@ -207,7 +202,7 @@ class Connection implements Rpc {
       }
       return;
     }
-    if (frame.program !== PROGRAM.remote) {
+    if (frame.program !== PROGRAM.remote && frame.program !== PROGRAM.qemu) {
       throw new LibvirtProtocolError(`a message of program 0x${frame.program.toString(16)}`);
     }
     switch (frame.type) {
@@ -217,7 +212,7 @@ class Connection implements Rpc {
         }
         return;
       case MESSAGE_TYPE.message:
-        if (frame.procedure === LIFECYCLE_EVENT.number) this.events.receive(frame.payload);
+        if (frame.program === PROGRAM.remote) this.events.receive(frame.procedure, frame.payload);
         return;
       case MESSAGE_TYPE.stream:
         this.#receiveStream(frame);

@@ -1,16 +1,19 @@
 import { LibvirtProtocolError } from './errors.ts';
+import { graphicsOf } from './graphics.ts';
 import type { Rpc } from './rpc.ts';
 import { statusOf } from './states.ts';
 import { collectStats } from './stats.ts';
 import { readAll } from './streams.ts';
-import type { Domains, PowerMethod, StartOptions, UndefineOptions } from './types.ts';
-import { domainOf, flagsOf, wireDomain } from './wire.ts';
+import type { Domains, PowerMethod, SizeOptions, StartOptions, UndefineOptions } from './types.ts';
+import { AFFECTS, domainOf, flagsOf, wireDomain } from './wire.ts';
 
 /** A console's unread output; a screen of text is some KiB. */
 const CONSOLE_BUFFER_BYTES = 1_048_576;
 /** An uncompressed 4K screen is 25 MB. */
 const SCREENSHOT_MAX_BYTES = 67_108_864;
 const SCREENSHOT_TIMEOUT_MS = 30_000;
+/** Writing a guest's memory to a file. */
+const SAVE_TIMEOUT_MS = 300_000;
 
 /** virDomainShutdownFlagValues and virDomainRebootFlagValues agree. */
 const POWER_FLAGS: Readonly<Record<PowerMethod, number>> = { default: 0, acpi: 1, agent: 2 };
@@ -40,7 +43,14 @@ function undefineFlags(options: UndefineOptions): number {
 
 type Definition = Pick<
   Domains,
-  'define' | 'createXml' | 'undefine' | 'lookupByName' | 'lookupByUuid' | 'list' | 'setAutostart'
+  | 'define'
+  | 'createXml'
+  | 'undefine'
+  | 'lookupByName'
+  | 'lookupByUuid'
+  | 'list'
+  | 'getAutostart'
+  | 'setAutostart'
 >;
 
 function definition(rpc: Rpc): Definition {
@@ -67,6 +77,10 @@ function definition(rpc: Rpc): Definition {
       const flags = options.only === undefined ? 0 : LIST_FLAGS[options.only];
       const args = { needResults: true, flags };
       return (await rpc.call('connectListAllDomains', args, options)).domains.map(domainOf);
+    },
+    async getAutostart(domain, options) {
+      const args = { domain: wireDomain(domain) };
+      return (await rpc.call('domainGetAutostart', args, options)).autostart;
     },
     async setAutostart(domain, autostart, options) {
       await rpc.call('domainSetAutostart', { domain: wireDomain(domain), autostart }, options);
@@ -109,6 +123,48 @@ function power(rpc: Rpc): Power {
   };
 }
 
+type Size = Pick<Domains, 'setVcpus' | 'setMemory'>;
+
+function size(rpc: Rpc): Size {
+  // VIR_DOMAIN_VCPU_MAXIMUM and VIR_DOMAIN_MEM_MAXIMUM agree.
+  const flags = ({ affect, maximum }: SizeOptions) => AFFECTS[affect] + flagsOf([[4, maximum]]);
+  return {
+    async setVcpus(domain, vcpus, options) {
+      const args = { domain: wireDomain(domain), vcpus, flags: flags(options) };
+      await rpc.call('domainSetVcpusFlags', args, options);
+    },
+    async setMemory(domain, memory, options) {
+      const args = { domain: wireDomain(domain), memory, flags: flags(options) };
+      await rpc.call('domainSetMemoryFlags', args, options);
+    },
+  };
+}
+
+type ManagedSave = Pick<Domains, 'managedSave' | 'hasManagedSave' | 'removeManagedSave'>;
+
+function managedSave(rpc: Rpc): ManagedSave {
+  return {
+    async managedSave(domain, options = {}) {
+      // virDomainSaveRestoreFlags.
+      const flags = flagsOf([
+        [1, options.bypassCache],
+        [2, options.then === 'running'],
+        [4, options.then === 'paused'],
+      ]);
+      const timeoutMs = options.timeoutMs ?? SAVE_TIMEOUT_MS;
+      await rpc.call('domainManagedSave', { domain: wireDomain(domain), flags }, { timeoutMs });
+    },
+    async hasManagedSave(domain, options) {
+      const args = { domain: wireDomain(domain), flags: 0 };
+      return (await rpc.call('domainHasManagedSaveImage', args, options)).result;
+    },
+    async removeManagedSave(domain, options) {
+      const args = { domain: wireDomain(domain), flags: 0 };
+      await rpc.call('domainManagedSaveRemove', args, options);
+    },
+  };
+}
+
 type Inspection = Pick<Domains, 'getXml' | 'getInfo' | 'getState' | 'stats'>;
 
 function inspection(rpc: Rpc): Inspection {
@@ -140,9 +196,9 @@ function inspection(rpc: Rpc): Inspection {
   };
 }
 
-type Devices = Pick<Domains, 'openConsole' | 'screenshot'>;
+type Screens = Pick<Domains, 'openConsole' | 'openChannel' | 'screenshot' | 'graphics'>;
 
-function devices(rpc: Rpc): Devices {
+function screens(rpc: Rpc, getXml: Domains['getXml']): Screens {
   return {
     async openConsole(domain, options = {}) {
       const flags = flagsOf([
@@ -156,6 +212,20 @@ function devices(rpc: Rpc): Devices {
         maxBufferedBytes,
       });
       return opened.stream;
+    },
+    async openChannel(domain, options = {}) {
+      // VIR_DOMAIN_CHANNEL_FORCE.
+      const flags = flagsOf([[1, options.force]]);
+      const args = { domain: wireDomain(domain), name: options.device, flags };
+      const maxBufferedBytes = options.maxBufferedBytes ?? CONSOLE_BUFFER_BYTES;
+      const opened = await rpc.openStream('domainOpenChannel', args, {
+        ...options,
+        maxBufferedBytes,
+      });
+      return opened.stream;
+    },
+    async graphics(domain, options) {
+      return graphicsOf(await getXml(domain, options));
     },
     async screenshot(domain, options = {}) {
       const args = { domain: wireDomain(domain), screen: options.screen ?? 0, flags: 0 };
@@ -175,5 +245,13 @@ function devices(rpc: Rpc): Devices {
 
 /** The {@link Domains} of a connection. */
 export function createDomains(rpc: Rpc): Domains {
-  return { ...definition(rpc), ...power(rpc), ...inspection(rpc), ...devices(rpc) };
+  const inspect = inspection(rpc);
+  return {
+    ...definition(rpc),
+    ...power(rpc),
+    ...size(rpc),
+    ...managedSave(rpc),
+    ...inspect,
+    ...screens(rpc, inspect.getXml),
+  };
 }

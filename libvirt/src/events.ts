@@ -1,12 +1,13 @@
 import type { Logger } from '@factory/runtime';
-import { LIFECYCLE_EVENT } from './procedures.ts';
+import {
+  type DomainEventKind,
+  type DomainEvents,
+  EVENT_KINDS,
+  type EventKind,
+} from './event-kinds.ts';
 import type { Rpc } from './rpc.ts';
-import { type DomainLifecycleEvent, lifecycleOf } from './states.ts';
 import type { CallOptions, Events, Subscription } from './types.ts';
-import { domainOf } from './wire.ts';
-import { type ValueOf, XdrReader } from './xdr.ts';
-
-type Handler = (event: DomainLifecycleEvent) => void;
+import { XdrReader } from './xdr.ts';
 
 /** Handlers of one kind of event; a handler that throws is logged and disturbs nobody else. */
 export class HandlerSet<Event> {
@@ -34,28 +35,24 @@ export class HandlerSet<Event> {
   }
 }
 
-type Message = ValueOf<typeof LIFECYCLE_EVENT.message>;
-
-function eventOf({ event, detail, domain }: Message): DomainLifecycleEvent {
-  return { ...lifecycleOf(event, detail), domain: domainOf(domain), raw: { event, detail } };
-}
-
 /**
- * Lifecycle events of one connection: registered with libvirtd once, at the first handler, and
+ * One kind of event on one connection: registered with libvirtd once, at the first handler, and
  * shared by all handlers, since libvirtd sends an event once per registration.
  */
-export class LifecycleEvents implements Events {
+class EventChannel<Event> {
   readonly #rpc: Rpc;
-  readonly #handlers: HandlerSet<DomainLifecycleEvent>;
+  readonly #kind: EventKind<Event>;
+  readonly #handlers: HandlerSet<Event>;
   #registration: Promise<number> | undefined;
   #callbackId: number | undefined;
 
-  constructor(rpc: Rpc, logger: Logger) {
+  constructor(rpc: Rpc, kind: EventKind<Event>, logger: Logger) {
     this.#rpc = rpc;
+    this.#kind = kind;
     this.#handlers = new HandlerSet(logger);
   }
 
-  async onDomainLifecycle(handler: Handler, options?: CallOptions): Promise<Subscription> {
+  async on(handler: (event: Event) => void, options?: CallOptions): Promise<Subscription> {
     const subscription = this.#handlers.add(handler);
     try {
       this.#registration ??= this.#register(options);
@@ -71,12 +68,12 @@ export class LifecycleEvents implements Events {
   /** Takes libvirtd's message. @throws LibvirtProtocolError. */
   receive(payload: Uint8Array): void {
     const reader = new XdrReader(payload);
-    const message = LIFECYCLE_EVENT.message.decode(reader);
+    const { callbackId, event } = this.#kind.decode(reader);
     reader.expectEnd();
     // A registration whose answer came too late sends every event once more. An event may also be
     // ahead of the answer that names its registration.
-    if (this.#callbackId !== undefined && message.callbackId !== this.#callbackId) return;
-    this.#handlers.emit(eventOf(message));
+    if (this.#callbackId !== undefined && callbackId !== this.#callbackId) return;
+    this.#handlers.emit(event);
   }
 
   /** Tells libvirtd to send no more. @throws as a call does. */
@@ -88,9 +85,59 @@ export class LifecycleEvents implements Events {
   }
 
   async #register(options?: CallOptions): Promise<number> {
-    const args = { eventId: LIFECYCLE_EVENT.eventId, domain: undefined };
+    const args = { eventId: this.#kind.eventId, domain: undefined };
     const result = await this.#rpc.call('domainEventCallbackRegisterAny', args, options);
     this.#callbackId = result.callbackId;
     return result.callbackId;
+  }
+}
+
+type Channels = { readonly [K in DomainEventKind]: EventChannel<DomainEvents[K]> };
+/** Handlers of every kind of event. */
+export type HandlerSets = { readonly [K in DomainEventKind]: HandlerSet<DomainEvents[K]> };
+
+/** The names of all kinds. */
+export const DOMAIN_EVENT_KINDS = Object.keys(EVENT_KINDS) as readonly DomainEventKind[];
+
+function perKind(make: (kind: DomainEventKind) => unknown): unknown {
+  return Object.fromEntries(DOMAIN_EVENT_KINDS.map((kind) => [kind, make(kind)]));
+}
+
+/** A set of handlers for every kind. */
+export function handlerSets(logger: Logger): HandlerSets {
+  // One entry for each kind, which TypeScript can't follow through a list of entries.
+  return perKind(() => new HandlerSet(logger)) as HandlerSets;
+}
+
+/** The events of one connection. */
+export class ConnectionEvents implements Events {
+  readonly #channels: Channels;
+
+  constructor(rpc: Rpc, logger: Logger) {
+    // As in `handlerSets`.
+    this.#channels = perKind(
+      (kind) => new EventChannel<unknown>(rpc, EVENT_KINDS[kind], logger),
+    ) as Channels;
+  }
+
+  on<K extends DomainEventKind>(
+    kind: K,
+    handler: (event: DomainEvents[K]) => void,
+    options?: CallOptions,
+  ): Promise<Subscription> {
+    const channel: EventChannel<DomainEvents[K]> = this.#channels[kind];
+    return channel.on(handler, options);
+  }
+
+  /** Takes libvirtd's message; one that we know nothing of is dropped. @throws LibvirtProtocolError. */
+  receive(procedure: number, payload: Uint8Array): void {
+    const kind = DOMAIN_EVENT_KINDS.find((name) => EVENT_KINDS[name].number === procedure);
+    if (kind !== undefined) this.#channels[kind].receive(payload);
+  }
+
+  /** Tells libvirtd to send no more. @throws as a call does. */
+  async unregister(options: CallOptions): Promise<void> {
+    const channels = Object.values(this.#channels);
+    await Promise.all(channels.map((channel) => channel.unregister(options)));
   }
 }

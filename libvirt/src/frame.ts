@@ -10,9 +10,13 @@ const PREFIX_BYTES = LENGTH_BYTES + HEADER_BYTES;
 /** VIR_NET_MESSAGE_MAX; the length word comes on top. */
 export const MAX_MESSAGE_BYTES = 33_554_432;
 
-/** The programs that speak on one socket. */
-export const PROGRAM = { remote: 0x2000_8086, keepalive: 0x6b65_6570 } as const;
-/** The version both programs have had since their birth. */
+/** The programs that speak on one socket: all drivers' calls, QEMU's own, and the keepalive. */
+export const PROGRAM = {
+  remote: 0x2000_8086,
+  qemu: 0x2000_8087,
+  keepalive: 0x6b65_6570,
+} as const;
+/** The version these programs have had since their birth. */
 const PROTOCOL_VERSION = 1;
 
 /** virNetMessageType. Types 4 and 5 pass file descriptors, 6 holes: we never ask for them. */

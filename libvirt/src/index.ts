@@ -1,4 +1,13 @@
+export type { LibvirtApi } from './api.ts';
+export type {
+  BlockCommitOptions,
+  BlockCopyOptions,
+  BlockJobInfo,
+  BlockJobs,
+  BlockJobType,
+} from './block-jobs.ts';
 export { connectLibvirt } from './connect.ts';
+export type { DeviceOptions, Devices } from './devices.ts';
 export {
   isLibvirtError,
   LibvirtAuthError,
@@ -12,11 +21,38 @@ export {
   LibvirtStreamOverflowError,
   LibvirtTimeoutError,
 } from './errors.ts';
+export type {
+  DomainAgentEvent,
+  DomainBlockJobEvent,
+  DomainDeviceEvent,
+  DomainEventKind,
+  DomainEvents,
+  DomainIoErrorEvent,
+  DomainJobEvent,
+  DomainRebootEvent,
+} from './event-kinds.ts';
+export type { GraphicsAddress } from './graphics.ts';
+export type { GuestAgent, MountPointOptions } from './guest-agent.ts';
+export type {
+  GuestAddress,
+  GuestFilesystem,
+  GuestInfo,
+  GuestInfoPart,
+  GuestInterface,
+  GuestOs,
+} from './guest-info.ts';
+export type { DomainJobOutcome, DomainJobStats, Jobs } from './jobs.ts';
 export {
   createReconnectingLibvirt,
   type ReconnectingLibvirt,
   type ReconnectOptions,
 } from './reconnecting.ts';
+export type {
+  Snapshot,
+  SnapshotCreateOptions,
+  SnapshotRevertOptions,
+  Snapshots,
+} from './snapshots.ts';
 export { DEFAULT_SOCKET_PATHS } from './socket.ts';
 export type { DomainLifecycle, DomainLifecycleEvent, DomainStatus } from './states.ts';
 export type {

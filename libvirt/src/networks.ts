@@ -1,6 +1,5 @@
 import type { ResultFor, Rpc } from './rpc.ts';
 import type {
-  Affect,
   CallOptions,
   DhcpHost,
   DhcpLease,
@@ -8,7 +7,7 @@ import type {
   Networks,
   NetworkUpdate,
 } from './types.ts';
-import { flagsOf } from './wire.ts';
+import { AFFECTS, flagsOf } from './wire.ts';
 
 /** virConnectListAllNetworksFlags: the other way round than for domains. */
 const LIST_FLAGS = { inactive: 1, active: 2 } as const;
@@ -34,8 +33,6 @@ const SECTIONS: Readonly<Record<NetworkUpdate['section'], number>> = {
   'dns-txt': 11,
   'dns-srv': 12,
 };
-/** virNetworkUpdateFlags. */
-const AFFECTS: Readonly<Record<Affect, number>> = { live: 1, config: 2, 'live-and-config': 3 };
 /** VIR_DRV_FEATURE_NETWORK_UPDATE_HAS_CORRECT_ORDER. */
 const FEATURE_UPDATE_ORDER = 16;
 /** VIR_IP_ADDR_TYPE_IPV6. */

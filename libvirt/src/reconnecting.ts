@@ -6,23 +6,13 @@ import {
   silentLogger,
   withDeadline,
 } from '@factory/runtime';
+import { createApi, type LibvirtApi } from './api.ts';
 import { createConnection, type OpenConnection } from './connection.ts';
-import { createDomains } from './domains.ts';
 import { LibvirtDisconnectedError } from './errors.ts';
-import { HandlerSet } from './events.ts';
-import { createHost } from './host.ts';
-import { createNetworks } from './networks.ts';
+import type { DomainEventKind, DomainEvents } from './event-kinds.ts';
+import { DOMAIN_EVENT_KINDS, HandlerSet, type HandlerSets, handlerSets } from './events.ts';
 import type { Rpc } from './rpc.ts';
-import type { DomainLifecycleEvent } from './states.ts';
-import type {
-  CloseReason,
-  ConnectOptions,
-  Domains,
-  Events,
-  Host,
-  Networks,
-  Subscription,
-} from './types.ts';
+import type { CloseReason, ConnectOptions, Events, Subscription } from './types.ts';
 
 const DEFAULT_BACKOFF = { baseMs: 100, maxMs: 5_000 } as const;
 const NOT_YET: CloseReason = { kind: 'disconnected', message: 'no connection yet' };
@@ -40,10 +30,7 @@ export interface ReconnectOptions extends ConnectOptions {
  * flight, and one made meanwhile, fails with LibvirtDisconnectedError. Events of the gap are lost:
  * list the domains again at `onReconnected`.
  */
-export interface ReconnectingLibvirt {
-  readonly domains: Domains;
-  readonly networks: Networks;
-  readonly host: Host;
+export interface ReconnectingLibvirt extends LibvirtApi {
   /** Handlers stay registered over reconnects; registering needs no connection. */
   readonly events: Events;
   /** Whether a call has a connection to go to right now. */
@@ -62,7 +49,7 @@ export interface ReconnectingLibvirt {
 class Reconnector implements Rpc {
   readonly reconnected: HandlerSet<void>;
   readonly disconnected: HandlerSet<CloseReason>;
-  readonly lifecycle: HandlerSet<DomainLifecycleEvent>;
+  readonly #handlers: HandlerSets;
   readonly #options: ReconnectOptions;
   readonly #logger: Logger;
   readonly #stop = new AbortController();
@@ -76,7 +63,7 @@ class Reconnector implements Rpc {
     this.#logger = options.logger ?? silentLogger;
     this.reconnected = new HandlerSet(this.#logger);
     this.disconnected = new HandlerSet(this.#logger);
-    this.lifecycle = new HandlerSet(this.#logger);
+    this.#handlers = handlerSets(this.#logger);
     this.#loop = this.#run();
   }
 
@@ -93,6 +80,10 @@ class Reconnector implements Rpc {
     if (this.connected) return;
     const what = 'connecting to libvirt';
     await withDeadline(this.#options.clock, what, timeoutMs, () => this.#nextConnection.promise);
+  }
+
+  handlersOf<K extends DomainEventKind>(kind: K): HandlerSet<DomainEvents[K]> {
+    return this.#handlers[kind];
   }
 
   async close(): Promise<void> {
@@ -130,6 +121,12 @@ class Reconnector implements Rpc {
     }
   }
 
+  /** All kinds, wanted or not: a handler that comes while we connect is not too late then. */
+  #forward<K extends DomainEventKind>(connection: OpenConnection, kind: K): Promise<unknown> {
+    const handlers = this.handlersOf(kind);
+    return connection.events.on(kind, (event) => handlers.emit(event));
+  }
+
   /** Cut by `signal` only until it is ready: a ready connection is closed with a goodbye. */
   async #connect(signal: AbortSignal): Promise<OpenConnection> {
     const dial = new AbortController();
@@ -137,7 +134,7 @@ class Reconnector implements Rpc {
     signal.addEventListener('abort', cut);
     try {
       const connection = await createConnection(this.#options, dial.signal);
-      await connection.events.onDomainLifecycle((event) => this.lifecycle.emit(event));
+      await Promise.all(DOMAIN_EVENT_KINDS.map((kind) => this.#forward(connection, kind)));
       return connection;
     } catch (error) {
       cut();
@@ -152,10 +149,8 @@ class Reconnector implements Rpc {
 export function createReconnectingLibvirt(options: ReconnectOptions): ReconnectingLibvirt {
   const reconnector = new Reconnector(options);
   return {
-    domains: createDomains(reconnector),
-    networks: createNetworks(reconnector),
-    host: createHost(reconnector),
-    events: { onDomainLifecycle: async (handler) => reconnector.lifecycle.add(handler) },
+    ...createApi(reconnector),
+    events: { on: async (kind, handler) => reconnector.handlersOf(kind).add(handler) },
     get connected() {
       return reconnector.connected;
     },

@@ -1,4 +1,5 @@
-import type { ArgsOf, PROCEDURES, ProcedureName, ResultOf } from './procedures.ts';
+import type { ArgsOf, ResultOf } from './procedures/shapes.ts';
+import type { PROCEDURES, ProcedureName } from './procedures.ts';
 import type { CallOptions, LibvirtStream } from './types.ts';
 
 type Table = typeof PROCEDURES;

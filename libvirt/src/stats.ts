@@ -1,6 +1,6 @@
 import type { Rpc } from './rpc.ts';
 import { type DomainStatus, statusOf } from './states.ts';
-import { type TypedParams, typedParamsOf } from './typed-params.ts';
+import { integerOf, listOf, type TypedParams, textOf, typedParamsOf } from './typed-params.ts';
 import type { CallOptions, DomainRef } from './types.ts';
 import { domainOf, flagsOf, wireDomain } from './wire.ts';
 
@@ -117,82 +117,58 @@ export async function collectStats(
 
 /** The typed view of what libvirt said of a domain. Names: virConnectGetAllDomainStats. */
 export function statsOf(domain: DomainRef, params: TypedParams): DomainStats {
-  const state = integer(params, 'state.state');
-  const reason = integer(params, 'state.reason');
+  const state = integerOf(params, 'state.state');
+  const reason = integerOf(params, 'state.reason');
   return {
     domain: { name: domain.name, uuid: domain.uuid },
     status: state === undefined ? undefined : statusOf(Number(state), Number(reason ?? 0)),
     cpu: cpuOf(params),
     balloon: balloonOf(params),
     // `vcpu.current` of `vcpu.maximum` exist; a hot-plugged guest may have gaps in between.
-    vcpus: list(params, 'vcpu.maximum', (index) => vcpuOf(params, index)),
-    nets: list(params, 'net.count', (index) => netOf(params, index)),
-    blocks: list(params, 'block.count', (index) => blockOf(params, index)),
+    vcpus: listOf(params, 'vcpu.maximum', (index) => vcpuOf(params, index)),
+    nets: listOf(params, 'net.count', (index) => netOf(params, index)),
+    blocks: listOf(params, 'block.count', (index) => blockOf(params, index)),
     params,
   };
 }
 
-/** Some drivers say uint where others say ullong; callers see a bigint either way. */
-function integer(params: TypedParams, name: string): bigint | undefined {
-  const value = params.get(name);
-  if (typeof value === 'bigint') return value;
-  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : undefined;
-}
-
-function string(params: TypedParams, name: string): string | undefined {
-  const value = params.get(name);
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** A count comes from libvirt, so it never makes us loop further than there are parameters. */
-function list<T>(
-  params: TypedParams,
-  countName: string,
-  read: (index: number) => T | undefined,
-): readonly T[] {
-  const count = Math.min(Number(integer(params, countName) ?? 0n), params.size);
-  return Array.from({ length: count }, (_, index) => read(index)).filter(
-    (item) => item !== undefined,
-  );
-}
-
 function cpuOf(params: TypedParams): CpuStats | undefined {
-  const timeNs = integer(params, 'cpu.time');
+  const timeNs = integerOf(params, 'cpu.time');
   if (timeNs === undefined) return undefined;
   return {
     timeNs,
-    userNs: integer(params, 'cpu.user'),
-    systemNs: integer(params, 'cpu.system'),
+    userNs: integerOf(params, 'cpu.user'),
+    systemNs: integerOf(params, 'cpu.system'),
   };
 }
 
 function balloonOf(params: TypedParams): BalloonStats | undefined {
-  const currentKiB = integer(params, 'balloon.current');
-  const maximumKiB = integer(params, 'balloon.maximum');
+  const currentKiB = integerOf(params, 'balloon.current');
+  const maximumKiB = integerOf(params, 'balloon.maximum');
   if (currentKiB === undefined || maximumKiB === undefined) return undefined;
   return {
     currentKiB,
     maximumKiB,
-    residentKiB: integer(params, 'balloon.rss'),
-    unusedKiB: integer(params, 'balloon.unused'),
-    availableKiB: integer(params, 'balloon.available'),
+    residentKiB: integerOf(params, 'balloon.rss'),
+    unusedKiB: integerOf(params, 'balloon.unused'),
+    availableKiB: integerOf(params, 'balloon.available'),
   };
 }
 
 function vcpuOf(params: TypedParams, index: number): VcpuStats | undefined {
-  const state = integer(params, `vcpu.${index}.state`);
+  const state = integerOf(params, `vcpu.${index}.state`);
   if (state === undefined) return undefined;
   return {
     index,
     state: VCPU_STATES[Number(state)] ?? 'unknown',
-    timeNs: integer(params, `vcpu.${index}.time`),
+    timeNs: integerOf(params, `vcpu.${index}.time`),
   };
 }
 
 function netOf(params: TypedParams, index: number): NetStats | undefined {
-  const name = string(params, `net.${index}.name`);
+  const name = textOf(params, `net.${index}.name`);
   if (name === undefined) return undefined;
-  const read = (field: string): bigint => integer(params, `net.${index}.${field}`) ?? 0n;
+  const read = (field: string): bigint => integerOf(params, `net.${index}.${field}`) ?? 0n;
   return {
     name,
     rxBytes: read('rx.bytes'),
@@ -207,12 +183,12 @@ function netOf(params: TypedParams, index: number): NetStats | undefined {
 }
 
 function blockOf(params: TypedParams, index: number): BlockStats | undefined {
-  const name = string(params, `block.${index}.name`);
+  const name = textOf(params, `block.${index}.name`);
   if (name === undefined) return undefined;
-  const read = (field: string): bigint | undefined => integer(params, `block.${index}.${field}`);
+  const read = (field: string): bigint | undefined => integerOf(params, `block.${index}.${field}`);
   return {
     name,
-    path: string(params, `block.${index}.path`),
+    path: textOf(params, `block.${index}.path`),
     readRequests: read('rd.reqs') ?? 0n,
     readBytes: read('rd.bytes') ?? 0n,
     writeRequests: read('wr.reqs') ?? 0n,

@@ -69,3 +69,31 @@ export function typedParamsOf(
 ): TypedParams {
   return new Map(params.map((param) => [param.field, param.value.value]));
 }
+
+/** An integer by its name. Some drivers say uint where others say ullong: callers see a bigint. */
+export function integerOf(params: TypedParams, name: string): bigint | undefined {
+  const value = params.get(name);
+  if (typeof value === 'bigint') return value;
+  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : undefined;
+}
+
+/** A string by its name. */
+export function textOf(params: TypedParams, name: string): string | undefined {
+  const value = params.get(name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/**
+ * What `read` gives for 0 up to the count of that name. A count comes from libvirt, so it never
+ * makes us loop further than there are parameters.
+ */
+export function listOf<T>(
+  params: TypedParams,
+  countName: string,
+  read: (index: number) => T | undefined,
+): readonly T[] {
+  const count = Math.min(Number(integerOf(params, countName) ?? 0n), params.size);
+  return Array.from({ length: count }, (_, index) => read(index)).filter(
+    (item) => item !== undefined,
+  );
+}

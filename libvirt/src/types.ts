@@ -1,5 +1,8 @@
 import type { Clock, Logger } from '@factory/runtime';
-import type { DomainLifecycleEvent, DomainStatus } from './states.ts';
+import type { LibvirtApi } from './api.ts';
+import type { DomainEventKind, DomainEvents } from './event-kinds.ts';
+import type { GraphicsAddress } from './graphics.ts';
+import type { DomainStatus } from './states.ts';
 import type { DomainStats, DomainStatsOptions } from './stats.ts';
 
 /** Every call can have its own deadline; the connection's `callTimeoutMs` is the default. */
@@ -46,11 +49,8 @@ export interface Subscription {
 }
 
 /** One connection to libvirt. */
-export interface Libvirt {
+export interface Libvirt extends LibvirtApi {
   readonly uri: string;
-  readonly domains: Domains;
-  readonly networks: Networks;
-  readonly host: Host;
   readonly events: Events;
   /** Resolves (never rejects) when the connection has ended, whoever ended it. */
   readonly closed: Promise<CloseReason>;
@@ -61,11 +61,12 @@ export interface Libvirt {
 /** What libvirt tells by itself. */
 export interface Events {
   /**
-   * Calls `handler` for every lifecycle event of every domain, in libvirt's order, from the moment
-   * the promise resolves. A handler that throws is logged, and disturbs nobody else.
+   * Calls `handler` for every event of that kind of every domain, in libvirt's order, from the
+   * moment the promise resolves. A handler that throws is logged, and disturbs nobody else.
    */
-  onDomainLifecycle(
-    handler: (event: DomainLifecycleEvent) => void,
+  on<K extends DomainEventKind>(
+    kind: K,
+    handler: (event: DomainEvents[K]) => void,
     options?: CallOptions,
   ): Promise<Subscription>;
 }
@@ -165,7 +166,21 @@ export interface Domains {
   getInfo(domain: DomainRef, options?: CallOptions): Promise<DomainInfo>;
   /** State and why, e.g. `{ state: 'shutoff', reason: 'crashed' }`. */
   getState(domain: DomainRef, options?: CallOptions): Promise<DomainStatus>;
+  /** Whether libvirtd starts the domain when it starts itself. */
+  getAutostart(domain: DomainRef, options?: CallOptions): Promise<boolean>;
   setAutostart(domain: DomainRef, autostart: boolean, options?: CallOptions): Promise<void>;
+  /** How many virtual CPUs; `maximum`: how many there can be, which only `config` can change. */
+  setVcpus(domain: DomainRef, count: number, options: SizeOptions): Promise<void>;
+  /** How much memory; `maximum`: how much there can be, which only `config` can change. */
+  setMemory(domain: DomainRef, memoryKiB: bigint, options: SizeOptions): Promise<void>;
+  /**
+   * Writes the memory to a file and stops the domain; its next start goes on from there. Takes as
+   * long as the memory is large: 300 s by default.
+   */
+  managedSave(domain: DomainRef, options?: ManagedSaveOptions): Promise<void>;
+  hasManagedSave(domain: DomainRef, options?: CallOptions): Promise<boolean>;
+  /** Drops the saved memory: the next start boots anew. */
+  removeManagedSave(domain: DomainRef, options?: CallOptions): Promise<void>;
   /** Statistics of many domains in one call. */
   stats(options?: DomainStatsOptions): Promise<readonly DomainStats[]>;
   /**
@@ -173,6 +188,10 @@ export interface Domains {
    * places with what we write; so give an interactive console a connection of its own.
    */
   openConsole(domain: DomainRef, options?: ConsoleOptions): Promise<LibvirtStream>;
+  /** As `openConsole`, for a channel with a `unix` or `pty` source; `device` is its name or alias. */
+  openChannel(domain: DomainRef, options?: ConsoleOptions): Promise<LibvirtStream>;
+  /** Where a running domain's screens (VNC) are served. */
+  graphics(domain: DomainRef, options?: CallOptions): Promise<readonly GraphicsAddress[]>;
   /** A picture of the screen. `OPERATION_INVALID` when the domain has none. */
   screenshot(
     domain: DomainRef,
@@ -180,7 +199,21 @@ export interface Domains {
   ): Promise<Screenshot>;
 }
 
-/** Options of {@link Domains.openConsole}. */
+/** Options of changing a domain's size. */
+export interface SizeOptions extends CallOptions {
+  readonly affect: Affect;
+  readonly maximum?: boolean;
+}
+
+/** Options of {@link Domains.managedSave}. */
+export interface ManagedSaveOptions extends CallOptions {
+  /** Keeps the file out of the host's page cache. */
+  readonly bypassCache?: boolean;
+  /** How the domain starts from it; default as it is now. */
+  readonly then?: 'running' | 'paused';
+}
+
+/** Options of {@link Domains.openConsole} and {@link Domains.openChannel}. */
 export interface ConsoleOptions extends CallOptions {
   /** The device's alias, e.g. `serial0`; by default the first console or serial device. */
   readonly device?: string;
@@ -221,7 +254,7 @@ export interface NetworkRef {
   readonly uuid: string;
 }
 
-/** What a change applies to: the running network, the stored one, or both. */
+/** What a change applies to: what runs, its stored definition, or both. */
 export type Affect = 'live' | 'config' | 'live-and-config';
 
 /** A fixed lease: `<host mac= name= ip=/>`. */

@@ -1,5 +1,5 @@
-import type { WireDomain } from './procedures.ts';
-import type { Domain, DomainRef } from './types.ts';
+import type { WireDomain } from './procedures/shapes.ts';
+import type { Affect, Domain, DomainRef } from './types.ts';
 
 /** A domain as callers see it. */
 export function domainOf(wire: WireDomain): Domain {
@@ -10,6 +10,13 @@ export function domainOf(wire: WireDomain): Domain {
 export function wireDomain(domain: DomainRef): WireDomain {
   return { name: domain.name, uuid: domain.uuid, id: -1 };
 }
+
+/** virDomainModificationImpact and virNetworkUpdateFlags, which agree. */
+export const AFFECTS: Readonly<Record<Affect, number>> = {
+  live: 1,
+  config: 2,
+  'live-and-config': 3,
+};
 
 /** The sum of the flags that are asked for: `flagsOf([[1, paused], [2, autoDestroy]])`. */
 export function flagsOf(

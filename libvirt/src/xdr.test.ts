@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LibvirtProtocolError } from './errors.ts';
-import { remoteError } from './procedures.ts';
+import { remoteError } from './procedures/shapes.ts';
 import { type TypedValue, typedParam } from './typed-params.ts';
 import {
   arrayOf,

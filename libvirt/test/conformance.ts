@@ -167,7 +167,7 @@ function describeDomains(subject: Subject, libvirt: () => Libvirt): void {
     const { domains, events } = libvirt();
     const seen: DomainLifecycleEvent[] = [];
     const name = `${PREFIX}lifecycle`;
-    const subscription = await events.onDomainLifecycle((event) => {
+    const subscription = await events.on('lifecycle', (event) => {
       if (event.domain.name === name) seen.push(event);
     });
     const domain = await define('lifecycle');

@@ -218,10 +218,10 @@ describe('events', () => {
   it('reach every handler in order, even next to one that throws', async () => {
     const { fake, libvirt } = await connect();
     const seen: DomainLifecycleEvent[] = [];
-    await libvirt.events.onDomainLifecycle(() => {
+    await libvirt.events.on('lifecycle', () => {
       throw new Error('a broken handler');
     });
-    const subscription = await libvirt.events.onDomainLifecycle((event) => seen.push(event));
+    const subscription = await libvirt.events.on('lifecycle', (event) => seen.push(event));
     expect(sent(fake, PROCEDURES.domainEventCallbackRegisterAny)).toHaveLength(1);
     fake.sendLifecycle(1, 'a', 2, 0);
     fake.sendLifecycle(1, 'b', 5, 2);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EVENT_KINDS } from '../src/event-kinds.ts';
 import {
   encodeFrame,
   type Frame,
@@ -10,8 +11,9 @@ import {
   PROGRAM,
   STATUS,
 } from '../src/frame.ts';
-import { LIFECYCLE_EVENT, PROCEDURES, remoteError } from '../src/procedures.ts';
-import { XdrWriter } from '../src/xdr.ts';
+import { domain as domainShape, remoteError } from '../src/procedures/shapes.ts';
+import { PROCEDURES } from '../src/procedures.ts';
+import { int, struct, XdrWriter } from '../src/xdr.ts';
 
 /** What the fake does with a call: nothing (`silent`), or a reply with this status and payload. */
 export type Answer =
@@ -95,8 +97,8 @@ export async function startFakeLibvirtd(
         const reply = answer(frame) ?? defaultAnswer(frame) ?? 'silent';
         if (reply === 'hang-up') client.destroy();
         else if (reply !== 'silent') {
-          const { procedure, serial } = frame;
-          client.write(encodeFrame({ ...FRAME, procedure, serial, ...reply }));
+          const { program, procedure, serial } = frame;
+          client.write(encodeFrame({ ...FRAME, program, procedure, serial, ...reply }));
         }
       }
     });
@@ -121,9 +123,14 @@ export async function startFakeLibvirtd(
     sendLifecycle(callbackId, name, event, detail) {
       const domain = { name, uuid: '00000000-0000-4000-8000-000000000001', id: 3 };
       const payload = payloadOf((w) =>
-        LIFECYCLE_EVENT.message.encode(w, { callbackId, domain, event, detail }),
+        struct({ callbackId: int, domain: domainShape, event: int, detail: int }).encode(w, {
+          callbackId,
+          domain,
+          event,
+          detail,
+        }),
       );
-      send({ type: MESSAGE_TYPE.message, procedure: LIFECYCLE_EVENT.number, payload });
+      send({ type: MESSAGE_TYPE.message, procedure: EVENT_KINDS.lifecycle.number, payload });
     },
     hangUp: () => current().destroy(),
     async close() {

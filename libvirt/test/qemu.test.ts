@@ -45,7 +45,7 @@ describe('a real QEMU', { timeout: TIMEOUT_MS }, () => {
   it('that is killed from outside shows as failed', async () => {
     const seen: DomainLifecycleEvent[] = [];
     const domain = await startDomain();
-    await libvirt.events.onDomainLifecycle((event) => {
+    await libvirt.events.on('lifecycle', (event) => {
       if (event.domain.uuid === domain.uuid) seen.push(event);
     });
     process.kill(Number(await readFile(`/run/libvirt/qemu/${NAME}.pid`, 'utf8')), 'SIGKILL');
@@ -84,7 +84,7 @@ describe('a real QEMU', { timeout: TIMEOUT_MS }, () => {
     try {
       const seen: string[] = [];
       await again.whenConnected(10_000);
-      await again.events.onDomainLifecycle((event) => {
+      await again.events.on('lifecycle', (event) => {
         if (event.domain.name === NAME) seen.push(event.event);
       });
       again.onReconnected(() => seen.push('reconnected'));
@@ -106,7 +106,7 @@ describe('a real QEMU', { timeout: TIMEOUT_MS }, () => {
       import { systemClock as clock } from '@factory/runtime';
       import { connectLibvirt } from '${new URL('../src/index.ts', import.meta.url).href}';
       const libvirt = await connectLibvirt({ uri: 'qemu:///system', clock });
-      await libvirt.events.onDomainLifecycle(() => undefined);
+      await libvirt.events.on('lifecycle', () => undefined);
       await libvirt.domains.list();
       await libvirt.close();
       process.stdout.write('closed');`;

@@ -35,7 +35,7 @@ describe('a reconnecting libvirt', () => {
     });
     const seen: string[] = [];
     const note = (event: DomainLifecycleEvent) => seen.push(event.domain.name);
-    const subscription = await libvirt.events.onDomainLifecycle(note);
+    const subscription = await libvirt.events.on('lifecycle', note);
     libvirt.onDisconnected((reason) => seen.push(`disconnected: ${reason.kind}`));
     libvirt.onReconnected(() => seen.push('reconnected'));
     await libvirt.whenConnected(2_000);

@@ -80,7 +80,7 @@ function follow(
 ): void {
   link.start({
     async onConnected(libvirt) {
-      await libvirt.events.onDomainLifecycle((event) => {
+      await libvirt.events.on('lifecycle', (event) => {
         const vmId = vmIdOfDomain(event.domain.name);
         if (vmId === undefined) return;
         logger.debug({ vmId, event: event.event, detail: event.detail }, 'domain event');
