@@ -8,7 +8,7 @@ import {
 } from './assignment.ts';
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
-import { BatchIdSchema, ClusterIdSchema } from './ids.ts';
+import { BatchIdSchema, ClusterIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 
 /**
  * The cluster link, version 1. The cluster dials out:
@@ -85,11 +85,25 @@ export const SharePlanSchema = Type.Object({
 });
 export type SharePlan = Static<typeof SharePlanSchema>;
 
+/** Of one machine: a command that the cluster can't carry out, however often it is sent. */
+export const RefusalSchema = Type.Object({
+  vmId: VmIdSchema,
+  /** Of the assignment or wish that was refused. */
+  generation: Type.Integer({ minimum: 1 }),
+  /** `unknown`: a wish for a machine that the cluster does not have; `refused`: its words say why. */
+  kind: stringEnum(['unknown', 'refused'] as const),
+  message: Type.String({ maxLength: 1024 }),
+});
+export type Refusal = Static<typeof RefusalSchema>;
+
 export const LinkReportsSchema = Type.Object({
   capacity: Type.Optional(CapacitySchema),
   vms: Type.Array(VmReportSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
   plans: Type.Array(SharePlanSchema),
   operations: Type.Array(OperationResultSchema),
+  refusals: Type.Optional(
+    Type.Array(RefusalSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
+  ),
 });
 export type LinkReports = Static<typeof LinkReportsSchema>;
 

@@ -6,6 +6,7 @@ import {
   VmAssignmentSchema,
   VmReportSchema,
 } from './assignment.ts';
+import { VmIdSchema } from './ids.ts';
 
 /**
  * The HTTP API between cluster-server and vm-scheduler. All calls are idempotent:
@@ -14,6 +15,8 @@ import {
  */
 export const PutVmsSchema = Type.Object({ vms: Type.Array(VmAssignmentSchema) });
 export const PostDesiredSchema = Type.Object({ changes: Type.Array(DesiredChangeSchema) });
+/** Machines of a `POST /v1/desired` that the vm-scheduler does not have. */
+export const DesiredAnswerSchema = Type.Object({ unknown: Type.Optional(Type.Array(VmIdSchema)) });
 export const PostOperationsSchema = Type.Object({ operations: Type.Array(OperationRequestSchema) });
 
 export const ChangesQuerySchema = Type.Object({

@@ -1,4 +1,10 @@
-import { type Capacity, type HostCapacity, type LinkCommand, PROBLEMS } from '@factory/contracts';
+import {
+  type Capacity,
+  type HostCapacity,
+  type LinkCommand,
+  PROBLEMS,
+  type Refusal,
+} from '@factory/contracts';
 import {
   type Clock,
   createBackoff,
@@ -9,6 +15,7 @@ import {
   withDeadline,
 } from '@factory/runtime';
 import { createImageReader, type ImageReader } from './image-reader.ts';
+import { giveOperations, giveVms, giveWishes } from './link/give.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
 import { Outbox } from './link/outbox.ts';
@@ -75,7 +82,7 @@ export class ClusterServer {
       client: options.linkClient,
       store: options.store,
       outbox: this.#outbox,
-      apply: (command) => this.#apply(command),
+      apply: (command, seq) => this.#apply(command, seq),
       onFenced: options.onFenced,
     });
   }
@@ -138,17 +145,21 @@ export class ClusterServer {
   }
 
   /** Applies one command. Everything it calls is idempotent, so it may be applied again. */
-  async #apply(command: LinkCommand): Promise<void> {
+  async #apply(command: LinkCommand, seq: number): Promise<void> {
     const { vmScheduler } = this.#options;
     switch (command.kind) {
       case 'assignVms':
         this.#vms.assigned(command.vms);
         this.#outdateCapacity();
-        return vmScheduler.putVms(command.vms);
+        return this.#refused(seq, await giveVms(vmScheduler, command.vms));
       case 'setDesired':
-        return vmScheduler.setDesired(command.changes);
-      case 'operate':
-        return vmScheduler.operate(command.operations);
+        return this.#refused(seq, await giveWishes(vmScheduler, command.changes));
+      case 'operate': {
+        const failed = await giveOperations(vmScheduler, command.operations);
+        this.#outbox.addResults(failed);
+        if (failed.length > 0) this.#link.wake();
+        return;
+      }
       case 'planShare': {
         const hosts = this.#hosts ?? (await this.#readHosts());
         const plan = planShare(command, hosts, this.#vms.promised());
@@ -157,6 +168,14 @@ export class ClusterServer {
         return;
       }
     }
+  }
+
+  /** What the vm-scheduler will never take is told upward, machine by machine. */
+  #refused(seq: number, refusals: readonly Refusal[]): void {
+    if (refusals.length === 0) return;
+    this.#options.logger.error({ seq, refusals: refusals.slice(0, 10) }, 'a command was refused');
+    this.#outbox.addRefusals(seq, refusals);
+    this.#link.wake();
   }
 
   /**

@@ -106,3 +106,16 @@ describe('the changes', () => {
     expect(answer.json()).toMatchObject({ field: 'after' });
   });
 });
+
+describe('wishes', () => {
+  it('for machines that are not there are answered with their ids', async () => {
+    const world = await World.running();
+    const changes = [1, 2].map((n) => ({
+      ...{ vmId: vmIdNumber(n), generation: 2, desired: 'stopped' },
+    }));
+    expect(await world.call('POST', '/v1/desired', { changes })).toEqual({
+      unknown: [vmIdNumber(2)],
+    });
+    expect(world.record().assignment.desired).toBe('stopped');
+  });
+});

@@ -31,8 +31,7 @@ export function registerRoutes(
   });
 
   app.post('/v1/desired', { schema: { body: PostDesiredSchema } }, async (request) => {
-    await scheduler.setDesired(request.body.changes);
-    return {};
+    return { unknown: await scheduler.setDesired(request.body.changes) };
   });
 
   app.post('/v1/operations', { schema: { body: PostOperationsSchema } }, async (request) => {

@@ -3,6 +3,7 @@ import {
   type OperationRequest,
   parseVmTaskId,
   type VmAssignment,
+  type VmId,
 } from '@factory/contracts';
 import type { Clock, Logger, Timer } from '@factory/runtime';
 import type { SchedulerEvent, TaskStatus } from 'mesos-core/protocol';
@@ -124,14 +125,15 @@ export class VmScheduler {
     await this.#putAndDrive(records);
   }
 
-  /** Takes wishes for VMs that are known; others were never given to this cluster and are ignored. */
-  async setDesired(changes: readonly DesiredChange[]): Promise<void> {
+  /** Takes wishes for VMs that are known; gives the ids of the others. */
+  async setDesired(changes: readonly DesiredChange[]): Promise<readonly VmId[]> {
     const nowMs = this.#options.clock.nowMs();
     const records = changes.flatMap((change) => {
       const known = this.#state.vm(change.vmId);
       return known === undefined ? [] : [applyDesired(known, change, nowMs)];
     });
     await this.#putAndDrive(records);
+    return changes.map(({ vmId }) => vmId).filter((id) => this.#state.vm(id) === undefined);
   }
 
   /** Takes one-shot actions; each is carried out once, whatever is repeated. */

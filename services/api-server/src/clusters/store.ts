@@ -5,6 +5,7 @@ import type {
   NumberedCommand,
   OperationId,
   OperationResult,
+  Refusal,
   SharePlan,
   VmReport,
 } from '@factory/contracts';
@@ -46,6 +47,7 @@ export interface ExchangeNews {
   readonly vms: readonly VmReport[];
   readonly plans: readonly SharePlan[];
   readonly operations: readonly OperationResult[];
+  readonly refusals: readonly Refusal[];
   readonly capacity: Capacity | undefined;
   readonly nowMs: number;
 }

@@ -156,7 +156,11 @@ function checkedReports(reports: LinkReports) {
     output: printable(result.output),
   }));
   const plans = reports.plans.map((plan) => ({ ...plan, reason: printable(plan.reason) }));
-  return { vms, operations, plans, capacity: reports.capacity };
+  const refusals = (reports.refusals ?? []).map((refusal) => ({
+    ...refusal,
+    message: printable(refusal.message),
+  }));
+  return { vms, operations, plans, refusals, capacity: reports.capacity };
 }
 
 function requireVersion(version: number): void {

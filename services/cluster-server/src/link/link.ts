@@ -16,8 +16,6 @@ const BACKOFF_BASE_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
 /** The cluster's own database answers in this time, or the exchange counts as failed. */
 const STORE_TIMEOUT_MS = 15_000;
-/** Answers that the same request will always get: not valid, too large. */
-const WRONG_STATUSES: ReadonlySet<number> = new Set([400, 413, 422]);
 
 export interface LinkOptions {
   readonly clock: Clock;
@@ -26,8 +24,11 @@ export interface LinkOptions {
   readonly client: LinkClient;
   readonly store: ClusterStore;
   readonly outbox: Outbox;
-  /** Applies one command; repeating it changes nothing. Throws when it has to be tried again. */
-  readonly apply: (command: NumberedCommand['command']) => Promise<void>;
+  /**
+   * Applies one command; repeating it changes nothing. Throws when it has to be tried again: what
+   * is refused for good is reported, and the commands behind it go on.
+   */
+  readonly apply: (command: NumberedCommand['command'], seq: number) => Promise<void>;
   /** Another cluster-server has taken over: this one must end. */
   readonly onFenced: () => void;
 }
@@ -112,9 +113,10 @@ export class Link {
   async #exchange(waitMs: number): Promise<void> {
     const { client, outbox, store } = this.#options;
     if (this.#identity === undefined || this.#epoch === undefined) return;
-    // Plans go out no later than the acknowledgement of the command that asked for them.
-    const { reports, reportedRevision } = outbox.take();
-    const request = { epoch: this.#epoch, appliedCommandSeq: this.#appliedSeq, waitMs, reports };
+    // Plans and refusals go out no later than the acknowledgement of their command.
+    const { reports, reportedRevision, heldSeq } = outbox.take();
+    const appliedCommandSeq = Math.min(this.#appliedSeq, heldSeq - 1);
+    const request = { epoch: this.#epoch, appliedCommandSeq, waitMs, reports };
     const isWaiting = waitMs > 0 && outbox.isEmpty;
     const answer = await client.exchange(
       this.#identity,
@@ -136,25 +138,13 @@ export class Link {
     const work = async (): Promise<void> => {
       for (const { seq, command } of commands) {
         if (seq <= this.#appliedSeq) continue;
-        await this.#apply(seq, command);
+        await this.#options.apply(command, seq);
         this.#appliedSeq = seq;
       }
     };
     const applied = this.#applying.then(work);
     this.#applying = applied.catch(() => undefined);
     return applied;
-  }
-
-  /** A command that is refused as wrong will always be: the ones behind it must not wait for it. */
-  async #apply(seq: number, command: NumberedCommand['command']): Promise<void> {
-    try {
-      await this.#options.apply(command);
-    } catch (error) {
-      const isWrong = error instanceof RemoteProblemError && WRONG_STATUSES.has(error.status);
-      if (!isWrong) throw error;
-      const fields = { err: error, seq, kind: command.kind };
-      this.#options.logger.error(fields, 'a command was refused; it is left out');
-    }
   }
 
   #isFenced(error: unknown): boolean {

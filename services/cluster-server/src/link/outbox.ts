@@ -3,6 +3,7 @@ import {
   LINK_LIMITS,
   type LinkReports,
   type OperationResult,
+  type Refusal,
   type SharePlan,
   type VmReport,
 } from '@factory/contracts';
@@ -18,13 +19,15 @@ export class Outbox {
   #vms = new Map<string, VmReport>();
   #operations = new Map<string, OperationResult>();
   #plans = new Map<string, SharePlan>();
+  /** By machine, with the number of the command that was refused. */
+  #refusals = new Map<string, { readonly refusal: Refusal; readonly seq: number }>();
   #capacity: Capacity | undefined;
   /** The vm-scheduler's revision up to which everything is in here or was acknowledged. */
   #readRevision = 0;
 
   get isEmpty(): boolean {
     const kept = this.#vms.size + this.#operations.size + this.#plans.size;
-    return kept === 0 && this.#capacity === undefined;
+    return kept + this.#refusals.size === 0 && this.#capacity === undefined;
   }
 
   addChanges(changes: {
@@ -35,6 +38,16 @@ export class Outbox {
     for (const report of changes.vms) this.#vms.set(report.vmId, report);
     for (const result of changes.operations) this.#operations.set(result.operationId, result);
     this.#readRevision = Math.max(this.#readRevision, changes.revision);
+  }
+
+  /** The newest refusal of a machine counts: the api-server cares for its last wish alone. */
+  addRefusals(seq: number, refusals: readonly Refusal[]): void {
+    for (const refusal of refusals) this.#refusals.set(refusal.vmId, { refusal, seq });
+  }
+
+  /** Results of operations that the vm-scheduler does not know of. */
+  addResults(operations: readonly OperationResult[]): void {
+    for (const result of operations) this.#operations.set(result.operationId, result);
   }
 
   addPlan(plan: SharePlan): void {
@@ -48,20 +61,29 @@ export class Outbox {
 
   /**
    * The next reports to send, oldest VMs first. `reportedRevision` is the revision up to which the
-   * api-server has everything once they are acknowledged, or `undefined` while more is waiting.
+   * api-server has everything once they are acknowledged, or `undefined` while more is waiting;
+   * commands from `heldSeq` on are not to be acknowledged yet: their refusals come later.
    */
-  take(): { readonly reports: LinkReports; readonly reportedRevision: number | undefined } {
+  take(): {
+    readonly reports: LinkReports;
+    readonly reportedRevision: number | undefined;
+    readonly heldSeq: number;
+  } {
     const vms = [...this.#vms.values()].slice(0, LINK_LIMITS.vmReportsPerExchangeMax);
     const operations = firstOf([...this.#operations.values()]);
+    const refusals = [...this.#refusals.values()];
+    const refusalsNow = refusals.splice(0, LINK_LIMITS.vmReportsPerExchangeMax);
     const isAll = vms.length === this.#vms.size && operations.length === this.#operations.size;
     return {
       reports: {
         vms,
         operations,
         plans: [...this.#plans.values()],
+        ...(refusalsNow.length === 0 ? {} : { refusals: refusalsNow.map((each) => each.refusal) }),
         ...(this.#capacity === undefined ? {} : { capacity: this.#capacity }),
       },
       reportedRevision: isAll ? this.#readRevision : undefined,
+      heldSeq: Math.min(Number.POSITIVE_INFINITY, ...refusals.map((each) => each.seq)),
     };
   }
 
@@ -73,6 +95,11 @@ export class Outbox {
     for (const { operationId } of reports.operations) this.#operations.delete(operationId);
     for (const plan of reports.plans) {
       if (this.#plans.get(plan.batchId) === plan) this.#plans.delete(plan.batchId);
+    }
+    for (const refusal of reports.refusals ?? []) {
+      if (this.#refusals.get(refusal.vmId)?.refusal === refusal) {
+        this.#refusals.delete(refusal.vmId);
+      }
     }
     if (this.#capacity === reports.capacity) this.#capacity = undefined;
   }

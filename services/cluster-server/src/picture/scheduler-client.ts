@@ -1,14 +1,17 @@
 import {
   type Changes,
   ChangesSchema,
+  DesiredAnswerSchema,
   type DesiredChange,
   type OperationRequest,
   type VmAssignment,
+  type VmId,
 } from '@factory/contracts';
 import { type HttpTransport, requestJson } from '@factory/runtime';
 import { Compile } from 'typebox/compile';
 
 const changesAnswer = Compile(ChangesSchema);
+const desiredAnswer = Compile(DesiredAnswerSchema);
 const CALL_TIMEOUT_MS = 30_000;
 /** How long the answer to a long poll may take beyond its wait. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -25,15 +28,18 @@ export class VmSchedulerClient {
 
   /** Resolves when the VMs are durable there. */
   putVms(vms: readonly VmAssignment[]): Promise<void> {
-    return this.#send('PUT', '/v1/vms', { vms });
+    return this.#send('PUT', '/v1/vms', { vms }, nothing);
   }
 
-  setDesired(changes: readonly DesiredChange[]): Promise<void> {
-    return this.#send('POST', '/v1/desired', { changes });
+  /** Gives the ids of machines that it does not have. */
+  async setDesired(changes: readonly DesiredChange[]): Promise<readonly VmId[]> {
+    const decode = (value: unknown) => desiredAnswer.Parse(value);
+    const { unknown = [] } = await this.#send('POST', '/v1/desired', { changes }, decode);
+    return unknown;
   }
 
   operate(operations: readonly OperationRequest[]): Promise<void> {
-    return this.#send('POST', '/v1/operations', { operations });
+    return this.#send('POST', '/v1/operations', { operations }, nothing);
   }
 
   /**
@@ -53,8 +59,15 @@ export class VmSchedulerClient {
     );
   }
 
-  async #send(method: 'PUT' | 'POST', path: string, json: object): Promise<void> {
+  #send<T>(
+    method: 'PUT' | 'POST',
+    path: string,
+    json: object,
+    decode: (value: unknown) => T,
+  ): Promise<T> {
     const request = { method, url: `${this.#url}${path}`, json, timeoutMs: CALL_TIMEOUT_MS };
-    await requestJson(this.#transport, request, () => undefined);
+    return requestJson(this.#transport, request, decode);
   }
 }
+
+function nothing(): void {}

@@ -28,25 +28,29 @@ export class FakeVmScheduler {
   readonly operations: OperationRequest[][] = [];
   readonly queries: { after: number; waitMs: number; reported?: number }[] = [];
   waiting = { vcpus: 0, memoryMiB: 0 };
-  /** Asked before each call that changes something; what it throws is the answer. */
-  beforeChange: () => void = () => undefined;
+  /** Asked with the body before each call that changes something; what it throws is the answer. */
+  beforeChange: (body: unknown) => void = () => undefined;
+  /** Machines that it does not have. */
+  unknown: readonly string[] = [];
   #changes: VmReport[] = [];
   #wake: () => void = () => undefined;
 
   constructor(clock: VirtualClock) {
     this.app = createHttpApp({ service: 'fake-vm-scheduler', clock, logger: silentLogger });
     this.app.put('/v1/vms', async (request) => {
-      this.beforeChange();
+      this.beforeChange(request.body);
       this.puts.push((request.body as { vms: VmAssignment[] }).vms);
       return {};
     });
     this.app.post('/v1/desired', async (request) => {
-      this.beforeChange();
-      this.desired.push((request.body as { changes: DesiredChange[] }).changes);
-      return {};
+      this.beforeChange(request.body);
+      const { changes } = request.body as { changes: DesiredChange[] };
+      this.desired.push(changes);
+      const isUnknown = ({ vmId }: DesiredChange) => this.unknown.includes(vmId);
+      return { unknown: changes.filter(isUnknown).map(({ vmId }) => vmId) };
     });
     this.app.post('/v1/operations', async (request) => {
-      this.beforeChange();
+      this.beforeChange(request.body);
       this.operations.push((request.body as { operations: OperationRequest[] }).operations);
       return {};
     });

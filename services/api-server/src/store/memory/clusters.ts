@@ -1,5 +1,6 @@
 import type { BatchId, ClusterId, LinkCommand, OperationId, VmReport } from '@factory/contracts';
 import { mayHaveMoreRoom, summariseCapacity } from '../../clusters/capacity-summary.ts';
+import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
 import type {
   ClusterStore,
   CommandsResult,
@@ -104,7 +105,8 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     log.filter((each) => each.seq > appliedCommandSeq),
   );
   const { changed, foreign } = ingestVms(db, news);
-  const batches = new Set(changed.map((vm) => vm.batchId));
+  const refused = ingestRefusals(db, news);
+  const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));
   for (const batchId of batches) closeIfGone(db, batchId);
   const operations = ingestOperations(db, news);
   const plannedBatchIds = ingestPlans(db, news);
@@ -135,6 +137,30 @@ function ingestVms(db: MemoryDatabase, news: ExchangeNews) {
     }
   }
   return { changed, foreign };
+}
+
+/** Gives the machines that changed by it. */
+function ingestRefusals(db: MemoryDatabase, news: ExchangeNews): readonly VmRecord[] {
+  const changed: VmRecord[] = [];
+  const change = (vm: VmRecord): void => {
+    db.putVm(vm);
+    changed.push(vm);
+  };
+  const { clusterId, nowMs } = news;
+  for (const refusal of news.refusals) {
+    const vm = db.vms.get(refusal.vmId);
+    if (vm?.clusterId !== clusterId) continue;
+    const outcome = decideRefusal(vm, refusal);
+    if (outcome === 'fail') change({ ...vm, ...failedByRefusal(refusal, nowMs) });
+    if (outcome === 'gone') {
+      change({ ...vm, state: 'deleted', stateSinceMs: nowMs, reason: null, message: null });
+    }
+    if (outcome === 'giveAgain') {
+      giveAgain(db, vm, clusterId);
+      db.wake({ clusters: [clusterId] });
+    }
+  }
+  return changed;
 }
 
 /** The machine after a newer report. What the API saw first, and when, is part of its timeline. */

@@ -1,11 +1,10 @@
-import type { ClusterId, LinkCommand, VmId } from '@factory/contracts';
+import type { ClusterId, LinkCommand } from '@factory/contracts';
 import type { Knex } from 'knex';
-import type { BatchRecord } from '../../batches/store.ts';
 import type { ClusterStore, CommandsResult, EnrolResult } from '../../clusters/store.ts';
-import { assignmentOf, chunk, vmsPerCommand } from '../../planning/assignments.ts';
-import { appendCommands, type PostgresDatabase } from './database.ts';
+import { assignAgain } from './assign-again.ts';
+import type { PostgresDatabase } from './database.ts';
 import { ingest } from './ingest.ts';
-import { batchRows, clusterRows, type Row, vmRows } from './rows.ts';
+import { clusterRows, type Row } from './rows.ts';
 
 /** See {@link ClusterStore}. */
 export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
@@ -78,32 +77,7 @@ async function beginLogAnew(trx: Knex.Transaction, clusterId: ClusterId): Promis
     .onConflict('cluster_id')
     .merge();
   await trx('commands').where('cluster_id', clusterId).delete();
-  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
-    `select v.*, s.cidr, to_jsonb(b) as batch
-     from vms v join subnets s on s.id = v.subnet_id join batches b on b.id = v.batch_id
-     where v.cluster_id = ? and v.state <> 'deleted' order by v.id for update of v`,
-    [clusterId],
-  );
-  for (const [batchId, ofBatch] of Map.groupBy(rows, (row) => row.batch_id)) {
-    const batch = batchRows.fromRow(ofBatch[0]?.batch as Row);
-    await giveAgain(trx, clusterId, batch, ofBatch);
-    if (batch.id !== batchId) throw new Error('machines are grouped by their batch');
-  }
-}
-
-async function giveAgain(
-  trx: Knex.Transaction,
-  clusterId: ClusterId,
-  batch: BatchRecord,
-  rows: readonly Row[],
-): Promise<void> {
-  for (const piece of chunk(rows, vmsPerCommand(batch))) {
-    const vms = piece.map((row) => assignmentOf(vmRows.fromRow(row), batch, String(row.cidr)));
-    const command: LinkCommand = { kind: 'assignVms', vms };
-    const seq = await appendCommands(trx, clusterId, [command]);
-    const ids = piece.map((row) => row.id as VmId);
-    await trx('vms').whereIn('id', ids).update({ assigned_seq: seq });
-  }
+  await assignAgain(trx, clusterId);
 }
 
 async function commandsAfter(

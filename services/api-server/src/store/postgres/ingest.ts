@@ -7,6 +7,7 @@ import {
 } from '../../clusters/capacity-summary.ts';
 import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
 import type { PostgresDatabase, WakeSet } from './database.ts';
+import { takeRefusals } from './refusals.ts';
 
 /**
  * Takes an exchange's news in one transaction, each kind of news in one statement however much
@@ -32,9 +33,11 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
     return { result: { kind: 'stale', epoch: door.epoch }, emptied: [] };
   }
   const vms = await takeVms(trx, news);
+  const refused = await takeRefusals(trx, news);
   const operations = await takeOperations(trx, news);
   const plannedBatchIds = await takePlans(trx, news);
-  wakes.add({ batches: vms.batchIds, operations });
+  const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
+  wakes.add({ batches, operations, clusters: refused.clusters });
   const isWorthPlanning =
     summary !== undefined &&
     mayHaveMoreRoom(door.before, summary) &&
@@ -42,7 +45,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   const { changed: vmsChanged, foreign: vmsForeign } = vms;
   return {
     result: { kind: 'ingested', vmsChanged, vmsForeign, plannedBatchIds, isWorthPlanning },
-    emptied: vms.emptied,
+    emptied: [...(vms.emptied ?? []), ...refused.emptied],
   };
 }
 
