@@ -8,7 +8,10 @@ import {
   groupByAgent,
   toAgentOffer,
 } from './offers.ts';
-import { type Amounts, minus, NOTHING, needOf, type Placement, place, plus } from './placement.ts';
+import { type Placement, place } from './placement.ts';
+import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
+import type { AgentOffer, PlacementRequest } from './placement-eligibility.ts';
+import { membershipOf } from './placement-groups.ts';
 import type { SchedulerState } from './state.ts';
 import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
 
@@ -155,17 +158,18 @@ export class Launcher {
   }
 
   #place(wanting: readonly VmRecord[], agents: ReadonlyMap<string, readonly Offer[]>): Placement {
-    const requests = wanting.map((record) => ({
-      vmId: vmIdOf(record),
-      need: needOf(record.assignment),
-      boundAgentId: record.boundAgentId,
-    }));
+    const { state } = this.#options;
     const claims = this.#claims();
-    const offers = [...agents].map(([agentId, ofAgent]) => {
+    const offers = [...agents].map(([agentId, ofAgent]): AgentOffer => {
       const offer = toAgentOffer(agentId, ofAgent);
-      return { ...offer, free: minus(offer.free, claims.get(agentId) ?? NOTHING) };
+      const free = minus(offer.free, claims.get(agentId) ?? NOTHING);
+      return { ...offer, free, used: state.usedAt(agentId) };
     });
-    return place(requests, offers, EXECUTOR_NEED);
+    return place(wanting.map(toRequest), offers, EXECUTOR_NEED, {
+      membersOf: state.groups.membersOf,
+      recent: [],
+      silentAgents: 0,
+    });
   }
 
   #recordLaunches(
@@ -260,4 +264,18 @@ export class Launcher {
       return false;
     }
   }
+}
+
+function toRequest(record: VmRecord): PlacementRequest {
+  const { assignment, boundAgentId } = record;
+  const { requirements, placement, image } = assignment.spec;
+  return {
+    vmId: vmIdOf(record),
+    need: needOf(assignment),
+    boundAgentId,
+    requirements,
+    group: membershipOf(assignment),
+    policy: placement,
+    image: image.version ?? image.name,
+  };
 }

@@ -1,6 +1,8 @@
 import { VM_EXECUTOR_NEED, VM_TASK_VERSION, type VmTaskData, vmTaskId } from '@factory/contracts';
 import type { ExecutorInfo, Offer, Resource, SchedulerCall, TaskInfo } from 'mesos-core/protocol';
-import { type AgentOffer, type Amounts, needOf } from './placement.ts';
+import { hostAttributes } from './agent-attributes.ts';
+import { type Amounts, needOf } from './placement-amounts.ts';
+import type { AgentOffer } from './placement-eligibility.ts';
 import { amountsOf, ResourcePool } from './resource-pool.ts';
 import { type VmRecord, vmIdOf } from './vm-record.ts';
 
@@ -31,6 +33,7 @@ export function toAgentOffer(agentId: string, offers: readonly Offer[]): AgentOf
     hostName: offers[0]?.hostname ?? agentId,
     free: amountsOf(offers),
     hasExecutor: executorIds.some((id) => id.value === EXECUTOR_ID),
+    attributes: hostAttributes(offers[0]?.attributes ?? []),
   };
 }
 

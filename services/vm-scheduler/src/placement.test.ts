@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXECUTOR_NEED } from './offers.ts';
-import { type AgentOffer, needOf, type PlacementRequest, place } from './placement.ts';
+import { place } from './placement.ts';
+import { needOf } from './placement-amounts.ts';
+import type { AgentOffer, PlacementRequest } from './placement-eligibility.ts';
 import { sampleAssignment } from './testing/samples.ts';
 
 const amounts = (cpusMax: number, memoryMax: number, diskMax: number) =>

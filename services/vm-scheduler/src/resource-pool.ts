@@ -1,8 +1,5 @@
 import type { Offer, Resource } from 'mesos-core/protocol';
-import type { Amounts } from './placement.ts';
-
-/** Mesos' names of what a VM takes; its `mem` and `disk` are in MiB. */
-const RESOURCE_NAMES = { cpus: 'cpus', memoryMiB: 'mem', diskMiB: 'disk' } as const;
+import { type Amounts, roundToMilli } from './placement-amounts.ts';
 
 /** Scalars that may be used for VMs: no revocable ones, no volumes, no special disks. */
 function isUsable(resource: Resource): boolean {
@@ -11,18 +8,19 @@ function isUsable(resource: Resource): boolean {
   );
 }
 
-/** What these offers have for VMs, summed over reservations. */
+/** What these offers have for VMs, summed over reservations. Mesos' `mem` and `disk` are in MiB. */
 export function amountsOf(offers: readonly Offer[]): Amounts {
-  const resources = offers.flatMap((offer) => offer.resources ?? []).filter(isUsable);
-  const sum = (name: string): number =>
-    resources
-      .filter((resource) => resource.name === name)
-      .reduce((total, resource) => total + (resource.scalar?.value ?? 0), 0);
-  return {
-    cpus: sum(RESOURCE_NAMES.cpus),
-    memoryMiB: sum(RESOURCE_NAMES.memoryMiB),
-    diskMiB: sum(RESOURCE_NAMES.diskMiB),
-  };
+  const sums = new Map<string, number>();
+  for (const offer of offers) {
+    for (const resource of offer.resources ?? []) {
+      if (!isUsable(resource)) continue;
+      const value = (sums.get(resource.name) ?? 0) + (resource.scalar?.value ?? 0);
+      sums.set(resource.name, roundToMilli(value));
+    }
+  }
+  const { cpus = 0, mem = 0, disk = 0, ...others } = Object.fromEntries(sums);
+  const amounts = { cpus, memoryMiB: mem, diskMiB: disk };
+  return Object.keys(others).length === 0 ? amounts : { ...amounts, others };
 }
 
 /** Resources of some offers, handed out piece by piece with their reservations kept. */
@@ -39,12 +37,9 @@ export class ResourcePool {
   }
 
   /** Takes `need` out of the pool. The caller has checked that it fits. */
-  take(need: Amounts): readonly Resource[] {
-    return [
-      ...this.#takeScalar(RESOURCE_NAMES.cpus, need.cpus),
-      ...this.#takeScalar(RESOURCE_NAMES.memoryMiB, need.memoryMiB),
-      ...this.#takeScalar(RESOURCE_NAMES.diskMiB, need.diskMiB),
-    ];
+  take({ cpus, memoryMiB, diskMiB, others = {} }: Amounts): readonly Resource[] {
+    const scalars = { cpus, mem: memoryMiB, disk: diskMiB, ...others };
+    return Object.entries(scalars).flatMap(([name, amount]) => this.#takeScalar(name, amount));
   }
 
   #takeScalar(name: string, amount: number): readonly Resource[] {
@@ -64,9 +59,4 @@ export class ResourcePool {
 
 function isReserved(resource: Resource): boolean {
   return (resource.reservations?.length ?? 0) > 0;
-}
-
-/** Mesos' scalars have three decimals. */
-function roundToMilli(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

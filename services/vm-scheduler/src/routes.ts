@@ -7,7 +7,7 @@ import {
 } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { NOTHING, needOf, plus } from './placement.ts';
+import { NOTHING, needOf, plus } from './placement-amounts.ts';
 import type { VmScheduler } from './scheduler.ts';
 import type { SchedulerState } from './state.ts';
 import { toReport } from './vm-record.ts';

@@ -1,6 +1,8 @@
 import type { Clock, Logger } from '@factory/runtime';
 import { ChangeLog } from './change-log.ts';
 import { GroupCommit } from './group-commit.ts';
+import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
+import { GroupIndex } from './placement-groups.ts';
 import type { OperationRecord, SchedulerStore } from './store/store.ts';
 import { isLegalChange, shownState, type VmRecord, vmIdOf } from './vm-record.ts';
 
@@ -12,11 +14,14 @@ export class SchedulerState {
   readonly changes: ChangeLog;
   /** VMs without a task that are not deleted: all that a placement round has to look at. */
   readonly withoutTask = new Set<string>();
+  /** Where the members of each group are. */
+  readonly groups = new GroupIndex();
   /** Changes that the state table does not know: each one is a fault of ours. */
   illegalChangeCount = 0;
   readonly #vms = new Map<string, VmRecord>();
   readonly #operations = new Map<string, OperationRecord>();
   readonly #vmsByAgent = new Map<string, Set<string>>();
+  readonly #usedByAgent = new Map<string, Amounts>();
   readonly #dirty = new Set<string>();
   readonly #removed = new Set<string>();
   readonly #store: SchedulerStore;
@@ -58,6 +63,11 @@ export class SchedulerState {
   vmsOfAgent(agentId: string): readonly VmRecord[] {
     const ids = this.#vmsByAgent.get(agentId) ?? [];
     return [...ids].flatMap((id) => this.#vms.get(id) ?? []);
+  }
+
+  /** What the tasks of VMs take at an agent. */
+  usedAt(agentId: string): Amounts {
+    return this.#usedByAgent.get(agentId) ?? NOTHING;
   }
 
   /** Agents that have a VM with a task. */
@@ -152,21 +162,29 @@ export class SchedulerState {
     if (before !== undefined) this.#unindex(before);
     const vmId = vmIdOf(record);
     this.#vms.set(vmId, record);
+    this.groups.add(record);
     if (record.task === null) {
       if (record.phase !== 'deleted') this.withoutTask.add(vmId);
       return;
     }
     const ofAgent = this.#vmsByAgent.get(record.task.agentId) ?? new Set<string>();
     this.#vmsByAgent.set(record.task.agentId, ofAgent.add(vmId));
+    const used = plus(this.usedAt(record.task.agentId), needOf(record.assignment));
+    this.#usedByAgent.set(record.task.agentId, used);
   }
 
   #unindex(record: VmRecord): void {
     const vmId = vmIdOf(record);
     this.withoutTask.delete(vmId);
+    this.groups.remove(record);
     if (record.task === null) return;
+    const used = minus(this.usedAt(record.task.agentId), needOf(record.assignment));
+    this.#usedByAgent.set(record.task.agentId, used);
     const ofAgent = this.#vmsByAgent.get(record.task.agentId);
     ofAgent?.delete(vmId);
-    if (ofAgent?.size === 0) this.#vmsByAgent.delete(record.task.agentId);
+    if (ofAgent?.size !== 0) return;
+    this.#vmsByAgent.delete(record.task.agentId);
+    this.#usedByAgent.delete(record.task.agentId);
   }
 }
 
