@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import {
   DesiredChangeSchema,
+  OperationProgressSchema,
   OperationRequestSchema,
   OperationResultSchema,
   VmAssignmentSchema,
@@ -101,6 +102,9 @@ export const LinkReportsSchema = Type.Object({
   vms: Type.Array(VmReportSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
   plans: Type.Array(SharePlanSchema),
   operations: Type.Array(OperationResultSchema),
+  progress: Type.Optional(
+    Type.Array(OperationProgressSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
+  ),
   refusals: Type.Optional(
     Type.Array(RefusalSchema, { maxItems: LINK_LIMITS.vmReportsPerExchangeMax }),
   ),

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import {
   DesiredChangeSchema,
+  OperationProgressSchema,
   OperationRequestSchema,
   OperationResultSchema,
   VmAssignmentSchema,
@@ -35,6 +36,8 @@ export const ChangesSchema = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   vms: Type.Array(VmReportSchema),
   operations: Type.Array(OperationResultSchema),
+  /** Of operations that run. */
+  progress: Type.Optional(Type.Array(OperationProgressSchema)),
   /** What all machines together need that wait for a host. */
   waiting: Type.Optional(Type.Object({ vcpus: Type.Number(), memoryMiB: Type.Number() })),
 });

@@ -1,5 +1,9 @@
 import { type Static, Type } from 'typebox';
-import { OperationRequestSchema, OperationResultSchema } from './assignment.ts';
+import {
+  OperationProgressSchema,
+  OperationRequestSchema,
+  OperationResultSchema,
+} from './assignment.ts';
 import { ProjectIdSchema, VmIdSchema } from './ids.ts';
 import {
   DesiredStateSchema,
@@ -72,6 +76,8 @@ export const ExecutorMessageSchema = Type.Object({
   full: Type.Boolean(),
   vms: Type.Array(VmObservationSchema),
   operations: Type.Array(OperationResultSchema),
+  /** Of operations that run and take long. */
+  progress: Type.Optional(Type.Array(OperationProgressSchema)),
 });
 export type ExecutorMessage = Static<typeof ExecutorMessageSchema>;
 

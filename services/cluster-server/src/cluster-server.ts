@@ -195,7 +195,9 @@ export class ClusterServer {
       revision = changes.revision;
       this.#vms.reported(changes);
       const vms = changes.vms.filter((report) => report.revision > from);
-      if (revision <= from || vms.length + changes.operations.length === 0) continue;
+      const { operations, progress = [] } = changes;
+      const count = vms.length + operations.length + progress.length;
+      if (revision <= from || count === 0) continue;
       this.#outbox.addChanges({ ...changes, vms });
       this.#link.wake();
     }

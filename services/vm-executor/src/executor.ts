@@ -267,12 +267,8 @@ export class VmExecutor {
 
   #operate(request: OperationRequest): void {
     const keeper = this.#guarded.get(request.vmId)?.keeper;
-    const { operationId, vmId } = request;
-    if (keeper === undefined) {
-      const message = 'This host has no such machine.';
-      this.#reporter.result({ operationId, vmId, outcome: 'failed', message, output: '' });
-      return;
-    }
+    // Its task may be on its way to this executor: the scheduler asks again until the deadline.
+    if (keeper === undefined) return;
     switch (request.kind) {
       case 'readLog':
         this.#inBackground('reading a log', () => this.#readLog(request));

@@ -1,6 +1,7 @@
 import {
   EXECUTOR_HEARTBEAT_INTERVAL_MS,
   type ExecutorMessage,
+  type OperationProgress,
   type OperationResult,
   type VmId,
   type VmObservation,
@@ -27,6 +28,8 @@ export interface Reporter {
   lastSeq(vmId: VmId): number;
   /** A result, repeated until it is seen. */
   result(result: OperationResult): void;
+  /** How far an operation is; repeated until its result comes. */
+  progress(progress: OperationProgress): void;
   resultsSeen(operationIds: readonly string[]): void;
   /** Everything, now. */
   reportAll(): void;
@@ -45,6 +48,7 @@ export function createReporter(options: {
   const changed = new Set<VmId>();
   const gone = new Map<VmId, { readonly last: VmObservation; readonly untilMs: number }>();
   const results = new Map<string, OperationResult>();
+  const progress = new Map<string, OperationProgress>();
   const unsent = new Set<string>();
   let flushTimer: Timer | undefined;
   let heartbeatTimer: Timer | undefined;
@@ -57,8 +61,9 @@ export function createReporter(options: {
       .filter((each) => each !== undefined)
       .slice(0, RESULTS_PER_MESSAGE_MAX);
     for (const { operationId } of operations) unsent.delete(operationId);
-    if (!full && vms.length === 0 && operations.length === 0) return;
-    options.send({ type: 'status', full, vms, operations }).catch((error: unknown) => {
+    const underway = progress.size === 0 ? {} : { progress: [...progress.values()] };
+    if (!full && vms.length + operations.length + progress.size === 0) return;
+    options.send({ type: 'status', full, vms, operations, ...underway }).catch((error: unknown) => {
       logger.debug({ err: error }, 'a status message was not sent; the next heartbeat repeats it');
     });
   };
@@ -97,11 +102,16 @@ export function createReporter(options: {
     },
     lastSeq: (vmId) => gone.get(vmId)?.last.seq ?? 0,
     result(result) {
+      progress.delete(result.operationId);
       results.delete(result.operationId);
       results.set(result.operationId, result);
       unsent.add(result.operationId);
       const [oldest] = results.keys();
       if (results.size > RESULTS_MAX && oldest !== undefined) results.delete(oldest);
+      flushSoon();
+    },
+    progress(each) {
+      progress.set(each.operationId, each);
       flushSoon();
     },
     resultsSeen(operationIds) {

@@ -1,12 +1,19 @@
-import type { OperationRequest, OperationResult, SchedulerMessage } from '@factory/contracts';
+import type {
+  OperationProgress,
+  OperationRequest,
+  OperationResult,
+  SchedulerMessage,
+} from '@factory/contracts';
 import type { Clock } from '@factory/runtime';
 import type { SchedulerState } from './state.ts';
 import type { OperationRecord } from './store/store.ts';
 
-/** An operation that its executor did not answer in this time has failed. */
+/** Of requests that name no deadline. */
 const OPERATION_DEADLINE_MS = 120_000;
-/** Results are kept this long for readers that were cut off. */
+/** Results that the api-server has are kept this long, for commands that come twice. */
 const RESULT_KEPT_MS = 10 * 60_000;
+/** And those of which no reader has said that it was told. */
+const RESULT_UNREPORTED_KEPT_MS = 30 * 24 * 3_600_000;
 
 interface OperationDeskOptions {
   readonly state: SchedulerState;
@@ -14,7 +21,10 @@ interface OperationDeskOptions {
   readonly tell: (agentId: string, message: SchedulerMessage) => void;
 }
 
-/** One-shot actions: handed to the executor until its result comes, remembered for a while. */
+/**
+ * One-shot actions: handed to the executor of their VM, whenever it has one, until the result comes
+ * or their deadline; then remembered until the api-server has the result.
+ */
 export class OperationDesk {
   readonly #options: OperationDeskOptions;
 
@@ -26,15 +36,13 @@ export class OperationDesk {
   async request(requests: readonly OperationRequest[]): Promise<void> {
     const { state, clock } = this.#options;
     const fresh = requests.filter(({ operationId }) => state.operation(operationId) === undefined);
-    const records = fresh.map((request) => ({
-      request,
-      revision: 0,
-      createdAtMs: clock.nowMs(),
-      result: this.#agentOf(request) === undefined ? failed(request, 'It has no live host.') : null,
-    }));
-    for (const record of records) state.putOperation(record);
+    const createdAtMs = clock.nowMs();
+    for (const request of fresh) {
+      state.putOperation({ request, revision: 0, createdAtMs, result: null });
+    }
+    for (const { operationId } of fresh) this.#failIfHopeless(operationId);
     await state.commit();
-    this.#hand(records);
+    this.#hand(fresh.flatMap(({ operationId }) => state.operation(operationId) ?? []));
   }
 
   /** Takes results that an executor sent. */
@@ -43,7 +51,19 @@ export class OperationDesk {
     for (const result of results) {
       const record = state.operation(result.operationId);
       const isAwaited = record?.result === null && this.#agentOf(record.request) === agentId;
-      if (record !== undefined && isAwaited) state.putOperation({ ...record, result });
+      if (record !== undefined && isAwaited) this.#finish(record, result);
+    }
+  }
+
+  /** Takes what an executor said of operations under way. */
+  progress(agentId: string, all: readonly OperationProgress[]): void {
+    const { state } = this.#options;
+    for (const progress of all) {
+      const record = state.operation(progress.operationId);
+      if (record?.result !== null || this.#agentOf(record.request) !== agentId) continue;
+      const { stage, percent } = record.progress ?? {};
+      const isNews = stage !== progress.stage || percent !== progress.percent;
+      if (isNews) state.putOperation({ ...record, progress });
     }
   }
 
@@ -62,20 +82,46 @@ export class OperationDesk {
     this.#hand(open);
   }
 
-  /** Fails what is past its deadline; gives the ids of what nobody will ask for again. */
-  expired(): readonly string[] {
+  /**
+   * Fails what is past its deadline; gives the ids of what nobody will ask for again.
+   * `reportedRevision` is that up to which the api-server has everything.
+   */
+  expired(reportedRevision: number): readonly string[] {
     const { state, clock } = this.#options;
     const forgotten: string[] = [];
-    for (const record of state.operations()) {
-      const ageMs = clock.nowMs() - record.createdAtMs;
-      if (record.result === null && ageMs > OPERATION_DEADLINE_MS) {
-        const result = failed(record.request, 'Its host did not answer in time.');
-        state.putOperation({ ...record, result });
-      } else if (record.result !== null && ageMs > RESULT_KEPT_MS) {
-        forgotten.push(record.request.operationId);
+    for (const { request, revision, createdAtMs, result, finishedAtMs } of state.operations()) {
+      if (result === null) {
+        this.#failIfHopeless(request.operationId);
+        continue;
       }
+      const isReported = revision <= reportedRevision;
+      const keptMs = isReported ? RESULT_KEPT_MS : RESULT_UNREPORTED_KEPT_MS;
+      const ageMs = clock.nowMs() - (finishedAtMs ?? createdAtMs);
+      if (ageMs > keptMs) forgotten.push(request.operationId);
     }
     return forgotten;
+  }
+
+  /** A VM that has no host at this moment may have one before the deadline: that is waited for. */
+  #failIfHopeless(operationId: string): void {
+    const { state, clock } = this.#options;
+    const record = state.operation(operationId);
+    if (record?.result !== null) return;
+    const { request, createdAtMs } = record;
+    const vm = state.vm(request.vmId);
+    const deadlineAtMs = request.deadlineAtMs ?? createdAtMs + OPERATION_DEADLINE_MS;
+    if (vm === undefined || vm.phase === 'deleted') {
+      this.#finish(record, failed(request, 'The cluster does not have this machine.'));
+    } else if (clock.nowMs() >= deadlineAtMs) {
+      const isHosted = vm.task !== null;
+      const why = isHosted ? 'Its host did not answer in time.' : 'It had no live host in time.';
+      this.#finish(record, failed(request, why));
+    }
+  }
+
+  #finish(record: OperationRecord, result: OperationResult): void {
+    const { state, clock } = this.#options;
+    state.putOperation({ ...record, result, finishedAtMs: clock.nowMs() });
   }
 
   #hand(records: readonly OperationRecord[]): void {

@@ -52,11 +52,14 @@ export function registerRoutes(
 export function changesAfter(state: SchedulerState, after: number): Changes {
   for (let limit = CHANGES_PER_ANSWER_MAX; ; limit = Math.ceil(limit / 2)) {
     const { ids, next } = state.changes.after(after, limit);
-    const operations = ids.flatMap((id) => state.operation(id)?.result ?? []);
+    const known = ids.flatMap((id) => state.operation(id) ?? []);
+    const operations = known.flatMap(({ result }) => result ?? []);
+    const running = known.filter(({ result }) => result === null);
+    const progress = running.flatMap((each) => each.progress ?? []);
     const outputLength = operations.reduce((sum, result) => sum + result.output.length, 0);
     if (outputLength > OUTPUT_LENGTH_MAX && limit > 1) continue;
     const vms = ids.flatMap((id) => state.vm(id) ?? []).map(toReport);
-    return { revision: next, vms, operations, waiting: waitingNeed(state) };
+    return { revision: next, vms, operations, progress, waiting: waitingNeed(state) };
   }
 }
 

@@ -126,7 +126,7 @@ describe('operations', () => {
     expect(framework.told()).toEqual([]);
   });
 
-  it('fail when there is no host, or when it does not answer in time', async () => {
+  it('fail when the cluster has no such machine, or its host does not answer in time', async () => {
     const world = await World.running();
     const other = { ...request, operationId: operationIdNumber(2), vmId: vmIdNumber(9) };
     await world.call('POST', '/v1/operations', { operations: [request, other] });

@@ -305,6 +305,7 @@ export class VmScheduler {
       this.#state.putVm(applyObservation(record, observation, clock.nowMs()));
       heard.push(observation.vmId);
     }
+    this.#operations.progress(agentId, message.progress ?? []);
     this.#operations.results(agentId, message.operations);
     await this.#state.commit();
     this.#operations.acknowledge(agentId, message.operations);
@@ -331,7 +332,7 @@ export class VmScheduler {
     const overdue = overdueChanges(this.#state.vms(), clock.nowMs(), this.#reportedRevision);
     for (const record of overdue.changed) this.#state.putVm(record);
     this.#state.remove(overdue.forgotten);
-    this.#state.remove(this.#operations.expired());
+    this.#state.remove(this.#operations.expired(this.#reportedRevision));
     for (const record of overdue.killed) this.#kill(record);
     await this.#state.commit();
     if (!this.#isSubscribed) return;

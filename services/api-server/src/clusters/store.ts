@@ -4,6 +4,7 @@ import type {
   ClusterId,
   NumberedCommand,
   OperationId,
+  OperationProgress,
   OperationResult,
   Refusal,
   SharePlan,
@@ -47,6 +48,7 @@ export interface ExchangeNews {
   readonly vms: readonly VmReport[];
   readonly plans: readonly SharePlan[];
   readonly operations: readonly OperationResult[];
+  readonly progress: readonly OperationProgress[];
   readonly refusals: readonly Refusal[];
   readonly capacity: Capacity | undefined;
   readonly nowMs: number;

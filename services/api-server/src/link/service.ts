@@ -160,7 +160,11 @@ function checkedReports(reports: LinkReports) {
     ...refusal,
     message: printable(refusal.message),
   }));
-  return { vms, operations, plans, refusals, capacity: reports.capacity };
+  const progress = (reports.progress ?? []).map((each) => ({
+    ...each,
+    stage: printable(each.stage),
+  }));
+  return { vms, operations, plans, progress, refusals, capacity: reports.capacity };
 }
 
 function requireVersion(version: number): void {

@@ -91,6 +91,8 @@ export class OperationService {
       projectId,
       vmId,
       kind,
+      params: {},
+      progress: null,
       state: 'running' as const,
       message: '',
       output: '',
@@ -131,12 +133,13 @@ export class OperationService {
 
 /** An operation as the API shows it. */
 export function showOperation(operation: OperationRecord): Static<typeof OperationSchema> {
-  const { id, vmId, kind, state, message, createdAtMs, finishedAtMs } = operation;
+  const { id, vmId, kind, state, progress, message, createdAtMs, finishedAtMs } = operation;
   return {
     id,
     vmId,
     kind,
     state,
+    progress: state === 'running' ? progress : null,
     message,
     createdAt: new Date(createdAtMs).toISOString(),
     finishedAt: finishedAtMs === null ? null : new Date(finishedAtMs).toISOString(),

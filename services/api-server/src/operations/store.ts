@@ -1,4 +1,13 @@
-import type { ClusterId, OperationId, OperationKind, ProjectId, VmId } from '@factory/contracts';
+import type {
+  ClusterId,
+  OperationId,
+  OperationKind,
+  OperationParams,
+  OperationProgress,
+  OperationRequest,
+  ProjectId,
+  VmId,
+} from '@factory/contracts';
 import type { VmRecord } from '../vms/store.ts';
 
 export const OPERATION_STATES = ['running', 'succeeded', 'failed'] as const;
@@ -11,6 +20,8 @@ export interface OperationRecord {
   readonly vmId: VmId;
   readonly clusterId: ClusterId;
   readonly kind: OperationKind;
+  readonly params: OperationParams;
+  readonly progress: Pick<OperationProgress, 'stage' | 'percent'> | null;
   readonly state: OperationState;
   readonly message: string;
   readonly output: string;
@@ -38,4 +49,11 @@ export interface OperationStore {
     decide: (vm: VmRecord) => OperationDecision,
   ): Promise<StartOperationResult>;
   find(projectId: ProjectId, id: OperationId): Promise<OperationRecord | undefined>;
+}
+
+/** An operation as its cluster is told of it. */
+export function requestOf(operation: OperationRecord): OperationRequest {
+  const { id: operationId, vmId, kind, deadlineAtMs, params } = operation;
+  const hasParams = Object.keys(params).length > 0;
+  return { operationId, vmId, kind, deadlineAtMs, ...(hasParams ? { params } : {}) };
 }

@@ -94,11 +94,15 @@ describeOnEachStore('machines', (test) => {
     expect(started.statusCode).toBe(202);
     const { id: operationId } = started.json();
     expect(started.headers.location).toBe(`/v1/operations/${operationId}`);
-    const operation = { operationId, vmId: first.vmId, kind: 'reboot' };
+    const deadlineAtMs = expect.any(Number);
+    const operation = { operationId, vmId: first.vmId, kind: 'reboot', deadlineAtMs };
     const { commands } = await cluster.exchange();
     expect(commands[0]?.command).toEqual({ kind: 'operate', operations: [operation] });
     const url = `/v1/operations/${operationId}`;
     expect(await factory.caller.ok('GET', url)).toMatchObject({ state: 'running' });
+    const far = { stage: 'powering off', percent: 50 };
+    await cluster.exchange({ progress: [{ operationId, vmId: first.vmId, ...far }] });
+    expect(await factory.caller.ok('GET', url)).toMatchObject({ progress: far });
     const result = { operationId, vmId: first.vmId, outcome: 'succeeded' } as const;
     await cluster.exchange({ operations: [{ ...result, message: 'ok', output: '' }] });
     expect(await factory.caller.ok('GET', url)).toMatchObject({ state: 'succeeded' });

@@ -2,6 +2,7 @@ import {
   type Capacity,
   LINK_LIMITS,
   type LinkReports,
+  type OperationProgress,
   type OperationResult,
   type Refusal,
   type SharePlan,
@@ -18,6 +19,8 @@ const OUTPUT_LENGTH_MAX = 4 * 1024 * 1024;
 export class Outbox {
   #vms = new Map<string, VmReport>();
   #operations = new Map<string, OperationResult>();
+  /** By operation; one that is lost with this process is followed by the next. */
+  #progress = new Map<string, OperationProgress>();
   #plans = new Map<string, SharePlan>();
   /** By machine, with the number of the command that was refused. */
   #refusals = new Map<string, { readonly refusal: Refusal; readonly seq: number }>();
@@ -27,16 +30,19 @@ export class Outbox {
 
   get isEmpty(): boolean {
     const kept = this.#vms.size + this.#operations.size + this.#plans.size;
-    return kept + this.#refusals.size === 0 && this.#capacity === undefined;
+    return kept + this.#refusals.size + this.#progress.size === 0 && this.#capacity === undefined;
   }
 
   addChanges(changes: {
     readonly revision: number;
     readonly vms: readonly VmReport[];
     readonly operations: readonly OperationResult[];
+    readonly progress?: readonly OperationProgress[] | undefined;
   }): void {
     for (const report of changes.vms) this.#vms.set(report.vmId, report);
     for (const result of changes.operations) this.#operations.set(result.operationId, result);
+    for (const each of changes.progress ?? []) this.#progress.set(each.operationId, each);
+    for (const { operationId } of changes.operations) this.#progress.delete(operationId);
     this.#readRevision = Math.max(this.#readRevision, changes.revision);
   }
 
@@ -73,12 +79,14 @@ export class Outbox {
     const operations = firstOf([...this.#operations.values()]);
     const refusals = [...this.#refusals.values()];
     const refusalsNow = refusals.splice(0, LINK_LIMITS.vmReportsPerExchangeMax);
+    const progress = [...this.#progress.values()].slice(0, LINK_LIMITS.vmReportsPerExchangeMax);
     const isAll = vms.length === this.#vms.size && operations.length === this.#operations.size;
     return {
       reports: {
         vms,
         operations,
         plans: [...this.#plans.values()],
+        ...(progress.length === 0 ? {} : { progress }),
         ...(refusalsNow.length === 0 ? {} : { refusals: refusalsNow.map((each) => each.refusal) }),
         ...(this.#capacity === undefined ? {} : { capacity: this.#capacity }),
       },
@@ -93,6 +101,9 @@ export class Outbox {
       if (this.#vms.get(report.vmId)?.revision === report.revision) this.#vms.delete(report.vmId);
     }
     for (const { operationId } of reports.operations) this.#operations.delete(operationId);
+    for (const each of reports.progress ?? []) {
+      if (this.#progress.get(each.operationId) === each) this.#progress.delete(each.operationId);
+    }
     for (const plan of reports.plans) {
       if (this.#plans.get(plan.batchId) === plan) this.#plans.delete(plan.batchId);
     }

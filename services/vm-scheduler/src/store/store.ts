@@ -1,4 +1,4 @@
-import type { OperationRequest, OperationResult } from '@factory/contracts';
+import type { OperationProgress, OperationRequest, OperationResult } from '@factory/contracts';
 import type { VmRecord } from '../vm-record.ts';
 
 /** A one-shot action and, once the executor has carried it out, its result. */
@@ -7,6 +7,10 @@ export interface OperationRecord {
   readonly revision: number;
   readonly createdAtMs: number;
   readonly result: OperationResult | null;
+  /** As its executor said last. */
+  readonly progress?: OperationProgress;
+  /** When the result came; old records lack it. */
+  readonly finishedAtMs?: number;
 }
 
 /** Everything that changed together; stored in one transaction. */

@@ -108,6 +108,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
   const refused = ingestRefusals(db, news);
   const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));
   for (const batchId of batches) closeIfGone(db, batchId);
+  ingestProgress(db, news);
   const operations = ingestOperations(db, news);
   const plannedBatchIds = ingestPlans(db, news);
   if (batches.size > 0 || operations.length > 0) db.wake({ batches: [...batches], operations });
@@ -186,6 +187,14 @@ function closeIfGone(db: MemoryDatabase, batchId: BatchId): void {
   if (batch?.state !== 'deleting') return;
   if (db.vmsOf(batchId).every((vm) => vm.state === 'deleted')) {
     db.batches.set(batchId, { ...batch, state: 'deleted' });
+  }
+}
+
+function ingestProgress(db: MemoryDatabase, news: ExchangeNews): void {
+  for (const { operationId, stage, percent } of news.progress) {
+    const operation = db.operations.get(operationId);
+    if (operation?.clusterId !== news.clusterId || operation.state !== 'running') continue;
+    db.operations.set(operation.id, { ...operation, progress: { stage, percent } });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { OperationStore } from '../../operations/store.ts';
+import { type OperationStore, requestOf } from '../../operations/store.ts';
 import { wishCommands } from '../../planning/assignments.ts';
 import type { VmListQuery, VmRecord, VmStore } from '../../vms/store.ts';
 import type { MemoryDatabase } from './database.ts';
@@ -64,8 +64,7 @@ export function createMemoryOperations(db: MemoryDatabase): OperationStore {
       }
       const operation = { ...proposed, clusterId };
       db.operations.set(operation.id, operation);
-      const { id: operationId, vmId, kind } = operation;
-      const operations = [{ operationId, vmId, kind }];
+      const operations = [requestOf(operation)];
       db.appendCommands(clusterId, [{ kind: 'operate', operations }]);
       db.wake({ clusters: [clusterId] });
       return { kind: 'started', operation };

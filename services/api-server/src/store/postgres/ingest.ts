@@ -34,6 +34,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   }
   const vms = await takeVms(trx, news);
   const refused = await takeRefusals(trx, news);
+  await takeProgress(trx, news);
   const operations = await takeOperations(trx, news);
   const plannedBatchIds = await takePlans(trx, news);
   const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
@@ -132,6 +133,17 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
     batchIds: row?.batch_ids ?? [],
     emptied: row?.emptied ?? [],
   };
+}
+
+async function takeProgress(trx: Knex.Transaction, news: ExchangeNews): Promise<void> {
+  if (news.progress.length === 0) return;
+  await trx.raw(
+    `update operations o
+     set progress = jsonb_build_object('stage', r.stage, 'percent', r.percent)
+     from jsonb_to_recordset(:all::jsonb) as r("operationId" text, stage text, percent float)
+     where o.id = r."operationId" and o.cluster_id = :clusterId and o.state = 'running'`,
+    { all: JSON.stringify(news.progress), clusterId: news.clusterId },
+  );
 }
 
 async function takeOperations(

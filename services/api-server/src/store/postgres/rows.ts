@@ -64,6 +64,8 @@ const OPERATION_COLUMNS: Columns<OperationRecord> = {
   vmId: 'vm_id',
   clusterId: 'cluster_id',
   kind: 'kind',
+  params: 'params',
+  progress: 'progress',
   state: 'state',
   message: 'message',
   output: 'output',

@@ -1,6 +1,6 @@
 import type { ProjectId, VmId } from '@factory/contracts';
 import type { Knex } from 'knex';
-import type { OperationStore } from '../../operations/store.ts';
+import { type OperationStore, requestOf } from '../../operations/store.ts';
 import { wishCommands } from '../../planning/assignments.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
@@ -85,8 +85,7 @@ export function createPostgresOperations(db: PostgresDatabase): OperationStore {
         }
         const operation = { ...proposed, clusterId };
         await trx('operations').insert(operationRows.toRow(operation));
-        const { id: operationId, vmId, kind } = operation;
-        const operations = [{ operationId, vmId, kind }];
+        const operations = [requestOf(operation)];
         await appendCommands(trx, clusterId, [{ kind: 'operate', operations }]);
         wakes.add({ clusters: [clusterId] });
         return { kind: 'started', operation };
