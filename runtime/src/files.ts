@@ -38,8 +38,8 @@ export async function writeFileAtomic(
   if (fsync) await syncDirectory(directory);
 }
 
-/** A rename is durable only when its directory is (fsync(2), notes). */
-async function syncDirectory(path: string): Promise<void> {
+/** A rename in the folder is durable only when the folder is (fsync(2), notes). */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

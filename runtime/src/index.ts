@@ -16,6 +16,7 @@ export * from './process-identity.ts';
 export * from './process-lock.ts';
 export * from './random.ts';
 export * from './settings.ts';
+export * from './shared-storage/storage-helper.ts';
 export * from './start-error.ts';
 export * from './traversal.ts';
 export * from './turn.ts';
