@@ -3,8 +3,11 @@ import type { Clock } from '@factory/runtime';
 /** Wakes one waiter. A ring while nobody waits is kept for the next. */
 export interface Bell {
   ring(): void;
-  /** Resolves at the next ring, or after `timeoutMs` (never by itself, when undefined). */
-  wait(timeoutMs: number | undefined): Promise<void>;
+  /**
+   * Resolves at the next ring, or after `timeoutMs` (never by itself, when undefined); also when
+   * the signal aborts, which leaves a ring that comes then to the next waiter.
+   */
+  wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>;
 }
 
 /** A bell on the given clock. */
@@ -16,14 +19,19 @@ export function createBell(clock: Clock): Bell {
       rung = true;
       wake?.();
     },
-    async wait(timeoutMs) {
+    async wait(timeoutMs, signal) {
+      if (signal?.aborted) return;
       if (!rung && timeoutMs !== 0) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        const timer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, resolve);
+        const mine = (): void => resolve();
+        wake = mine;
+        signal?.addEventListener('abort', mine, { once: true });
+        const timer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, mine);
         await promise;
         timer?.cancel();
-        wake = undefined;
+        signal?.removeEventListener('abort', mine);
+        if (wake === mine) wake = undefined;
+        if (signal?.aborted) return;
       }
       rung = false;
     },

@@ -23,6 +23,7 @@ import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { PowerOffLimits } from './vm/power-off.ts';
+import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
 import { type Recovered, recoverRecord } from './vm/record-file.ts';
 
@@ -46,6 +47,8 @@ export interface VmExecutorOptions {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
   readonly settings: VmExecutorSettings;
+  /** Where a test ends the executor. */
+  readonly faults?: FaultPoints;
 }
 
 /** Why an executor has nothing more to do. */

@@ -37,6 +37,11 @@ export function explainFailure(error: unknown): Explanation {
   return { reason, message: message.slice(0, MESSAGE_LENGTH_MAX) };
 }
 
+/** Whether there is no room left to write to. */
+export function isFullDisk(error: unknown): boolean {
+  return error instanceof VmFailure && error.reason === 'DISK_FULL';
+}
+
 /** Whether trying again may help without anybody changing anything. */
 export function isTransientFailure(error: unknown): boolean {
   return error instanceof VmFailure && error.isTransient;

@@ -21,6 +21,8 @@ import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
 import type { ExecutorLink, LinkHandlers, TaskState } from './link.ts';
 import { createMemoryStorage } from './storage/memory.ts';
+import { Gate, gated } from './testing-ports.ts';
+import { type FaultPoints, noFaults } from './vm/procedure.ts';
 
 /** The line by which guests of the test image say that they are up. */
 export const READY_MARKER = 'factory: guest ready';
@@ -150,6 +152,10 @@ export class TestHost {
   readonly host: SimulatedHost;
   link = new RecordingLink();
   executor: VmExecutor;
+  /** Between the present executor and its hypervisor and storage. */
+  gate = new Gate();
+  /** Where the executors made from now on are ended. */
+  faults: FaultPoints = noFaults;
   /** Errors that were logged. */
   readonly errors: unknown[] = [];
   readonly #seed: number;
@@ -174,6 +180,17 @@ export class TestHost {
     const closing = this.executor.close();
     await this.clock.run(6_000);
     await closing;
+    await this.#nextExecutor();
+  }
+
+  /** SIGKILL: nothing more comes from it; what it had begun at the host goes on. */
+  async killExecutor(): Promise<void> {
+    this.gate.shut();
+    await this.#nextExecutor();
+  }
+
+  async #nextExecutor(): Promise<void> {
+    this.gate = new Gate();
     this.link = new RecordingLink();
     this.executor = this.#newExecutor();
     await this.executor.start();
@@ -206,9 +223,10 @@ export class TestHost {
       random: seededRandom(this.#seed + 1),
       logger: this.#logger(),
       link: this.link,
-      hypervisor: createSimulatedHypervisor(this.host),
-      storage: createMemoryStorage(this.host),
+      hypervisor: gated(createSimulatedHypervisor(this.host), this.gate),
+      storage: gated(createMemoryStorage(this.host), this.gate),
       settings: TEST_SETTINGS,
+      faults: { at: (...where) => this.faults.at(...where) },
     });
   }
 }

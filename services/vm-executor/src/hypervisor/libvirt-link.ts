@@ -30,7 +30,7 @@ export interface LibvirtLink {
    * Runs `work` on the connection.
    * @throws VmFailure for all that libvirt says; transient while it can't be reached.
    */
-  use<T>(work: (libvirt: Libvirt) => Promise<T>): Promise<T>;
+  use<T>(work: (libvirt: Libvirt) => Promise<T>, signal?: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -84,11 +84,13 @@ export function createLibvirtLink(options: {
         if (!controller.signal.aborted) logger.error({ err: error }, 'the libvirt link ended');
       });
     },
-    async use(work) {
+    async use(work, signal) {
       try {
         const waiting = (): Promise<Libvirt> => connecting.promise;
         const what = 'connecting to libvirt';
-        return await work(current ?? (await withDeadline(clock, what, CONNECT_WAIT_MS, waiting)));
+        const libvirt = current ?? (await withDeadline(clock, what, CONNECT_WAIT_MS, waiting));
+        signal?.throwIfAborted();
+        return await work(libvirt);
       } catch (error) {
         throw toVmFailure(error);
       }

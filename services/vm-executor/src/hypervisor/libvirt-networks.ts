@@ -9,8 +9,8 @@ import type { AddressLease } from './port.ts';
 
 /** The subnets on this host as libvirt networks. */
 export interface LibvirtNetworks {
-  join(lease: AddressLease): Promise<void>;
-  leave(lease: AddressLease): Promise<void>;
+  join(lease: AddressLease, signal?: AbortSignal): Promise<void>;
+  leave(lease: AddressLease, signal?: AbortSignal): Promise<void>;
   /** What libvirt has may have changed behind our back: look before the next use. */
   forget(): void;
 }
@@ -76,7 +76,7 @@ export function createLibvirtNetworks(options: {
   };
 
   return {
-    async join(lease) {
+    async join(lease, signal) {
       const subnet = subnetOf(lease.subnetId);
       // Before its turn: whoever makes the network takes all that wait into the first definition.
       subnet.wanted.set(lease.vmId, lease);
@@ -90,10 +90,10 @@ export function createLibvirtNetworks(options: {
             subnet.present = undefined;
             await addLease(libvirt, subnet, lease);
           }
-        }),
+        }, signal),
       );
     },
-    async leave(lease) {
+    async leave(lease, signal) {
       const subnet = subnetOf(lease.subnetId);
       subnet.wanted.delete(lease.vmId);
       await inOrder(lease.subnetId, () =>
@@ -108,7 +108,7 @@ export function createLibvirtNetworks(options: {
             subnet.present = await readLeases(libvirt, subnet.ref);
             if (subnet.present?.has(leaseKey(lease))) throw error;
           }
-        }),
+        }, signal),
       );
     },
     forget() {

@@ -37,35 +37,39 @@ export function createLibvirtHypervisor(options: {
       slowLink.start({ onConnected: async () => undefined, onDisconnected: () => undefined });
     },
     identify: (hostName) => owner.resolve({ instance, hostName }),
-    joinNetwork: (lease) => networks.join(lease),
-    leaveNetwork: (lease) => networks.leave(lease),
+    joinNetwork: (lease, signal) => networks.join(lease, signal),
+    leaveNetwork: (lease, signal) => networks.leave(lease, signal),
     listDomains: async () => listDomains(link, await owner.promise),
-    findDomain: (vmId) =>
+    findDomain: (vmId, signal) =>
       link.use(async ({ domains }) => {
         const status = await orUndefined(domains.getState(refOf(vmId)));
         return status === undefined ? undefined : seen(vmId, status);
-      }),
-    async define(plan) {
+      }, signal),
+    async define(plan, signal) {
       const xml = domainXml(plan, await options.domainType(), await owner.promise);
-      await link.use(({ domains }) => domains.define(xml));
+      await link.use(({ domains }) => domains.define(xml), signal);
     },
-    async powerOn(vmId) {
+    async powerOn(vmId, signal) {
       try {
-        await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)));
+        await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)), signal);
       } catch (error) {
         // Among other reasons, its network may be gone.
         networks.forget();
         throw error;
       }
     },
-    pressPowerButton: (vmId) =>
-      link.use(({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' }))),
-    powerOff: (vmId) => slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId)))),
-    undefine: (vmId) =>
+    pressPowerButton: (vmId, signal) =>
+      link.use(
+        ({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' })),
+        signal,
+      ),
+    powerOff: (vmId, signal) =>
+      slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId))), signal),
+    undefine: (vmId, signal) =>
       link.use(async ({ domains }) => {
         const kept = { managedSave: true, snapshotsMetadata: true, nvram: 'remove' } as const;
         await orUndefined(domains.undefine(refOf(vmId), kept));
-      }),
+      }, signal),
     async close() {
       await Promise.all([link.close(), slowLink.close()]);
     },

@@ -15,11 +15,11 @@ export function createLinkPool(links: readonly [LibvirtLink, ...LibvirtLink[]]):
     start(handlers) {
       for (const link of links) link.start(handlers);
     },
-    async use(work) {
+    async use(work, signal) {
       const link = leastUsed();
       count(link, 1);
       try {
-        return await link.use(work);
+        return await link.use(work, signal);
       } finally {
         count(link, -1);
       }

@@ -52,7 +52,8 @@ export type HypervisorEvent =
  * The hypervisor of this host, as far as the executor needs it; functions are added as required.
  * "Ours" are the domains whose metadata name this factory instance and this agent. All operations
  * are idempotent: what is so already is no error. They throw VmFailure, which is transient while
- * the hypervisor can't be reached.
+ * the hypervisor can't be reached. After the signal's abort they begin nothing more, and settle as
+ * soon as what they have begun allows: until then it may still take effect.
  */
 export interface Hypervisor {
   /** Starts following the hypervisor; resolves at once, whether or not it can be reached now. */
@@ -60,21 +61,21 @@ export interface Hypervisor {
   /** Says whose domains are ours: those of the agent with this host name. */
   identify(agentHostName: string): void;
   /** Makes the VM's subnet exist on this host, with this lease in it. */
-  joinNetwork(lease: AddressLease): Promise<void>;
+  joinNetwork(lease: AddressLease, signal?: AbortSignal): Promise<void>;
   /** Takes the lease out of the subnet; the network stays for others. */
-  leaveNetwork(lease: AddressLease): Promise<void>;
+  leaveNetwork(lease: AddressLease, signal?: AbortSignal): Promise<void>;
   /** All domains of ours. */
   listDomains(): Promise<readonly DomainSeen[]>;
-  findDomain(vmId: VmId): Promise<DomainSeen | undefined>;
+  findDomain(vmId: VmId, signal?: AbortSignal): Promise<DomainSeen | undefined>;
   /** Stores the definition, new or in place of the one before. */
-  define(plan: DomainPlan): Promise<void>;
+  define(plan: DomainPlan, signal?: AbortSignal): Promise<void>;
   /** Powers on; resolves when the guest's CPUs run. */
-  powerOn(vmId: VmId): Promise<void>;
+  powerOn(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Presses the ACPI power button. A guest early in its boot ignores it. */
-  pressPowerButton(vmId: VmId): Promise<void>;
+  pressPowerButton(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Pulls the plug. */
-  powerOff(vmId: VmId): Promise<void>;
+  powerOff(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Forgets the definition. */
-  undefine(vmId: VmId): Promise<void>;
+  undefine(vmId: VmId, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

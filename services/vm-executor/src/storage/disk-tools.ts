@@ -7,6 +7,8 @@ export interface DiskTools {
     readonly path: string;
     readonly basePath: string;
     readonly sizeBytes: number;
+    /** Ends the tool; nothing appears at `path` afterwards. */
+    readonly signal?: AbortSignal | undefined;
   }): Promise<void>;
   /** Writes a NoCloud seed as an ISO 9660 file, in place of one that is there. */
   writeSeed(path: string, seed: Seed): Promise<void>;

@@ -83,24 +83,28 @@ export function createFileStorage(options: {
       orVmFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
     listLeases: () => listIds(leases, '.json'),
     hasDisk: (vmId) => exists(diskPath(vmId)),
-    createDisk: (vmId, imageName, sizeGiB) =>
+    createDisk: (vmId, imageName, sizeGiB, signal) =>
       orVmFailure('making the disk', async () => {
-        const image = await images.find(imageName);
+        // First: a disk that is there needs no image.
         if (await exists(diskPath(vmId))) return;
+        const image = await images.find(imageName);
+        signal?.throwIfAborted();
         await tools.createOverlay({
           path: diskPath(vmId),
           basePath: image.path,
           // A disk smaller than its image would be cut off.
           sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
+          signal,
         });
       }),
     writeSeed: (vmId, seed) =>
       orVmFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),
-    removeVm: (vmId) =>
+    removeVm: (vmId, signal) =>
       orVmFailure('removing the files', async () => {
         for (const suffix of LOG_SUFFIXES) {
           await rm(`${consolePath(vmId)}${suffix}`, { force: true });
         }
+        signal?.throwIfAborted();
         await removeFolder(folderOf(vmId));
       }),
     paths: (vmId) => ({

@@ -49,6 +49,7 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     listLeases: async () => [...host.leases.keys()],
     hasDisk: async (vmId) => host.folders.get(vmId)?.hasDisk ?? false,
     async createDisk(vmId, imageName) {
+      if (host.folders.get(vmId)?.hasDisk) return;
       await findImage(imageName);
       host.mayFail('making the disk');
       folderOf(vmId).hasDisk = true;

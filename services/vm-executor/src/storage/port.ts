@@ -44,7 +44,8 @@ export interface ConsoleChunk {
 /**
  * The files of this host's VMs. A VM has a folder with its record, disk and seed, a lease file and a
  * console log; nothing of it is left after `removeVm` and `removeLease`. All operations are
- * idempotent. They throw VmFailure.
+ * idempotent. They throw VmFailure. After the signal's abort they begin nothing more, and settle as
+ * soon as what they have begun allows.
  */
 export interface VmStorage {
   /** Makes the folders. */
@@ -61,17 +62,17 @@ export interface VmStorage {
   /** VMs that have a folder. */
   listVms(): Promise<readonly VmId[]>;
 
-  writeLease(lease: AddressLease): Promise<void>;
-  removeLease(vmId: VmId): Promise<void>;
+  writeLease(lease: AddressLease, signal?: AbortSignal): Promise<void>;
+  removeLease(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** VMs that have a lease file. */
   listLeases(): Promise<readonly VmId[]>;
 
-  hasDisk(vmId: VmId): Promise<boolean>;
+  hasDisk(vmId: VmId, signal?: AbortSignal): Promise<boolean>;
   /** Makes the VM's disk on top of the image; one that exists is left as it is. */
-  createDisk(vmId: VmId, imageName: string, sizeGiB: number): Promise<void>;
-  writeSeed(vmId: VmId, seed: Seed): Promise<void>;
+  createDisk(vmId: VmId, imageName: string, sizeGiB: number, signal?: AbortSignal): Promise<void>;
+  writeSeed(vmId: VmId, seed: Seed, signal?: AbortSignal): Promise<void>;
   /** Removes the VM's folder with all in it, and its console log. */
-  removeVm(vmId: VmId): Promise<void>;
+  removeVm(vmId: VmId, signal?: AbortSignal): Promise<void>;
   paths(vmId: VmId): VmPaths;
 
   /** Bytes in the console log; 0 when there is none. */

@@ -3,7 +3,6 @@ import {
   isTransitionAllowed,
   type OperationRequest,
   type OperationResult,
-  stateDeadlineMs,
   type VmId,
 } from '@factory/contracts';
 import {
@@ -13,26 +12,23 @@ import {
   type Limiter,
   type Logger,
   type Random,
-  withDeadline,
 } from '@factory/runtime';
 import { type Bell, createBell } from '../bell.ts';
+import { explainFailure, VmFailure } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { VmStorage } from '../storage/port.ts';
+import { inTurn } from '../turns.ts';
 import { type Decision, decide, type Situation } from './decide.ts';
 import { respondToFailure } from './failure-policy.ts';
-import { type Change, observe } from './observe.ts';
-import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
+import { Ledger } from './ledger.ts';
+import type { Change } from './observe.ts';
+import type { PowerOffLimits } from './power-off.ts';
+import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
+import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON, type VmSteps } from './procedures.ts';
 import { watchReadiness } from './readiness.ts';
 import { endReboot, requestReboot } from './reboot.ts';
 import { leaseOf, type VmRecord, withWish } from './record.ts';
-import {
-  makingSteps,
-  powerOnSteps,
-  runSteps,
-  type SagaContext,
-  type SagaStep,
-  undoAll,
-} from './saga.ts';
+import { Interrupted, Runner } from './run.ts';
 
 /** What the keepers of all VMs work with. */
 export interface KeeperContext {
@@ -45,6 +41,8 @@ export interface KeeperContext {
   readonly limitMaking: Limiter;
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
+  /** Only tests have any. */
+  readonly faults?: FaultPoints;
   /** Something that the scheduler should hear of has changed. */
   readonly onChange: (record: VmRecord) => void;
   /** A one-shot operation has ended. */
@@ -58,11 +56,15 @@ const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 10_000;
 /** One attempt at removing a VM. */
 const REMOVAL_ATTEMPT_MS = 60_000;
+/** A look at domain and disk; writing down how things stand. */
+const LOOK_TIMEOUT_MS = 30_000;
+const REST_TIMEOUT_MS = 30_000;
 
 /**
  * The keeper of one VM: a loop that compares what is wished with what is, makes the next move, and
- * sleeps until something happens. It makes one move at a time, and VMs never wait for each other
- * but for the bounded places in the context.
+ * sleeps until something happens. It makes one move at a time: what hangs past its deadline is told
+ * of, and nothing else is begun before it has settled. VMs never wait for each other but for the
+ * bounded places in the context.
  */
 export class VmKeeper {
   readonly vmId: VmId;
@@ -70,39 +72,34 @@ export class VmKeeper {
   readonly #logger: Logger;
   readonly #bell: Bell;
   readonly #retry: Backoff;
-  readonly #sagaContext: SagaContext;
-  #record: VmRecord;
-  #saved: VmRecord | undefined;
+  readonly #runner: Runner;
+  readonly #ledger: Ledger;
   #isFirstLook = true;
+  /** What the last work that ran into its deadline was waiting for. */
+  #hangsIn = '';
   #hasJoined = false;
   #isClosed = false;
-  // Monotonic, and this executor's own: a deadline that passed while none ran is no failure.
-  #stateSinceMs: number;
-  #unmakingSinceMs: number | undefined;
   #stopWatching: (() => void) | undefined;
   #loop: Promise<void> | undefined;
 
   constructor(record: VmRecord, context: KeeperContext) {
     this.vmId = record.vmId;
-    this.#record = record;
+    this.#ledger = new Ledger(record, context);
     this.#context = context;
     this.#logger = context.logger.child({ vmId: record.vmId });
     this.#bell = createBell(context.clock);
     const { random } = context;
     this.#retry = createBackoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
-    this.#stateSinceMs = context.clock.monotonicMs();
-    this.#sagaContext = {
-      storage: context.storage,
-      hypervisor: context.hypervisor,
-      limitPowerOn: context.limitPowerOn,
-      record: () => this.#record,
-      observe: (change) => this.#apply(change),
-    };
+    this.#runner = new Runner(context.clock, () => this.#bell.ring());
   }
 
   /** The VM as it stands. */
   get record(): VmRecord {
-    return this.#record;
+    return this.#ledger.record;
+  }
+
+  get #record(): VmRecord {
+    return this.#ledger.record;
   }
 
   /** Starts the loop. */
@@ -123,7 +120,12 @@ export class VmKeeper {
 
   /** Replaces the record by a change of it, such as a newer wish. */
   update(change: (record: VmRecord) => VmRecord): void {
-    this.#replace(change(this.#record));
+    const before = this.#record;
+    this.#ledger.replace(change(before));
+    if (before.desired !== 'deleted' && this.#record.desired === 'deleted') {
+      // Whatever is being done for it, it is not wanted any more.
+      this.#runner.interrupt('it is to be deleted');
+    }
     this.#bell.ring();
   }
 
@@ -135,10 +137,11 @@ export class VmKeeper {
     else this.update((record) => requestReboot(record, request));
   }
 
-  /** Ends the loop after the move under way; the guest is left as it is. */
+  /** Ends the loop, and the move under way after its present step; the guest is left as it is. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#watchNoMore();
+    this.#runner.interrupt('the executor ends');
     this.#bell.ring();
     await this.#loop;
   }
@@ -152,6 +155,7 @@ export class VmKeeper {
 
   /** One move; gives when to look again: 0 at once, undefined when something happens. */
   async #turn(): Promise<number | undefined> {
+    if (this.#runner.isBusy) return this.#waitForWhatHangs();
     try {
       const decision = decide(await this.#lookAround());
       this.#isFirstLook = false;
@@ -167,10 +171,14 @@ export class VmKeeper {
     const { hypervisor, storage } = this.#context;
     // What is to be removed is removed, whatever there is.
     const isGoing = this.#record.desired === 'deleted' || this.#record.makingFailure !== null;
-    const domain = isGoing ? undefined : await hypervisor.findDomain(this.vmId);
-    const needsDisk = this.#record.isMade && domain?.power.kind !== 'on';
-    const hasDisk = needsDisk ? await storage.hasDisk(this.vmId) : true;
-    return { record: this.#record, domain, hasDisk, isFirstLook: this.#isFirstLook };
+    const isFirstLook = this.#isFirstLook;
+    if (isGoing) return { record: this.#record, domain: undefined, hasDisk: true, isFirstLook };
+    const { domain, hasDisk } = await this.#within('a look', LOOK_TIMEOUT_MS, async (signal) => {
+      const seen = await hypervisor.findDomain(this.vmId, signal);
+      const needsDisk = this.#record.isMade && seen?.power.kind !== 'on';
+      return { domain: seen, hasDisk: needsDisk ? await storage.hasDisk(this.vmId, signal) : true };
+    });
+    return { record: this.#record, domain, hasDisk, isFirstLook };
   }
 
   /** Makes the move; gives whether to look again at once. */
@@ -193,46 +201,44 @@ export class VmKeeper {
         return true;
       case 'abandonReboot': {
         const why = `The machine is to be ${this.#record.desired} instead.`;
-        this.#replace(endReboot(this.#record, why));
+        this.#ledger.replace(endReboot(this.#record, why));
         return true;
       }
       case 'finishReboot':
-        this.#replace(endReboot(this.#record, undefined));
+        this.#ledger.replace(endReboot(this.#record, undefined));
         await this.#rest({ state: 'running', appliedGeneration: this.#record.generation });
         return false;
     }
   }
 
   async #rest(change: Change): Promise<void> {
-    if (change.isMade === true && !this.#record.isMade) await this.#holdPrecious();
-    this.#apply(change);
+    // What makes the disk precious is on the disk itself before anybody hears of it.
+    const becomesMade = change.isMade === true && !this.#record.isMade;
+    if (becomesMade) {
+      this.#ledger.replace({ ...this.#record, isMade: true });
+      await this.#within('its record', REST_TIMEOUT_MS, () => this.#ledger.save(true));
+    }
+    this.#ledger.observe(change);
     if (this.#record.state === 'failed') {
-      this.#replace(endReboot(this.#record, this.#record.message ?? 'The machine failed.'));
+      this.#ledger.replace(endReboot(this.#record, this.#record.message ?? 'The machine failed.'));
     }
     if (this.#record.state !== 'running') this.#watchNoMore();
     // The first making can be told from what is there; a wish or a result that was carried out not.
     const { appliedGeneration, operations } = this.#record;
-    await this.#save(appliedGeneration > 1 || operations.length > 0);
-    if (this.#record.state === 'running') {
-      await this.#watchReadiness();
-      await this.#keepLease();
-    }
-  }
-
-  /**
-   * From now on nothing may remove the disk but its user's wish. On the disk before anybody hears of
-   * it: after a power failure, a record that says "not made" would let a failed making remove it.
-   */
-  async #holdPrecious(): Promise<void> {
-    this.#replace({ ...this.#record, isMade: true });
-    await this.#save(true);
+    const isDurable = appliedGeneration > 1 || operations.length > 0;
+    await this.#within('its record', REST_TIMEOUT_MS, async (signal) => {
+      await this.#ledger.save(isDurable, signal);
+      if (this.#record.state !== 'running') return;
+      this.#watchReadiness();
+      await this.#keepLease(signal);
+    });
   }
 
   /** An adopted guest has its lease already; but its network may have to be made again one day. */
-  async #keepLease(): Promise<void> {
+  async #keepLease(signal: AbortSignal): Promise<void> {
     if (this.#hasJoined) return;
     try {
-      await this.#context.hypervisor.joinNetwork(leaseOf(this.#record));
+      await this.#context.hypervisor.joinNetwork(leaseOf(this.#record), signal);
       this.#hasJoined = true;
     } catch (error) {
       this.#logger.warn({ err: error }, 'the lease of a running guest may be missing');
@@ -241,36 +247,31 @@ export class VmKeeper {
 
   async #make(powerOn: boolean): Promise<void> {
     const { generation } = this.#record;
-    this.#apply({ state: 'preparing' });
-    await this.#context.limitMaking(() => this.#take(makingSteps(powerOn)));
+    this.#ledger.observe({ state: 'preparing' });
+    const { limitMaking } = this.#context;
+    await this.#carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
+    this.#hasJoined = true;
     const state = powerOn ? 'running' : 'stopped';
     const reason = powerOn ? null : 'STOPPED_BY_USER';
-    await this.#rest({ state, reason, isMade: true, appliedGeneration: generation });
+    await this.#rest({ state, reason, appliedGeneration: generation });
   }
 
   async #unmake(end: 'deleted' | 'failed'): Promise<void> {
     this.#watchNoMore();
-    this.#unmakingSinceMs ??= this.#context.clock.monotonicMs();
-    if (end === 'deleted' && !this.#isOverdue()) this.#apply({ state: 'deleting' });
-    await this.#within(REMOVAL_ATTEMPT_MS, () => undoAll(this.#sagaContext));
+    this.#beginRemoval();
+    await this.#carry(DELETE, REMOVAL_ATTEMPT_MS);
     this.#isClosed = true;
     const why = end === 'failed' ? (this.#record.makingFailure ?? {}) : {};
-    this.#apply({ state: end, ...why, appliedGeneration: this.#record.generation });
+    this.#ledger.observe({ state: end, ...why, appliedGeneration: this.#record.generation });
     this.#context.onEnd(this.#record);
   }
 
   async #powerOn(): Promise<void> {
     const { generation, reboot } = this.#record;
-    const consoleStartByte = await this.#context.storage.consoleSize(this.vmId);
-    this.#replace({
-      ...this.#record,
-      consoleStartByte,
-      reboot: reboot === null ? null : { ...reboot, phase: 'on' },
-    });
-    if (reboot === null) this.#apply({ state: 'starting' });
-    await this.#save(true);
-    await this.#take(powerOnSteps());
-    this.#replace(endReboot(this.#record, undefined));
+    if (reboot === null) this.#ledger.observe({ state: 'starting' });
+    await this.#carry(POWER_ON, this.#ledger.remainingMs);
+    this.#hasJoined = true;
+    this.#ledger.replace(endReboot(this.#record, undefined));
     await this.#rest({ state: 'running', appliedGeneration: generation });
   }
 
@@ -278,76 +279,113 @@ export class VmKeeper {
     this.#watchNoMore();
     const state = this.#record.reboot === null ? 'stopping' : 'rebooting';
     // It was reported off; but somebody has powered it on since.
-    if (!isTransitionAllowed(this.#record.state, state)) this.#apply({ state: 'running' });
-    this.#apply({ state });
-    await this.#save(true);
-    const { clock, hypervisor, powerOff: limits } = this.#context;
-    const record = () => this.#record;
-    await this.#within(this.#remainingMs(), () =>
-      powerOffGuest({ clock, hypervisor, bell: this.#bell, record, limits }),
-    );
+    if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
+    this.#ledger.observe({ state });
+    await this.#carry(POWER_OFF, this.#ledger.remainingMs);
   }
 
-  async #take(steps: readonly SagaStep[]): Promise<void> {
-    await this.#within(this.#remainingMs(), () => runSteps(steps, this.#sagaContext));
-    this.#hasJoined = true;
-  }
-
-  #within<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
-    return withDeadline(
-      this.#context.clock,
-      `${this.#record.state} of ${this.vmId}`,
+  /** Carries a procedure out, when the limiter lets it. */
+  async #carry(
+    procedure: Procedure<VmSteps>,
+    timeoutMs: number,
+    limiter: Limiter = (work) => work(),
+  ): Promise<void> {
+    const { faults = noFaults } = this.#context;
+    let waitsFor = 'its turn';
+    const onStep = (step: { readonly waitsFor: string }): void => {
+      waitsFor = step.waitsFor;
+    };
+    await this.#within(
+      () => waitsFor,
       timeoutMs,
-      work,
+      (signal) =>
+        inTurn(limiter, signal, () =>
+          runProcedure(procedure, this.#stepsFor(signal), { signal, faults, onStep }),
+        ),
     );
+  }
+
+  /** What one run's steps work with. A run that was given up changes nothing any more. */
+  #stepsFor(signal: AbortSignal): VmSteps {
+    return {
+      ...this.#context,
+      bell: this.#bell,
+      record: () => this.#record,
+      observe: (change) => {
+        if (!signal.aborted) this.#ledger.observe(change);
+      },
+      amend: (change) => {
+        if (!signal.aborted) this.#ledger.replace(change(this.#record));
+      },
+      save: (signalOfStep) => this.#ledger.save(true, signalOfStep),
+    };
+  }
+
+  /** @throws VmFailure that says what was waited for, at the deadline. */
+  #within<T>(
+    waitsFor: string | (() => string),
+    timeoutMs: number,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#runner.run(timeoutMs, work, () => {
+      this.#hangsIn = typeof waitsFor === 'string' ? waitsFor : waitsFor();
+      return this.#deadlineFailure();
+    });
+  }
+
+  #deadlineFailure(): VmFailure {
+    const { state } = this.#record;
+    const message = `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`;
+    return new VmFailure('DEADLINE_EXCEEDED', message);
+  }
+
+  /** Work that was given up has not settled: nothing is begun beside it. Gives when to look again. */
+  #waitForWhatHangs(): number | undefined {
+    if (this.#record.desired === 'deleted') this.#beginRemoval();
+    if (!this.#ledger.isOverdue) return RETRY_MAX_MS;
+    const why = this.#record.makingFailure ?? explainFailure(this.#deadlineFailure());
+    if (this.#record.state !== 'failed') this.#ledger.observe({ state: 'failed', ...why });
+    return undefined;
+  }
+
+  /** Says that it is being removed; past the deadline it stays said what is in the way. */
+  #beginRemoval(): void {
+    this.#ledger.beginRemoval();
+    const isWished = this.#record.desired === 'deleted';
+    if (isWished && !this.#ledger.isOverdue) this.#ledger.observe({ state: 'deleting' });
   }
 
   #handleFailure(error: unknown): number | undefined {
+    if (error instanceof Interrupted) return 0;
     const retryInMs = Math.round(this.#retry.nextMs());
     this.#logger.warn({ err: error, state: this.#record.state, retryInMs }, 'a move failed');
-    const response = respondToFailure(this.#record, error, this.#isOverdue());
+    const response = respondToFailure(this.#record, error, this.#ledger.isOverdue);
     switch (response.kind) {
       case 'retry':
         return retryInMs;
       case 'abandonMaking':
-        this.#replace({ ...this.#record, makingFailure: response.why });
+        this.#ledger.replace({ ...this.#record, makingFailure: response.why });
+        if (this.#ledger.isOverdue) this.#ledger.observe({ state: 'failed', ...response.why });
         return 0;
       case 'fail': {
         const { generation } = this.#record;
-        this.#apply({ state: 'failed', ...response.why, appliedGeneration: generation });
+        this.#ledger.observe({ state: 'failed', ...response.why, appliedGeneration: generation });
         return retryInMs;
       }
     }
   }
 
-  /** What is left of the time that the table of states gives the present state. */
-  #remainingMs(): number {
-    const limitMs = stateDeadlineMs(this.#record.state, 0) ?? RETRY_MAX_MS;
-    return Math.max(1, this.#stateSinceMs + limitMs - this.#context.clock.monotonicMs());
-  }
-
-  #isOverdue(): boolean {
-    const state = this.#unmakingSinceMs === undefined ? this.#record.state : 'deleting';
-    const sinceMs = this.#unmakingSinceMs ?? this.#stateSinceMs;
-    const deadlineMs = stateDeadlineMs(state, sinceMs) ?? Number.POSITIVE_INFINITY;
-    return this.#context.clock.monotonicMs() >= deadlineMs;
-  }
-
-  async #watchReadiness(): Promise<void> {
-    if (this.#record.guestReady || this.#stopWatching !== undefined) return;
+  /** In the background: an image that can't be looked up shall hold up nothing else. */
+  #watchReadiness(): void {
+    const { record } = this.#ledger;
+    if (record.guestReady || this.#stopWatching !== undefined) return;
     const { storage } = this.#context;
-    const image = await storage.findImage(this.#record.spec.image.name).catch((error: unknown) => {
-      this.#logger.warn({ err: error }, 'nobody will know when the guest is ready');
-      return undefined;
-    });
-    if (image?.readyMarker === undefined) return;
     this.#stopWatching = watchReadiness({
       storage,
-      record: this.#record,
-      marker: image.readyMarker,
+      record,
       logger: this.#logger,
       onReady: () => {
-        this.#apply({ guestReady: true, stage: 'ready' });
+        this.#ledger.observe({ guestReady: true, stage: 'ready' });
         this.#bell.ring();
       },
     });
@@ -357,36 +395,4 @@ export class VmKeeper {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
   }
-
-  #apply(change: Change): void {
-    this.#replace(observe(this.#record, change, this.#context.clock.nowMs()));
-  }
-
-  #replace(next: VmRecord): void {
-    const before = this.#record;
-    this.#record = next;
-    if (next.state !== before.state) this.#stateSinceMs = this.#context.clock.monotonicMs();
-    if (isWorthTelling(before, next)) this.#context.onChange(next);
-    for (const result of next.operations) {
-      if (!before.operations.includes(result)) this.#context.onResult(result);
-    }
-  }
-
-  async #save(durable: boolean): Promise<void> {
-    const record = this.#record;
-    if (this.#saved === record) return;
-    await this.#context.storage.writeRecord(record, { durable });
-    this.#saved = record;
-  }
-}
-
-/** Whether the scheduler should hear of it at once; stages ride along with the next such change. */
-function isWorthTelling(before: VmRecord, after: VmRecord): boolean {
-  return (
-    before.state !== after.state ||
-    before.reason !== after.reason ||
-    before.message !== after.message ||
-    before.guestReady !== after.guestReady ||
-    before.appliedGeneration !== after.appliedGeneration
-  );
 }

@@ -1,7 +1,7 @@
+import type { VmId } from '@factory/contracts';
 import type { Clock } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
-import type { VmRecord } from './record.ts';
 
 /** How long a guest may take. */
 export interface PowerOffLimits {
@@ -12,34 +12,36 @@ export interface PowerOffLimits {
 }
 
 /**
- * Powers a guest off: by the power button, and by the plug when the grace is over. Ends early, with
- * the guest still on, when the VM is to be deleted meanwhile.
+ * Powers a guest off: by the power button, and by the plug when the grace is over.
+ * @throws the signal's reason, with the guest still on, when that aborts.
  */
 export async function powerOffGuest(options: {
   readonly clock: Clock;
   readonly hypervisor: Hypervisor;
-  readonly record: () => VmRecord;
+  readonly vmId: VmId;
   /** Rung when the domain or the wish changes. */
   readonly bell: Bell;
   readonly limits: PowerOffLimits;
+  readonly signal: AbortSignal;
 }): Promise<void> {
-  const { clock, hypervisor, record, bell, limits } = options;
-  const { vmId } = record();
+  const { clock, hypervisor, vmId, bell, limits, signal } = options;
   const startMs = clock.monotonicMs();
   let pressAtMs = startMs;
   for (;;) {
-    if (record().desired === 'deleted') return;
-    const domain = await hypervisor.findDomain(vmId);
+    signal.throwIfAborted();
+    const domain = await hypervisor.findDomain(vmId, signal);
     if (domain?.power.kind !== 'on') return;
+    signal.throwIfAborted();
     const nowMs = clock.monotonicMs();
     if (nowMs - startMs >= limits.graceMs) {
-      await hypervisor.powerOff(vmId);
+      await hypervisor.powerOff(vmId, signal);
       return;
     }
     if (nowMs >= pressAtMs) {
-      await hypervisor.pressPowerButton(vmId);
+      await hypervisor.pressPowerButton(vmId, signal);
       pressAtMs = nowMs + limits.pressAgainMs;
     }
-    await bell.wait(Math.max(1, Math.min(pressAtMs, startMs + limits.graceMs) - nowMs));
+    const waitMs = Math.max(1, Math.min(pressAtMs, startMs + limits.graceMs) - nowMs);
+    await bell.wait(waitMs, signal);
   }
 }

@@ -6,9 +6,31 @@ const CHUNK_BYTES_MAX = 64 * 1024;
 
 /**
  * Follows a VM's console from the byte at which the guest was powered on, and calls `onReady` once,
- * when the image's marker comes by. Gives the end of following.
+ * when its image's marker comes by. Gives the end of following. Nobody waits for the image to be
+ * looked up, nor for the log to be read: both may be on a storage that hangs.
  */
 export function watchReadiness(options: {
+  readonly storage: VmStorage;
+  readonly record: VmRecord;
+  readonly logger: Logger;
+  readonly onReady: () => void;
+}): () => void {
+  const { storage, record, logger } = options;
+  let stop: (() => void) | undefined;
+  let isOver = false;
+  storage.findImage(record.spec.image.name).then(
+    ({ readyMarker: marker }) => {
+      if (marker !== undefined && !isOver) stop = watchForMarker({ ...options, marker });
+    },
+    (error: unknown) => logger.warn({ err: error }, 'nobody will know when the guest is ready'),
+  );
+  return () => {
+    isOver = true;
+    stop?.();
+  };
+}
+
+function watchForMarker(options: {
   readonly storage: VmStorage;
   readonly record: VmRecord;
   readonly marker: string;
