@@ -38,6 +38,8 @@ function undefineFlags(options: UndefineOptions): number {
     [1 << 1, options.snapshotsMetadata],
     [1 << 2, options.nvram === 'remove'],
     [1 << 3, options.nvram === 'keep'],
+    [1 << 5, options.tpm === 'remove'],
+    [1 << 6, options.tpm === 'keep'],
   ]);
 }
 

@@ -114,6 +114,8 @@ export interface UndefineOptions extends CallOptions {
   readonly snapshotsMetadata?: boolean;
   /** What becomes of the UEFI variable store; without an answer one makes the call fail. */
   readonly nvram?: 'remove' | 'keep';
+  /** What becomes of an emulated TPM's state; without an answer it is removed. */
+  readonly tpm?: 'remove' | 'keep';
 }
 
 /**

@@ -23,6 +23,8 @@ export interface StandDownResult {
 
 const PRESS_AGAIN_MS = 2_000;
 const LOOK_AGAIN_MS = 100;
+/** A guest's UEFI variables and TPM are its own as its disk is: without them it may not boot again. */
+const UNDEFINE = { managedSave: true, nvram: 'keep', tpm: 'keep' } as const;
 
 /**
  * Takes everything of an instance out of this machine's hypervisor and kernel: its guests (asked to
@@ -38,7 +40,7 @@ export async function removeInstance(options: StandDownOptions): Promise<StandDo
     if (domains.length > 0) onProgress(`powering off ${domains.length} machines`);
     await powerOffAll(libvirt, domains, options);
     for (const domain of domains) {
-      await ignoring('NO_DOMAIN', libvirt.domains.undefine(domain, { managedSave: true }));
+      await ignoring('NO_DOMAIN', libvirt.domains.undefine(domain, UNDEFINE));
     }
     const networks = await removeNetworks(libvirt, instance);
     if (networks > 0) onProgress(`removed ${networks} networks`);

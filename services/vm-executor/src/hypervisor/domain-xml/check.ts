@@ -78,6 +78,12 @@ function emulatedRule(plan: DomainPlan): readonly PlanProblem[] {
       'volumes that are directories are virtio devices, and this machine has emulated ones',
       'ask for devices virtio, or for volumes of kind block',
     ),
+    // libvirt: "readonly sata disks are not supported".
+    ...when(
+      (plan.volumes ?? []).some(({ readOnly }) => readOnly),
+      "SATA disks can't be read-only, and this machine has emulated devices",
+      'ask for devices virtio, or let the volume be written',
+    ),
     ...when(
       plan.hasAgentChannel === true,
       "the guest agent's channel is a virtio device, and this machine has emulated ones",

@@ -8,7 +8,7 @@ export function disks(plan: DomainPlan, machine: Machine): readonly XmlElement[]
   const bus = machine.hasVirtio ? 'virtio' : 'sata';
   return [
     ownDisk(plan, nextTarget(bus)),
-    ...(machine.isWindows
+    ...(machine.isWindows || !machine.hasVirtio
       ? [cdrom(plan.seedPath, nextTarget('sata'))]
       : [seedDisk(plan, nextTarget(bus))]),
     ...(plan.volumes ?? []).map((volume) => volumeDisk(volume, nextTarget(bus))),
@@ -52,7 +52,10 @@ function seedDisk({ seedPath }: DomainPlan, target: XmlElement): XmlElement {
   );
 }
 
-/** Windows reads a config drive from a CD; and it can read a SATA CD before it has any driver. */
+/**
+ * Windows reads a config drive from a CD, and can before it has any driver; and a SATA disk that is
+ * no CD can't be read-only.
+ */
 function cdrom(path: string, target: XmlElement): XmlElement {
   return xml(
     'disk',

@@ -87,6 +87,16 @@ describe('an impossible plan', () => {
       'kind block',
     ],
     [
+      'a read-only volume without virtio',
+      {
+        hardware: { devices: 'emulated' },
+        volumes: [
+          { path: '/v', ...{ source: 'file', format: 'raw', serial: 'v', readOnly: true } },
+        ],
+      },
+      'let the volume be written',
+    ],
+    [
       "the agent's channel without virtio",
       { hardware: { devices: 'emulated' }, hasAgentChannel: true },
       'devices virtio',
