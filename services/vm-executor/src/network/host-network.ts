@@ -1,0 +1,207 @@
+import type { SubnetId } from '@factory/contracts';
+import { type Clock, createLimiter, withProcessLock } from '@factory/runtime';
+import { VmFailure } from '../failures.ts';
+import type { RunCommand } from './commands.ts';
+import { createDhcpServers, type DhcpServers } from './dhcp-server.ts';
+import { removeHostRulesScript } from './host-rules.ts';
+import { chooseLinkName, linkTag, nicIdentity } from './names.ts';
+import { nicRulesScript, removeNicRulesScript } from './nic-rules.ts';
+import { parseLinks, parseNamespaces, type SeenLink } from './observe.ts';
+import type { HostNetworkPort, Nic, NicRef, SubnetOnHost } from './port.ts';
+import { createStateFiles, type StateFiles } from './state-files.ts';
+import { guestMtu, type HostFacts, nameSubnet } from './subnet-plan.ts';
+import { createSubnets } from './subnets.ts';
+import { nicsOf, takeInventory } from './take-inventory.ts';
+
+/** A host as its networks know it. */
+export interface HostNetworkOptions extends HostFacts {
+  readonly clock: Clock;
+  readonly run: RunCommand;
+  /** Gone after the host's restart (`/run`); shared by all executors of the instance on the host. */
+  readonly stateDir: string;
+  /** IPv4 ranges that no guest may reach: the control plane, the network of the hosts. */
+  readonly protectedRanges: readonly string[];
+  /** DNS servers for what guests with egress ask; IPv4. */
+  readonly nameServers: readonly string[];
+  /** Makes a card's device; a test makes one that leads to a namespace instead of to QEMU. */
+  readonly makeTap?: (name: string) => string;
+}
+
+/** What the parts of the adapter share. */
+export interface HostNetworkContext extends HostNetworkOptions {
+  readonly files: StateFiles;
+  readonly dhcp: DhcpServers;
+  readLinks(signal: AbortSignal): Promise<readonly SeenLink[]>;
+  readNamespaces(signal: AbortSignal): Promise<readonly string[]>;
+  /** Runs one nft transaction. */
+  nft(script: string, signal: AbortSignal): Promise<void>;
+  /** Runs commands of `ip -batch` or `bridge -batch`, up to the first that fails. */
+  batch(program: 'ip' | 'bridge', lines: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+/** Others may be making a subnet, which takes about 0.2 s. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * The networks of a Linux host, by iproute2, nftables and dnsmasq; needs root. Each operation looks
+ * at what is there and does what lacks, while it holds the lock of the host.
+ */
+export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort {
+  const context = contextOf(options);
+  const { clock, stateDir, instance, files, dhcp } = context;
+  const subnets = createSubnets(context);
+  const makeTap = options.makeTap ?? ((name) => `tuntap add dev ${name} mode tap`);
+
+  // In this process by a queue, as those who wait for the lock of the host look every 20 ms.
+  const inTurn = createLimiter(1);
+  const locked = <T>(work: () => Promise<T>): Promise<T> =>
+    inTurn(() =>
+      withProcessLock(
+        { name: `network ${instance} ${stateDir}`, clock, timeoutMs: LOCK_TIMEOUT_MS },
+        work,
+      ),
+    );
+
+  const unplugLocked = async (ref: NicRef, signal: AbortSignal): Promise<void> => {
+    const links = await context.readLinks(signal);
+    const seen = nicsOf(instance, links).find((nic) => isSameNic(nic, ref));
+    const folder = files.folder(ref.subnetId);
+    const ipAddress = seen?.ipAddress ?? (await dhcp.leasedAddress(folder, ref.macAddress));
+    if (ipAddress === undefined) return;
+    const identity = nicIdentity(ref, ipAddress);
+    const tapName = seen?.tapName ?? chooseLinkName(instance, 'tap', identity, links);
+    const bridgeName = nameSubnet(context, ref, links).bridge;
+    const { macAddress } = ref;
+    // The tap goes last: as long as it is there, its tag tells what else there is.
+    const script = removeNicRulesScript({ instance, tapName, bridgeName, macAddress, ipAddress });
+    await context.nft((await subnets.hostRules()) + script, signal);
+    await dhcp.removeNic(folder, macAddress);
+    if (seen !== undefined) await context.batch('ip', [`link del dev ${tapName}`], signal);
+  };
+
+  const plugLocked = async (
+    subnet: SubnetOnHost,
+    nic: Nic,
+    signal: AbortSignal,
+  ): Promise<string> => {
+    const seen = nicsOf(instance, await context.readLinks(signal));
+    const rival = seen.find((each) => isRival(each, nic));
+    if (rival !== undefined)
+      throw new VmFailure(
+        'NETWORK_ERROR',
+        `${rival.vmId} has ${rival.macAddress} and ${rival.ipAddress} in ${nic.subnetId} here`,
+      );
+    const former = seen.find((each) => isSameNic(each, nic) && each.ipAddress !== nic.ipAddress);
+    if (former !== undefined) await unplugLocked(former, signal);
+
+    const names = await subnets.ensure(subnet, signal);
+    const links = await context.readLinks(signal);
+    const identity = nicIdentity(nic, nic.ipAddress);
+    const tap = chooseLinkName(instance, 'tap', identity, links);
+    // First the tap with its tag, so that all else is found by it, whenever this is broken off.
+    const make = links.some((link) => link.name === tap) ? [] : [makeTap(tap)];
+    const setUp = `link set dev ${tap} alias ${linkTag(instance, 'tap', identity)}`;
+    await context.batch(
+      'ip',
+      [...make, `${setUp} addrgenmode none mtu ${guestMtu(context)}`],
+      signal,
+    );
+    await writeRules(subnet, nic, tap, names.bridge, signal);
+    await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
+    // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
+    const port = 'type bridge_slave guard on learning off flood off';
+    const attach = [`link set dev ${tap} master ${names.bridge}`, `link set dev ${tap} ${port}`];
+    await context.batch('ip', [...attach, `link set dev ${tap} up`], signal);
+    const entry = `fdb replace ${nic.macAddress} dev ${tap} master static`;
+    await context.batch('bridge', [entry], signal);
+    return tap;
+  };
+
+  const writeRules = async (
+    subnet: Pick<SubnetOnHost, 'gatewayAddress'>,
+    nic: Nic,
+    tapName: string,
+    bridgeName: string,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { gatewayAddress } = subnet;
+    if (nic.securityRules.length > 0) await subnets.trackConnections(bridgeName, signal);
+    const script = nicRulesScript({ instance, tapName, bridgeName, gatewayAddress, ...nic });
+    await context.nft((await subnets.hostRules()) + script, signal);
+  };
+
+  return {
+    ensureSubnet: (subnet, signal) =>
+      locked(async () => {
+        await subnets.ensure(subnet, signal);
+      }),
+    plug: (subnet, nic, signal) => locked(() => plugLocked(subnet, nic, signal)),
+    unplug: (nic, signal) => locked(() => unplugLocked(nic, signal)),
+    setPeers: (peers, signal) => locked(() => subnets.setPeers(peers, signal)),
+    setRules: (subnet, nic, signal) =>
+      locked(async () => {
+        const links = await context.readLinks(signal);
+        const seen = nicsOf(instance, links).find((each) => isSameNic(each, nic));
+        if (seen === undefined)
+          throw new VmFailure('NETWORK_ERROR', `${nic.vmId} has no card ${nic.macAddress} here`);
+        const { bridge } = nameSubnet(context, nic, links);
+        await writeRules(subnet, nic, seen.tapName, bridge, signal);
+      }),
+    dropUnused: (signal) =>
+      locked(async () => {
+        const { nics, subnetIds, strays } = await takeInventory(context, signal);
+        const inUse = new Set(nics.map(({ subnetId }) => subnetId));
+        const dropped: SubnetId[] = [];
+        for (const subnetId of subnetIds) {
+          if (inUse.has(subnetId)) continue;
+          await subnets.drop(subnetId, signal);
+          dropped.push(subnetId);
+        }
+        await context.batch(
+          'ip',
+          strays.map((name) => `link del dev ${name}`),
+          signal,
+        );
+        if (inUse.size === 0) await context.nft(removeHostRulesScript(instance), signal);
+        return dropped;
+      }),
+    inventory: (signal) => takeInventory(context, signal),
+  };
+}
+
+function contextOf(options: HostNetworkOptions): HostNetworkContext {
+  const { run } = options;
+  const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('');
+  return {
+    ...options,
+    files: createStateFiles(options.stateDir),
+    dhcp: createDhcpServers(options),
+    async readLinks(signal) {
+      return parseLinks(await run(['ip', '-json', '-details', 'link', 'show'], { signal }));
+    },
+    async readNamespaces(signal) {
+      return parseNamespaces(await run(['ip', '-json', 'netns', 'list'], { signal }));
+    },
+    async nft(script, signal) {
+      await run(['nft', '-f', '-'], { input: script, signal });
+    },
+    async batch(program, commands, signal) {
+      if (commands.length === 0) return;
+      await run([program, '-batch', '-'], { input: lines(commands), signal });
+    },
+  };
+}
+
+function isSameNic(one: NicRef, other: NicRef): boolean {
+  return (
+    one.vmId === other.vmId &&
+    one.subnetId === other.subnetId &&
+    one.macAddress === other.macAddress
+  );
+}
+
+/** Whether another card has what this one is to have. */
+function isRival(seen: NicRef & { readonly ipAddress: string }, nic: Nic): boolean {
+  if (seen.subnetId !== nic.subnetId || isSameNic(seen, nic)) return false;
+  return seen.macAddress === nic.macAddress || seen.ipAddress === nic.ipAddress;
+}

@@ -1,0 +1,113 @@
+import type { SecurityRule, SubnetId } from '@factory/contracts';
+import { VmFailure } from '../failures.ts';
+import { candidateName, nicIdentity } from './names.ts';
+import { nicRulesScript } from './nic-rules.ts';
+import type { HostNetworkPort, Nic, NicRef, NicSeen, SubnetOnHost, SubnetPeers } from './port.ts';
+
+/** A host's networks in memory, with what a test wants to look at. */
+export interface SimulatedNetwork extends HostNetworkPort {
+  /** Thrown instead of the next calls' work, for as long as it gives something. */
+  mayFail: (operation: keyof HostNetworkPort) => Error | undefined;
+  rulesOf(nic: NicRef): readonly SecurityRule[] | undefined;
+  peersOf(subnetId: SubnetId): SubnetPeers | undefined;
+}
+
+/** The simulated twin of `createHostNetwork`. */
+export function createSimulatedNetwork(instance: string): SimulatedNetwork {
+  const subnets = new Set<SubnetId>();
+  const nics = new Map<string, NicSeen & { readonly rules: readonly SecurityRule[] }>();
+  const peers = new Map<SubnetId, SubnetPeers>();
+  const keyOf = ({ subnetId, vmId, macAddress }: NicRef): string =>
+    `${subnetId}/${vmId}/${macAddress}`;
+
+  const begin = (operation: keyof HostNetworkPort, signal: AbortSignal): void => {
+    signal.throwIfAborted();
+    const failure = network.mayFail(operation);
+    if (failure !== undefined) throw failure;
+  };
+
+  const chooseTap = (nic: Nic): string => {
+    const taken = new Set([...nics.values()].map(({ tapName }) => tapName));
+    const identity = nicIdentity(nic, nic.ipAddress);
+    for (let attempt = 0; ; attempt += 1) {
+      const name = candidateName(instance, 'tap', identity, attempt);
+      if (!taken.has(name)) return name;
+    }
+  };
+
+  /** Refuses what the real one refuses. */
+  const checkRules = (subnet: SubnetOnHost, nic: Nic, tapName: string): void => {
+    const { gatewayAddress } = subnet;
+    nicRulesScript({ instance, tapName, bridgeName: 'bridge', gatewayAddress, ...nic });
+  };
+
+  const network: SimulatedNetwork = {
+    mayFail: () => undefined,
+    rulesOf: (nic) => nics.get(keyOf(nic))?.rules,
+    peersOf: (subnetId) => peers.get(subnetId),
+    async ensureSubnet({ subnetId }, signal) {
+      begin('ensureSubnet', signal);
+      subnets.add(subnetId);
+    },
+    async plug(subnet, nic, signal) {
+      begin('plug', signal);
+      const { subnetId, macAddress, ipAddress } = nic;
+      const rival = [...nics.values()].find(
+        (each) =>
+          keyOf(each) !== keyOf(nic) &&
+          each.subnetId === subnetId &&
+          (each.macAddress === macAddress || each.ipAddress === ipAddress),
+      );
+      if (rival !== undefined)
+        throw new VmFailure('NETWORK_ERROR', `${rival.vmId} has that address here`);
+      const former = nics.get(keyOf(nic));
+      const isSame = former?.ipAddress === ipAddress;
+      if (!isSame) nics.delete(keyOf(nic));
+      const tapName = isSame ? former.tapName : chooseTap(nic);
+      checkRules(subnet, nic, tapName);
+      subnets.add(subnetId);
+      const { vmId, securityRules: rules } = nic;
+      nics.set(keyOf(nic), {
+        vmId,
+        subnetId,
+        macAddress,
+        ipAddress,
+        tapName,
+        isAttached: true,
+        rules,
+      });
+      return tapName;
+    },
+    async unplug(nic, signal) {
+      begin('unplug', signal);
+      nics.delete(keyOf(nic));
+    },
+    async setPeers(told, signal) {
+      begin('setPeers', signal);
+      const known = peers.get(told.subnetId);
+      if (known !== undefined && known.epoch > told.epoch) return;
+      peers.set(told.subnetId, told);
+    },
+    async setRules(subnet, nic, signal) {
+      begin('setRules', signal);
+      const seen = nics.get(keyOf(nic));
+      if (seen === undefined)
+        throw new VmFailure('NETWORK_ERROR', `${nic.vmId} has no card ${nic.macAddress} here`);
+      checkRules(subnet, nic, seen.tapName);
+      nics.set(keyOf(nic), { ...seen, rules: nic.securityRules });
+    },
+    async dropUnused(signal) {
+      begin('dropUnused', signal);
+      const inUse = new Set([...nics.values()].map(({ subnetId }) => subnetId));
+      const dropped = [...subnets].filter((subnetId) => !inUse.has(subnetId));
+      for (const subnetId of dropped) subnets.delete(subnetId);
+      return dropped.sort();
+    },
+    async inventory(signal) {
+      begin('inventory', signal);
+      const seen = [...nics.values()].map(({ rules: _, ...nic }) => nic);
+      return { nics: seen, subnetIds: [...subnets].sort(), strays: [] };
+    },
+  };
+  return network;
+}
