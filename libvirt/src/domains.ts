@@ -150,8 +150,8 @@ function managedSave(rpc: Rpc): ManagedSave {
       // virDomainSaveRestoreFlags.
       const flags = flagsOf([
         [1, options.bypassCache],
-        [2, options.then === 'running'],
-        [4, options.then === 'paused'],
+        [2, options.afterwards === 'running'],
+        [4, options.afterwards === 'paused'],
       ]);
       const timeoutMs = options.timeoutMs ?? SAVE_TIMEOUT_MS;
       await rpc.call('domainManagedSave', { domain: wireDomain(domain), flags }, { timeoutMs });

@@ -32,7 +32,7 @@ export interface SnapshotCreateOptions extends CallOptions {
 /** Options of {@link Snapshots.revert}. */
 export interface SnapshotRevertOptions extends CallOptions {
   /** What becomes of the domain; default what it was when the snapshot was made. */
-  readonly then?: 'running' | 'paused';
+  readonly afterwards?: 'running' | 'paused';
   /** Even where libvirt finds it risky (`SNAPSHOT_REVERT_RISKY`). */
   readonly force?: boolean;
 }
@@ -111,8 +111,8 @@ export function createSnapshots(rpc: Rpc): Snapshots {
     },
     async revert(snapshot, options = {}) {
       const flags = flagsOf([
-        [1 << 0, options.then === 'running'],
-        [1 << 1, options.then === 'paused'],
+        [1 << 0, options.afterwards === 'running'],
+        [1 << 1, options.afterwards === 'paused'],
         [1 << 2, options.force],
       ]);
       const args = { snapshot: wireSnapshot(snapshot), flags };

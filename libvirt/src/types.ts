@@ -212,7 +212,7 @@ export interface ManagedSaveOptions extends CallOptions {
   /** Keeps the file out of the host's page cache. */
   readonly bypassCache?: boolean;
   /** How the domain starts from it; default as it is now. */
-  readonly then?: 'running' | 'paused';
+  readonly afterwards?: 'running' | 'paused';
 }
 
 /** Options of {@link Domains.openConsole} and {@link Domains.openChannel}. */
