@@ -54,6 +54,21 @@ export interface DomainJobEvent extends DomainJobOutcome {
   readonly domain: Domain;
 }
 
+/** What each kind of event tells. */
+export interface DomainEvents {
+  readonly lifecycle: DomainLifecycleEvent;
+  readonly reboot: DomainRebootEvent;
+  readonly ioError: DomainIoErrorEvent;
+  readonly blockJob: DomainBlockJobEvent;
+  readonly deviceRemoved: DomainDeviceEvent;
+  readonly deviceRemovalFailed: DomainDeviceEvent;
+  readonly agentLifecycle: DomainAgentEvent;
+  readonly jobCompleted: DomainJobEvent;
+}
+
+/** The name of a kind. */
+export type DomainEventKind = keyof DomainEvents;
+
 /** virDomainEventIOErrorAction. */
 const IO_ERROR_ACTIONS = ['none', 'pause', 'report'] as const;
 /** virConnectDomainEventBlockJobStatus. */
@@ -159,14 +174,4 @@ export const EVENT_KINDS = {
     }),
   ),
   deviceRemovalFailed: kind(22, 367, deviceMessage, deviceEvent),
-} as const;
-
-/** What each kind of event tells. */
-export type DomainEvents = {
-  readonly [K in keyof typeof EVENT_KINDS]: (typeof EVENT_KINDS)[K] extends EventKind<infer Event>
-    ? Event
-    : never;
-};
-
-/** The name of a kind. */
-export type DomainEventKind = keyof DomainEvents;
+} as const satisfies { readonly [K in DomainEventKind]: EventKind<DomainEvents[K]> };
