@@ -5,6 +5,7 @@ import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
+import { imageCommand } from './commands/image.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
@@ -28,6 +29,7 @@ const commands = [
   statusCommand(),
   batchCommand(),
   vmCommand(),
+  imageCommand(),
   testCommand(),
   benchCommand(),
   simCommand(),
