@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
+import { TestHost, testTask, testVmId } from './testing.ts';
 
 const vmId = testVmId(1);
 const domainOf = (test: TestHost) => test.host.domains.get(vmId);
@@ -162,11 +162,11 @@ describe('wishes', () => {
   it('deletes a VM that is being stopped, without waiting for its guest', async () => {
     const test = new TestHost({ latency: { guestBootMs: 1e9 } });
     await test.start();
-    const taskId = test.launch(testTask(1));
+    test.launch(testTask(1));
     await test.run(5_000);
     test.wish(vmId, 2, 'stopped');
     await test.run(1_000);
-    test.link.kill(taskId);
+    test.wish(vmId, 3, 'deleted');
     await test.run(1_000);
     expect(test.link.latest(vmId)?.state).toBe('deleted');
     expectNothingLeft(test);
@@ -174,12 +174,16 @@ describe('wishes', () => {
 });
 
 describe('deleting', () => {
-  it('removes all, for a kill', async () => {
+  it.each([
+    ['alone', false, 'TASK_FINISHED'],
+    ['with a kill behind it', true, 'TASK_KILLED'],
+  ] as const)('removes all, for the wish %s', async (_, isKilled, end) => {
     const { test, taskId } = await runningVm();
-    test.link.kill(taskId);
+    test.wish(vmId, 2, 'deleted');
+    if (isKilled) test.link.kill(taskId);
     await test.run(1_000);
-    expect(test.link.latest(vmId)?.state).toBe('deleted');
-    expect(test.link.updatesOf(taskId)).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
+    expect(test.link.latest(vmId)).toMatchObject({ state: 'deleted', generation: 2 });
+    expect(test.link.updatesOf(taskId)).toEqual(['TASK_RUNNING', end]);
     expectNothingLeft(test);
   });
 
@@ -194,9 +198,9 @@ describe('deleting', () => {
   });
 
   it('goes on until it works', async () => {
-    const { test, taskId } = await runningVm();
+    const { test } = await runningVm();
     test.host.disconnect();
-    test.link.kill(taskId);
+    test.wish(vmId, 2, 'deleted');
     await test.run(6 * 60_000);
     expect(test.link.latest(vmId)).toMatchObject({ state: 'failed' });
     test.host.reconnect();
@@ -206,8 +210,8 @@ describe('deleting', () => {
   });
 
   it('speaks of the deleted VM for a while, should the message have been lost', async () => {
-    const { test, taskId } = await runningVm();
-    test.link.kill(taskId);
+    const { test } = await runningVm();
+    test.wish(vmId, 2, 'deleted');
     await test.run(1_000);
     test.link.messages.length = 0;
     await test.run(6_000);
@@ -339,100 +343,16 @@ describe('adopting', () => {
   });
 });
 
-describe('operations', () => {
-  const operationId = testOperationId(1);
-
-  it('restarts a guest once, however often it is asked', async () => {
-    const { test } = await runningVm();
-    const operations = [{ operationId, vmId, kind: 'reboot' as const }];
-    test.link.say({ type: 'operate', operations });
-    test.link.say({ type: 'operate', operations });
-    await test.run(10_000);
-    test.link.say({ type: 'operate', operations });
-    await test.run(10_000);
-    expect(domainOf(test)?.life).toBe(2);
-    expect(test.link.states(vmId)).toEqual([
-      'preparing',
-      'starting',
-      'running',
-      'rebooting',
-      'running',
-    ]);
-    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
-    expect(test.link.latest(vmId)?.guestReady).toBe(true);
-  });
-
-  it('goes on with a restart that an executor before began', async () => {
-    const { test } = await runningVm();
-    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
-    await test.run(100);
-    await test.restartExecutor();
-    test.launch(testTask(1), 2);
-    await test.run(10_000);
-    expect(domainOf(test)?.life).toBe(2);
-    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
-  });
-
-  it('gives a restart up for a newer wish', async () => {
-    const { test } = await runningVm();
-    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
-    await test.run(100);
-    test.wish(vmId, 2, 'stopped');
-    await test.run(10_000);
-    expect(test.link.latest(vmId)?.state).toBe('stopped');
-    expect(test.link.result(operationId)).toMatchObject({
-      outcome: 'failed',
-      message: expect.stringContaining('stopped'),
-    });
-  });
-
-  it('says why it does not restart a machine that is off', async () => {
-    const { test } = await runningVm();
-    test.host.endGuest(vmId, 'guestShutdown');
-    await test.run(100);
-    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
-    await test.run(100);
-    expect(test.link.result(operationId)).toMatchObject({
-      outcome: 'failed',
-      message: expect.stringContaining('stopped'),
-    });
-  });
-
-  it('reads the end of the console log, and repeats the result until it is seen', async () => {
-    const { test } = await runningVm();
-    test.host.writeConsole(vmId, `${'x'.repeat(70_000)}the end`);
-    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'readLog' }] });
-    await test.run(100);
-    expect(test.link.result(operationId)?.output).toHaveLength(64 * 1024);
-    expect(test.link.result(operationId)?.output).toMatch(/the end$/);
-    test.link.messages.length = 0;
-    await test.run(6_000);
-    expect(test.link.result(operationId)).toBeDefined();
-    test.link.say({ type: 'operationsSeen', operationIds: [operationId] });
-    test.link.messages.length = 0;
-    await test.run(6_000);
-    expect(test.link.result(operationId)).toBeUndefined();
-  });
-
-  it('waits for a machine that is not here yet', async () => {
-    const test = new TestHost();
-    await test.start();
-    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
-    await test.run(100);
-    expect(test.link.result(operationId)).toBeUndefined();
-  });
-});
-
 describe('the process', () => {
   it('ends when it has had nothing to do for long', async () => {
-    const { test, taskId } = await runningVm();
+    const { test } = await runningVm();
     let end: string | undefined;
     test.executor.ended.then((why) => {
       end = why;
     });
     await test.run(20 * 60_000);
     expect(end).toBeUndefined();
-    test.link.kill(taskId);
+    test.wish(vmId, 2, 'deleted');
     await test.run(9 * 60_000);
     expect(end).toBeUndefined();
     await test.run(2 * 60_000);

@@ -21,7 +21,7 @@ import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from '.
 import { findOrphans, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
-import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
+import { type KeeperContext, type VmEnd, VmKeeper } from './vm/keeper.ts';
 import type { PowerOffLimits } from './vm/power-off.ts';
 import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
@@ -104,7 +104,7 @@ export class VmExecutor {
       powerOff: settings.powerOff,
       onChange: ({ vmId }) => this.#reporter.changed(vmId),
       onResult: (result) => this.#reporter.result(result),
-      onEnd: (record) => this.#forget(record),
+      onEnd: (record, end) => this.#forget(record, end),
     };
   }
 
@@ -165,7 +165,7 @@ export class VmExecutor {
     };
   }
 
-  #inBackground(what: string, work: () => Promise<void>): void {
+  #inBackground(what: string, work: () => Promise<unknown>): void {
     work().catch((error: unknown) => this.#options.logger.error({ err: error }, `${what} failed`));
   }
 
@@ -236,7 +236,9 @@ export class VmExecutor {
         return;
       }
       guarded.wasKilled = true;
-      guarded.keeper.update((record) => ({ ...record, desired: 'deleted' }));
+      // An operator's kill or a drained agent may end tasks, but says nothing of the user's disk:
+      // only the scheduler's wish, told with its generation, deletes.
+      guarded.keeper.release();
     });
   }
 
@@ -253,7 +255,9 @@ export class VmExecutor {
     switch (message.type) {
       case 'setDesired':
         for (const { vmId, generation, desired } of message.changes) {
-          this.#guarded.get(vmId)?.keeper.wish(generation, desired);
+          // After a launch that is being looked into, and before a kill that comes next.
+          const wish = async () => this.#guarded.get(vmId)?.keeper.wish(generation, desired);
+          this.#inBackground('taking a wish', () => this.#inOrder(vmId, wish));
         }
         return;
       case 'operate':
@@ -296,15 +300,17 @@ export class VmExecutor {
     }
   }
 
-  /** Nothing is left of the VM here: its task ends. */
-  #forget(record: VmRecord): void {
+  /** Nothing is left of the VM here, or it was let go: its task ends. */
+  #forget(record: VmRecord, end: VmEnd): void {
     const guarded = this.#guarded.get(record.vmId);
     if (guarded === undefined) return;
     this.#guarded.delete(record.vmId);
     this.#reporter.ended(toObservation(record));
     const message = record.message ?? '';
     const { taskId, wasKilled } = guarded;
-    if (record.state === 'failed') {
+    if (end === 'released') {
+      this.#options.link.updateTask(taskId, 'TASK_KILLED', `RELEASED: ${message}`);
+    } else if (record.state === 'failed') {
       this.#options.link.updateTask(taskId, 'TASK_FAILED', `${record.reason}: ${message}`);
     } else {
       this.#options.link.updateTask(taskId, wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED', message);

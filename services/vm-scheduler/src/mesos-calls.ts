@@ -34,7 +34,7 @@ export class MesosCalls {
     }));
   }
 
-  /** Has a task ended, and with it the VM removed. */
+  /** Has a task ended; its VM is stopped and kept, unless its executor knows that it is unwanted. */
   kill(taskId: string, agentId: string | undefined): void {
     const agent = agentId === undefined ? {} : { agent_id: { value: agentId } };
     const kill = { task_id: { value: taskId }, ...agent };

@@ -15,7 +15,7 @@ export type NextAction =
   | { readonly type: 'launch'; readonly notBeforeMs: number }
   /** The VM never reached a host: nothing is left of it, so it is deleted. */
   | { readonly type: 'markDeleted' }
-  /** Ask Mesos to kill the task; the executor then removes the VM. */
+  /** Tell the executor that the VM is to be deleted, and end the task if no executor has it yet. */
   | { readonly type: 'kill' }
   /** Tell the executor the wish that it has not applied yet. */
   | { readonly type: 'tellDesired' };
@@ -37,7 +37,8 @@ export function nextAction(record: VmRecord): NextAction {
       return desired === 'deleted' && record.task !== null ? { type: 'kill' } : NONE;
     case 'hosted':
     case 'stalled':
-      if (desired === 'deleted') return { type: 'kill' };
+      // It removes the VM and then ends the task. A kill that overtook the word would only stop it.
+      if (desired === 'deleted') return { type: 'tellDesired' };
       return (record.observation?.generation ?? 0) < generation ? { type: 'tellDesired' } : NONE;
   }
 }

@@ -271,25 +271,42 @@ describe('a lost executor', () => {
 });
 
 describe('deleting', () => {
-  it('kills the task until it has an effect', async () => {
+  it('tells the executor until it has an effect, and kills no task: that would only stop it', async () => {
     const world = await World.running();
     const { framework } = world;
     framework.beforeCall = (call) => {
-      if (call.type === 'KILL') throw new Error('lost');
+      if (call.type === 'MESSAGE') throw new Error('lost');
     };
+    const changes = [{ vmId: vmIdNumber(1), generation: 2, desired: 'deleted' }];
     await wish(world, 2, 'deleted');
-    expect(framework.of('KILL')).toHaveLength(1);
+    expect(framework.told()).toEqual([{ type: 'setDesired', changes }]);
     framework.beforeCall = () => undefined;
     framework.say('agent-1', [sampleObservation(1)], { full: true });
     await world.settle();
-    expect(framework.of('KILL')).toHaveLength(2);
+    expect(framework.told()).toHaveLength(2);
     framework.say('agent-1', [sampleObservation(1, { seq: 1_001, state: 'deleting' })]);
     await world.settle();
     expect(world.shown()).toBe('deleting');
-    framework.status(1, 1, 'TASK_KILLED');
+    framework.status(1, 1, 'TASK_FINISHED');
     await world.settle();
     expect(world.shown()).toBe('deleted');
+    expect(framework.of('KILL')).toEqual([]);
     expect(framework.of('ACKNOWLEDGE')).toHaveLength(1);
+  });
+
+  it('of a VM whose task was killed before the executor was told launches one that removes it', async () => {
+    const world = await World.running();
+    const { framework } = world;
+    await wish(world, 2, 'deleted');
+    framework.status(1, 1, 'TASK_KILLED', { message: 'RELEASED: its disk is kept' });
+    await world.settle();
+    expect(world.shown()).not.toBe('deleted');
+    framework.forget();
+    framework.offer(sampleOffer('o2', 'agent-1', { cpus: 0.2, mem: 256, disk: 0 }));
+    await world.settle();
+    expect(framework.launched()).toMatchObject([
+      { agentId: 'agent-1', data: { desired: 'deleted', generation: 2 } },
+    ]);
   });
 
   it('of a VM that waits needs nobody', async () => {
@@ -303,14 +320,15 @@ describe('deleting', () => {
     expect(world.framework.of('ACCEPT')).toEqual([]);
   });
 
-  it('of a VM that is being launched kills its task, again at each answer', async () => {
+  it('of a VM that is being launched tells it and kills its task, again at each answer', async () => {
     const world = await World.subscribed();
     const { framework } = world;
     await world.call('PUT', '/v1/vms', { vms: [sampleAssignment(1)] });
     framework.offer(sampleOffer('o1', 'agent-1'));
     await world.settle();
+    framework.forget();
     await wish(world, 2, 'deleted');
-    expect(framework.of('KILL')).toHaveLength(1);
+    expect(framework.calls.map(({ type }) => type)).toEqual(['MESSAGE', 'KILL']);
     framework.answer(1, 1, 'TASK_STAGING');
     await world.settle();
     expect(framework.of('KILL')).toHaveLength(2);

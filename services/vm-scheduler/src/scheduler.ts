@@ -156,6 +156,7 @@ export class VmScheduler {
   /** Does what each record says has to be done next. */
   #drive(records: readonly VmRecord[]): void {
     const tellByAgent = new Map<string, VmRecord[]>();
+    const kills: VmRecord[] = [];
     let isLaunchNeeded = false;
     for (const record of records) {
       const action = nextAction(record);
@@ -168,10 +169,10 @@ export class VmScheduler {
         case 'markDeleted':
           this.#state.putVm(applyRemoval(record, this.#options.clock.nowMs()));
           break;
+        // A task that ends without the wish to delete its VM leaves the VM as it is: the wish first.
         case 'kill':
-          this.#kill(record);
-          break;
         case 'tellDesired': {
+          if (action.type === 'kill') kills.push(record);
           const agentId = record.task?.agentId ?? '';
           tellByAgent.set(agentId, [...(tellByAgent.get(agentId) ?? []), record]);
           break;
@@ -179,6 +180,7 @@ export class VmScheduler {
       }
     }
     for (const [agentId, ofAgent] of tellByAgent) this.#tellDesired(agentId, ofAgent);
+    for (const record of kills) this.#kill(record);
     if (isLaunchNeeded) this.#launcher.revive();
   }
 

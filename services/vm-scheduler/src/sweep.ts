@@ -60,7 +60,7 @@ export function overdueChanges(
         break;
       }
       case 'launching':
-        // One that an executor has spoken of may run there: to kill its task is to delete it.
+        // One that an executor has spoken of may run there: to kill its task is to stop it.
         if (ageMs > deadlineOf('launching') && record.observation === null) {
           killed.push(record);
           changed.push(abandonLaunch(record, nowMs));

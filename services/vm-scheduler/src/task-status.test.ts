@@ -90,6 +90,20 @@ describe('a status of the current task', () => {
     expect(gone).toMatchObject({ phase: 'failed', boundAgentId: null });
   });
 
+  it('launches anew on its host what was let go before it heard that it is to be deleted', () => {
+    const message = 'RELEASED: its disk is kept';
+    expect(apply(unwanted, 'TASK_KILLED', { message })).toMatchObject({
+      phase: 'waiting',
+      task: null,
+      boundAgentId: 'agent-1',
+    });
+    expect(apply(running, 'TASK_KILLED', { message })).toMatchObject({
+      phase: 'failed',
+      reason: 'KILLED_FROM_OUTSIDE',
+      boundAgentId: 'agent-1',
+    });
+  });
+
   it('lets a VM that never ran go anywhere, but not one that may have', () => {
     const dropped = { source: 'SOURCE_MASTER', reason: 'REASON_AGENT_REMOVED' };
     expect(apply(launching, 'TASK_DROPPED', dropped)).toMatchObject({

@@ -135,6 +135,7 @@ function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): Vm
     const why = { reason: 'EXECUTOR_LOST' as const, message: textOf(status) };
     return withoutTask(countFailure(record), 'waiting', why, nowMs);
   }
+  if (!isGone && isReleased(status)) return whenReleased(record, nowMs);
   if (isGone || status.state === 'TASK_FINISHED' || status.state === 'TASK_KILLED') {
     return whenRemoved(record, isGone, nowMs);
   }
@@ -143,6 +144,22 @@ function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): Vm
   const isRefused = why.reason === 'LAUNCH_REFUSED';
   const next = isRefused ? unbindIfNew(record) : { ...record, boundAgentId: null };
   return withoutTask(next, 'failed', why, nowMs);
+}
+
+/** The executor switched the VM off, kept all of it, and ended its task. */
+function isReleased({ message }: TaskStatusFacts): boolean {
+  return message?.startsWith('RELEASED:') === true;
+}
+
+/** Everything is still on its host: what is unwanted has yet to be removed there, by a new task. */
+function whenReleased(record: VmRecord, nowMs: number): VmRecord {
+  const why = {
+    reason: 'KILLED_FROM_OUTSIDE' as const,
+    message:
+      'Its Mesos task was ended by someone other than the factory. It is off, and its disk is kept.',
+  };
+  const phase = record.assignment.desired === 'deleted' ? 'waiting' : 'failed';
+  return withoutTask(record, phase, why, nowMs);
 }
 
 /** The executor removed the VM: as wished, or because somebody else killed its task. */

@@ -64,6 +64,7 @@ const situation: fc.Arbitrary<Situation> = fc.record({
     { nil: undefined },
   ),
   hasDisk: fc.boolean(),
+  isReleased: fc.boolean(),
   isFirstLook: fc.boolean(),
 });
 
@@ -71,6 +72,7 @@ const situation: fc.Arbitrary<Situation> = fc.record({
 function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly VmState[] {
   switch (decision.move) {
     case 'rest':
+    case 'release':
       return [decision.change.state ?? state];
     case 'make':
       return ['preparing'];
@@ -109,6 +111,7 @@ describe('decide', () => {
     fc.assert(
       fc.property(situation, (given) => {
         const { desired, reboot, makingFailure, state } = given.record;
+        fc.pre(!given.isReleased);
         fc.pre(desired === 'running' && reboot === null && makingFailure === null);
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
         expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
@@ -144,6 +147,18 @@ describe('decide', () => {
         fc.pre(given.record.isMade);
         expect(decide(given).move).not.toBe('make');
         if (!given.hasDisk) expect(decide(given).move).not.toBe('powerOn');
+      }),
+    );
+  });
+
+  it('never removes a machine whose task ends without a wish to delete it', () => {
+    fc.assert(
+      fc.property(situation, (given) => {
+        const { desired, makingFailure, reboot } = given.record;
+        fc.pre(desired !== 'deleted' && makingFailure === null && reboot === null);
+        const { move } = decide({ ...given, isReleased: true });
+        const whenOn = given.record.isMade ? 'powerOff' : 'rest';
+        expect(move).toBe(given.domain?.power.kind === 'on' ? whenOn : 'release');
       }),
     );
   });

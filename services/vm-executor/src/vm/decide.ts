@@ -8,6 +8,8 @@ export interface Situation {
   /** What the hypervisor shows; undefined when it knows no such domain. */
   readonly domain: DomainSeen | undefined;
   readonly hasDisk: boolean;
+  /** The VM's task is to end, and nobody wished the VM deleted: it is switched off and kept. */
+  readonly isReleased: boolean;
   /** This executor has not seen the domain before: the host may have been down meanwhile. */
   readonly isFirstLook: boolean;
 }
@@ -24,6 +26,8 @@ export type Decision =
   | { readonly move: 'powerOn' }
   /** Ask the guest to power off, and force it after a while. */
   | { readonly move: 'powerOff' }
+  /** Off and kept: the task ends. */
+  | { readonly move: 'release'; readonly change: Change }
   /** The restart that was asked for is done. */
   | { readonly move: 'finishReboot' }
   /** The restart that was asked for is overtaken by another wish. */
@@ -31,12 +35,24 @@ export type Decision =
 
 /** The next move of a VM (DESIGN rule 2: level-triggered, from what is wished and what is seen). */
 export function decide(situation: Situation): Decision {
-  const { record } = situation;
-  if (record.reboot !== null && record.desired !== 'running') return { move: 'abandonReboot' };
+  const { record, isReleased } = situation;
+  const isOvertaken = record.desired !== 'running' || isReleased;
+  if (record.reboot !== null && isOvertaken) return { move: 'abandonReboot' };
   if (record.desired === 'deleted') return { move: 'unmake', end: 'deleted' };
   if (record.makingFailure !== null) return { move: 'unmake', end: 'failed' };
+  if (isReleased) return decideRelease(situation);
   if (!record.isMade) return decideMaking(situation);
   return record.desired === 'stopped' ? decideStopped(situation) : decideRunning(situation);
+}
+
+/** Whoever ends a task (an operator, an agent that is drained) may stop its guest, and no more. */
+function decideRelease({ record, domain }: Situation): Decision {
+  if (domain?.power.kind === 'on') {
+    // Cut off between its power-on and the word that it is made.
+    return record.isMade ? { move: 'powerOff' } : rest(adopted(record));
+  }
+  const saysEnough = !record.isMade || record.state === 'failed' || record.state === 'stopped';
+  return { move: 'release', change: saysEnough ? {} : RELEASED };
 }
 
 function decideMaking({ record, domain }: Situation): Decision {
@@ -142,6 +158,12 @@ function adopted(record: VmRecord): Change {
     appliedGeneration: record.desired === 'running' ? record.generation : record.appliedGeneration,
   };
 }
+
+const RELEASED: Change = {
+  state: 'stopped',
+  reason: 'KILLED_FROM_OUTSIDE',
+  message: 'Its Mesos task was ended by someone other than the factory; its disk is kept.',
+};
 
 const DISK_LOST: Change = {
   state: 'failed',

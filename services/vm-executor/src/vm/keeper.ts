@@ -7,48 +7,39 @@ import {
 } from '@factory/contracts';
 import {
   type Backoff,
-  type Clock,
   createBackoff,
   type Limiter,
   type Logger,
   type Random,
 } from '@factory/runtime';
 import { type Bell, createBell } from '../bell.ts';
-import { explainFailure, VmFailure } from '../failures.ts';
-import type { Hypervisor } from '../hypervisor/port.ts';
-import type { VmStorage } from '../storage/port.ts';
-import { inTurn } from '../turns.ts';
+import { explainFailure } from '../failures.ts';
+import { Carrier, type CarrierContext } from './carrier.ts';
 import { type Decision, decide, type Situation } from './decide.ts';
 import { respondToFailure } from './failure-policy.ts';
 import { Ledger } from './ledger.ts';
 import type { Change } from './observe.ts';
-import type { PowerOffLimits } from './power-off.ts';
-import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
-import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON, type VmSteps } from './procedures.ts';
+import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON } from './procedures.ts';
 import { watchReadiness } from './readiness.ts';
 import { endReboot, requestReboot } from './reboot.ts';
 import { leaseOf, type VmRecord, withWish } from './record.ts';
-import { Interrupted, Runner } from './run.ts';
+import { Interrupted } from './run.ts';
+
+/** `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept. */
+export type VmEnd = 'gone' | 'released';
 
 /** What the keepers of all VMs work with. */
-export interface KeeperContext {
-  readonly clock: Clock;
+export interface KeeperContext extends CarrierContext {
   readonly random: Random;
   readonly logger: Logger;
-  readonly hypervisor: Hypervisor;
-  readonly storage: VmStorage;
-  /** Bounds how many VMs are made at a time, and how many guests are powered on. */
+  /** Bounds how many VMs are made at a time. */
   readonly limitMaking: Limiter;
-  readonly limitPowerOn: Limiter;
-  readonly powerOff: PowerOffLimits;
-  /** Only tests have any. */
-  readonly faults?: FaultPoints;
   /** Something that the scheduler should hear of has changed. */
   readonly onChange: (record: VmRecord) => void;
   /** A one-shot operation has ended. */
   readonly onResult: (result: OperationResult) => void;
-  /** Nothing is left of the VM on this host; the record is its last. */
-  readonly onEnd: (record: VmRecord) => void;
+  /** The keeper is done with the VM; the record is its last. */
+  readonly onEnd: (record: VmRecord, end: VmEnd) => void;
 }
 
 /** Pauses between attempts that may work by themselves later. */
@@ -72,11 +63,10 @@ export class VmKeeper {
   readonly #logger: Logger;
   readonly #bell: Bell;
   readonly #retry: Backoff;
-  readonly #runner: Runner;
+  readonly #carrier: Carrier;
   readonly #ledger: Ledger;
   #isFirstLook = true;
-  /** What the last work that ran into its deadline was waiting for. */
-  #hangsIn = '';
+  #isReleased = false;
   #hasJoined = false;
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
@@ -90,7 +80,7 @@ export class VmKeeper {
     this.#bell = createBell(context.clock);
     const { random } = context;
     this.#retry = createBackoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
-    this.#runner = new Runner(context.clock, () => this.#bell.ring());
+    this.#carrier = new Carrier(context, this.#ledger, this.#bell);
   }
 
   /** The VM as it stands. */
@@ -124,8 +114,15 @@ export class VmKeeper {
     this.#ledger.replace(change(before));
     if (before.desired !== 'deleted' && this.#record.desired === 'deleted') {
       // Whatever is being done for it, it is not wanted any more.
-      this.#runner.interrupt('it is to be deleted');
+      this.#carrier.interrupt('it is to be deleted');
     }
+    this.#bell.ring();
+  }
+
+  /** Switches the guest off, keeps all of it, and ends; a wish to delete it goes before. */
+  release(): void {
+    this.#isReleased = true;
+    if (this.#record.desired !== 'deleted') this.#carrier.interrupt('its task is to end');
     this.#bell.ring();
   }
 
@@ -141,7 +138,7 @@ export class VmKeeper {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#watchNoMore();
-    this.#runner.interrupt('the executor ends');
+    this.#carrier.interrupt('the executor ends');
     this.#bell.ring();
     await this.#loop;
   }
@@ -155,7 +152,7 @@ export class VmKeeper {
 
   /** One move; gives when to look again: 0 at once, undefined when something happens. */
   async #turn(): Promise<number | undefined> {
-    if (this.#runner.isBusy) return this.#waitForWhatHangs();
+    if (this.#carrier.isBusy) return this.#waitForWhatHangs();
     try {
       const decision = decide(await this.#lookAround());
       this.#isFirstLook = false;
@@ -171,14 +168,19 @@ export class VmKeeper {
     const { hypervisor, storage } = this.#context;
     // What is to be removed is removed, whatever there is.
     const isGoing = this.#record.desired === 'deleted' || this.#record.makingFailure !== null;
-    const isFirstLook = this.#isFirstLook;
-    if (isGoing) return { record: this.#record, domain: undefined, hasDisk: true, isFirstLook };
-    const { domain, hasDisk } = await this.#within('a look', LOOK_TIMEOUT_MS, async (signal) => {
-      const seen = await hypervisor.findDomain(this.vmId, signal);
-      const needsDisk = this.#record.isMade && seen?.power.kind !== 'on';
-      return { domain: seen, hasDisk: needsDisk ? await storage.hasDisk(this.vmId, signal) : true };
-    });
-    return { record: this.#record, domain, hasDisk, isFirstLook };
+    const seen = { isFirstLook: this.#isFirstLook, isReleased: this.#isReleased };
+    if (isGoing) return { record: this.#record, domain: undefined, hasDisk: true, ...seen };
+    const { domain, hasDisk } = await this.#carrier.within(
+      () => 'a look at its domain and disk',
+      LOOK_TIMEOUT_MS,
+      async (signal) => {
+        const found = await hypervisor.findDomain(this.vmId, signal);
+        const needsDisk = this.#record.isMade && found?.power.kind !== 'on';
+        const isThere = needsDisk ? await storage.hasDisk(this.vmId, signal) : true;
+        return { domain: found, hasDisk: isThere };
+      },
+    );
+    return { record: this.#record, domain, hasDisk, ...seen };
   }
 
   /** Makes the move; gives whether to look again at once. */
@@ -186,12 +188,16 @@ export class VmKeeper {
     switch (decision.move) {
       case 'rest':
         await this.#rest(decision.change);
-        return false;
+        // What is to be let go does not rest before it is.
+        return this.#isReleased;
       case 'make':
         await this.#make(decision.powerOn);
         return false;
       case 'unmake':
         await this.#unmake(decision.end);
+        return false;
+      case 'release':
+        await this.#letGo(decision.change);
         return false;
       case 'powerOn':
         await this.#powerOn();
@@ -200,7 +206,8 @@ export class VmKeeper {
         await this.#powerOff();
         return true;
       case 'abandonReboot': {
-        const why = `The machine is to be ${this.#record.desired} instead.`;
+        const { desired } = this.#record;
+        const why = `The machine is to be ${desired === 'running' ? 'off' : desired} instead.`;
         this.#ledger.replace(endReboot(this.#record, why));
         return true;
       }
@@ -216,7 +223,11 @@ export class VmKeeper {
     const becomesMade = change.isMade === true && !this.#record.isMade;
     if (becomesMade) {
       this.#ledger.replace({ ...this.#record, isMade: true });
-      await this.#within('its record', REST_TIMEOUT_MS, () => this.#ledger.save(true));
+      await this.#carrier.within(
+        () => 'its record to be written',
+        REST_TIMEOUT_MS,
+        () => this.#ledger.save(true),
+      );
     }
     this.#ledger.observe(change);
     if (this.#record.state === 'failed') {
@@ -226,12 +237,16 @@ export class VmKeeper {
     // The first making can be told from what is there; a wish or a result that was carried out not.
     const { appliedGeneration, operations } = this.#record;
     const isDurable = appliedGeneration > 1 || operations.length > 0;
-    await this.#within('its record', REST_TIMEOUT_MS, async (signal) => {
-      await this.#ledger.save(isDurable, signal);
-      if (this.#record.state !== 'running') return;
-      this.#watchReadiness();
-      await this.#keepLease(signal);
-    });
+    await this.#carrier.within(
+      () => 'its record to be written',
+      REST_TIMEOUT_MS,
+      async (signal) => {
+        await this.#ledger.save(isDurable, signal);
+        if (this.#record.state !== 'running') return;
+        this.#watchReadiness();
+        await this.#keepLease(signal);
+      },
+    );
   }
 
   /** An adopted guest has its lease already; but its network may have to be made again one day. */
@@ -249,7 +264,7 @@ export class VmKeeper {
     const { generation } = this.#record;
     this.#ledger.observe({ state: 'preparing' });
     const { limitMaking } = this.#context;
-    await this.#carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
+    await this.#carrier.carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
     this.#hasJoined = true;
     const state = powerOn ? 'running' : 'stopped';
     const reason = powerOn ? null : 'STOPPED_BY_USER';
@@ -259,17 +274,29 @@ export class VmKeeper {
   async #unmake(end: 'deleted' | 'failed'): Promise<void> {
     this.#watchNoMore();
     this.#beginRemoval();
-    await this.#carry(DELETE, REMOVAL_ATTEMPT_MS);
+    await this.#carrier.carry(DELETE, REMOVAL_ATTEMPT_MS);
     this.#isClosed = true;
     const why = end === 'failed' ? (this.#record.makingFailure ?? {}) : {};
     this.#ledger.observe({ state: end, ...why, appliedGeneration: this.#record.generation });
-    this.#context.onEnd(this.#record);
+    this.#context.onEnd(this.#record, 'gone');
+  }
+
+  async #letGo(change: Change): Promise<void> {
+    this.#watchNoMore();
+    this.#ledger.observe(change);
+    await this.#carrier.within(
+      () => 'its record to be written',
+      REST_TIMEOUT_MS,
+      (signal) => this.#ledger.save(true, signal),
+    );
+    this.#isClosed = true;
+    this.#context.onEnd(this.#record, 'released');
   }
 
   async #powerOn(): Promise<void> {
     const { generation, reboot } = this.#record;
     if (reboot === null) this.#ledger.observe({ state: 'starting' });
-    await this.#carry(POWER_ON, this.#ledger.remainingMs);
+    await this.#carrier.carry(POWER_ON, this.#ledger.remainingMs);
     this.#hasJoined = true;
     this.#ledger.replace(endReboot(this.#record, undefined));
     await this.#rest({ state: 'running', appliedGeneration: generation });
@@ -281,69 +308,14 @@ export class VmKeeper {
     // It was reported off; but somebody has powered it on since.
     if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
     this.#ledger.observe({ state });
-    await this.#carry(POWER_OFF, this.#ledger.remainingMs);
-  }
-
-  /** Carries a procedure out, when the limiter lets it. */
-  async #carry(
-    procedure: Procedure<VmSteps>,
-    timeoutMs: number,
-    limiter: Limiter = (work) => work(),
-  ): Promise<void> {
-    const { faults = noFaults } = this.#context;
-    let waitsFor = 'its turn';
-    const onStep = (step: { readonly waitsFor: string }): void => {
-      waitsFor = step.waitsFor;
-    };
-    await this.#within(
-      () => waitsFor,
-      timeoutMs,
-      (signal) =>
-        inTurn(limiter, signal, () =>
-          runProcedure(procedure, this.#stepsFor(signal), { signal, faults, onStep }),
-        ),
-    );
-  }
-
-  /** What one run's steps work with. A run that was given up changes nothing any more. */
-  #stepsFor(signal: AbortSignal): VmSteps {
-    return {
-      ...this.#context,
-      bell: this.#bell,
-      record: () => this.#record,
-      observe: (change) => {
-        if (!signal.aborted) this.#ledger.observe(change);
-      },
-      amend: (change) => {
-        if (!signal.aborted) this.#ledger.replace(change(this.#record));
-      },
-      save: (signalOfStep) => this.#ledger.save(true, signalOfStep),
-    };
-  }
-
-  /** @throws VmFailure that says what was waited for, at the deadline. */
-  #within<T>(
-    waitsFor: string | (() => string),
-    timeoutMs: number,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return this.#runner.run(timeoutMs, work, () => {
-      this.#hangsIn = typeof waitsFor === 'string' ? waitsFor : waitsFor();
-      return this.#deadlineFailure();
-    });
-  }
-
-  #deadlineFailure(): VmFailure {
-    const { state } = this.#record;
-    const message = `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`;
-    return new VmFailure('DEADLINE_EXCEEDED', message);
+    await this.#carrier.carry(POWER_OFF, this.#ledger.remainingMs);
   }
 
   /** Work that was given up has not settled: nothing is begun beside it. Gives when to look again. */
   #waitForWhatHangs(): number | undefined {
     if (this.#record.desired === 'deleted') this.#beginRemoval();
     if (!this.#ledger.isOverdue) return RETRY_MAX_MS;
-    const why = this.#record.makingFailure ?? explainFailure(this.#deadlineFailure());
+    const why = this.#record.makingFailure ?? explainFailure(this.#carrier.deadlineFailure());
     if (this.#record.state !== 'failed') this.#ledger.observe({ state: 'failed', ...why });
     return undefined;
   }

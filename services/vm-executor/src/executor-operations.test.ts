@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
+
+const vmId = testVmId(1);
+const domainOf = (test: TestHost) => test.host.domains.get(vmId);
+
+async function runningVm() {
+  const test = new TestHost({ latency: { callMs: 20 } });
+  await test.start();
+  test.launch(testTask(1));
+  await test.run(10_000);
+  expect(test.link.latest(vmId)).toMatchObject({ state: 'running', guestReady: true });
+  return { test };
+}
+
+describe('operations', () => {
+  const operationId = testOperationId(1);
+
+  it('restarts a guest once, however often it is asked', async () => {
+    const { test } = await runningVm();
+    const operations = [{ operationId, vmId, kind: 'reboot' as const }];
+    test.link.say({ type: 'operate', operations });
+    test.link.say({ type: 'operate', operations });
+    await test.run(10_000);
+    test.link.say({ type: 'operate', operations });
+    await test.run(10_000);
+    expect(domainOf(test)?.life).toBe(2);
+    expect(test.link.states(vmId)).toEqual([
+      'preparing',
+      'starting',
+      'running',
+      'rebooting',
+      'running',
+    ]);
+    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
+    expect(test.link.latest(vmId)?.guestReady).toBe(true);
+  });
+
+  it('goes on with a restart that an executor before began', async () => {
+    const { test } = await runningVm();
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
+    await test.run(100);
+    await test.restartExecutor();
+    test.launch(testTask(1), 2);
+    await test.run(10_000);
+    expect(domainOf(test)?.life).toBe(2);
+    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('gives a restart up for a newer wish', async () => {
+    const { test } = await runningVm();
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
+    await test.run(100);
+    test.wish(vmId, 2, 'stopped');
+    await test.run(10_000);
+    expect(test.link.latest(vmId)?.state).toBe('stopped');
+    expect(test.link.result(operationId)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('stopped'),
+    });
+  });
+
+  it('says why it does not restart a machine that is off', async () => {
+    const { test } = await runningVm();
+    test.host.endGuest(vmId, 'guestShutdown');
+    await test.run(100);
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
+    await test.run(100);
+    expect(test.link.result(operationId)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('stopped'),
+    });
+  });
+
+  it('reads the end of the console log, and repeats the result until it is seen', async () => {
+    const { test } = await runningVm();
+    test.host.writeConsole(vmId, `${'x'.repeat(70_000)}the end`);
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'readLog' }] });
+    await test.run(100);
+    expect(test.link.result(operationId)?.output).toHaveLength(64 * 1024);
+    expect(test.link.result(operationId)?.output).toMatch(/the end$/);
+    test.link.messages.length = 0;
+    await test.run(6_000);
+    expect(test.link.result(operationId)).toBeDefined();
+    test.link.say({ type: 'operationsSeen', operationIds: [operationId] });
+    test.link.messages.length = 0;
+    await test.run(6_000);
+    expect(test.link.result(operationId)).toBeUndefined();
+  });
+
+  it('waits for a machine that is not here yet', async () => {
+    const test = new TestHost();
+    await test.start();
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reboot' }] });
+    await test.run(100);
+    expect(test.link.result(operationId)).toBeUndefined();
+  });
+});

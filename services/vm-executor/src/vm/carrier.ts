@@ -1,0 +1,106 @@
+import type { Clock, Limiter } from '@factory/runtime';
+import type { Bell } from '../bell.ts';
+import { VmFailure } from '../failures.ts';
+import type { Hypervisor } from '../hypervisor/port.ts';
+import type { VmStorage } from '../storage/port.ts';
+import { inTurn } from '../turns.ts';
+import type { Ledger } from './ledger.ts';
+import type { PowerOffLimits } from './power-off.ts';
+import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
+import type { VmSteps } from './procedures.ts';
+import { Runner } from './run.ts';
+
+/** What a VM's procedures are carried out with. */
+export interface CarrierContext {
+  readonly clock: Clock;
+  readonly hypervisor: Hypervisor;
+  readonly storage: VmStorage;
+  /** Bounds how many guests are powered on at a time. */
+  readonly limitPowerOn: Limiter;
+  readonly powerOff: PowerOffLimits;
+  /** Only tests have any. */
+  readonly faults?: FaultPoints;
+}
+
+/** Carries out one procedure or call of a VM at a time, each with a deadline. */
+export class Carrier {
+  readonly #context: CarrierContext;
+  readonly #ledger: Ledger;
+  readonly #bell: Bell;
+  readonly #runner: Runner;
+  /** What the last work that ran into its deadline was waiting for. */
+  #hangsIn = '';
+
+  constructor(context: CarrierContext, ledger: Ledger, bell: Bell) {
+    this.#context = context;
+    this.#ledger = ledger;
+    this.#bell = bell;
+    this.#runner = new Runner(context.clock, () => bell.ring());
+  }
+
+  /** Something is under way, or hangs after its deadline; the bell rings when it has settled. */
+  get isBusy(): boolean {
+    return this.#runner.isBusy;
+  }
+
+  /** Ends what is under way, which then throws Interrupted, after its present step. */
+  interrupt(why: string): void {
+    this.#runner.interrupt(why);
+  }
+
+  /** Carries a procedure out, when the limiter lets it. @throws as `within`, and as its steps do. */
+  async carry(
+    procedure: Procedure<VmSteps>,
+    timeoutMs: number,
+    limiter: Limiter = (work) => work(),
+  ): Promise<void> {
+    const { faults = noFaults } = this.#context;
+    let waitsFor = 'its turn';
+    const onStep = (step: { readonly waitsFor: string }): void => {
+      waitsFor = step.waitsFor;
+    };
+    const run = (signal: AbortSignal): Promise<void> =>
+      runProcedure(procedure, this.#stepsFor(signal), { signal, faults, onStep });
+    await this.within(
+      () => waitsFor,
+      timeoutMs,
+      (signal) => inTurn(limiter, signal, () => run(signal)),
+    );
+  }
+
+  /** @throws VmFailure `DEADLINE_EXCEEDED` that says what was waited for; Interrupted. */
+  within<T>(
+    waitsFor: () => string,
+    timeoutMs: number,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#runner.run(timeoutMs, work, () => {
+      this.#hangsIn = waitsFor();
+      return this.deadlineFailure();
+    });
+  }
+
+  /** What to tell of the work that last ran into its deadline. */
+  deadlineFailure(): VmFailure {
+    const { state } = this.#ledger.record;
+    const message = `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`;
+    return new VmFailure('DEADLINE_EXCEEDED', message);
+  }
+
+  /** What one run's steps work with. A run that was given up changes nothing any more. */
+  #stepsFor(signal: AbortSignal): VmSteps {
+    const ledger = this.#ledger;
+    return {
+      ...this.#context,
+      bell: this.#bell,
+      record: () => ledger.record,
+      observe: (change) => {
+        if (!signal.aborted) ledger.observe(change);
+      },
+      amend: (change) => {
+        if (!signal.aborted) ledger.replace(change(ledger.record));
+      },
+      save: (signalOfStep) => ledger.save(true, signalOfStep),
+    };
+  }
+}
