@@ -10,13 +10,16 @@ import type { HostNetworkPort, Nic, SubnetOnHost } from '../src/network/port.ts'
 
 const execFileAsync = promisify(execFile);
 
+/** Words, or a line of them divided by blanks. */
+type CommandLine = string | readonly string[];
+
 /** A host: a network namespace with namespaces of its own (`/run/netns`) for subnets and guests. */
 export interface TestHost {
   readonly network: HostNetworkPort;
   readonly stateDir: string;
   readonly pid: number;
   /** Runs a command line on the host, words divided by blanks. Gives what it prints. */
-  run(commandLine: string, input?: string): Promise<string>;
+  run(commandLine: CommandLine, input?: string): Promise<string>;
   /** Another executor's view of the same host. */
   again(more?: Partial<HostNetworkOptions>): HostNetworkPort;
   /** Plugs a card, and gives a guest that has it as `eth0`. */
@@ -27,9 +30,9 @@ export interface TestHost {
 /** A guest: a namespace on its host with the other end of its card. */
 export interface TestGuest {
   readonly nic: Nic;
-  run(commandLine: string, input?: string): Promise<string>;
+  run(commandLine: CommandLine, input?: string): Promise<string>;
   /** Whether a command succeeds. */
-  can(commandLine: string): Promise<boolean>;
+  can(commandLine: CommandLine): Promise<boolean>;
 }
 
 /** The guest's end of a card's pair; the host's end is in the place of QEMU's tap. */
@@ -54,8 +57,8 @@ export async function openTestHost(more: Partial<HostNetworkOptions> = {}): Prom
   const pid = pidOf(holder);
   const prefix = ['nsenter', '-t', String(pid), '-n', '-m', '--'];
   const runCommand = createCommands({ clock: systemClock, prefix });
-  const run = (commandLine: string, input = ''): Promise<string> => {
-    const [program = '', ...args] = commandLine.split(' ');
+  const run = (commandLine: CommandLine, input = ''): Promise<string> => {
+    const [program = '', ...args] = wordsOf(commandLine);
     return runCommand([program, ...args], { signal: AbortSignal.timeout(30_000), input });
   };
   const options: HostNetworkOptions = {
@@ -84,8 +87,8 @@ export async function openTestHost(more: Partial<HostNetworkOptions> = {}): Prom
       const tap = await network.plug(subnet, nic, AbortSignal.timeout(30_000));
       guests += 1;
       const name = `guest${guests}`;
-      const inside = (commandLine: string, input = ''): Promise<string> =>
-        run(`ip netns exec ${name} ${commandLine}`, input);
+      const inside = (commandLine: CommandLine, input = ''): Promise<string> =>
+        run(['ip', 'netns', 'exec', name, ...wordsOf(commandLine)], input);
       await run(`ip netns add ${name}`);
       await run(`ip link set dev ${guestEnd(tap)} netns ${name}`);
       const setUp = ['name eth0', `address ${nic.macAddress}`, 'up'];
@@ -130,6 +133,10 @@ export async function connectHosts(
     await host.run(`ip addr add ${address} dev ${device}`);
     await host.run(`ip link set dev ${device} up`);
   }
+}
+
+function wordsOf(commandLine: CommandLine): readonly string[] {
+  return typeof commandLine === 'string' ? commandLine.split(' ') : commandLine;
 }
 
 /** Ends with its standard input, which is this process'. */

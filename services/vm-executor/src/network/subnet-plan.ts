@@ -201,12 +201,12 @@ export function namespaceLinkCommands(
   ];
 }
 
-/** Settings of the subnet's namespace, for `sysctl -w`. */
-export function namespaceSysctls(subnet: SubnetOnHost): readonly string[] {
-  return [
-    'net.ipv6.conf.all.disable_ipv6=1',
-    `net.ipv4.ip_forward=${subnet.egress === 'nat' ? 1 : 0}`,
-  ];
+/** Settings of the subnet's namespace, by their path under /proc/sys. */
+export function namespaceSettings(subnet: SubnetOnHost): Readonly<Record<string, number>> {
+  return {
+    'net/ipv6/conf/all/disable_ipv6': 1,
+    'net/ipv4/ip_forward': subnet.egress === 'nat' ? 1 : 0,
+  };
 }
 
 /** The rules within the subnet's namespace: DHCP, DNS and ping for guests, and the way out. */

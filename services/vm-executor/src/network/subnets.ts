@@ -15,7 +15,7 @@ import {
   nameSubnet,
   namespaceLinkCommands,
   namespaceRulesScript,
-  namespaceSysctls,
+  namespaceSettings,
   type SubnetNames,
 } from './subnet-plan.ts';
 
@@ -114,13 +114,13 @@ export function createSubnets(context: HostNetworkContext): Subnets {
     const gatewayEntry = `fdb replace ${gatewayMac(subnetId)} dev ${gateway} master static`;
     await batch('bridge', [gatewayEntry], signal);
 
-    await run([...inside, 'sysctl', '-qw', ...namespaceSysctls(subnet)], { signal });
+    await run([...inside, ...kernelSettings(namespaceSettings(subnet))], { signal });
     await run([...inside, 'nft', '-f', '-'], { input: namespaceRulesScript(subnet), signal });
     const input = namespaceLinkCommands(context, subnet, slot)
       .map((each) => `${each}\n`)
       .join('');
     await run(['ip', '-netns', namespace, '-batch', '-'], { input, signal });
-    if (egress === 'nat') await run(['sysctl', '-qw', 'net.ipv4.ip_forward=1'], { signal });
+    if (egress === 'nat') await run(kernelSettings({ 'net/ipv4/ip_forward': 1 }), { signal });
 
     const hasTunnel = context.tunnelAddress !== null && subnet.vni !== null;
     await applyPeers(subnetId, dnsDomain, names, hasTunnel, signal);
@@ -183,11 +183,11 @@ export function createSubnets(context: HostNetworkContext): Subnets {
       await files.remove(subnetId);
     },
     async trackConnections(bridgeName, signal) {
-      const global = 'net.bridge.bridge-nf-call-iptables';
-      if (!(await succeeds(run(['sysctl', '-n', global], { signal })))) {
+      const global = 'net/bridge/bridge-nf-call-iptables';
+      if (!(await succeeds(run(['test', '-e', `/proc/sys/${global}`], { signal })))) {
         await run(['modprobe', 'br_netfilter'], { signal });
         // Loaded, it is on for all bridges of the host; we want it for this one.
-        await run(['sysctl', '-qw', `${global}=0`], { signal });
+        await run(kernelSettings({ [global]: 0 }), { signal });
       }
       await batch('ip', [`link set dev ${bridgeName} type bridge nf_call_iptables 1`], signal);
     },
@@ -201,6 +201,16 @@ function digestOf(context: HostNetworkContext, subnet: SubnetOnHost, names: Subn
   const host = { tunnelAddress, vxlanPort, underlayMtu, nameServers };
   const what = { host, names, subnetId, vni, cidr, gatewayAddress, egress, dnsDomain };
   return shortHash(JSON.stringify(what), 32);
+}
+
+/** The command that writes settings under /proc/sys; sysctl(8) is not on every host. */
+function kernelSettings(
+  settings: Readonly<Record<string, number>>,
+): readonly [string, ...string[]] {
+  const writes = Object.entries(settings).map(
+    ([name, value]) => `echo ${value} >/proc/sys/${name}`,
+  );
+  return ['sh', '-c', writes.join(' && ')];
 }
 
 async function succeeds(work: Promise<unknown>): Promise<boolean> {
