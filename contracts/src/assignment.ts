@@ -24,6 +24,11 @@ export const VmAssignmentSchema = Type.Object({
   generation: Type.Integer({ minimum: 1 }),
   desired: DesiredStateSchema,
   spec: VmSpecSchema,
+  /**
+   * Only of a machine that the cluster was given before and has lost: the host that it was last
+   * reported on, `null` when none was. It may still be there, so it is not made elsewhere.
+   */
+  lastHost: Type.Optional(Type.Union([Type.String({ maxLength: 255 }), Type.Null()])),
   /** Stages reached before the cluster got it. */
   timeline: TimelineSchema,
 });

@@ -22,6 +22,7 @@ import {
   VirtualClock,
 } from '@factory/runtime/simulated';
 import {
+  createFrameworkFinder,
   createMesosFramework,
   createMemoryStore as createSchedulerStore,
   createVmScheduler,
@@ -74,8 +75,8 @@ export class SimulatedFactory {
   readonly fatalErrors: string[] = [];
   readonly #options: SimulationOptions;
   readonly #world: World;
-  readonly #schedulerStore = createSchedulerStore();
-  readonly #clusterStore = createClusterStore();
+  #schedulerStore = createSchedulerStore();
+  #clusterStore = createClusterStore();
   #api: { readonly server: ApiServer; readonly jobs: MemoryJobQueue } | undefined;
   #master: Master | undefined;
   #scheduler: { readonly life: SimulatedProcess; readonly service: VmSchedulerService } | undefined;
@@ -183,6 +184,10 @@ export class SimulatedFactory {
         masters: [MASTER],
         role: 'vms',
         principal: 'vm-scheduler',
+        findLeft: createFrameworkFinder({
+          ...{ clock: life.clock, random, transport: life.transport, masters: () => [MASTER] },
+          ...{ role: 'vms', principal: 'vm-scheduler' },
+        }),
         onFenced: (error) => this.#fatal(life, `vm-scheduler: ${error.message}`),
       }),
       store: life.guard(this.#schedulerStore),
@@ -221,6 +226,17 @@ export class SimulatedFactory {
     this.#cluster = { life, service };
   }
 
+  /** The cluster's database is lost with its services; both start on an empty one. */
+  async loseClusterDatabase(): Promise<void> {
+    this.killScheduler();
+    this.killClusterServer();
+    this.#schedulerStore = createSchedulerStore();
+    this.#clusterStore = createClusterStore();
+    await this.#askForToken({ reenrol: ['idc-1'] });
+    await this.startScheduler();
+    await this.startClusterServer();
+  }
+
   /** Ends everything. */
   async close(): Promise<void> {
     this.killExecutors();
@@ -247,13 +263,18 @@ export class SimulatedFactory {
     this.#api = { server, jobs };
     await this.network.attach(API, server.app);
     await server.start();
-    const answer = await server.app.inject({
+    return this.#askForToken({});
+  }
+
+  /** A token for the cluster to enrol with; gives the project. */
+  async #askForToken(more: object): Promise<ProjectId> {
+    const answer = await this.#api?.server.app.inject({
       method: 'POST',
       url: '/internal/v1/bootstrap',
       headers: { authorization: `Bearer ${INTERNAL_TOKEN}` },
-      payload: { clusters: ['idc-1'] },
+      payload: { clusters: ['idc-1'], ...more },
     });
-    const { projectId, clusters } = Bootstrap.Parse(answer.json());
+    const { projectId, clusters } = Bootstrap.Parse(answer?.json());
     this.#token = clusters[0]?.token ?? '';
     return projectId;
   }

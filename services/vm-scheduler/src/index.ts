@@ -8,6 +8,7 @@ import { SchedulerState } from './state.ts';
 import type { SchedulerStore } from './store/store.ts';
 
 export type { Framework, FrameworkHandler } from './framework.ts';
+export { createFrameworkFinder } from './framework-recovery.ts';
 export { createMesosFramework } from './mesos-framework.ts';
 export { createMemoryStore } from './store/memory-store.ts';
 export { createPostgresStore } from './store/postgres-store.ts';

@@ -13,7 +13,7 @@ import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.
 import type { AgentOffer, PlacementRequest } from './placement-eligibility.ts';
 import { membershipOf } from './placement-groups.ts';
 import type { SchedulerState } from './state.ts';
-import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
+import { applyLaunch, applyWaitingReason, isMissing, type VmRecord, vmIdOf } from './vm-record.ts';
 
 /** How long offers are refused when nothing waits; a REVIVE ends it. */
 const REFUSE_IDLE_SECONDS = 3_600;
@@ -165,11 +165,16 @@ export class Launcher {
       const free = minus(offer.free, claims.get(agentId) ?? NOTHING);
       return { ...offer, free, used: state.usedAt(agentId) };
     });
-    return place(wanting.map(toRequest), offers, EXECUTOR_NEED, {
-      membersOf: state.groups.membersOf,
-      recent: [],
-      silentAgents: 0,
-    });
+    return place(
+      wanting.map((record) => toRequest(record, agents)),
+      offers,
+      EXECUTOR_NEED,
+      {
+        membersOf: state.groups.membersOf,
+        recent: [],
+        silentAgents: 0,
+      },
+    );
   }
 
   #recordLaunches(
@@ -266,8 +271,12 @@ export class Launcher {
   }
 }
 
-function toRequest(record: VmRecord): PlacementRequest {
-  const { assignment, boundAgentId } = record;
+function toRequest(
+  record: VmRecord,
+  agents: ReadonlyMap<string, readonly Offer[]>,
+): PlacementRequest {
+  const { assignment } = record;
+  const boundAgentId = isMissing(record) ? agentOfHost(record, agents) : record.boundAgentId;
   const { requirements, placement, image } = assignment.spec;
   return {
     vmId: vmIdOf(record),
@@ -278,4 +287,13 @@ function toRequest(record: VmRecord): PlacementRequest {
     policy: placement,
     image: image.version ?? image.name,
   };
+}
+
+/** The agent on the host that a missing VM was on; one that does not exist while it offers nothing. */
+function agentOfHost(
+  { assignment: { lastHost } }: VmRecord,
+  agents: ReadonlyMap<string, readonly Offer[]>,
+): string {
+  const found = [...agents].find(([, offers]) => offers[0]?.hostname === lastHost);
+  return found?.[0] ?? `none on ${lastHost}`;
 }

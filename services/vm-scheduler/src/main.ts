@@ -2,7 +2,12 @@ import { clusterMigrations } from '@factory/migrations';
 import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
-import { createMesosFramework, createPostgresStore, createVmScheduler } from './index.ts';
+import {
+  createFrameworkFinder,
+  createMesosFramework,
+  createPostgresStore,
+  createVmScheduler,
+} from './index.ts';
 import { settingsDefinition } from './settings.ts';
 
 runService({
@@ -25,6 +30,10 @@ runService({
       masters: masters.detector ?? masters.list,
       role: settings.role,
       principal: settings.principal,
+      findLeft: createFrameworkFinder({
+        ...{ clock, random, transport, masters: masters.candidates },
+        ...{ role: settings.role, principal: settings.principal },
+      }),
       onFenced: (error) => {
         logger.error({ err: error }, 'this scheduler must end');
         process.exit(1);

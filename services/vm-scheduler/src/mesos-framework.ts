@@ -6,6 +6,7 @@ import {
 } from 'mesos-core/client';
 import type { FrameworkInfo, SchedulerCall } from 'mesos-core/protocol';
 import type { Framework, FrameworkHandler } from './framework.ts';
+import { FRAMEWORK_NAME } from './framework-recovery.ts';
 
 /** Long enough for a person to repair a broken scheduler: until then no machine is touched. */
 const FAILOVER_TIMEOUT_SECONDS = 7 * 24 * 3600;
@@ -19,6 +20,8 @@ export interface MesosFrameworkOptions {
   readonly masters: SchedulerClientOptions['masters'];
   readonly role: string;
   readonly principal: string;
+  /** Asked by a scheduler that knows of no framework: the id of one that was left behind. */
+  readonly findLeft?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
   /** Another scheduler subscribed as this framework, or the master refuses it: this one must end. */
   readonly onFenced: (error: Error) => void;
 }
@@ -33,6 +36,7 @@ class MesosFramework implements Framework {
   #client: SchedulerClient | undefined;
   #running: Promise<void> = Promise.resolve();
   #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: MesosFrameworkOptions) {
     this.#options = options;
@@ -51,13 +55,14 @@ class MesosFramework implements Framework {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#closing.abort(new Error('the framework is closing'));
     await this.#client?.stop();
     await this.#running;
   }
 
   /** Until it is closed: a framework that the master removed starts over as a new one. */
   async #run(frameworkId: string | undefined, handler: FrameworkHandler): Promise<void> {
-    let id = frameworkId;
+    let id = frameworkId ?? (await this.#findLeft());
     while (!this.#isClosed) {
       this.#client = this.#newClient(id, handler);
       try {
@@ -74,6 +79,17 @@ class MesosFramework implements Framework {
         id = undefined;
       }
     }
+  }
+
+  async #findLeft(): Promise<string | undefined> {
+    const { findLeft, logger } = this.#options;
+    const { signal } = this.#closing;
+    const found = await findLeft?.(signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return undefined;
+    });
+    if (found !== undefined) logger.warn({ frameworkId: found }, 'took up a framework left behind');
+    return found;
   }
 
   #newClient(frameworkId: string | undefined, handler: FrameworkHandler): SchedulerClient {
@@ -96,7 +112,7 @@ class MesosFramework implements Framework {
     const { role, principal } = this.#options;
     return {
       user: 'root',
-      name: 'vm-scheduler',
+      name: FRAMEWORK_NAME,
       ...(frameworkId === undefined ? {} : { id: { value: frameworkId } }),
       failover_timeout: FAILOVER_TIMEOUT_SECONDS,
       checkpoint: true,

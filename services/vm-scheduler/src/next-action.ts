@@ -1,9 +1,12 @@
-import type { VmRecord } from './vm-record.ts';
+import { isMissing, type VmRecord } from './vm-record.ts';
 
 /** First pause before a VM is launched again after a launch that came to nothing, in ms. */
 const RELAUNCH_BASE_MS = 1_000;
 /** Longest pause between two launches of one VM, in ms. */
 const RELAUNCH_MAX_MS = 60_000;
+
+/** The master is asked where a missing VM runs before it is launched where it was last: two times. */
+const MISSING_FIRST_ASKED_MS = 25_000;
 
 /**
  * What has to be done next for a VM. Level-triggered: computed from the record alone, as often as
@@ -44,7 +47,13 @@ export function nextAction(record: VmRecord): NextAction {
 }
 
 function whenWithoutTask(record: VmRecord): NextAction {
-  if (record.assignment.desired === 'deleted' && record.boundAgentId === null) {
+  const { desired, lastHost } = record.assignment;
+  if (isMissing(record)) {
+    // To clean up is done there too; before it is known where, nothing.
+    const notBeforeMs = record.phaseSinceMs + MISSING_FIRST_ASKED_MS;
+    return lastHost === null ? NONE : { type: 'launch', notBeforeMs };
+  }
+  if (desired === 'deleted' && record.boundAgentId === null) {
     return { type: 'markDeleted' };
   }
   return { type: 'launch', notBeforeMs: record.phaseSinceMs + relaunchDelayMs(record) };

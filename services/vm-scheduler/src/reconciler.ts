@@ -29,6 +29,7 @@ export class Reconciler {
   /** When each task was asked about that has not been answered for, on the monotonic clock. */
   readonly #askedAtMs = new Map<string, number>();
   #askedAllAtMs = 0;
+  #askedMissingAtMs: number | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -67,6 +68,15 @@ export class Reconciler {
     this.#askedAtMs.clear();
     this.#askedAllAtMs = this.#options.clock.monotonicMs();
     this.ask([...this.#options.state.vms()]);
+  }
+
+  /** Asks about everything that the master knows, at most every so often: something is missing. */
+  askForMissing(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#askedMissingAtMs !== undefined && nowMs - this.#askedMissingAtMs <= ASK_AGAIN_MS)
+      return;
+    this.#askedMissingAtMs = nowMs;
+    this.#options.send([]);
   }
 
   /**

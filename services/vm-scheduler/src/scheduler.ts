@@ -12,6 +12,7 @@ import type { Framework } from './framework.ts';
 import { HostSilence } from './host-silence.ts';
 import { Launcher } from './launcher.ts';
 import { MesosCalls } from './mesos-calls.ts';
+import { MissingVms } from './missing-vms.ts';
 import { nextAction } from './next-action.ts';
 import { OperationDesk } from './operations.ts';
 import { Reconciler } from './reconciler.ts';
@@ -56,6 +57,7 @@ export class VmScheduler {
   readonly #calls: MesosCalls;
   readonly #silence: HostSilence;
   readonly #reconciler: Reconciler;
+  readonly #missing: MissingVms;
   /** The framework id that is durable. */
   #keptFrameworkId: string | undefined;
   #keeping: Promise<void> = Promise.resolve();
@@ -80,6 +82,11 @@ export class VmScheduler {
       state: options.state,
       clock: options.clock,
       send: (tasks) => this.#calls.reconcile(tasks),
+    });
+    this.#missing = new MissingVms({
+      state: options.state,
+      clock: options.clock,
+      tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
     this.#operations = new OperationDesk({
       state: options.state,
@@ -119,7 +126,7 @@ export class VmScheduler {
     const records = assignments.map((assignment) => {
       const known = this.#state.vm(assignment.vmId);
       return known === undefined
-        ? newVmRecord(assignment, clock.nowMs())
+        ? this.#missing.found(newVmRecord(assignment, clock.nowMs()))
         : applyAssignment(known, assignment, clock.nowMs());
     });
     await this.#putAndDrive(records);
@@ -285,8 +292,11 @@ export class VmScheduler {
 
   /** A task of an earlier launch, or one that nobody here knows. */
   #onForeign(record: VmRecord | undefined, status: TaskStatus): void {
-    if (!isAlive(status.state)) return;
+    if (!isAlive(status.state) && status.state !== 'TASK_UNREACHABLE') return;
     const taskId = status.task_id.value;
+    const agentId = status.agent_id?.value;
+    if (agentId !== undefined && this.#missing.taskIsAlive(taskId, agentId)) return;
+    if (!isAlive(status.state)) return;
     // What may be a machine that somebody wants is left alone.
     if (record?.assignment.desired === 'deleted') this.#calls.kill(taskId, status.agent_id?.value);
     else this.#options.logger.warn({ taskId }, 'a task that is not the latest of any machine');
@@ -342,6 +352,7 @@ export class VmScheduler {
       this.#background(this.#keepFrameworkId());
     this.#reconciler.askAgain(overdue.unanswered);
     this.#reconciler.askAllIfDue();
+    if (overdue.isMissing) this.#reconciler.askForMissing();
     if (overdue.isLaunchDue) this.#launcher.trigger();
   }
 }

@@ -2,9 +2,11 @@ import { stateDeadlineMs, VM_STATE_TABLE } from '@factory/contracts';
 import { nextAction } from './next-action.ts';
 import type { SchedulerState } from './state.ts';
 import {
+  applyNotFound,
   applyRemoval,
   applySilence,
   applyStall,
+  isMissing,
   toPhase,
   type VmRecord,
   vmIdOf,
@@ -16,6 +18,8 @@ const LAUNCH_QUIET_MS = 10_000;
 const DELETED_KEPT_MS = 10 * 60_000;
 /** And those of which no reader has said that it was told. */
 const DELETED_UNREPORTED_KEPT_MS = 30 * 24 * 3_600_000;
+/** Hosts and masters have this long to tell of a VM that was on a host which nobody knows. */
+const MISSING_SOUGHT_MS = 120_000;
 /** Beyond a state's own deadline, which its executor keeps: it fails the VM itself if it can. */
 const EXECUTOR_MARGIN_MS = 60_000;
 /** A VM of which no executor has spoken after so many launches has failed. */
@@ -29,6 +33,8 @@ export interface Overdue {
   /** The master must be asked about their tasks. */
   readonly unanswered: readonly VmRecord[];
   readonly forgotten: readonly string[];
+  /** The cluster had VMs that nobody has found yet. */
+  readonly isMissing: boolean;
   /** A VM may be launched (again) now. */
   readonly isLaunchDue: boolean;
 }
@@ -47,13 +53,16 @@ export function overdueChanges(
   const unanswered: VmRecord[] = [];
   const forgotten: string[] = [];
   let isLaunchDue = false;
+  let someMissing = false;
   for (const record of records) {
     const ageMs = nowMs - record.phaseSinceMs;
     switch (record.phase) {
       case 'waiting':
       case 'failed': {
         const action = nextAction(record);
-        if (action.type === 'markDeleted') changed.push(applyRemoval(record, nowMs));
+        if (isMissing(record)) someMissing = true;
+        if (isNowhere(record, ageMs)) changed.push(applyNotFound(record));
+        else if (action.type === 'markDeleted') changed.push(applyRemoval(record, nowMs));
         else if (isHopeless(record)) changed.push(giveUp(record, nowMs));
         else if (isUnplaced(record, ageMs)) changed.push(failUnplaced(record, nowMs));
         else isLaunchDue ||= action.type === 'launch' && action.notBeforeMs <= nowMs;
@@ -79,7 +88,7 @@ export function overdueChanges(
         break;
     }
   }
-  return { changed, killed, unanswered, forgotten, isLaunchDue };
+  return { changed, killed, unanswered, forgotten, isMissing: someMissing, isLaunchDue };
 }
 
 /** VMs whose executor is silent. */
@@ -93,6 +102,11 @@ export function silentChanges(
     .flatMap((agentId) => state.vmsOfAgent(agentId))
     .filter(({ phase }) => phase === 'hosted' || phase === 'stalled')
     .map((record) => applySilence(record, 'EXECUTOR_LOST', message, nowMs));
+}
+
+/** All that could have it had time to say so. */
+function isNowhere(record: VmRecord, ageMs: number): boolean {
+  return isMissing(record) && record.assignment.lastHost === null && ageMs > MISSING_SOUGHT_MS;
 }
 
 /** By this scheduler's clock: hosts' clocks may differ. */

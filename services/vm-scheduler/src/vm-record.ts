@@ -127,7 +127,8 @@ export function applyLaunch(
   launch: { readonly agentId: string; readonly hostName: string },
   nowMs: number,
 ): VmRecord {
-  const attempt = record.attempts + 1;
+  // Of one that was lost, earlier attempts are not known: this one is later than all of them.
+  const attempt = isMissing(record) ? Math.ceil(nowMs / 1_000) : record.attempts + 1;
   const next = {
     ...record,
     attempts: attempt,
@@ -139,6 +140,45 @@ export function applyLaunch(
     timeline: { offered: nowMs, ...record.timeline, launched: nowMs },
   };
   return toPhase(next, 'launching', nowMs);
+}
+
+/**
+ * Whether the cluster had this VM once and lost it, and nobody has found it yet: it may run
+ * somewhere, so it is launched nowhere but on the host that it was on.
+ */
+export function isMissing({ assignment, attempts, boundAgentId }: VmRecord): boolean {
+  return assignment.lastHost !== undefined && attempts === 0 && boundAgentId === null;
+}
+
+/** A task of a VM that was missing: there it is. Its executor's word says how it is. */
+export function applyFoundTask(
+  record: VmRecord,
+  task: { readonly attempt: number; readonly agentId: string },
+  nowMs: number,
+): VmRecord {
+  if (!isMissing(record)) return record;
+  const next = {
+    ...record,
+    attempts: task.attempt,
+    task: { ...task, launchedAtMs: nowMs },
+    boundAgentId: task.agentId,
+    hostName: record.assignment.lastHost ?? null,
+    reason: 'ADOPTED' as const,
+    message: 'It was found on a host; waiting for the word of its executor.',
+  };
+  // Not `launching`: that has a deadline, after which the task is killed.
+  return toPhase(next, 'lost', nowMs);
+}
+
+/** An agent's executor has it, without a task: it is launched there, and found. */
+export function applyFoundOnHost(record: VmRecord, agentId: string): VmRecord {
+  return isMissing(record) ? { ...record, boundAgentId: agentId } : record;
+}
+
+/** Nobody has said in time to have it, and it was on no host that is known: it may go anywhere. */
+export function applyNotFound(record: VmRecord): VmRecord {
+  const { lastHost: _, ...assignment } = record.assignment;
+  return { ...record, assignment };
 }
 
 /** The executor spoke of the VM. Late and repeated words change nothing but end a silence. */

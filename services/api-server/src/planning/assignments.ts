@@ -84,3 +84,8 @@ export function chunk<T>(items: readonly T[], size: number): T[][] {
   }
   return pieces;
 }
+
+/** A machine that its cluster has lost, or may have: see `VmAssignment.lastHost`. */
+export function assignmentAgain(vm: VmRecord, template: VmTemplate, cidr: string): VmAssignment {
+  return { ...assignmentOf(vm, template, cidr), lastHost: vm.hostName };
+}

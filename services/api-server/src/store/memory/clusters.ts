@@ -8,7 +8,7 @@ import type {
   ExchangeNews,
   IngestResult,
 } from '../../clusters/store.ts';
-import { assignmentOf } from '../../planning/assignments.ts';
+import { assignmentAgain } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { MemoryCluster, MemoryDatabase } from './database.ts';
 
@@ -70,7 +70,10 @@ function giveAgain(db: MemoryDatabase, vm: VmRecord, clusterId: ClusterId): void
   const batch = db.batches.get(vm.batchId);
   const subnet = [...db.subnets.values()].find((each) => each.id === vm.subnetId);
   if (batch === undefined || subnet === undefined) throw new Error(`${vm.id} has lost its batch`);
-  const command: LinkCommand = { kind: 'assignVms', vms: [assignmentOf(vm, batch, subnet.cidr)] };
+  const command: LinkCommand = {
+    kind: 'assignVms',
+    vms: [assignmentAgain(vm, batch, subnet.cidr)],
+  };
   const seq = db.appendCommands(clusterId, [command]);
   db.putVm({ ...vm, assignedSeq: seq });
 }

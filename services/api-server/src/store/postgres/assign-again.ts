@@ -1,7 +1,7 @@
 import type { ClusterId, LinkCommand, VmId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { BatchRecord } from '../../batches/store.ts';
-import { assignmentOf, chunk, vmsPerCommand } from '../../planning/assignments.ts';
+import { assignmentAgain, chunk, vmsPerCommand } from '../../planning/assignments.ts';
 import { appendCommands } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
 
@@ -32,7 +32,7 @@ async function assign(
   rows: readonly Row[],
 ): Promise<void> {
   for (const piece of chunk(rows, vmsPerCommand(batch))) {
-    const vms = piece.map((row) => assignmentOf(vmRows.fromRow(row), batch, String(row.cidr)));
+    const vms = piece.map((row) => assignmentAgain(vmRows.fromRow(row), batch, String(row.cidr)));
     const command: LinkCommand = { kind: 'assignVms', vms };
     const seq = await appendCommands(trx, clusterId, [command]);
     const ids = piece.map((row) => row.id as VmId);
