@@ -1,8 +1,5 @@
 import type { Seed } from '../storage/port.ts';
-import { type IsoFile, isoImage } from './seed-iso.ts';
-
-/** The label by which cloud-init and the micro image know a NoCloud seed. */
-const VOLUME_LABEL = 'cidata';
+import type { IsoFile } from './iso-image.ts';
 
 /**
  * The files of a NoCloud seed: identity and keys in `meta-data`, the user's own in `user-data`.
@@ -21,9 +18,4 @@ export function noCloudFiles(seed: Seed): readonly IsoFile[] {
     { name: 'meta-data', content: Buffer.from(metaData) },
     { name: 'user-data', content: Buffer.from(userData) },
   ];
-}
-
-/** The bytes of the seed disk. */
-export function noCloudImage(seed: Seed): Uint8Array {
-  return isoImage(VOLUME_LABEL, noCloudFiles(seed));
 }
