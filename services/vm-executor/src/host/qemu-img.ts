@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { writeFileAtomic } from '@factory/runtime';
 import type { DiskTools } from '../storage/disk-tools.ts';
-import { noCloudImage } from './no-cloud.ts';
+import { writeSeedFile } from './seed.ts';
 
 const execFileAsync = promisify(execFile);
 const CREATE_TIMEOUT_MS = 30_000;
@@ -19,8 +18,5 @@ export const qemuDiskTools: DiskTools = {
     signal?.throwIfAborted();
     await rename(partial, path);
   },
-  async writeSeed(path, seed) {
-    // Read by QEMU's own user; made again from the record whenever it is missing, so not synced.
-    await writeFileAtomic(path, noCloudImage(seed), { mode: 0o644, fsync: false });
-  },
+  writeSeed: writeSeedFile,
 };

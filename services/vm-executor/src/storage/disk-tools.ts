@@ -10,6 +10,6 @@ export interface DiskTools {
     /** Ends the tool; nothing appears at `path` afterwards. */
     readonly signal?: AbortSignal | undefined;
   }): Promise<void>;
-  /** Writes a NoCloud seed as an ISO 9660 file, in place of one that is there. */
+  /** Writes the seed as an ISO 9660 file, in place of one that is there. */
   writeSeed(path: string, seed: Seed): Promise<void>;
 }

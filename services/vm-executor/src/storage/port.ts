@@ -17,6 +17,10 @@ export interface Seed {
   readonly hostname: string;
   readonly sshPublicKeys: readonly string[];
   readonly userData: string;
+  /** Absent: `no-cloud`, which Linux guests read. Windows reads a config drive. */
+  readonly form?: 'no-cloud' | 'config-drive';
+  /** The administrator's, for a config drive; NoCloud has no place for it. */
+  readonly adminPassword?: string;
 }
 
 /** What lies in a VM's folder. */

@@ -1,10 +1,11 @@
 import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { isFullDisk } from '../failures.ts';
-import type { DomainPlan, Hypervisor } from '../hypervisor/port.ts';
-import type { Seed, VmStorage } from '../storage/port.ts';
+import type { Hypervisor } from '../hypervisor/port.ts';
+import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
 import type { Change } from './observe.ts';
+import { domainPlan, seedOf } from './planned.ts';
 import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
 import { type Procedure, type Step, undoing } from './procedure.ts';
 import { leaseOf, type VmRecord } from './record.ts';
@@ -58,7 +59,7 @@ const domain: VmStep<'domain'> = {
   name: 'domain',
   waitsFor: 'the hypervisor to define or forget its domain',
   do: async ({ storage, hypervisor, record, observe }, signal) => {
-    await hypervisor.define(domainPlan(record(), storage), signal);
+    await hypervisor.define(domainPlan(record(), storage.paths(record().vmId)), signal);
     observe({ stage: 'defined' });
   },
   undo: ({ hypervisor, record }, signal) => hypervisor.undefine(record().vmId, signal),
@@ -193,20 +194,3 @@ export const POWER_OFF: Procedure<VmSteps> = {
 
 /** All of them: what a crash at every step has to be tried with. */
 export const PROCEDURES: readonly Procedure<VmSteps>[] = [CREATE, DELETE, POWER_ON, POWER_OFF];
-
-function seedOf({ vmId, spec }: VmRecord): Seed {
-  const { hostname, sshPublicKeys, userData } = spec;
-  return { instanceId: vmId, hostname, sshPublicKeys, userData };
-}
-
-function domainPlan({ vmId, generation, spec }: VmRecord, storage: VmStorage): DomainPlan {
-  return {
-    vmId,
-    generation,
-    vcpus: spec.vcpus,
-    memoryMiB: spec.memoryMiB,
-    subnetId: spec.network.subnetId,
-    macAddress: spec.network.macAddress,
-    ...storage.paths(vmId),
-  };
-}
