@@ -4,6 +4,7 @@ export * from './capacity.ts';
 export * from './cluster-link.ts';
 export * from './endpoints.ts';
 export * from './ids.ts';
+export * from './image.ts';
 export * from './link-signing.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the base image `micro` into OUTPUT_DIR: micro.qcow2 and its manifest micro.json.
+# Builds the base image `micro` into OUTPUT_DIR, as a new version: micro/<sha256>.qcow2 and its
+# manifest <sha256>.json. Versions that are there stay as they are: disks lie upon them.
 # Everything comes from Debian packages; no root, no mounts, no loop devices.
 set -eu
 
@@ -158,24 +159,31 @@ END
 publish() {
   qemu-img check -q "$WORK/micro.qcow2"
   sum=$(sha256sum "$WORK/micro.qcow2" | cut -d ' ' -f 1)
+  IMAGE="$OUTPUT/micro/$sum"
+  [ ! -e "$IMAGE.json" ] || return 0 # the very same bytes were published before
   cat >"$WORK/micro.json" <<END
 {
   "name": "micro",
-  "version": "$(printf %.12s "$sum")",
-  "sha256": "$sum",
+  "version": "$sum",
   "format": "qcow2",
+  "sizeBytes": $(stat -c %s "$WORK/micro.qcow2"),
   "virtualSizeBytes": $DISK_BYTES,
+  "createdAtMs": $(date +%s)000,
   "os": "linux",
   "firmware": "bios",
+  "drivers": "virtio",
   "minMemoryMiB": 96,
   "minDiskGiB": 1,
   "readyMarker": "FACTORY-READY"
 }
 END
   chmod 644 "$WORK/micro.qcow2" "$WORK/micro.json"
+  mkdir -p "$OUTPUT/micro"
+  sync "$WORK/micro.qcow2" "$WORK/micro.json"
   # The image first: whoever sees the manifest finds what it describes.
-  mv "$WORK/micro.qcow2" "$OUTPUT/micro.qcow2"
-  mv "$WORK/micro.json" "$OUTPUT/micro.json"
+  mv "$WORK/micro.qcow2" "$IMAGE.qcow2"
+  mv "$WORK/micro.json" "$IMAGE.json"
+  sync "$OUTPUT/micro"
 }
 
 check_host
@@ -184,4 +192,4 @@ build_initrd
 build_root
 build_disk
 publish
-echo "built $OUTPUT/micro.qcow2: $(du -h "$OUTPUT/micro.qcow2" | cut -f 1)"
+echo "built $IMAGE.qcow2: $(du -h "$IMAGE.qcow2" | cut -f 1)"

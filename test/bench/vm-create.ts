@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -161,9 +161,12 @@ function copyOf(xml: string, path: string): Copy {
 }
 
 async function makeDisks({ path }: Copy): Promise<void> {
-  const basePath = join(layout.images, 'micro.qcow2');
+  const folder = join(layout.images, 'micro');
+  const file = (await readdir(folder)).find((name) => name.endsWith('.qcow2'));
+  if (file === undefined) throw new Error(`no image in ${folder}`);
+  const base = { basePath: join(folder, file), baseFormat: 'qcow2' } as const;
   const sizeBytes = DISK_GIB * 1024 ** 3;
-  await qemuDiskTools.createOverlay({ path: `${path}.qcow2`, basePath, sizeBytes });
+  await qemuDiskTools.createOverlay({ path: `${path}.qcow2`, ...base, sizeBytes });
   const seed = { instanceId: path, hostname: 'bench', sshPublicKeys: [], userData: '' };
   await qemuDiskTools.writeSeed(`${path}.iso`, seed);
 }

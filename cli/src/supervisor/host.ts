@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { ImageManifest } from '@factory/contracts';
 import { type Clock, readTextIfExists, waitFor, writeFileAtomic } from '@factory/runtime';
 import { grantKvmAccess } from './kvm-access.ts';
 import type { Layout } from './layout.ts';
@@ -89,12 +90,20 @@ export async function ensureMicroImage(
  * no root and no Debian package.
  */
 export async function ensureSimulatedImage(layout: Layout): Promise<void> {
-  const manifest = join(layout.images, 'micro.json');
-  if ((await readTextIfExists(manifest)) !== undefined) return;
-  mkdirSync(layout.images, { recursive: true });
-  await writeFileAtomic(join(layout.images, 'micro.qcow2'), '', { mode: 0o644 });
-  const facts = { name: 'micro', virtualSizeBytes: 1024 ** 3, readyMarker: 'FACTORY-READY' };
-  await writeFileAtomic(manifest, JSON.stringify(facts), { mode: 0o644 });
+  const folder = join(layout.images, 'micro');
+  mkdirSync(folder, { recursive: true });
+  if ((await readdir(folder)).some((name) => name.endsWith('.json'))) return;
+  const version = createHash('sha256').digest('hex');
+  await writeFileAtomic(join(folder, `${version}.qcow2`), '', { mode: 0o644 });
+  const manifest: ImageManifest = {
+    ...{ name: 'micro', version, format: 'qcow2', sizeBytes: 0, virtualSizeBytes: 1024 ** 3 },
+    ...{ os: 'linux', firmware: 'bios', drivers: 'virtio', minMemoryMiB: 96, minDiskGiB: 1 },
+    // Any real version is newer.
+    createdAtMs: 0,
+    readyMarker: 'FACTORY-READY',
+  };
+  const path = join(folder, `${version}.json`);
+  await writeFileAtomic(path, JSON.stringify(manifest), { mode: 0o644 });
 }
 
 async function checksumOf(directory: string): Promise<string> {

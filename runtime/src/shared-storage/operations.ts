@@ -10,12 +10,12 @@ import { hasErrorCode, readTextIfExists, syncDirectory, writeFileAtomic } from '
  * and is then killed: nothing here has a deadline, and whatever was begun can be begun again.
  */
 export const operations = {
-  /** Names in a folder; a folder that is not there has none. */
+  /** Names in a folder; what is no folder, or not there, has none. */
   async list({ path }: { readonly path: string }): Promise<readonly string[]> {
     try {
       return await readdir(path);
     } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return [];
+      if (hasErrorCode(error, 'ENOENT') || hasErrorCode(error, 'ENOTDIR')) return [];
       throw error;
     }
   },

@@ -1,18 +1,45 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { readImageNames } from './images.ts';
+import type { ImageManifest } from '@factory/contracts';
+import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readNewestImages } from './images.ts';
 
-it('an image is a disk with a manifest; a missing folder has none', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'images-'));
-  try {
-    for (const file of ['micro.json', 'micro.qcow2', 'half.json', 'other.qcow2', 'notes.txt']) {
-      await writeFile(join(directory, file), '');
-    }
-    expect(await readImageNames(directory)).toEqual(['micro']);
-    expect(await readImageNames(join(directory, 'missing'))).toEqual([]);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+function manifest(name: string, digit: string, createdAtMs: number): ImageManifest {
+  return {
+    ...{ name, version: digit.repeat(64), format: 'qcow2', sizeBytes: 1, virtualSizeBytes: 512 },
+    ...{ os: 'linux', firmware: 'bios', drivers: 'virtio', minMemoryMiB: 96, minDiskGiB: 1 },
+    createdAtMs,
+  };
+}
+
+describe("a cluster's images", () => {
+  const helper = createStorageHelper({ clock: systemClock, logger: silentLogger });
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'images-'));
+  });
+  afterAll(async () => {
+    helper.close();
+    await rm(folder, { recursive: true });
+  });
+  const write = async (name: string, file: string, content: unknown): Promise<void> => {
+    await mkdir(join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, file), JSON.stringify(content));
+  };
+
+  it('are those with a manifest, each in its newest version', async () => {
+    expect(await readNewestImages(helper, join(folder, 'missing'))).toEqual([]);
+    const [older, newer] = [manifest('micro', 'f', 1), manifest('micro', 'a', 2)];
+    await write('micro', `${older.version}.json`, older);
+    await write('micro', `${newer.version}.json`, newer);
+    await write('micro', `${'b'.repeat(64)}.json`, { name: 'micro' });
+    await write('debian-12', `${'c'.repeat(64)}.json`, manifest('debian-12', 'c', 1));
+    await write('half', 'c.qcow2', '');
+    await write('stranger', `${'c'.repeat(64)}.json`, manifest('another', 'c', 1));
+    await writeFile(join(folder, 'micro.json'), '{}');
+    const images = await readNewestImages(helper, folder);
+    expect(images).toEqual([manifest('debian-12', 'c', 1), newer]);
+  });
 });

@@ -1,19 +1,37 @@
-import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ImageManifest, newestImage, parseImageManifest } from '@factory/contracts';
+import type { StorageHelper } from '@factory/runtime';
+
+/** One look at a file or folder on shared storage. */
+const LOOK = { timeoutMs: 10_000 } as const;
 
 /**
- * Names of the images in a folder: every `<name>.json` manifest that has its `<name>.qcow2`.
- * A folder that does not exist yet has none.
+ * The newest version of each image in a folder, `<name>/<version>.json`, by name; what can't be
+ * understood is left out. A folder that does not exist yet has none.
+ * @throws StorageHangsError, StorageError
  */
-export async function readImageNames(directory: string): Promise<readonly string[]> {
-  const files = new Set(await readdir(directory).catch(ignoreMissing));
-  return [...files]
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length))
-    .filter((name) => files.has(`${name}.qcow2`))
-    .sort();
+export async function readNewestImages(
+  helper: StorageHelper,
+  folder: string,
+): Promise<readonly ImageManifest[]> {
+  const names = await helper.call('list', { path: folder }, LOOK);
+  const images = await Promise.all(
+    names.filter((name) => !name.startsWith('.')).map((name) => readNewest(helper, folder, name)),
+  );
+  return images.filter((image) => image !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
+async function readNewest(
+  helper: StorageHelper,
+  folder: string,
+  name: string,
+): Promise<ImageManifest | undefined> {
+  const files = await helper.call('list', { path: join(folder, name) }, LOOK);
+  const manifests = files.filter((file) => file.endsWith('.json'));
+  const read = manifests.map(async (file) => {
+    const text = await helper.call('readText', { path: join(folder, name, file) }, LOOK);
+    const manifest = parseImageManifest(text ?? '');
+    return manifest?.name === name && file === `${manifest.version}.json` ? [manifest] : [];
+  });
+  return newestImage((await Promise.all(read)).flat());
 }

@@ -1,8 +1,14 @@
 import { clusterMigrations } from '@factory/migrations';
-import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
+import {
+  createStorageHelper,
+  createUndiciTransport,
+  listen,
+  readSettings,
+  runService,
+} from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
-import { readImageNames } from './images.ts';
+import { readNewestImages } from './images.ts';
 import {
   createClusterServer,
   createHostReader,
@@ -24,6 +30,7 @@ runService({
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
+    const helper = createStorageHelper({ clock, logger });
     const mesosTransport = createUndiciTransport({ tls });
     const service = createClusterServer({
       clock,
@@ -37,7 +44,8 @@ runService({
       readHosts: createHostReader({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
-      readImages: () => readImageNames(settings.imageDirectory),
+      readImages: async () =>
+        (await readNewestImages(helper, settings.imageDirectory)).map(({ name }) => name),
       onFenced: () => process.exit(1),
     });
     service.start();
@@ -49,6 +57,7 @@ runService({
     return {
       close: async () => {
         await service.close();
+        helper.close();
         await masters.close();
         await server.close();
         await transport.close();

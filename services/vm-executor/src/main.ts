@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
+  createStorageHelper,
   createUndiciTransport,
   identifyProcess,
   readSettings,
@@ -14,6 +15,7 @@ import {
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { createVmExecutor } from './executor.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
+import { createImageFolder } from './images/image-folder.ts';
 import { createMesosLink } from './mesos-link.ts';
 import { executorSettings } from './settings.ts';
 import type { VmStorage } from './storage/port.ts';
@@ -23,6 +25,7 @@ type World = { readonly hypervisor: Hypervisor; readonly storage: VmStorage };
 
 /** An executor before this one on the same host has this long to end. */
 const TAKE_OVER_TIMEOUT_MS = 60_000;
+const GIB = 1024 ** 3;
 const PRESS_AGAIN_MS = 2_000;
 const ORPHAN_SEARCH_MS = 120_000;
 /** Measured with 20 emulated guests on 2 cores: all run after 10 s with 4 at a time, 18 s with 2. */
@@ -89,20 +92,27 @@ async function lockHost({ clock }: ServiceContext, hostDir: string): Promise<() 
 async function libvirtWorld(context: ServiceContext, settings: Settings): Promise<World> {
   const { clock, random, logger } = context;
   const { instance, hostDir, imageDir, libvirtSocket: socketPath } = settings;
-  const [libvirt, { createNftFirewall }, { createFileStorage }, { prepareHost }, disks] =
+  const [libvirt, { createNftFirewall }, { createFileStorage }, { prepareHost }, disks, cache] =
     await Promise.all([
       import('./hypervisor/libvirt.ts'),
       import('./hypervisor/firewall.ts'),
       import('./storage/files.ts'),
       import('./prepare-host.ts'),
       import('./host/qemu-img.ts'),
+      import('./images/image-cache.ts'),
     ]);
   const { createLibvirtHypervisor } = libvirt;
-  const domainType = prepareHost({ ...context, ...settings });
+  const images = cache.createImageCache({
+    ...{ clock, logger, hostDir },
+    images: createImageFolder(imageDir, createStorageHelper({ clock, logger })),
+    sizeBytesMax: settings.imageCacheGiB * GIB,
+  });
+  await images.prepare();
+  const domainType = prepareHost({ ...context, ...settings, images });
   // Whoever defines a domain gets the error; until then nobody waits for it.
   domainType.catch(() => undefined);
   return {
-    storage: createFileStorage({ hostDir, imageDir, logger, tools: disks.qemuDiskTools }),
+    storage: createFileStorage({ hostDir, images, logger, tools: disks.qemuDiskTools }),
     hypervisor: createLibvirtHypervisor({
       clock,
       random,
@@ -117,18 +127,17 @@ async function libvirtWorld(context: ServiceContext, settings: Settings): Promis
 
 /** Guests in this process's memory: they end with it. */
 async function simulatedWorld(context: ServiceContext, settings: Settings): Promise<World> {
-  const { clock, random } = context;
-  const [
-    { SimulatedHost },
-    { createSimulatedHypervisor },
-    { createMemoryStorage },
-    { readImages },
-  ] = await Promise.all([
-    import('./hypervisor/simulated-host.ts'),
-    import('./hypervisor/simulated.ts'),
-    import('./storage/memory.ts'),
-    import('./storage/images.ts'),
-  ]);
-  const host = new SimulatedHost({ clock, random, images: await readImages(settings.imageDir) });
+  const { clock, random, logger } = context;
+  const [{ SimulatedHost }, { createSimulatedHypervisor }, { createMemoryStorage }] =
+    await Promise.all([
+      import('./hypervisor/simulated-host.ts'),
+      import('./hypervisor/simulated.ts'),
+      import('./storage/memory.ts'),
+    ]);
+  const helper = createStorageHelper({ clock, logger });
+  const manifests = await createImageFolder(settings.imageDir, helper).newestOfAll();
+  helper.close();
+  const images = manifests.map(({ readyMarker, ...facts }) => ({ ...facts, readyMarker }));
+  const host = new SimulatedHost({ clock, random, images });
   return { hypervisor: createSimulatedHypervisor(host), storage: createMemoryStorage(host) };
 }

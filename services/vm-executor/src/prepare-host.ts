@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { type Clock, grantTraversal, type Logger } from '@factory/runtime';
 import { probeVirtualisation, realProbeWorld } from './host/kvm-probe.ts';
 import type { DomainType } from './hypervisor/domain-xml/domain.ts';
+import type { ImageSource } from './storage/port.ts';
 
 /** The user that libvirt's Debian package runs QEMU as. */
 const QEMU_USER = 'libvirt-qemu';
 /** The image that the probe boots, and the first line that it prints, before it has a network. */
-const PROBE_IMAGE = 'micro.qcow2';
+const PROBE_IMAGE = 'micro';
 const PROBE_MARKER = 'FACTORY-BOOT';
 
 /** What is asked of a host before its first guest. */
@@ -14,7 +15,7 @@ export interface HostOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hostDir: string;
-  readonly imageDir: string;
+  readonly images: ImageSource;
   readonly virtualisation: 'auto' | 'kvm' | 'tcg';
 }
 
@@ -28,25 +29,23 @@ export function prepareHost(options: HostOptions): Promise<DomainType> {
   return Promise.all([type, reachable]).then(([domainType]) => domainType);
 }
 
-async function letQemuPass({ hostDir, imageDir, logger }: HostOptions): Promise<void> {
+async function letQemuPass({ hostDir: path, logger }: HostOptions): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  for (const path of [hostDir, imageDir]) {
-    try {
-      const { directories } = await grantTraversal({ path, user: QEMU_USER });
-      if (directories.length > 0) logger.info({ directories, user: QEMU_USER }, 'may pass now');
-    } catch (error) {
-      // It may be able to pass as it is; if not, libvirt says which file it can't open.
-      logger.warn({ err: error, path, user: QEMU_USER }, 'can not see to it that QEMU may pass');
-    }
+  try {
+    const { directories } = await grantTraversal({ path, user: QEMU_USER });
+    if (directories.length > 0) logger.info({ directories, user: QEMU_USER }, 'may pass now');
+  } catch (error) {
+    // It may be able to pass as it is; if not, libvirt says which file it can't open.
+    logger.warn({ err: error, path, user: QEMU_USER }, 'can not see to it that QEMU may pass');
   }
 }
 
 async function chooseDomainType(options: HostOptions): Promise<DomainType> {
-  const { clock, logger, hostDir, imageDir, virtualisation } = options;
+  const { clock, logger, hostDir, images, virtualisation } = options;
   if (virtualisation !== 'auto') return virtualisation === 'kvm' ? 'kvm' : 'qemu';
   const world = realProbeWorld({
     clock,
-    imagePath: join(imageDir, PROBE_IMAGE),
+    image: () => images.acquire({ name: PROBE_IMAGE }),
     marker: PROBE_MARKER,
     verdictFile: join(hostDir, 'virtualisation.json'),
   });

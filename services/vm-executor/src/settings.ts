@@ -34,7 +34,14 @@ export const executorSettings = defineSettings({
   libvirtSocket,
   imageDir: textSetting({
     env: 'FACTORY_IMAGE_DIR',
-    describe: 'Folder of the base images: <name>.qcow2 and <name>.json.',
+    describe: 'Folder of the images, shared by the hosts: <name>/<sha256>.qcow2 and .json.',
+  }),
+  imageCacheGiB: integerSetting({
+    env: 'FACTORY_IMAGE_CACHE_GIB',
+    min: 1,
+    max: 64 * 1024,
+    default: 64,
+    describe: "What the host's copies of images may take; those that no machine needs make room.",
   }),
   hypervisor: choiceSetting({
     env: 'FACTORY_HYPERVISOR',

@@ -58,15 +58,15 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
     it('makes a disk once', async () => {
       await storage.writeRecord(record, { durable: false });
       expect(await storage.hasDisk(vmId)).toBe(false);
-      await storage.createDisk(vmId, 'micro', 1);
-      await storage.createDisk(vmId, 'micro', 1);
+      await storage.createDisk(vmId, { name: 'micro' }, 1);
+      await storage.createDisk(vmId, { name: 'micro' }, 1);
       expect(await storage.hasDisk(vmId)).toBe(true);
       expect(await storage.readVm(vmId)).toMatchObject({ holdsData: true });
     });
 
     it('sets a record aside, and keeps the disk', async () => {
       await storage.writeRecord(record, { durable: true });
-      await storage.createDisk(vmId, 'micro', 1);
+      await storage.createDisk(vmId, { name: 'micro' }, 1);
       await storage.setRecordAside(vmId);
       await storage.setRecordAside(vmId);
       expect(await storage.readVm(vmId)).toEqual({ record: undefined, holdsData: true });
@@ -76,8 +76,8 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
     it('says which image is missing', async () => {
       await storage.writeRecord(record, { durable: false });
       for (const attempt of [
-        () => storage.findImage('none'),
-        () => storage.createDisk(vmId, 'none', 1),
+        () => storage.findImage({ name: 'none' }),
+        () => storage.createDisk(vmId, { name: 'none' }, 1),
       ]) {
         const failure = await attempt().catch((error: unknown) => error);
         expect(failure).toBeInstanceOf(VmFailure);
@@ -86,13 +86,13 @@ export function describeStorage(name: string, open: () => Promise<StorageHarness
           message: expect.stringContaining('none'),
         });
       }
-      expect(await storage.findImage('micro')).toMatchObject({ readyMarker: 'guest up' });
+      expect(await storage.findImage({ name: 'micro' })).toMatchObject({ readyMarker: 'guest up' });
     });
 
     it('leaves nothing of a VM that was removed', async () => {
       await storage.writeRecord(record, { durable: true });
       await storage.writeLease(testLease(1));
-      await storage.createDisk(vmId, 'micro', 1);
+      await storage.createDisk(vmId, { name: 'micro' }, 1);
       await storage.writeSeed(vmId, seed);
       await storage.writeSeed(vmId, seed);
       await harness.guestWrites(vmId, 'hello');

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { type Clock, type Logger, readJsonIfExists, writeFileAtomic } from '@factory/runtime';
+import type { HeldImage } from '../storage/port.ts';
 
 /** What guests can run on here. */
 export type Virtualisation = 'kvm' | 'tcg';
@@ -59,11 +60,12 @@ const QEMU = 'qemu-system-x86_64';
 /** The real world: boots the base image, writes nothing to it. */
 export function realProbeWorld(options: {
   readonly clock: Clock;
-  readonly imagePath: string;
+  /** The image that is booted. */
+  readonly image: () => Promise<HeldImage>;
   readonly marker: string;
   readonly verdictFile: string;
 }): ProbeWorld {
-  const { clock, imagePath, marker, verdictFile } = options;
+  const { clock, image, marker, verdictFile } = options;
   return {
     hasDevice: () =>
       access('/dev/kvm', constants.R_OK | constants.W_OK).then(
@@ -75,14 +77,21 @@ export function realProbeWorld(options: {
       const qemu = await outputOf(QEMU, ['--version']);
       return createHash('sha256').update([release(), cpu, qemu].join('\n')).digest('hex');
     },
-    bootsGuest: () => bootsGuest(clock, imagePath, marker),
+    bootsGuest: async () => {
+      const held = await image();
+      try {
+        return await bootsGuest(clock, held, marker);
+      } finally {
+        held.release();
+      }
+    },
     loadVerdict: () => readJsonIfExists(verdictFile),
     saveVerdict: (verdict) => writeFileAtomic(verdictFile, JSON.stringify(verdict)),
   };
 }
 
-function bootsGuest(clock: Clock, imagePath: string, marker: string): Promise<boolean> {
-  const drive = `file=${imagePath},if=virtio,format=qcow2,snapshot=on`;
+function bootsGuest(clock: Clock, image: HeldImage, marker: string): Promise<boolean> {
+  const drive = `file=${image.path},if=virtio,format=${image.format},snapshot=on`;
   const machine = ['-accel', 'kvm', '-m', '128', '-display', 'none', '-nic', 'none'];
   const args = [...machine, '-serial', 'stdio', '-monitor', 'none', '-drive', drive];
   const guest = spawn(QEMU, args, { stdio: ['ignore', 'pipe', 'ignore'] });

@@ -9,10 +9,10 @@ const CREATE_TIMEOUT_MS = 30_000;
 
 /** Disks by qemu-img, seeds by ourselves. */
 export const qemuDiskTools: DiskTools = {
-  async createOverlay({ path, basePath, sizeBytes, signal }) {
+  async createOverlay({ path, basePath, baseFormat, sizeBytes, signal }) {
     const partial = `${path}.partial`;
     await rm(partial, { force: true });
-    const backing = ['-b', basePath, '-F', 'qcow2'];
+    const backing = ['-b', basePath, '-F', baseFormat];
     const args = ['create', '-q', '-f', 'qcow2', ...backing, partial, String(sizeBytes)];
     await execFileAsync('qemu-img', args, { timeout: CREATE_TIMEOUT_MS, signal });
     signal?.throwIfAborted();

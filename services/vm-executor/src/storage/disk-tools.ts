@@ -6,6 +6,7 @@ export interface DiskTools {
   createOverlay(options: {
     readonly path: string;
     readonly basePath: string;
+    readonly baseFormat: 'qcow2' | 'raw';
     readonly sizeBytes: number;
     /** Ends the tool; nothing appears at `path` afterwards. */
     readonly signal?: AbortSignal | undefined;

@@ -12,8 +12,7 @@ import { Value } from 'typebox/value';
 import { VmFailure } from '../failures.ts';
 import { createConsoleFiles } from './console-files.ts';
 import type { DiskTools } from './disk-tools.ts';
-import { createImages } from './images.ts';
-import type { VmStorage } from './port.ts';
+import type { ImageSource, VmStorage } from './port.ts';
 
 /** QEMU runs as a user of its own, and must pass to the disks; the folders' lists are not for it. */
 const FOLDER_MODE = 0o711;
@@ -27,15 +26,14 @@ const LOG_SUFFIXES = ['', '.0', '.1', '.2'] as const;
  */
 export function createFileStorage(options: {
   readonly hostDir: string;
-  readonly imageDir: string;
+  readonly images: ImageSource;
   readonly logger: Logger;
   readonly tools: DiskTools;
 }): VmStorage {
-  const { hostDir, logger, tools } = options;
+  const { hostDir, images, logger, tools } = options;
   const overlays = join(hostDir, 'overlays');
   const leases = join(hostDir, 'leases');
   const consoles = join(hostDir, 'consoles');
-  const images = createImages(options.imageDir);
   const { consolePath, ...consoleFiles } = createConsoleFiles(consoles, logger);
   const folderOf = (vmId: VmId): string => join(overlays, vmId);
   const recordPath = (vmId: VmId): string => join(folderOf(vmId), RECORD);
@@ -50,7 +48,7 @@ export function createFileStorage(options: {
         await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
       }
     },
-    findImage: (name) => images.find(name),
+    findImage: (ref) => images.describe(ref),
     readVm: (vmId) =>
       orVmFailure('reading the record', async () => {
         const names = (await namesIn(folderOf(vmId))) ?? [];
@@ -83,19 +81,24 @@ export function createFileStorage(options: {
       orVmFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
     listLeases: () => listIds(leases, '.json'),
     hasDisk: (vmId) => exists(diskPath(vmId)),
-    createDisk: (vmId, imageName, sizeGiB, signal) =>
+    createDisk: (vmId, ref, sizeGiB, signal) =>
       orVmFailure('making the disk', async () => {
         // First: a disk that is there needs no image.
         if (await exists(diskPath(vmId))) return;
-        const image = await images.find(imageName);
-        signal?.throwIfAborted();
-        await tools.createOverlay({
-          path: diskPath(vmId),
-          basePath: image.path,
-          // A disk smaller than its image would be cut off.
-          sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
-          signal,
-        });
+        const image = await images.acquire(ref, signal);
+        try {
+          signal?.throwIfAborted();
+          await tools.createOverlay({
+            path: diskPath(vmId),
+            basePath: image.path,
+            baseFormat: image.format,
+            // A disk smaller than its image would be cut off.
+            sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
+            signal,
+          });
+        } finally {
+          image.release();
+        }
       }),
     writeSeed: (vmId, seed) =>
       orVmFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),

@@ -1,7 +1,7 @@
 import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
 import type { SimulatedFiles, SimulatedHost } from '../hypervisor/simulated-host.ts';
-import { missingImageMessage } from './images.ts';
+import { missingImageMessage } from '../images/image-folder.ts';
 import type { VmStorage } from './port.ts';
 
 /** The files of a simulated host. */
@@ -16,7 +16,7 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     host.folders.set(vmId, folder);
     return folder;
   };
-  const findImage: VmStorage['findImage'] = async (name) => {
+  const findImage: VmStorage['findImage'] = async ({ name }) => {
     const image = host.images.find((each) => each.name === name);
     if (image === undefined) throw new VmFailure('IMAGE_MISSING', missingImageMessage(name));
     return image;
@@ -48,9 +48,9 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     },
     listLeases: async () => [...host.leases.keys()],
     hasDisk: async (vmId) => host.folders.get(vmId)?.hasDisk ?? false,
-    async createDisk(vmId, imageName) {
+    async createDisk(vmId, image) {
       if (host.folders.get(vmId)?.hasDisk) return;
-      await findImage(imageName);
+      await findImage(image);
       host.mayFail('making the disk');
       folderOf(vmId).hasDisk = true;
     },

@@ -1,4 +1,4 @@
-import type { VmId } from '@factory/contracts';
+import type { ImageRef, VmId } from '@factory/contracts';
 import type { AddressLease } from '../hypervisor/port.ts';
 import type { VmRecord } from '../vm/record.ts';
 
@@ -9,6 +9,21 @@ export interface Image {
   readonly virtualSizeBytes: number;
   /** The line on the serial console that says that the guest is up; undefined when it says none. */
   readonly readyMarker: string | undefined;
+}
+
+/** An image whose file stays where it is until it is released. */
+export interface HeldImage extends Image {
+  readonly path: string;
+  readonly format: 'qcow2' | 'raw';
+  release(): void;
+}
+
+/** Where images come from. */
+export interface ImageSource {
+  /** A file on this host that a disk can lie upon. @throws VmFailure; the signal's reason. */
+  acquire(ref: ImageRef, signal?: AbortSignal): Promise<HeldImage>;
+  /** What is known of an image, here or not. @throws VmFailure */
+  describe(ref: ImageRef): Promise<Image>;
 }
 
 /** What the guest finds on its seed. */
@@ -55,7 +70,7 @@ export interface VmStorage {
   /** Makes the folders. */
   prepare(): Promise<void>;
   /** @throws VmFailure `IMAGE_MISSING` or `IMAGE_CORRUPT`. */
-  findImage(name: string): Promise<Image>;
+  findImage(ref: ImageRef): Promise<Image>;
 
   /** What lies in the VM's folder. @throws VmFailure when the storage can't tell. */
   readVm(vmId: VmId): Promise<StoredVm>;
@@ -73,7 +88,7 @@ export interface VmStorage {
 
   hasDisk(vmId: VmId, signal?: AbortSignal): Promise<boolean>;
   /** Makes the VM's disk on top of the image; one that exists is left as it is. */
-  createDisk(vmId: VmId, imageName: string, sizeGiB: number, signal?: AbortSignal): Promise<void>;
+  createDisk(vmId: VmId, image: ImageRef, sizeGiB: number, signal?: AbortSignal): Promise<void>;
   writeSeed(vmId: VmId, seed: Seed, signal?: AbortSignal): Promise<void>;
   /** Removes the VM's folder with all in it, and its console log. */
   removeVm(vmId: VmId, signal?: AbortSignal): Promise<void>;

@@ -96,7 +96,7 @@ export const CREATE: Procedure<VmSteps> = {
       waitsFor: 'its disk, made on top of the image',
       do: async ({ storage, record, observe }, signal) => {
         const { vmId, spec } = record();
-        await storage.createDisk(vmId, spec.image.name, spec.diskGiB, signal);
+        await storage.createDisk(vmId, spec.image, spec.diskGiB, signal);
         observe({ stage: 'image' });
       },
       undo: inFolder,

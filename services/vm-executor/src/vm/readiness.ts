@@ -18,7 +18,7 @@ export function watchReadiness(options: {
   const { storage, record, logger } = options;
   let stop: (() => void) | undefined;
   let isOver = false;
-  storage.findImage(record.spec.image.name).then(
+  storage.findImage(record.spec.image).then(
     ({ readyMarker: marker }) => {
       if (marker !== undefined && !isOver) stop = watchForMarker({ ...options, marker });
     },

@@ -1,0 +1,63 @@
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { stringEnum } from './ids.ts';
+import { NameSchema } from './vm.ts';
+
+/** SHA-256 of an image's file: what it is called by in specs, paths and caches. */
+export const ImageVersionSchema = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/**
+ * What is known of a version of an image: `<images>/<name>/<version>.json`, beside its file
+ * `<version>.qcow2` or `.raw`. Neither ever changes. Further fields are for people.
+ */
+export const ImageManifestSchema = Type.Object({
+  name: NameSchema,
+  version: ImageVersionSchema,
+  format: stringEnum(['qcow2', 'raw']),
+  /** Of the file. */
+  sizeBytes: Type.Integer({ minimum: 0 }),
+  /** Of the disk that a guest sees. */
+  virtualSizeBytes: Type.Integer({ minimum: 1 }),
+  /** When it was published: the newest version is the one that a bare name means. */
+  createdAtMs: Type.Integer({ minimum: 0 }),
+  os: stringEnum(['linux', 'windows', 'other']),
+  firmware: stringEnum(['bios', 'uefi']),
+  /** What its system has drivers for. */
+  drivers: stringEnum(['virtio', 'emulated']),
+  minMemoryMiB: Type.Integer({ minimum: 1 }),
+  minDiskGiB: Type.Integer({ minimum: 1 }),
+  /** The line on the serial console that says that the guest is up. */
+  readyMarker: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+});
+export type ImageManifest = Static<typeof ImageManifestSchema>;
+
+/** A version of an image as it is asked for; without `version` the newest is meant. */
+export interface ImageRef {
+  readonly name: string;
+  readonly version?: string;
+}
+
+/** The version that a bare name means; undefined when there is none. */
+export function newestImage(manifests: readonly ImageManifest[]): ImageManifest | undefined {
+  return manifests.reduce<ImageManifest | undefined>(
+    (best, each) => (best === undefined || isNewer(each, best) ? each : best),
+    undefined,
+  );
+}
+
+/** Of two of one moment it is always the same one, whoever asks. */
+function isNewer(one: ImageManifest, other: ImageManifest): boolean {
+  if (one.createdAtMs !== other.createdAtMs) return one.createdAtMs > other.createdAtMs;
+  return one.version > other.version;
+}
+
+/** What a manifest's text says; undefined when it is none. */
+export function parseImageManifest(text: string): ImageManifest | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Value.Check(ImageManifestSchema, value) ? value : undefined;
+  } catch {
+    // Not JSON: no manifest either.
+    return undefined;
+  }
+}
