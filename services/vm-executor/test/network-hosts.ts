@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '@factory/runtime';
-import { createCommands } from '../src/network/commands.ts';
+import { createCommands, type RunCommand } from '../src/network/commands.ts';
 import { createHostNetwork, type HostNetworkOptions } from '../src/network/host-network.ts';
 import type { HostNetworkPort, Nic, SubnetOnHost } from '../src/network/port.ts';
 
@@ -20,8 +20,8 @@ export interface TestHost {
   readonly pid: number;
   /** Runs a command line on the host, words divided by blanks. Gives what it prints. */
   run(commandLine: CommandLine, input?: string): Promise<string>;
-  /** Another executor's view of the same host. */
-  again(more?: Partial<HostNetworkOptions>): HostNetworkPort;
+  /** Another executor's view of the same host, with other commands. */
+  again(wrap: (run: RunCommand) => RunCommand): HostNetworkPort;
   /** Plugs a card, and gives a guest that has it as `eth0`. */
   boot(subnet: SubnetOnHost, nic: Nic): Promise<TestGuest>;
   close(): Promise<void>;
@@ -74,8 +74,9 @@ export async function openTestHost(more: Partial<HostNetworkOptions> = {}): Prom
     makeTap: (name) => `link add name ${name} type veth peer name ${guestEnd(name)}`,
     ...more,
   };
-  const again = (changed = {}): HostNetworkPort => createHostNetwork({ ...options, ...changed });
-  const network = again();
+  const again: TestHost['again'] = (wrap) =>
+    createHostNetwork({ ...options, run: wrap(runCommand) });
+  const network = createHostNetwork(options);
   let guests = 0;
   return {
     network,
