@@ -14,8 +14,10 @@ import { problemsOf } from '../src/hypervisor/domain-xml/check.ts';
 import { domainXml } from '../src/hypervisor/domain-xml/domain.ts';
 import { vncSocketOf } from '../src/hypervisor/domain-xml/graphics.ts';
 import { anyPlan, anyType } from '../src/hypervisor/domain-xml/test-plans.ts';
+import { createNftFirewall } from '../src/hypervisor/firewall.ts';
 import { domainName, domainUuid } from '../src/hypervisor/names.ts';
 import type { Hypervisor } from '../src/hypervisor/port.ts';
+import { removeInstance } from '../src/stand-down.ts';
 import { LIBVIRT_SOCKET, type LibvirtTestHost, openLibvirtHost } from './libvirt-host.ts';
 
 const INSTANCE = 'test-domains';
@@ -164,6 +166,35 @@ describe('a Windows guest with an empty disk', () => {
     };
     await withTaps(['fcttest0'], () => withGuest(plan, () => consoleSays(plan, 'WINDOWS-BIOS')));
   }, 300_000);
+});
+
+describe('standing down', () => {
+  it("keeps a guest's UEFI variables and TPM, as it keeps its disk", async () => {
+    const plan: DomainPlan = {
+      ...host.plan(2),
+      ...{ memoryMiB: 512, tapName: 'fcttest0' },
+      hardware: { firmware: 'uefi', tpm: true },
+      nvramPath: join(host.folder, '2.nvram'),
+    };
+    const tpmState = `/var/lib/libvirt/swtpm/${domainUuid(plan.vmId)}`;
+    await withTaps(['fcttest0'], async () => {
+      await hypervisor.define(plan);
+      await hypervisor.powerOn(plan.vmId);
+      await removeInstance({
+        instance: INSTANCE,
+        socketPath: LIBVIRT_SOCKET,
+        clock: systemClock,
+        firewall: createNftFirewall(INSTANCE),
+      });
+      expect(await hypervisor.findDomain(plan.vmId)).toBeUndefined();
+      expect(await exists(plan.nvramPath ?? '')).toBe(true);
+      expect(await exists(tpmState)).toBe(true);
+      // Deleting is another matter.
+      await hypervisor.define(plan);
+      await hypervisor.undefine(plan.vmId);
+      expect(await exists(tpmState)).toBe(false);
+    });
+  }, 60_000);
 });
 
 describe('a Linux guest on a BIOS', () => {

@@ -61,6 +61,15 @@ export function describeHypervisor(name: string, open: () => Promise<HypervisorH
       expect(await hypervisor.findDomain(harness.plan(0).vmId)).toBeUndefined();
     });
 
+    it('refuses a domain that can not be, and says what to change', async () => {
+      const plan: DomainPlan = { ...harness.plan(1), hardware: { gpus: 1 } };
+      await expect(hypervisor.define(plan)).rejects.toMatchObject({
+        code: 'FACTORY_ERR_IMPOSSIBLE_DOMAIN',
+        message: expect.stringContaining('ask for fewer gpus'),
+      });
+      expect(await hypervisor.findDomain(plan.vmId)).toBeUndefined();
+    });
+
     it('takes a domain through its life, each step also twice', async () => {
       const plan = harness.plan(1);
       const { vmId } = plan;

@@ -1,5 +1,6 @@
 import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
+import { checkPlan } from './domain-xml/check.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent } from './port.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 
@@ -47,6 +48,7 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       return see(vmId);
     },
     async define(plan) {
+      checkPlan(plan);
       await host.call();
       host.mayFail('defining the domain');
       const before = host.domains.get(plan.vmId);

@@ -1,8 +1,8 @@
-import type { VmHardware } from '@factory/contracts';
+import type { VmHardware, VolumeId, VolumeMount } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
-import { problemsOf } from '../hypervisor/domain-xml/check.ts';
+import { ImpossibleDomainError, problemsOf } from '../hypervisor/domain-xml/check.ts';
 import { testTask } from '../testing.ts';
-import { domainPlan, seedOf } from './planned.ts';
+import { domainPlan, type HostParts, seedOf } from './planned.ts';
 import { newRecord, type VmRecord } from './record.ts';
 
 const paths = {
@@ -39,6 +39,58 @@ describe('the domain of a record', () => {
   it("keeps UEFI's variables in the VM's folder", () => {
     expect(domainPlan(recordOf({ firmware: 'uefi' }), paths).nvramPath).toBe('/o/vm/nvram.fd');
     expect(domainPlan(recordOf({ firmware: 'bios' }), paths).nvramPath).toBeUndefined();
+  });
+});
+
+describe("the host's parts", () => {
+  const second = { ...testTask(2).spec.network };
+  const base = recordOf().spec.network.macAddress;
+  const block: VolumeMount = {
+    volumeId: `vol_${'0'.repeat(31)}1` as VolumeId,
+    ...{ kind: 'block', tag: 'scratch', readOnly: false, leaseEpoch: 1 },
+  };
+  const shared: VolumeMount = {
+    ...block,
+    ...{ volumeId: `vol_${'0'.repeat(31)}2` as VolumeId, kind: 'directory' },
+  };
+  const rich: VmRecord = {
+    ...recordOf({ cpu: { pinned: true }, gpus: 1 }),
+    spec: {
+      ...recordOf({ cpu: { pinned: true }, gpus: 1 }).spec,
+      nics: [second],
+      volumes: [block, { ...shared, tag: 'home' }, { ...shared, tag: 'textures', readOnly: true }],
+    },
+  };
+  const parts: HostParts = {
+    taps: {
+      [base]: { tapName: 'fct0', mtuBytes: 1450 },
+      [second.macAddress]: { tapName: 'fct1' },
+    },
+    volumePaths: { [block.volumeId]: '/v/1/disk.raw', [shared.volumeId]: '/v/2/data' },
+    ...{ hostCpus: [3], hostDevices: ['0000:3b:00.0'] },
+  };
+
+  it('become taps, disks, file systems, CPUs and devices of the domain', () => {
+    const plan = domainPlan(rich, paths, parts);
+    expect(plan).toMatchObject({
+      ...{ tapName: 'fct0', mtuBytes: 1450 },
+      nics: [{ macAddress: second.macAddress, tapName: 'fct1' }],
+      volumes: [{ path: '/v/1/disk.raw', source: 'file', format: 'raw', serial: 'scratch' }],
+      filesystems: [
+        { path: '/v/2/data', tag: 'home', transport: 'virtiofs', readOnly: false },
+        { path: '/v/2/data', tag: 'textures', transport: '9p', readOnly: true },
+      ],
+      ...{ hostCpus: [3], hostDevices: ['0000:3b:00.0'] },
+    });
+    expect(problemsOf(plan)).toEqual([]);
+  });
+
+  it.each<[string, keyof HostParts]>([
+    ['a card', 'taps'],
+    ['a volume', 'volumePaths'],
+  ])('are demanded: no guest starts without %s that it was given', (_what, missing) => {
+    const { [missing]: _left, ...others } = parts;
+    expect(() => domainPlan(rich, paths, others)).toThrow(ImpossibleDomainError);
   });
 });
 

@@ -1,8 +1,24 @@
 import { dirname, join } from 'node:path';
-import type { VmHardware } from '@factory/contracts';
-import type { DomainPlan } from '../hypervisor/domain-plan.ts';
+import type { VmHardware, VmNetwork, VmSpec, VolumeMount } from '@factory/contracts';
+import type {
+  DomainPlan,
+  PlannedFilesystem,
+  PlannedNic,
+  PlannedVolume,
+} from '../hypervisor/domain-plan.ts';
+import { ImpossibleDomainError } from '../hypervisor/domain-xml/check.ts';
 import type { Seed, VmPaths } from '../storage/port.ts';
 import type { VmRecord } from './record.ts';
+
+/** What the host has made ready for the guest before its domain is defined. */
+export interface HostParts {
+  /** For each card, by its MAC address. Without its own, the first card is libvirt's to plug. */
+  readonly taps?: Readonly<Record<string, Pick<PlannedNic, 'tapName' | 'mtuBytes'>>>;
+  /** Where each volume is on this host: a folder, or a disk's file. */
+  readonly volumePaths?: Readonly<Record<string, string>>;
+  readonly hostCpus?: readonly number[];
+  readonly hostDevices?: readonly string[];
+}
 
 /** What the guest finds on its seed, in the form that its system reads. Pure. */
 export function seedOf({ vmId, spec }: VmRecord): Seed {
@@ -11,17 +27,30 @@ export function seedOf({ vmId, spec }: VmRecord): Seed {
   return spec.hardware?.os === 'windows' ? { ...seed, form: 'config-drive' } : seed;
 }
 
-/** The domain that the record's spec asks for, of the VM's files. Pure. */
-export function domainPlan({ vmId, generation, spec }: VmRecord, paths: VmPaths): DomainPlan {
+/**
+ * The domain that the record's spec asks for, of the VM's files and the host's parts. Pure.
+ * @throws ImpossibleDomainError when a card or a volume of the spec has no part of the host: the
+ * guest must not start without what its user asked for.
+ */
+export function domainPlan(
+  { vmId, generation, spec }: VmRecord,
+  paths: VmPaths,
+  parts: HostParts = {},
+): DomainPlan {
   const { vcpus, memoryMiB, network, hardware } = spec;
   return {
     ...{ vmId, generation, vcpus, memoryMiB },
     subnetId: network.subnetId,
     macAddress: network.macAddress,
+    ...parts.taps?.[network.macAddress],
     ...paths,
     ...(hardware === undefined ? {} : { hardware }),
     // Beside the disk: it is copied, kept and removed with it.
     ...(hasUefi(hardware) ? { nvramPath: join(dirname(paths.diskPath), 'nvram.fd') } : {}),
+    ...(parts.hostCpus === undefined ? {} : { hostCpus: parts.hostCpus }),
+    ...(parts.hostDevices === undefined ? {} : { hostDevices: parts.hostDevices }),
+    ...(spec.nics === undefined ? {} : { nics: spec.nics.map((nic) => nicOf(nic, parts)) }),
+    ...(spec.volumes === undefined ? {} : volumesOf(spec, parts)),
     hasScreen: true,
     // A virtio device: without drivers there is nobody to answer.
     hasAgentChannel: hardware?.devices !== 'emulated',
@@ -30,4 +59,46 @@ export function domainPlan({ vmId, generation, spec }: VmRecord, paths: VmPaths)
 
 function hasUefi(hardware: VmHardware | undefined): boolean {
   return hardware?.firmware !== undefined && hardware.firmware !== 'bios';
+}
+
+function nicOf({ macAddress }: VmNetwork, { taps }: HostParts): PlannedNic {
+  const tap = taps?.[macAddress];
+  if (tap === undefined) {
+    throw impossible(`the host has no tap for the card ${macAddress}`, 'ask for one card');
+  }
+  return { macAddress, ...tap };
+}
+
+function volumesOf(
+  { volumes = [] }: VmSpec,
+  parts: HostParts,
+): {
+  readonly volumes: readonly PlannedVolume[];
+  readonly filesystems: readonly PlannedFilesystem[];
+} {
+  const pathOf = ({ volumeId }: VolumeMount): string => {
+    const path = parts.volumePaths?.[volumeId];
+    if (path !== undefined) return path;
+    throw impossible(`the host has not made ${volumeId} ready`, 'leave the volume out');
+  };
+  const ofKind = (kind: VolumeMount['kind']) => volumes.filter((mount) => mount.kind === kind);
+  return {
+    volumes: ofKind('block').map((mount) => ({
+      path: pathOf(mount),
+      ...{ source: 'file', format: 'raw' },
+      serial: mount.tag,
+      readOnly: mount.readOnly,
+    })),
+    filesystems: ofKind('directory').map((mount) => ({
+      path: pathOf(mount),
+      tag: mount.tag,
+      // libvirt has no read-only virtiofs.
+      transport: mount.readOnly ? '9p' : 'virtiofs',
+      readOnly: mount.readOnly,
+    })),
+  };
+}
+
+function impossible(problem: string, remedy: string): ImpossibleDomainError {
+  return new ImpossibleDomainError([{ problem, remedy }]);
 }
