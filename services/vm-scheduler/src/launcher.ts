@@ -1,19 +1,12 @@
 import type { Clock, Logger } from '@factory/runtime';
 import type { Offer, SchedulerCall } from 'mesos-core/protocol';
 import { nextAction } from './next-action.ts';
-import {
-  acceptCall,
-  EXECUTOR_NEED,
-  type ExecutorTemplate,
-  groupByAgent,
-  toAgentOffer,
-} from './offers.ts';
-import { type Placement, place } from './placement.ts';
-import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
-import type { AgentOffer, PlacementRequest } from './placement-eligibility.ts';
-import { membershipOf } from './placement-groups.ts';
+import { acceptCall, type ExecutorTemplate, groupByAgent } from './offers.ts';
+import type { Placement } from './placement.ts';
+import { type Amounts, NOTHING, needOf, plus } from './placement-amounts.ts';
+import type { PlacementDesk } from './placement-desk.ts';
 import type { SchedulerState } from './state.ts';
-import { applyLaunch, applyWaitingReason, isMissing, type VmRecord, vmIdOf } from './vm-record.ts';
+import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
 
 /** How long offers are refused when nothing waits; a REVIVE ends it. */
 const REFUSE_IDLE_SECONDS = 3_600;
@@ -24,6 +17,7 @@ const REVIVE_AGAIN_MS = 30_000;
 
 interface LauncherOptions {
   readonly state: SchedulerState;
+  readonly desk: PlacementDesk;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly send: (call: SchedulerCall) => Promise<void>;
@@ -32,9 +26,13 @@ interface LauncherOptions {
   readonly onUnknownOutcome: (records: readonly VmRecord[]) => void;
 }
 
+/** Reasons of all that waits are told anew this often at most, in ms. */
+const REASONS_INTERVAL_MS = 5_000;
+
 /**
- * Turns offers into launches. A good citizen: asks for offers only while something waits, gives
- * back what it does not use, and holds nothing.
+ * Turns offers into launches. A good citizen: asks for offers only while something waits, and gives
+ * back what it does not use at once, but for what is held, for a bounded time, for those that have
+ * waited long.
  */
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -46,6 +44,7 @@ export class Launcher {
   #toldAtMs = 0;
   #round: Promise<void> | undefined;
   #isAgain = false;
+  #reasonsToldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
@@ -56,6 +55,11 @@ export class Launcher {
     this.#offers.clear();
     this.#doubtful.clear();
     this.#wantsOffers = undefined;
+  }
+
+  /** Whether offers are kept: somebody must see to it that they are given back in time. */
+  get holdsOffers(): boolean {
+    return this.#offers.size > 0;
   }
 
   addOffers(offers: readonly Offer[]): void {
@@ -102,10 +106,12 @@ export class Launcher {
     const doubtful = [...this.#doubtful.values()];
     this.#doubtful.clear();
     const agents = groupByAgent(offers);
-    const placement = this.#place(wanting, agents);
+    const placement = this.#options.desk.place(wanting, agents, this.#claims());
     const launched = this.#recordLaunches(wanting, placement, agents);
-    this.#recordWaiting(wanting, placement, offers.length > 0);
-    await this.#makeDurable(offers, template);
+    const rest = this.#keepHeld(offers.filter((offer) => !launched.has(offer.agent_id.value)));
+    this.#tellWaiting(wanting, placement, offers.length > 0);
+    // Without a launch nothing has to be stored: what is not used goes back at once.
+    if (launched.size > 0) await this.#makeDurable(launched, agents, rest, template);
     const leftOver = placement.agentOf.size < wanting.length;
     await Promise.all([
       ...[...launched].map(([agentId, records]) =>
@@ -113,7 +119,7 @@ export class Launcher {
       ),
       this.#decline(
         // To decline what was used after all changes nothing.
-        [...offers.filter((offer) => !launched.has(offer.agent_id.value)), ...doubtful],
+        [...rest, ...doubtful],
         template,
         leftOver,
       ),
@@ -121,12 +127,26 @@ export class Launcher {
     await this.#tellWhetherWanting(template, leftOver);
   }
 
+  /** Keeps what is held, so that a RESCIND still finds it; gives the rest. */
+  #keepHeld(unused: readonly Offer[]): readonly Offer[] {
+    const isHeld = (offer: Offer): boolean => this.#options.desk.isHeld(offer.agent_id.value);
+    for (const offer of unused.filter(isHeld)) this.#offers.set(offer.id.value, offer);
+    return unused.filter((offer) => !isHeld(offer));
+  }
+
   /** The intent is durable before the act. If it can't be, nothing is launched and nothing kept. */
-  async #makeDurable(offers: readonly Offer[], template: ExecutorTemplate): Promise<void> {
+  async #makeDurable(
+    launched: ReadonlyMap<string, readonly VmRecord[]>,
+    agents: ReadonlyMap<string, readonly Offer[]>,
+    rest: readonly Offer[],
+    template: ExecutorTemplate,
+  ): Promise<void> {
     try {
       await this.#options.state.commit();
     } catch (error) {
-      await this.#decline(offers, template, true);
+      this.#options.desk.excuse([...launched.values()].flat());
+      const meant = [...launched.keys()].flatMap((agentId) => agents.get(agentId) ?? []);
+      await this.#decline([...meant, ...rest], template, true);
       throw error;
     }
   }
@@ -157,26 +177,6 @@ export class Launcher {
     return claims;
   }
 
-  #place(wanting: readonly VmRecord[], agents: ReadonlyMap<string, readonly Offer[]>): Placement {
-    const { state } = this.#options;
-    const claims = this.#claims();
-    const offers = [...agents].map(([agentId, ofAgent]): AgentOffer => {
-      const offer = toAgentOffer(agentId, ofAgent);
-      const free = minus(offer.free, claims.get(agentId) ?? NOTHING);
-      return { ...offer, free, used: state.usedAt(agentId) };
-    });
-    return place(
-      wanting.map((record) => toRequest(record, agents)),
-      offers,
-      EXECUTOR_NEED,
-      {
-        membersOf: state.groups.membersOf,
-        recent: [],
-        silentAgents: 0,
-      },
-    );
-  }
-
   #recordLaunches(
     wanting: readonly VmRecord[],
     placement: Placement,
@@ -195,13 +195,23 @@ export class Launcher {
     return launched;
   }
 
-  /** Says why the rest waits; without a single offer there is nothing new to say. */
-  #recordWaiting(wanting: readonly VmRecord[], placement: Placement, hadOffers: boolean): void {
-    if (!hadOffers) return;
+  /**
+   * Says why the rest waits. It is found out again at any time, so it is shown and not stored, and
+   * nothing here waits for a store.
+   */
+  #tellWaiting(wanting: readonly VmRecord[], placement: Placement, hadOffers: boolean): void {
+    const { state, clock, logger } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const isTimeToTell = nowMs - this.#reasonsToldAtMs >= REASONS_INTERVAL_MS;
     for (const record of wanting) {
       const why = placement.waiting.get(vmIdOf(record));
-      if (why !== undefined) this.#options.state.putVm(applyWaitingReason(record, why));
+      if (why === undefined || !(isTimeToTell || record.message === null)) continue;
+      // Without an offer there is nothing new to say of what happened to it before.
+      if (!hadOffers && (record.boundAgentId !== null || record.reason !== 'NO_CAPACITY')) continue;
+      state.note(applyWaitingReason(record, why));
     }
+    if (isTimeToTell) this.#reasonsToldAtMs = nowMs;
+    state.commit().catch((error: unknown) => logger.warn({ err: error }, 'reasons are not shown'));
   }
 
   async #accept(
@@ -210,7 +220,7 @@ export class Launcher {
     template: ExecutorTemplate,
     leftOver: boolean,
   ): Promise<void> {
-    const { logger, send, onUnknownOutcome } = this.#options;
+    const { desk, logger, send, onUnknownOutcome } = this.#options;
     const refuseSeconds = leftOver ? REFUSE_BUSY_SECONDS : REFUSE_IDLE_SECONDS;
     try {
       await send(acceptCall(records, offers, template, refuseSeconds));
@@ -220,6 +230,7 @@ export class Launcher {
         'nobody knows whether a launch was accepted',
       );
       this.#doubt(offers);
+      desk.excuse(records);
       onUnknownOutcome(records);
     }
   }
@@ -269,31 +280,4 @@ export class Launcher {
       return false;
     }
   }
-}
-
-function toRequest(
-  record: VmRecord,
-  agents: ReadonlyMap<string, readonly Offer[]>,
-): PlacementRequest {
-  const { assignment } = record;
-  const boundAgentId = isMissing(record) ? agentOfHost(record, agents) : record.boundAgentId;
-  const { requirements, placement, image } = assignment.spec;
-  return {
-    vmId: vmIdOf(record),
-    need: needOf(assignment),
-    boundAgentId,
-    requirements,
-    group: membershipOf(assignment),
-    policy: placement,
-    image: image.version ?? image.name,
-  };
-}
-
-/** The agent on the host that a missing VM was on; one that does not exist while it offers nothing. */
-function agentOfHost(
-  { assignment: { lastHost } }: VmRecord,
-  agents: ReadonlyMap<string, readonly Offer[]>,
-): string {
-  const found = [...agents].find(([, offers]) => offers[0]?.hostname === lastHost);
-  return found?.[0] ?? `none on ${lastHost}`;
 }

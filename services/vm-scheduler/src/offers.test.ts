@@ -121,7 +121,7 @@ describe('an ACCEPT', () => {
             need: needOf(sampleAssignment(index, { size })),
             boundAgentId: null,
           }));
-          const { agentOf } = place(requests, [toAgentOffer('agent-1', offers)], EXECUTOR_NEED);
+          const { agentOf } = place(requests, [toAgentOffer('agent-1', offers, 0)], EXECUTOR_NEED);
           const placed = requests.filter(({ vmId }) => agentOf.has(vmId));
           if (placed.length === 0) return;
           const pool = new ResourcePool(offers);
@@ -146,7 +146,7 @@ describe('an ACCEPT', () => {
       sampleOffer('o3', 'agent-2'),
     ];
     const grouped = groupByAgent(offers);
-    const seen = [...grouped].map(([agentId, ofAgent]) => toAgentOffer(agentId, ofAgent));
+    const seen = [...grouped].map(([agentId, ofAgent]) => toAgentOffer(agentId, ofAgent, 0));
     expect(seen).toMatchObject([
       { agentId: 'agent-1', hasExecutor: true, free: { cpus: 16 } },
       { agentId: 'agent-2', hasExecutor: false, hostName: 'host-2' },

@@ -15,6 +15,9 @@ export const EXECUTOR_NEED: Amounts = {
   diskMiB: 0,
 };
 
+/** Before an agent's maintenance it gets no new VMs for this long, in ms. */
+const DRAIN_AHEAD_MS = 60 * 60_000;
+
 /** Offers of the same agent, seen as one. */
 export function groupByAgent(offers: Iterable<Offer>): ReadonlyMap<string, readonly Offer[]> {
   const byAgent = new Map<string, Offer[]>();
@@ -25,8 +28,8 @@ export function groupByAgent(offers: Iterable<Offer>): ReadonlyMap<string, reado
   return byAgent;
 }
 
-/** One agent's offers in the placement's terms. */
-export function toAgentOffer(agentId: string, offers: readonly Offer[]): AgentOffer {
+/** One agent's offers in the placement's terms. `nowMs` is the wall clock's. */
+export function toAgentOffer(agentId: string, offers: readonly Offer[], nowMs: number): AgentOffer {
   const executorIds = offers.flatMap((offer) => offer.executor_ids ?? []);
   return {
     agentId,
@@ -34,7 +37,16 @@ export function toAgentOffer(agentId: string, offers: readonly Offer[]): AgentOf
     free: amountsOf(offers),
     hasExecutor: executorIds.some((id) => id.value === EXECUTOR_ID),
     attributes: hostAttributes(offers[0]?.attributes ?? []),
+    closedBy: offers.some((offer) => isDraining(offer, nowMs)) ? 'drain' : undefined,
   };
+}
+
+/** Whether the agent goes, or will soon go, into maintenance. */
+function isDraining({ unavailability }: Offer, nowMs: number): boolean {
+  if (unavailability === undefined) return false;
+  const startMs = unavailability.start.nanoseconds / 1e6;
+  const durationMs = (unavailability.duration?.nanoseconds ?? Number.POSITIVE_INFINITY) / 1e6;
+  return nowMs >= startMs - DRAIN_AHEAD_MS && nowMs < startMs + durationMs;
 }
 
 /** How the executor is started on an agent. */

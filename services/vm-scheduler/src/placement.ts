@@ -13,6 +13,8 @@ export interface Placement {
   readonly agentOf: ReadonlyMap<string, string>;
   /** Why each of the others did not, in words with counts. */
   readonly waiting: ReadonlyMap<string, string>;
+  /** Those of `waiting`, as they would be placed. */
+  readonly unplaced: readonly Unit[];
   /** The offers as they are afterwards. */
   readonly left: readonly AgentOffer[];
 }
@@ -64,11 +66,11 @@ export function place(
       return unit.requests.map(({ vmId }) => [vmId, why] as const);
     }),
   );
-  return { agentOf: board.agentOf, waiting, left: board.left() };
+  return { agentOf: board.agentOf, waiting, unplaced, left: board.left() };
 }
 
 /** VMs that are placed together: one, or a whole group that has no host yet. */
-interface Unit {
+export interface Unit {
   readonly requests: readonly PlacementRequest[];
   /** The first of them speaks for all, but for requirements. */
   readonly head: PlacementRequest;
@@ -117,6 +119,7 @@ interface Seat {
   readonly totalCpus: number;
   readonly totalMemoryMiB: number;
   free: Amounts;
+  used: Amounts;
   hasExecutor: boolean;
   launchesLeft: number;
   /** Groups of which a member was placed here just now. */
@@ -196,9 +199,10 @@ class Board {
   }
 
   left(): readonly AgentOffer[] {
-    return [...this.#seats.values()].map(({ offer, free, hasExecutor }) => ({
+    return [...this.#seats.values()].map(({ offer, free, used, hasExecutor }) => ({
       ...offer,
       free,
+      used,
       hasExecutor,
     }));
   }
@@ -270,6 +274,7 @@ class Board {
   #take(unit: Unit, seat: Seat): void {
     const taken = seat.hasExecutor ? unit.need : plus(unit.need, this.#executorNeed);
     seat.free = minus(seat.free, taken);
+    seat.used = plus(seat.used, unit.need);
     seat.hasExecutor = true;
     seat.version += 1;
     seat.launchesLeft -= unit.requests.length;
@@ -285,6 +290,7 @@ function toSeat(offer: AgentOffer): Seat {
     totalCpus: Math.max(1, total.cpus),
     totalMemoryMiB: Math.max(1, total.memoryMiB),
     free: offer.free,
+    used: offer.used ?? NOTHING,
     hasExecutor: offer.hasExecutor,
     launchesLeft: offer.launchesMax ?? Number.POSITIVE_INFINITY,
     groups: new Set(),

@@ -39,6 +39,8 @@ export function registerRoutes(
     return {};
   });
 
+  app.get('/v1/agents', async () => ({ agents: scheduler.agents() }));
+
   app.post('/v1/changes', { schema: { body: ChangesQuerySchema } }, async (request) => {
     const { after, waitMs, reported } = request.body;
     state.seenUpTo(Math.max(after, reported ?? 0));

@@ -15,6 +15,7 @@ import { MesosCalls } from './mesos-calls.ts';
 import { MissingVms } from './missing-vms.ts';
 import { nextAction } from './next-action.ts';
 import { OperationDesk } from './operations.ts';
+import { type AgentView, PlacementDesk } from './placement-desk.ts';
 import { Reconciler } from './reconciler.ts';
 import type { SchedulerState } from './state.ts';
 import { overdueChanges, silentChanges } from './sweep.ts';
@@ -53,6 +54,7 @@ export class VmScheduler {
   readonly #options: VmSchedulerOptions;
   readonly #state: SchedulerState;
   readonly #launcher: Launcher;
+  readonly #placement: PlacementDesk;
   readonly #operations: OperationDesk;
   readonly #calls: MesosCalls;
   readonly #silence: HostSilence;
@@ -70,8 +72,10 @@ export class VmScheduler {
     this.#state = options.state;
     this.#calls = new MesosCalls(options.framework, options.logger);
     this.#silence = new HostSilence(options.clock);
+    this.#placement = new PlacementDesk(options.state, options.clock);
     this.#launcher = new Launcher({
       state: options.state,
+      desk: this.#placement,
       clock: options.clock,
       logger: options.logger,
       send: (call) => options.framework.call(call),
@@ -146,6 +150,16 @@ export class VmScheduler {
   /** Takes one-shot actions; each is carried out once, whatever is repeated. */
   async operate(requests: readonly OperationRequest[]): Promise<void> {
     await this.#operations.request(requests);
+  }
+
+  /** All agents that are known, and how they stand with placement. */
+  agents(): readonly AgentView[] {
+    return this.#placement.views();
+  }
+
+  /** Images, by version or name, that an agent has: VMs prefer it. Replaces what it had. */
+  noteImages(agentId: string, images: Iterable<string>): void {
+    this.#placement.noteImages(agentId, images);
   }
 
   /** The cluster-server has passed on everything up to this revision. */
@@ -353,6 +367,6 @@ export class VmScheduler {
     this.#reconciler.askAgain(overdue.unanswered);
     this.#reconciler.askAllIfDue();
     if (overdue.isMissing) this.#reconciler.askForMissing();
-    if (overdue.isLaunchDue) this.#launcher.trigger();
+    if (overdue.isLaunchDue || this.#launcher.holdsOffers) this.#launcher.trigger();
   }
 }

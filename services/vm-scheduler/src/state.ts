@@ -6,6 +6,9 @@ import { GroupIndex } from './placement-groups.ts';
 import type { OperationRecord, SchedulerStore } from './store/store.ts';
 import { isLegalChange, shownState, type VmRecord, vmIdOf } from './vm-record.ts';
 
+/** How far revisions of one process may run ahead of the clock, when many change at once. */
+const NOTED_AHEAD_MS = 30_000;
+
 /**
  * The scheduler's memory: records by id with the indexes that decisions need, every change stamped
  * with a revision, made durable in groups and only then published.
@@ -24,6 +27,9 @@ export class SchedulerState {
   readonly #usedByAgent = new Map<string, Amounts>();
   readonly #dirty = new Set<string>();
   readonly #removed = new Set<string>();
+  /** Changes that readers are shown and nobody stores: see {@link note}. */
+  readonly #noted = new Set<string>();
+  readonly #watchers: ((before: VmRecord, after: VmRecord) => void)[] = [];
   readonly #store: SchedulerStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -48,7 +54,10 @@ export class SchedulerState {
     const published = [...stored.vms.map(changeOfVm), ...stored.operations.map(changeOfOperation)];
     published.sort((a, b) => a.revision - b.revision);
     this.changes.publish(published);
-    this.#lastRevision = this.changes.revision;
+    // Readers may have seen revisions that were never stored: new ones must lie beyond.
+    const isNew = stored.vms.length + stored.operations.length === 0;
+    const seenMax = isNew ? 0 : Math.floor(this.#clock.nowMs()) + NOTED_AHEAD_MS;
+    this.#lastRevision = Math.max(this.changes.revision, seenMax);
     return stored.frameworkId;
   }
 
@@ -94,6 +103,24 @@ export class SchedulerState {
     }
     this.#index({ ...record, revision: this.#nextRevision() }, before);
     this.#dirty.add(vmIdOf(record));
+    if (before === undefined) return;
+    for (const watcher of this.#watchers) watcher(before, record);
+  }
+
+  /** Calls back at each change of a VM that was known before. */
+  watch(watcher: (before: VmRecord, after: VmRecord) => void): void {
+    this.#watchers.push(watcher);
+  }
+
+  /**
+   * Takes a change that need not survive this process, as it is found out again: readers are shown
+   * it after the next {@link commit}, but it causes no write.
+   */
+  note(record: VmRecord): void {
+    const before = this.#vms.get(vmIdOf(record));
+    if (before === undefined || before === record) return;
+    this.#index({ ...record, revision: this.#nextRevision() }, before);
+    this.#noted.add(vmIdOf(record));
   }
 
   putOperation(record: OperationRecord): void {
@@ -110,6 +137,7 @@ export class SchedulerState {
       this.#vms.delete(id);
       this.#operations.delete(id);
       this.#dirty.delete(id);
+      this.#noted.delete(id);
       this.#removed.add(id);
       this.changes.remove(id);
     }
@@ -120,7 +148,7 @@ export class SchedulerState {
    * somebody repeats may still be on its way.
    */
   commit(): Promise<void> {
-    const isClean = this.#dirty.size + this.#removed.size === 0;
+    const isClean = this.#dirty.size + this.#removed.size + this.#noted.size === 0;
     return isClean ? this.#commits.pending() : this.#commits.commit();
   }
 
@@ -132,23 +160,30 @@ export class SchedulerState {
   async #write(): Promise<void> {
     const dirty = [...this.#dirty];
     const removed = [...this.#removed];
+    const noted = [...this.#noted];
     this.#dirty.clear();
     this.#removed.clear();
+    this.#noted.clear();
+    const isDirty = new Set(dirty);
     const vms = dirty.flatMap((id) => this.#vms.get(id) ?? []);
+    const shown = noted.flatMap((id) => (isDirty.has(id) ? [] : (this.#vms.get(id) ?? [])));
     const operations = dirty.flatMap((id) => this.#operations.get(id) ?? []);
     try {
-      await this.#store.save({
-        vms,
-        operations,
-        removedVmIds: removed.filter((id) => id.startsWith('vm_')),
-        removedOperationIds: removed.filter((id) => !id.startsWith('vm_')),
-      });
+      if (dirty.length + removed.length > 0) {
+        await this.#store.save({
+          vms,
+          operations,
+          removedVmIds: removed.filter((id) => id.startsWith('vm_')),
+          removedOperationIds: removed.filter((id) => !id.startsWith('vm_')),
+        });
+      }
     } catch (error) {
       for (const id of dirty) this.#dirty.add(id);
       for (const id of removed) this.#removed.add(id);
+      for (const id of noted) this.#noted.add(id);
       throw error;
     }
-    const published = [...vms.map(changeOfVm), ...operations.map(changeOfOperation)];
+    const published = [...vms, ...shown].map(changeOfVm).concat(operations.map(changeOfOperation));
     this.changes.publish(published.sort((a, b) => a.revision - b.revision));
   }
 
