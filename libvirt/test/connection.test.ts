@@ -120,6 +120,27 @@ describe('a connection', () => {
     expect(await libvirt.closed).toMatchObject({ kind: 'protocol' });
   });
 
+  it('ends at a program that it does not know', async () => {
+    const { fake, libvirt } = await connect();
+    fake.send({ program: 0x2000_8088, type: MESSAGE_TYPE.message, procedure: 1 });
+    expect(await libvirt.closed).toMatchObject({
+      kind: 'protocol',
+      message: 'a message of program 0x20008088',
+    });
+  });
+
+  it('drops events that it knows nothing of, of any program', async () => {
+    const { fake, libvirt } = await connect((frame) =>
+      frame.procedure === 59 ? { payload: hostname('here') } : undefined,
+    );
+    const type = MESSAGE_TYPE.message;
+    fake.send({ type, procedure: 9_999 });
+    // QEMU_PROC_DOMAIN_MONITOR_EVENT, and a number that is another event in the other program.
+    fake.send({ type, program: PROGRAM.qemu, procedure: 6 });
+    fake.send({ type, program: PROGRAM.qemu, procedure: 318 });
+    expect(await libvirt.host.hostname()).toBe('here');
+  });
+
   it('answers a keepalive ping', async () => {
     const { fake } = await connect();
     fake.send({ program: PROGRAM.keepalive, procedure: 1, type: MESSAGE_TYPE.message });

@@ -1,12 +1,16 @@
 import { DeadlineExceededError, systemClock, systemRandom, waitFor } from '@factory/runtime';
 import { afterEach, describe, expect, it } from 'vitest';
+import { EVENT_KINDS } from '../src/event-kinds.ts';
+import { MESSAGE_TYPE } from '../src/frame.ts';
 import {
   createReconnectingLibvirt,
   type DomainLifecycleEvent,
   type ReconnectingLibvirt,
 } from '../src/index.ts';
+import { domain } from '../src/procedures/shapes.ts';
 import { PROCEDURES } from '../src/procedures.ts';
-import { type FakeLibvirtd, startFakeLibvirtd } from './fake-libvirtd.ts';
+import { int, struct } from '../src/xdr.ts';
+import { type FakeLibvirtd, payloadOf, startFakeLibvirtd } from './fake-libvirtd.ts';
 
 const clock = systemClock;
 const random = systemRandom;
@@ -49,6 +53,29 @@ describe('a reconnecting libvirt', () => {
     await waitFor(clock, 'an event', 2_000, () => seen.includes('after') || undefined);
     subscription.close();
     expect(seen).toStrictEqual(['before', 'disconnected: disconnected', 'reconnected', 'after']);
+  });
+
+  it('listens for every kind of event on every connection', async () => {
+    fake = await startFakeLibvirtd();
+    const { socketPath, received } = fake;
+    libvirt = createReconnectingLibvirt({ uri, clock, random, backoff, socketPath });
+    const kinds = Object.keys(EVENT_KINDS).length;
+    const register = PROCEDURES.domainEventCallbackRegisterAny.number;
+    const registrations = () => received.filter((frame) => frame.procedure === register).length;
+    await libvirt.whenConnected(2_000);
+    expect(registrations()).toBe(kinds);
+    // A handler that comes later asks libvirtd for nothing more.
+    const seen: string[] = [];
+    await libvirt.events.on('reboot', (event) => seen.push(event.domain.name));
+    libvirt.onReconnected(() => seen.push('reconnected'));
+    fake.hangUp();
+    await waitFor(clock, 'a reconnect', 2_000, () => seen.includes('reconnected') || undefined);
+    expect(registrations()).toBe(2 * kinds);
+    const message = struct({ callbackId: int, domain });
+    const one = { name: 'one', uuid: '00000000-0000-4000-8000-000000000001', id: 3 };
+    const payload = payloadOf((w) => message.encode(w, { callbackId: 1, domain: one }));
+    fake.send({ type: MESSAGE_TYPE.message, procedure: EVENT_KINDS.reboot.number, payload });
+    await waitFor(clock, 'an event', 2_000, () => seen.includes('one') || undefined);
   });
 
   it('rejects calls while there is no connection, and keeps trying', async () => {
