@@ -76,11 +76,10 @@ async function output(path: string, arg: readonly string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  const guest = await buildGuest();
   folder = await mkdtemp(join(tmpdir(), 'libvirt-agent-'));
   // QEMU runs as a user of its own.
   await chmod(folder, 0o755);
-  await cp(guest, folder, { recursive: true });
+  await cp(await buildGuest(), folder, { recursive: true });
   libvirt = await connectForTest('qemu:///system');
   await libvirt.events.on('agentLifecycle', (event) => {
     if (event.domain.name === NAME) seen.push(event);
