@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { ImageManifest } from '@factory/contracts';
+import type { Clock, StorageHelper } from '@factory/runtime';
+import { type ImageRefusal, INSPECTED_BYTES, inspectStart } from './inspection.ts';
+import { checkQcow2 } from './qemu-check.ts';
+
+/** A file that is not taken as an image; `refusal` and the message are for its owner. */
+export class ImageRefusedError extends Error {
+  readonly code = 'FACTORY_ERR_IMAGE_REFUSED';
+  readonly refusal: ImageRefusal;
+  constructor(refusal: ImageRefusal, message: string) {
+    super(message);
+    this.name = 'ImageRefusedError';
+    this.refusal = refusal;
+  }
+}
+
+/** What the owner of a file says of it. */
+export interface ImageFacts
+  extends Pick<
+    ImageManifest,
+    'name' | 'os' | 'firmware' | 'drivers' | 'minMemoryMiB' | 'readyMarker'
+  > {
+  /** Needed for a raw disk, which carries no mark. */
+  readonly format?: 'qcow2' | 'raw';
+}
+
+const LOOK = { timeoutMs: 10_000 } as const;
+const COPY = { timeoutMs: 60 * 60_000, silenceMs: 30_000 } as const;
+const GIB = 1024 ** 3;
+
+/**
+ * Publishes a file as a new version of an image: copied to a temporary name, inspected there (where
+ * nobody changes it any more), and renamed to its sum; the manifest comes last. The same bytes again
+ * are the same version, and stay as they are.
+ * @throws ImageRefusedError; StorageHangsError, StorageError
+ */
+export async function importImage(
+  options: {
+    readonly clock: Clock;
+    readonly helper: StorageHelper;
+    /** The folder of all images. */
+    readonly folder: string;
+    readonly sizeBytesMax: number;
+  },
+  source: string,
+  facts: ImageFacts,
+): Promise<ImageManifest> {
+  const { clock, helper, sizeBytesMax } = options;
+  const folder = join(options.folder, facts.name);
+  const partial = join(folder, `.partial-${randomUUID()}`);
+  await helper.call('makeFolder', { path: folder }, LOOK);
+  try {
+    const { sha256, sizeBytes } = await helper.call(
+      'copy',
+      { from: source, to: partial, sizeBytesMax },
+      COPY,
+    );
+    const disk = await inspect(helper, partial, sizeBytes, facts.format);
+    const { format: _claimed, ...said } = facts;
+    const manifest: ImageManifest = {
+      ...said,
+      ...disk,
+      version: sha256,
+      sizeBytes,
+      createdAtMs: clock.nowMs(),
+      minDiskGiB: Math.max(1, Math.ceil(disk.virtualSizeBytes / GIB)),
+    };
+    const manifestPath = join(folder, `${sha256}.json`);
+    if ((await helper.call('size', { path: manifestPath }, LOOK)) !== null) return manifest;
+    const to = join(folder, `${sha256}.${disk.format}`);
+    await helper.call('rename', { from: partial, to }, LOOK);
+    const text = JSON.stringify(manifest, undefined, 2);
+    await helper.call('writeText', { path: manifestPath, text }, LOOK);
+    return manifest;
+  } finally {
+    // Gone already when all went well. A crash leaves it; its name says that it is nothing.
+    await helper.call('remove', { path: partial }, LOOK);
+  }
+}
+
+async function inspect(
+  helper: StorageHelper,
+  path: string,
+  sizeBytes: number,
+  claimed: ImageFacts['format'],
+): Promise<Pick<ImageManifest, 'format' | 'virtualSizeBytes'>> {
+  const part = { path, offset: 0, lengthMax: INSPECTED_BYTES };
+  const start = Buffer.from(await helper.call('readBytes', part, LOOK), 'base64');
+  const found = inspectStart(start, sizeBytes, claimed);
+  if ('refusal' in found) throw new ImageRefusedError(found.refusal, found.message);
+  const refused = found.format === 'qcow2' ? await checkQcow2(helper, path) : undefined;
+  if (refused !== undefined) throw new ImageRefusedError(refused.refusal, refused.message);
+  return found;
+}
