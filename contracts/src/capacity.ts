@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { ImageVersionSchema } from './image.ts';
+import { NameSchema } from './vm.ts';
 
 /** What one host has. */
 export const HostCapacitySchema = Type.Object({
@@ -21,6 +23,8 @@ export const CapacitySchema = Type.Object({
   promisedMemoryMiB: Type.Number(),
   /** Names of the images that the cluster can start machines from. */
   images: Type.Array(Type.String()),
+  /** The newest version of each, by its name; what is planned now is made from it. */
+  imageVersions: Type.Optional(Type.Record(NameSchema, ImageVersionSchema)),
 });
 export type Capacity = Static<typeof CapacitySchema>;
 

@@ -218,7 +218,7 @@ export class SimulatedFactory {
       linkClient: new LinkClient({ clock, random, transport, url: API }),
       vmScheduler: new VmSchedulerClient(transport, SCHEDULER),
       readHosts: createHostReader({ transport, clock, masters: () => [MASTER] }),
-      readImages: async () => ['micro'],
+      readImages: async () => [{ name: 'micro' }],
       onFenced: () => this.#fatal(life, 'cluster-server: fenced'),
     });
     service.start();

@@ -1,6 +1,7 @@
 import {
   type Capacity,
   type HostCapacity,
+  type ImageRef,
   type LinkCommand,
   PROBLEMS,
   type Refusal,
@@ -49,8 +50,8 @@ export interface ClusterServerOptions {
   readonly vmScheduler: VmSchedulerClient;
   /** The hosts as the Mesos master sees them. */
   readonly readHosts: () => Promise<readonly HostCapacity[]>;
-  /** Names of the images that this cluster's hosts can start. */
-  readonly readImages: () => Promise<readonly string[]>;
+  /** The images that this cluster's hosts can start, in their newest versions. */
+  readonly readImages: () => Promise<readonly ImageRef[]>;
   readonly onFenced: () => void;
 }
 
@@ -206,7 +207,7 @@ export class ClusterServer {
   async #followCapacity(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#readHosts();
-      this.#reportCapacity(await this.#images.names());
+      this.#reportCapacity(await this.#images.newest());
       await this.#nextCapacity();
     }
   }
@@ -237,14 +238,17 @@ export class ClusterServer {
     this.#wakeCapacity();
   }
 
-  #reportCapacity(images: readonly string[]): void {
+  #reportCapacity(images: readonly ImageRef[]): void {
     const { clock } = this.#options;
     const promised = this.#vms.promised();
     const facts = {
       hosts: [...(this.#hosts ?? [])],
       promisedVcpus: promised.vcpus,
       promisedMemoryMiB: promised.memoryMiB,
-      images: [...images],
+      images: images.map(({ name }) => name),
+      imageVersions: Object.fromEntries(
+        images.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]])),
+      ),
     };
     const text = JSON.stringify(facts);
     const last = this.#lastCapacity;

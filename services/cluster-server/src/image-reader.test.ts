@@ -1,3 +1,4 @@
+import type { ImageRef } from '@factory/contracts';
 import { silentLogger } from '@factory/runtime';
 import { VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
@@ -6,8 +7,8 @@ import { createImageReader } from './image-reader.ts';
 describe('the reader of images', () => {
   it('gives what it read last while the storage hangs, and asks it once', async () => {
     const clock = new VirtualClock();
-    const hung = Promise.withResolvers<readonly string[]>();
-    let answer: Promise<readonly string[]> = Promise.resolve(['micro']);
+    const hung = Promise.withResolvers<readonly ImageRef[]>();
+    let answer: Promise<readonly ImageRef[]> = Promise.resolve([{ name: 'micro' }]);
     let readings = 0;
     const reader = createImageReader({
       ...{ clock, logger: silentLogger },
@@ -16,26 +17,26 @@ describe('the reader of images', () => {
         return answer;
       },
     });
-    const names = async (): Promise<readonly string[]> => {
-      let given: readonly string[] | undefined;
-      void reader.names().then((value) => {
+    const names = async (): Promise<readonly ImageRef[]> => {
+      let given: readonly ImageRef[] | undefined;
+      void reader.newest().then((value) => {
         given = value;
         clock.noteActivity();
       });
       await clock.runUntil(() => given !== undefined, 10_000, 'the names');
       return given ?? [];
     };
-    expect(await names()).toEqual(['micro']);
+    expect(await names()).toEqual([{ name: 'micro' }]);
 
     answer = hung.promise;
-    expect(await names()).toEqual(['micro']);
-    expect(await names()).toEqual(['micro']);
+    expect(await names()).toEqual([{ name: 'micro' }]);
+    expect(await names()).toEqual([{ name: 'micro' }]);
     expect(readings).toBe(2);
 
-    hung.resolve(['debian-12', 'micro']);
+    hung.resolve([{ name: 'debian-12' }, { name: 'micro' }]);
     await clock.settle();
-    answer = Promise.resolve(['debian-12']);
-    expect(await names()).toEqual(['debian-12']);
+    answer = Promise.resolve([{ name: 'debian-12' }]);
+    expect(await names()).toEqual([{ name: 'debian-12' }]);
   });
 
   it('gives what it read last when the folder can not be read', async () => {
@@ -43,6 +44,6 @@ describe('the reader of images', () => {
       ...{ clock: new VirtualClock(), logger: silentLogger },
       readImages: () => Promise.reject(new Error('Transport endpoint is not connected')),
     });
-    expect(await reader.names()).toEqual([]);
+    expect(await reader.newest()).toEqual([]);
   });
 });

@@ -1,12 +1,13 @@
+import type { ImageRef } from '@factory/contracts';
 import { type Clock, type Logger, withDeadline } from '@factory/runtime';
 
 /** A folder that does not answer in this time is on a mount that hangs. */
 const READ_TIMEOUT_MS = 5_000;
 
-/** Names of the cluster's images, whatever becomes of the storage that they lie on. */
+/** The cluster's images, whatever becomes of the storage that they lie on. */
 export interface ImageReader {
   /** As they are, or as they were when the storage last answered; comes within seconds. */
-  names(): Promise<readonly string[]>;
+  newest(): Promise<readonly ImageRef[]>;
 }
 
 /**
@@ -16,19 +17,19 @@ export interface ImageReader {
 export function createImageReader(options: {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly readImages: () => Promise<readonly string[]>;
+  readonly readImages: () => Promise<readonly ImageRef[]>;
 }): ImageReader {
   const { clock, logger, readImages } = options;
-  let last: readonly string[] = [];
-  let reading: Promise<readonly string[]> | undefined;
-  const read = (): Promise<readonly string[]> => {
+  let last: readonly ImageRef[] = [];
+  let reading: Promise<readonly ImageRef[]> | undefined;
+  const read = (): Promise<readonly ImageRef[]> => {
     reading ??= readImages().finally(() => {
       reading = undefined;
     });
     return reading;
   };
   return {
-    async names() {
+    async newest() {
       try {
         last = await withDeadline(clock, 'reading the images', READ_TIMEOUT_MS, read);
       } catch (error) {

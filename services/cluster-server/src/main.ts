@@ -44,8 +44,7 @@ runService({
       readHosts: createHostReader({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
-      readImages: async () =>
-        (await readNewestImages(helper, settings.imageDirectory)).map(({ name }) => name),
+      readImages: () => readNewestImages(helper, settings.imageDirectory),
       onFenced: () => process.exit(1),
     });
     service.start();

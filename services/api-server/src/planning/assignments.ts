@@ -29,7 +29,10 @@ export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): 
     timeline: vm.timeline,
     spec: {
       hostname: vm.name,
-      image: { name: vm.image },
+      image: {
+        name: vm.image,
+        ...(vm.imageVersion === null ? {} : { version: vm.imageVersion }),
+      },
       vcpus: vm.vcpus,
       memoryMiB: vm.memoryMiB,
       diskGiB: vm.diskGiB,

@@ -68,11 +68,14 @@ export class PlanDraft {
   /** Gives machines to a cluster, in commands of bounded size. */
   assign(vms: readonly VmRecord[], clusterId: ClusterId): readonly VmRecord[] {
     const { batch, subnet, nowMs } = this.#snapshot;
+    const cluster = this.#snapshot.clusters.find(({ id }) => id === clusterId);
+    const imageVersion = cluster?.capacity?.imageVersions?.[batch.image] ?? null;
     return chunk(vms, vmsPerCommand(batch)).flatMap((piece) => {
       const assigned = piece.map(
         (vm): VmRecord => ({
           ...vm,
           clusterId,
+          imageVersion,
           state: 'scheduled',
           stateSinceMs: nowMs,
           message: null,
@@ -99,6 +102,7 @@ function newVm(
     batchName: batch.name,
     name: `${batch.name}-${place.number}`,
     image: batch.image,
+    imageVersion: null,
     vcpus: shape.vcpus,
     memoryMiB: shape.memoryMiB,
     diskGiB: batch.diskGiB,

@@ -97,6 +97,20 @@ describe('planning a number of machines', () => {
     expect(outcome.batch.pendingReason).toContain('2 of 10 machines');
   });
 
+  it('gives machines the newest version of the image that their cluster has', () => {
+    const version = 'a'.repeat(64);
+    const before = snapshot(machines(1));
+    const clusters = before.clusters.map((cluster) => ({
+      ...cluster,
+      capacity: cluster.capacity && { ...cluster.capacity, imageVersions: { micro: version } },
+    }));
+    const { newVms, commands } = decidePlan({ ...before, clusters }, newId);
+    expect(newVms).toMatchObject([{ imageVersion: version }]);
+    expect(commands).toMatchObject([
+      { command: { vms: [{ spec: { image: { name: 'micro', version } } }] } },
+    ]);
+  });
+
   it('changes nothing when it is done again', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 250 }), (count) => {

@@ -19,6 +19,8 @@ export interface VmRecord {
   readonly batchName: string;
   readonly name: string;
   readonly image: string;
+  /** Of the image; null until it has a cluster, and for those of before images had versions. */
+  readonly imageVersion: string | null;
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly diskGiB: number;

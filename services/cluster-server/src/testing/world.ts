@@ -127,7 +127,7 @@ export class World {
         if (this.hostsFailure !== undefined) throw this.hostsFailure;
         return this.hosts;
       },
-      readImages: async () => ['micro'],
+      readImages: async () => [{ name: 'micro' }],
       onFenced: () => {
         this.fencedCount += 1;
       },

@@ -156,7 +156,8 @@ async function updateAssigned(trx: Knex.Transaction, vms: readonly VmRecord[]): 
   if (vms.length === 0) return;
   await trx.raw(
     `update vms v set cluster_id = r.cluster_id, assigned_seq = r.assigned_seq, state = r.state,
-       state_since_ms = r.state_since_ms, message = r.message, timeline = r.timeline
+       state_since_ms = r.state_since_ms, message = r.message, timeline = r.timeline,
+       image_version = r.image_version
      from jsonb_populate_recordset(null::vms, ?::jsonb) r where v.id = r.id`,
     [JSON.stringify(vms.map(vmRows.toRow))],
   );

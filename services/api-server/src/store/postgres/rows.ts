@@ -34,6 +34,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   batchName: 'batch_name',
   name: 'name',
   image: 'image',
+  imageVersion: 'image_version',
   vcpus: 'vcpus',
   memoryMiB: 'memory_mib',
   diskGiB: 'disk_gib',
