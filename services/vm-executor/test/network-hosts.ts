@@ -40,8 +40,15 @@ function guestEnd(tapName: string): string {
   return `gu${tapName.slice(2)}`;
 }
 
+function makePair(tapName: string): string {
+  return `link add name ${tapName} type veth peer name ${guestEnd(tapName)}`;
+}
+
 /** Makes an empty host; needs root. It ends with this process, if not before. */
-export async function openTestHost(more: Partial<HostNetworkOptions> = {}): Promise<TestHost> {
+export async function openTestHost(
+  more: Partial<HostNetworkOptions> = {},
+  cards: 'pairs' | 'taps' = 'pairs',
+): Promise<TestHost> {
   const stateDir = await mkdtemp(join(tmpdir(), 'factory-network-'));
   // dnsmasq's user must pass.
   await chmod(stateDir, 0o755);
@@ -71,7 +78,7 @@ export async function openTestHost(more: Partial<HostNetworkOptions> = {}): Prom
     underlayMtu: 1500,
     protectedRanges: [],
     nameServers: [],
-    makeTap: (name) => `link add name ${name} type veth peer name ${guestEnd(name)}`,
+    ...(cards === 'taps' ? {} : { makeTap: makePair }),
     ...more,
   };
   const again: TestHost['again'] = (wrap) =>

@@ -74,7 +74,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     const { macAddress } = ref;
     // The tap goes last: as long as it is there, its tag tells what else there is.
     const script = removeNicRulesScript({ instance, tapName, bridgeName, macAddress, ipAddress });
-    await context.nft((await subnets.hostRules()) + script, signal);
+    await subnets.applyRules(script, signal);
     await dhcp.removeNic(folder, macAddress);
     if (seen !== undefined) await context.batch('ip', [`link del dev ${tapName}`], signal);
   };
@@ -84,7 +84,8 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     nic: Nic,
     signal: AbortSignal,
   ): Promise<string> => {
-    const seen = nicsOf(instance, await context.readLinks(signal));
+    const links = await context.readLinks(signal);
+    const seen = nicsOf(instance, links);
     const rival = seen.find((each) => isRival(each, nic));
     if (rival !== undefined)
       throw new VmFailure(
@@ -92,28 +93,33 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
         `${rival.vmId} has ${rival.macAddress} and ${rival.ipAddress} in ${nic.subnetId} here`,
       );
     const former = seen.find((each) => isSameNic(each, nic) && each.ipAddress !== nic.ipAddress);
-    if (former !== undefined) await unplugLocked(former, signal);
+    if (former !== undefined) {
+      await unplugLocked(former, signal);
+      return await plugLocked(subnet, nic, signal);
+    }
 
-    const names = await subnets.ensure(subnet, signal);
-    const links = await context.readLinks(signal);
+    const { bridge } = await subnets.ensure(subnet, links, signal);
     const identity = nicIdentity(nic, nic.ipAddress);
     const tap = chooseLinkName(instance, 'tap', identity, links);
-    // First the tap with its tag, so that all else is found by it, whenever this is broken off.
-    const make = links.some((link) => link.name === tap) ? [] : [makeTap(tap)];
-    const setUp = `link set dev ${tap} alias ${linkTag(instance, 'tap', identity)}`;
+    const isThere = links.some((link) => link.name === tap);
+    // The tag goes on at once: all else is found by it, whenever this is broken off. Until the card
+    // has rules, those of the host let nothing out of it.
     await context.batch(
       'ip',
-      [...make, `${setUp} addrgenmode none mtu ${guestMtu(context)}`],
+      [
+        ...(isThere ? [] : [makeTap(tap)]),
+        `link set dev ${tap} alias ${linkTag(instance, 'tap', identity)}`,
+        `link set dev ${tap} addrgenmode none mtu ${guestMtu(context)} master ${bridge}`,
+        // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
+        `link set dev ${tap} type bridge_slave guard on learning off flood off`,
+        `link set dev ${tap} up`,
+      ],
       signal,
     );
-    await writeRules(subnet, nic, tap, names.bridge, signal);
-    await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
-    // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
-    const port = 'type bridge_slave guard on learning off flood off';
-    const attach = [`link set dev ${tap} master ${names.bridge}`, `link set dev ${tap} ${port}`];
-    await context.batch('ip', [...attach, `link set dev ${tap} up`], signal);
     const entry = `fdb replace ${nic.macAddress} dev ${tap} master static`;
     await context.batch('bridge', [entry], signal);
+    await writeRules(subnet, nic, tap, bridge, signal);
+    await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
     return tap;
   };
 
@@ -127,13 +133,13 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     const { gatewayAddress } = subnet;
     if (nic.securityRules.length > 0) await subnets.trackConnections(bridgeName, signal);
     const script = nicRulesScript({ instance, tapName, bridgeName, gatewayAddress, ...nic });
-    await context.nft((await subnets.hostRules()) + script, signal);
+    await subnets.applyRules(script, signal);
   };
 
   return {
     ensureSubnet: (subnet, signal) =>
       locked(async () => {
-        await subnets.ensure(subnet, signal);
+        await subnets.ensure(subnet, await context.readLinks(signal), signal);
       }),
     plug: (subnet, nic, signal) => locked(() => plugLocked(subnet, nic, signal)),
     unplug: (nic, signal) => locked(() => unplugLocked(nic, signal)),

@@ -21,13 +21,17 @@ import {
 
 /** The subnets of a host; whoever calls holds its lock. */
 export interface Subnets {
-  /** Makes what lacks of a subnet. Gives the names of its links. */
-  ensure(subnet: SubnetOnHost, signal: AbortSignal): Promise<SubnetNames>;
+  /** Makes what these links lack of a subnet. Gives the names of its links. */
+  ensure(
+    subnet: SubnetOnHost,
+    links: readonly SeenLink[],
+    signal: AbortSignal,
+  ): Promise<SubnetNames>;
   setPeers(peers: SubnetPeers, signal: AbortSignal): Promise<void>;
   /** Removes a subnet that has no cards, from whatever state. */
   drop(subnetId: SubnetId, signal: AbortSignal): Promise<void>;
-  /** The rules of the whole host, which every script of rules begins with. */
-  hostRules(): Promise<string>;
+  /** Runs an nft script that builds on the rules of the whole host. */
+  applyRules(script: string, signal: AbortSignal): Promise<void>;
   /** Lets the kernel track connections of bridged packets, for security rules. */
   trackConnections(bridgeName: string, signal: AbortSignal): Promise<void>;
 }
@@ -129,10 +133,13 @@ export function createSubnets(context: HostNetworkContext): Subnets {
   };
 
   return {
-    hostRules,
-    async ensure(subnet, signal) {
+    async applyRules(script, signal) {
+      // The rules of the host are there, unless somebody has flushed all. Half the time without.
+      if (await succeeds(nft(script, signal))) return;
+      await nft((await hostRules()) + script, signal);
+    },
+    async ensure(subnet, links, signal) {
       const { subnetId, dnsDomain } = subnet;
-      const links = await context.readLinks(signal);
       const names = nameSubnet(context, subnet, links);
       const state = await files.read(subnetId);
       const digest = digestOf(context, subnet, names);
@@ -196,9 +203,9 @@ export function createSubnets(context: HostNetworkContext): Subnets {
 
 /** Of all that a subnet on a host is made from. */
 function digestOf(context: HostNetworkContext, subnet: SubnetOnHost, names: SubnetNames): string {
-  const { tunnelAddress, vxlanPort, underlayMtu, nameServers } = context;
+  const { tunnelAddress, vxlanPort, underlayMtu, nameServers, protectedRanges } = context;
   const { subnetId, vni, cidr, gatewayAddress, egress, dnsDomain } = subnet;
-  const host = { tunnelAddress, vxlanPort, underlayMtu, nameServers };
+  const host = { tunnelAddress, vxlanPort, underlayMtu, nameServers, protectedRanges };
   const what = { host, names, subnetId, vni, cidr, gatewayAddress, egress, dnsDomain };
   return shortHash(JSON.stringify(what), 32);
 }
