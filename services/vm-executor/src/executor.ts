@@ -7,10 +7,12 @@ import {
 } from '@factory/contracts';
 import {
   type Clock,
+  createBackoff,
   createLimiter,
   keyedMutex,
   type Logger,
   type Random,
+  retryForever,
   type Timer,
   withDeadline,
 } from '@factory/runtime';
@@ -56,6 +58,9 @@ export type ExecutorEnd = 'idle' | 'shutdown';
 
 /** VMs being made at a time, up to their power-on. */
 const MAKINGS_MAX = 16;
+/** A look at what is stored of a VM. */
+const READ_TIMEOUT_MS = 10_000;
+const READ_AGAIN = { baseMs: 200, maxMs: 10_000 };
 /** The end of a console log that `readLog` gives. */
 const LOG_BYTES_MAX = 64 * 1024;
 /** Moves under way have this long to end when the executor closes; the next one takes them up. */
@@ -82,7 +87,7 @@ export class VmExecutor {
   #idleTimer: Timer | undefined;
   #orphanTimer: Timer | undefined;
   #orphans: Orphans = { domains: [], folders: [] };
-  #isClosing = false;
+  readonly #closing = new AbortController();
 
   constructor(options: VmExecutorOptions) {
     this.#options = options;
@@ -137,7 +142,7 @@ export class VmExecutor {
   /** Stops listening and reporting. Guests are left as they are. */
   async close(): Promise<void> {
     const { clock, logger, link, hypervisor, storage } = this.#options;
-    this.#isClosing = true;
+    this.#closing.abort(new Error('the executor ends'));
     this.#idleTimer?.cancel();
     this.#orphanTimer?.cancel();
     const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
@@ -216,13 +221,22 @@ export class VmExecutor {
     const { clock, storage, logger } = this.#options;
     const { vmId } = data;
     const bornMs = Math.max(clock.nowMs(), this.#reporter.lastSeq(vmId) + 1);
-    const found = recoverRecord(await storage.readVm(vmId), data, bornMs);
+    const stored = await this.#insistently('reading a record', () => storage.readVm(vmId));
+    const found = recoverRecord(stored, data, bornMs);
     if (found.as === 'quarantined') {
       logger.error({ vmId }, 'a disk without a record that can be read; it is left alone');
       await storage.setRecordAside(vmId);
       await storage.writeRecord(found.record, { durable: true });
     }
     return found;
+  }
+
+  /** Tries until it works or the executor ends: without its record nothing can be done for a VM. */
+  #insistently<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { clock, random, logger } = this.#options;
+    const backoff = createBackoff({ ...READ_AGAIN, random });
+    const retry = { what, clock, logger, backoff, signal: this.#closing.signal };
+    return retryForever(retry, () => withDeadline(clock, what, READ_TIMEOUT_MS, work));
   }
 
   async #kill(taskId: string): Promise<void> {
@@ -335,7 +349,7 @@ export class VmExecutor {
 
   /** Whoever closes it already knows that it ends. */
   #end(why: ExecutorEnd): void {
-    if (!this.#isClosing) this.#ended.resolve(why);
+    if (!this.#closing.signal.aborted) this.#ended.resolve(why);
   }
 
   #watchIdleness(): void {

@@ -1,4 +1,5 @@
 import type { VmReason } from '@factory/contracts';
+import { DeadlineExceededError } from '@factory/runtime';
 
 /**
  * Something could not be done for a VM. `reason` and the message are shown to its user; the cause
@@ -32,9 +33,14 @@ export interface Explanation {
 
 /** What to tell the user about an error; errors of no known kind are the hypervisor's. */
 export function explainFailure(error: unknown): Explanation {
-  const reason = error instanceof VmFailure ? error.reason : 'HYPERVISOR_ERROR';
+  const reason = reasonOf(error);
   const message = error instanceof Error ? error.message : String(error);
   return { reason, message: message.slice(0, MESSAGE_LENGTH_MAX) };
+}
+
+function reasonOf(error: unknown): VmReason {
+  if (error instanceof VmFailure) return error.reason;
+  return error instanceof DeadlineExceededError ? 'DEADLINE_EXCEEDED' : 'HYPERVISOR_ERROR';
 }
 
 /** Whether there is no room left to write to. */

@@ -8,6 +8,7 @@ import { missingImageMessage } from '../src/images/image-folder.ts';
 import type { DiskTools } from '../src/storage/disk-tools.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import type { ImageSource } from '../src/storage/port.ts';
+import { orStorageFailure, passingStorageFailure } from '../src/storage/storage-errors.ts';
 import { testTask, testVmId } from '../src/testing.ts';
 import { newRecord } from '../src/vm/record.ts';
 import { describeStorage } from './storage-contract.ts';
@@ -88,5 +89,26 @@ describe('files of VMs', () => {
     await mkdir(join(root, 'overlays', vmId, 'record.json'), { recursive: true });
     await expect(storage.readVm(vmId)).rejects.toMatchObject({ reason: 'STORAGE_UNAVAILABLE' });
     await rm(join(root, 'overlays', vmId), { recursive: true });
+  });
+
+  it.each([
+    ['EIO', 'IO_ERROR'],
+    ['EROFS', 'STORAGE_READONLY'],
+    ['ENOTCONN', 'STORAGE_UNAVAILABLE'],
+    ['ENOSPC', 'DISK_FULL'],
+  ])('tell a trouble of the storage that passes: %s is %s', async (code, reason) => {
+    const cause = Object.assign(new Error(`${code}: it is so`), { code });
+    const failing = orStorageFailure('making the disk', () => Promise.reject(cause));
+    await expect(failing).rejects.toMatchObject({ reason, isTransient: true });
+    const words = { EIO: 'Input/output error', EROFS: 'Read-only file system' };
+    const tool = new Error(Object.entries(words).find(([each]) => each === code)?.[1] ?? code);
+    if (code in words) expect(passingStorageFailure(tool, 'x')).toMatchObject({ reason });
+  });
+
+  it('do not take a disk that can not be looked for to be missing', async () => {
+    // A file where the folder should be: an error that is not "no such file".
+    await writeFile(join(root, 'overlays', vmId), '');
+    await expect(storage.hasDisk(vmId)).rejects.toMatchObject({ reason: 'STORAGE_UNAVAILABLE' });
+    await rm(join(root, 'overlays', vmId));
   });
 });

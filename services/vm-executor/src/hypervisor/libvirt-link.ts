@@ -16,6 +16,7 @@ import {
   withDeadline,
 } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
+import { passingStorageFailure } from '../storage/storage-errors.ts';
 
 /** How long a call waits for a connection that is just being made. */
 const CONNECT_WAIT_MS = 5_000;
@@ -116,7 +117,8 @@ export function toVmFailure(cause: unknown): unknown {
   }
   if (!isLibvirtError(cause)) return cause;
   const { message } = cause;
-  if (/no space left/i.test(message)) return new VmFailure('DISK_FULL', message, { cause });
+  const ofStorage = passingStorageFailure(cause, message);
+  if (ofStorage !== undefined) return ofStorage;
   // virStorageSourceReportBrokenChain: "Cannot access storage file" or "… backing file".
   if (/cannot access \w+ file/i.test(message)) {
     return new VmFailure('STORAGE_UNAVAILABLE', message, { cause });

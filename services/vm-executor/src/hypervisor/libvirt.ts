@@ -63,6 +63,8 @@ export function createLibvirtHypervisor(options: {
         ({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' })),
         signal,
       ),
+    resume: (vmId, signal) =>
+      link.use(({ domains }) => ifRunning(domains.resume(refOf(vmId))), signal),
     powerOff: (vmId, signal) =>
       slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId))), signal),
     undefine: (vmId, signal) =>
@@ -145,10 +147,11 @@ export function powerOf(status: DomainStatus): Power {
       return { kind: 'off', cause: offCause(status.reason) };
     case 'crashed':
       return { kind: 'off', cause: 'crashed' };
+    case 'paused':
+      return { kind: 'on', hasDiskError: status.reason === 'io-error' };
     case 'no-state':
     case 'running':
     case 'blocked':
-    case 'paused':
     case 'shutdown':
     case 'pm-suspended':
     case 'unknown':

@@ -31,7 +31,10 @@ export const OFF_CAUSES = [
 ] as const;
 export type OffCause = (typeof OFF_CAUSES)[number];
 
-export type Power = { readonly kind: 'on' } | { readonly kind: 'off'; readonly cause: OffCause };
+export type Power =
+  /** `hasDiskError`: its CPUs stand still, because a disk gave an error; it can be resumed. */
+  | { readonly kind: 'on'; readonly hasDiskError?: boolean }
+  | { readonly kind: 'off'; readonly cause: OffCause };
 
 /** A domain of ours, as the hypervisor shows it. */
 export interface DomainSeen {
@@ -73,6 +76,8 @@ export interface Hypervisor {
   powerOn(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Presses the ACPI power button. A guest early in its boot ignores it. */
   pressPowerButton(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Lets a guest go on whose disk had given an error. It stops again if that is still so. */
+  resume(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Pulls the plug. */
   powerOff(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Forgets the definition. */

@@ -1,4 +1,4 @@
-import type { SubnetId, VmId } from '@factory/contracts';
+import type { SubnetId, VmId, VmReason } from '@factory/contracts';
 import { type Clock, type Random, sleep } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
 import type { Image } from '../storage/port.ts';
@@ -36,6 +36,8 @@ interface SimulatedDomain {
   /** Counts power-ons: what was set going for an earlier one means nothing for a later. */
   life: number;
   hasBooted: boolean;
+  /** Its CPUs stand still. */
+  hasDiskError?: boolean;
 }
 
 /** A VM's folder. */
@@ -64,6 +66,7 @@ export class SimulatedHost {
   readonly #random: Random;
   readonly #latency: SimulatedLatency;
   #failureRate: number;
+  #storageTrouble: VmReason | undefined;
   #isReachable = true;
 
   constructor(options: SimulatedHostOptions) {
@@ -91,6 +94,31 @@ export class SimulatedHost {
   /** From now on so much fails. */
   setFailureRate(rate: number): void {
     this.#failureRate = rate;
+  }
+
+  /** From now on the files can't be used, for this reason (undefined: they can again). */
+  setStorageTrouble(reason: VmReason | undefined): void {
+    this.#storageTrouble = reason;
+  }
+
+  /** @throws VmFailure while the files can't be used. */
+  useStorage(what: string): void {
+    if (this.#storageTrouble === undefined) return;
+    const message = `${what} failed (simulated)`;
+    throw new VmFailure(this.#storageTrouble, message, { isTransient: true });
+  }
+
+  /** Guests that write stop. */
+  get hasDiskErrors(): boolean {
+    return this.#storageTrouble !== undefined;
+  }
+
+  /** The guest's disk gives an error, upon which the hypervisor stops its CPUs. */
+  failDisk(vmId: VmId): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on) return;
+    domain.hasDiskError = true;
+    this.changed(vmId);
   }
 
   /** Guests currently on. */

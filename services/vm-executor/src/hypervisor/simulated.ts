@@ -11,6 +11,9 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
   const see = (vmId: VmId): DomainSeen | undefined => {
     const domain = host.domains.get(vmId);
     if (domain === undefined) return undefined;
+    if (domain.on && domain.hasDiskError) {
+      return { vmId, power: { kind: 'on', hasDiskError: true }, detail: 'paused, simulated' };
+    }
     if (domain.on) return { vmId, power: { kind: 'on' }, detail: 'running, simulated' };
     const cause = domain.offCause;
     return { vmId, power: { kind: 'off', cause }, detail: `off, simulated ${cause}` };
@@ -73,6 +76,13 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
     async pressPowerButton(vmId) {
       await host.call();
       host.pressPowerButton(vmId);
+    },
+    async resume(vmId) {
+      await host.call();
+      if (host.hasDiskErrors) return;
+      const domain = host.domains.get(vmId);
+      if (domain !== undefined) domain.hasDiskError = false;
+      host.changed(vmId);
     },
     async powerOff(vmId) {
       await host.call();

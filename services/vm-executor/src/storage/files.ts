@@ -9,10 +9,10 @@ import {
   writeFileAtomic,
 } from '@factory/runtime';
 import { Value } from 'typebox/value';
-import { VmFailure } from '../failures.ts';
 import { createConsoleFiles } from './console-files.ts';
 import type { DiskTools } from './disk-tools.ts';
 import type { ImageSource, VmStorage } from './port.ts';
+import { orStorageFailure } from './storage-errors.ts';
 
 /** QEMU runs as a user of its own, and must pass to the disks; the folders' lists are not for it. */
 const FOLDER_MODE = 0o711;
@@ -50,7 +50,7 @@ export function createFileStorage(options: {
     },
     findImage: (ref) => images.describe(ref),
     readVm: (vmId) =>
-      orVmFailure('reading the record', async () => {
+      orStorageFailure('reading the record', async () => {
         const names = (await namesIn(folderOf(vmId))) ?? [];
         const record = await readJsonIfExists(recordPath(vmId)).catch((error: unknown) => {
           if (!(error instanceof BadJsonFileError)) throw error;
@@ -60,29 +60,29 @@ export function createFileStorage(options: {
         return { record, holdsData: names.some(isIrreplaceable) };
       }),
     setRecordAside: (vmId) =>
-      orVmFailure('setting the record aside', async () => {
+      orStorageFailure('setting the record aside', async () => {
         const path = recordPath(vmId);
         await rename(path, `${path}.unreadable`).catch((error: unknown) => {
           if (!hasErrorCode(error, 'ENOENT')) throw error;
         });
       }),
     writeRecord: (record, { durable }) =>
-      orVmFailure('writing the record', async () => {
+      orStorageFailure('writing the record', async () => {
         await mkdir(folderOf(record.vmId), { recursive: true, mode: FOLDER_MODE });
         const text = JSON.stringify(record);
         await writeFileAtomic(recordPath(record.vmId), text, { fsync: durable });
       }),
     listVms: () => listIds(overlays, ''),
     writeLease: (lease) =>
-      orVmFailure('writing the lease', () =>
+      orStorageFailure('writing the lease', () =>
         writeFileAtomic(leasePath(lease.vmId), JSON.stringify(lease), { fsync: false }),
       ),
     removeLease: (vmId) =>
-      orVmFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
+      orStorageFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
     listLeases: () => listIds(leases, '.json'),
-    hasDisk: (vmId) => exists(diskPath(vmId)),
+    hasDisk: (vmId) => orStorageFailure('looking for the disk', () => exists(diskPath(vmId))),
     createDisk: (vmId, ref, sizeGiB, signal) =>
-      orVmFailure('making the disk', async () => {
+      orStorageFailure('making the disk', async () => {
         // First: a disk that is there needs no image.
         if (await exists(diskPath(vmId))) return;
         const image = await images.acquire(ref, signal);
@@ -101,9 +101,9 @@ export function createFileStorage(options: {
         }
       }),
     writeSeed: (vmId, seed) =>
-      orVmFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),
+      orStorageFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),
     removeVm: (vmId, signal) =>
-      orVmFailure('removing the files', async () => {
+      orStorageFailure('removing the files', async () => {
         for (const suffix of LOG_SUFFIXES) {
           await rm(`${consolePath(vmId)}${suffix}`, { force: true });
         }
@@ -151,22 +151,13 @@ async function listIds(folder: string, suffix: string): Promise<readonly VmId[]>
     .filter((id): id is VmId => Value.Check(VmIdSchema, id));
 }
 
+/** An error is not absence: only who says that there is no such file is believed. */
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** @throws VmFailure with what the system's error means to a user. */
-async function orVmFailure<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof VmFailure) throw cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    const isFull = hasErrorCode(cause, 'ENOSPC') || hasErrorCode(cause, 'EDQUOT');
-    const reason = isFull ? 'DISK_FULL' : 'STORAGE_UNAVAILABLE';
-    throw new VmFailure(reason, `${what} failed: ${detail}`, { cause });
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return false;
+    throw error;
   }
 }

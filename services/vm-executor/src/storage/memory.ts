@@ -26,6 +26,7 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     prepare: async () => undefined,
     findImage,
     async readVm(vmId) {
+      host.useStorage('reading the record');
       const folder = host.folders.get(vmId);
       return { record: parsed(folder?.record), holdsData: folder?.hasDisk ?? false };
     },
@@ -35,6 +36,7 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
       folder.durableRecord = undefined;
     },
     async writeRecord(record, { durable }) {
+      host.useStorage('writing the record');
       const folder = folderOf(record.vmId);
       folder.record = JSON.stringify(record);
       if (durable) folder.durableRecord = folder.record;
@@ -47,17 +49,23 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
       host.leases.delete(vmId);
     },
     listLeases: async () => [...host.leases.keys()],
-    hasDisk: async (vmId) => host.folders.get(vmId)?.hasDisk ?? false,
+    async hasDisk(vmId) {
+      host.useStorage('looking for the disk');
+      return host.folders.get(vmId)?.hasDisk ?? false;
+    },
     async createDisk(vmId, image) {
+      host.useStorage('making the disk');
       if (host.folders.get(vmId)?.hasDisk) return;
       await findImage(image);
       host.mayFail('making the disk');
       folderOf(vmId).hasDisk = true;
     },
     async writeSeed(vmId) {
+      host.useStorage('writing the seed');
       folderOf(vmId).hasSeed = true;
     },
     async removeVm(vmId) {
+      host.useStorage('removing the files');
       host.folders.delete(vmId);
       host.consoles.delete(vmId);
     },

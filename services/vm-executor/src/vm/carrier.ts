@@ -82,9 +82,11 @@ export class Carrier {
 
   /** What to tell of the work that last ran into its deadline. */
   deadlineFailure(): VmFailure {
-    const { state } = this.#ledger.record;
+    const { state, reason, message: told } = this.#ledger.record;
+    const before = reason === null ? '' : ` Before that: ${reason}: ${told ?? ''}`;
     const message = `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`;
-    return new VmFailure('DEADLINE_EXCEEDED', message);
+    // What hangs may pass by itself; and what hangs for good stays in the way of anything else.
+    return new VmFailure('DEADLINE_EXCEEDED', message + before, { isTransient: true });
   }
 
   /** What one run's steps work with. A run that was given up changes nothing any more. */

@@ -18,6 +18,7 @@ const MADE_STATES = [
 
 const power: fc.Arbitrary<Power> = fc.oneof(
   fc.constant({ kind: 'on' } as const),
+  fc.constant({ kind: 'on', hasDiskError: true } as const),
   fc.constantFrom(...OFF_CAUSES).map((cause) => ({ kind: 'off', cause }) as const),
 );
 
@@ -89,6 +90,8 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
       ];
     case 'finishReboot':
       return ['running'];
+    case 'resume':
+      return ['failed'];
     case 'abandonReboot':
       return [state];
   }
@@ -114,7 +117,10 @@ describe('decide', () => {
         fc.pre(!given.isReleased);
         fc.pre(desired === 'running' && reboot === null && makingFailure === null);
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
-        expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
+        const { isMade } = given.record;
+        const { hasDiskError = false } = given.domain.power;
+        if (hasDiskError && isMade) expect(decide(given).move).toBe('resume');
+        else expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
       }),
     );
   });

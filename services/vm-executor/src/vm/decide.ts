@@ -24,6 +24,8 @@ export type Decision =
   | { readonly move: 'unmake'; readonly end: 'deleted' | 'failed' }
   /** Define the domain anew on its old disk, and power it on. */
   | { readonly move: 'powerOn' }
+  /** Its CPUs stand still since its disk gave an error: say so, and let it try again. */
+  | { readonly move: 'resume'; readonly detail: string }
   /** Ask the guest to power off, and force it after a while. */
   | { readonly move: 'powerOff' }
   /** Off and kept: the task ends. */
@@ -88,6 +90,9 @@ function decideRunning(situation: Situation): Decision {
   if (isOn) {
     // Pressed for a wish that is no longer: the guest is on its way down all the same.
     if (record.state === 'stopping') return { move: 'powerOff' };
+    if (domain.power.kind === 'on' && domain.power.hasDiskError === true) {
+      return { move: 'resume', detail: domain.detail };
+    }
     return rest({ state: 'running', appliedGeneration: record.generation });
   }
   if (!isApplied(record) || record.state === 'starting') return powerOn(situation);

@@ -3,6 +3,7 @@ import {
   isTransitionAllowed,
   type OperationRequest,
   type OperationResult,
+  VM_STATE_TABLE,
   type VmId,
 } from '@factory/contracts';
 import {
@@ -67,6 +68,7 @@ export class VmKeeper {
   readonly #ledger: Ledger;
   #isFirstLook = true;
   #isReleased = false;
+  #resumedAtMs = Number.NEGATIVE_INFINITY;
   #hasJoined = false;
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
@@ -156,9 +158,9 @@ export class VmKeeper {
     try {
       const decision = decide(await this.#lookAround());
       this.#isFirstLook = false;
-      const again = await this.#carryOut(decision);
+      const pauseMs = await this.#carryOut(decision);
       this.#retry.reset();
-      return again ? 0 : undefined;
+      return pauseMs;
     } catch (error) {
       return this.#handleFailure(error);
     }
@@ -183,38 +185,40 @@ export class VmKeeper {
     return { record: this.#record, domain, hasDisk, ...seen };
   }
 
-  /** Makes the move; gives whether to look again at once. */
-  async #carryOut(decision: Decision): Promise<boolean> {
+  /** Makes the move; gives when to look again, as #turn does. */
+  async #carryOut(decision: Decision): Promise<number | undefined> {
     switch (decision.move) {
       case 'rest':
         await this.#rest(decision.change);
         // What is to be let go does not rest before it is.
-        return this.#isReleased;
+        return this.#isReleased ? 0 : undefined;
       case 'make':
         await this.#make(decision.powerOn);
-        return false;
+        return undefined;
       case 'unmake':
         await this.#unmake(decision.end);
-        return false;
+        return undefined;
       case 'release':
         await this.#letGo(decision.change);
-        return false;
+        return undefined;
       case 'powerOn':
         await this.#powerOn();
-        return false;
+        return undefined;
+      case 'resume':
+        return this.#resume(decision.detail);
       case 'powerOff':
         await this.#powerOff();
-        return true;
+        return 0;
       case 'abandonReboot': {
         const { desired } = this.#record;
         const why = `The machine is to be ${desired === 'running' ? 'off' : desired} instead.`;
         this.#ledger.replace(endReboot(this.#record, why));
-        return true;
+        return 0;
       }
       case 'finishReboot':
         this.#ledger.replace(endReboot(this.#record, undefined));
         await this.#rest({ state: 'running', appliedGeneration: this.#record.generation });
-        return false;
+        return undefined;
     }
   }
 
@@ -311,6 +315,22 @@ export class VmKeeper {
     await this.#carrier.carry(POWER_OFF, this.#ledger.remainingMs);
   }
 
+  /** Tries, now and then, whether its disk takes what it writes again. */
+  async #resume(detail: string): Promise<number> {
+    const { clock, hypervisor } = this.#context;
+    const message = `Its disk gave an error, and it stands still until that passes (${detail}).`;
+    this.#ledger.observe({ state: 'failed', reason: 'IO_ERROR', message });
+    const sinceMs = clock.monotonicMs() - this.#resumedAtMs;
+    if (sinceMs < RETRY_MAX_MS) return RETRY_MAX_MS - sinceMs;
+    this.#resumedAtMs = clock.monotonicMs();
+    await this.#carrier.within(
+      () => 'the hypervisor to let it go on',
+      LOOK_TIMEOUT_MS,
+      (signal) => hypervisor.resume(this.vmId, signal),
+    );
+    return RETRY_MAX_MS;
+  }
+
   /** Work that was given up has not settled: nothing is begun beside it. Gives when to look again. */
   #waitForWhatHangs(): number | undefined {
     if (this.#record.desired === 'deleted') this.#beginRemoval();
@@ -334,6 +354,10 @@ export class VmKeeper {
     const response = respondToFailure(this.#record, error, this.#ledger.isOverdue);
     switch (response.kind) {
       case 'retry':
+        // Whoever waits for it learns what it waits for.
+        if (VM_STATE_TABLE[this.#record.state].kind === 'transitional') {
+          this.#ledger.observe(explainFailure(error));
+        }
         return retryInMs;
       case 'abandonMaking':
         this.#ledger.replace({ ...this.#record, makingFailure: response.why });
@@ -341,7 +365,8 @@ export class VmKeeper {
         return 0;
       case 'fail': {
         const { generation } = this.#record;
-        this.#ledger.observe({ state: 'failed', ...response.why, appliedGeneration: generation });
+        const applied = response.isWishOpen ? {} : { appliedGeneration: generation };
+        this.#ledger.observe({ state: 'failed', ...response.why, ...applied });
         return retryInMs;
       }
     }
