@@ -19,6 +19,7 @@ import { createImageFolder } from './images/image-folder.ts';
 import { createMesosLink } from './mesos-link.ts';
 import { executorSettings } from './settings.ts';
 import type { VmStorage } from './storage/port.ts';
+import { killingAt } from './vm/fault-at.ts';
 
 type Settings = SettingsOf<typeof executorSettings>;
 type World = { readonly hypervisor: Hypervisor; readonly storage: VmStorage };
@@ -49,6 +50,7 @@ runService({
       logger,
       link: createMesosLink({ clock, random, logger, transport, environment }),
       ...world,
+      faults: killingAt(settings.faultAt, () => process.kill(process.pid, 'SIGKILL')),
       settings: {
         powerOnsMax: settings.powerOnsMax ?? Math.max(POWER_ONS_MIN, availableParallelism()),
         powerOff: { graceMs: settings.stopGraceMs, pressAgainMs: PRESS_AGAIN_MS },

@@ -69,6 +69,14 @@ export const executorSettings = defineSettings({
     max: 100_000,
     describe: 'How long a guest may take to power off before it is forced.',
   }),
+  faultAt: optional(
+    textSetting({
+      env: 'FACTORY_FAULT_AT',
+      pattern: /^[A-Za-z]+\/[A-Za-z]+\/(before|after)$/,
+      patternHint: '<procedure>/<step>/before or <procedure>/<step>/after',
+      describe: 'For tests: the executor kills itself at this point of a procedure.',
+    }),
+  ),
   idleExitMs: durationMsSetting({
     env: 'FACTORY_EXECUTOR_IDLE_EXIT',
     default: 15 * 60_000,

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { TestHost, testTask, testVmId } from './testing.ts';
+import type { FaultPoints, Procedure } from './vm/procedure.ts';
+import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
+
+const vmId = testVmId(1);
+
+/** A VM on its way through a procedure that an executor's death may cut off at any step. */
+interface Scenario {
+  readonly procedure: Procedure<VmSteps>;
+  /** What the scheduler wishes while the procedure is under way, again with each launch. */
+  readonly wish: Parameters<typeof testTask>[1];
+  /** Brings the host to where the procedure begins. */
+  readonly before: (test: TestHost) => Promise<void>;
+  /** Begins it. */
+  readonly begin: (test: TestHost) => void;
+  readonly end: (test: TestHost) => void;
+}
+
+const made = async (test: TestHost): Promise<void> => {
+  test.launch(testTask(1));
+  await test.run(10_000);
+};
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    procedure: CREATE,
+    wish: { generation: 1 },
+    before: async () => undefined,
+    begin: (test) => void test.launch(testTask(1)),
+    end: (test) => expectWhole(test, 'running', 1),
+  },
+  {
+    procedure: DELETE,
+    wish: { generation: 2, desired: 'deleted' },
+    before: made,
+    begin: (test) => test.wish(vmId, 2, 'deleted'),
+    end: expectNothingLeft,
+  },
+  {
+    procedure: POWER_OFF,
+    wish: { generation: 2, desired: 'stopped' },
+    before: made,
+    begin: (test) => test.wish(vmId, 2, 'stopped'),
+    end: (test) => expectWhole(test, 'stopped', 2),
+  },
+  {
+    procedure: POWER_ON,
+    wish: { generation: 3 },
+    async before(test) {
+      await made(test);
+      test.wish(vmId, 2, 'stopped');
+      await test.run(10_000);
+    },
+    begin: (test) => test.wish(vmId, 3, 'running'),
+    end: (test) => expectWhole(test, 'running', 3),
+  },
+];
+
+function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: number): void {
+  const { host } = test;
+  expect(test.link.latest(vmId)).toMatchObject({ state, generation });
+  expect([...host.domains.keys()]).toEqual([vmId]);
+  expect(host.runningVms()).toEqual(state === 'running' ? [vmId] : []);
+  expect([...host.folders.keys()]).toEqual([vmId]);
+  expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
+  expect([...host.leases.keys()]).toEqual([vmId]);
+  // One that is off gets its network back when it is started.
+  const joined = [...host.networks.values()].flatMap((network) => [...network.keys()]);
+  if (state === 'running') expect(joined).toEqual([vmId]);
+}
+
+function expectNothingLeft({ host, link }: TestHost): void {
+  expect(link.latest(vmId)?.state).toBe('deleted');
+  expect(host.domains.size + host.folders.size + host.leases.size + host.consoles.size).toBe(0);
+  expect([...host.networks.values()].flatMap((network) => [...network.keys()])).toEqual([]);
+}
+
+/** Ends the executor at a point, as SIGKILL would, each time that it comes by, so many times. */
+function killsAt(
+  test: TestHost,
+  point: string,
+  times: number,
+): { readonly faults: FaultPoints; readonly left: () => number } {
+  let left = times;
+  return {
+    left: () => left,
+    faults: {
+      async at(procedure, step, when) {
+        if (left === 0 || `${procedure}/${step}/${when}` !== point) return;
+        left -= 1;
+        test.gate.shut();
+        await new Promise(() => undefined);
+      },
+    },
+  };
+}
+
+const points = SCENARIOS.flatMap((scenario) =>
+  scenario.procedure.steps.flatMap(({ name }) =>
+    (['before', 'after'] as const).map(
+      (when) => [`${scenario.procedure.name}/${name}/${when}`, scenario] as const,
+    ),
+  ),
+);
+
+describe('an executor that dies', () => {
+  it('is tried at every step of every procedure', () => {
+    expect(new Set(SCENARIOS.map(({ procedure }) => procedure))).toEqual(new Set(PROCEDURES));
+  });
+
+  it.each(points)(
+    'at %s, once or twice in a row, leaves work that the next one ends',
+    async (point, scenario) => {
+      for (const times of [1, 2]) {
+        const test = new TestHost();
+        await test.start();
+        await scenario.before(test);
+        const { faults, left } = killsAt(test, point, times);
+        test.faults = faults;
+        scenario.begin(test);
+        await test.run(30_000);
+        expect(left(), 'the point was reached').toBe(times - 1);
+        for (let attempt = 2; attempt <= 4; attempt += 1) {
+          await test.killExecutor();
+          test.launch(testTask(1, scenario.wish), attempt);
+          await test.run(30_000);
+        }
+        scenario.end(test);
+        if (scenario.procedure === CREATE) {
+          // However often it was begun, its guest was powered on once.
+          expect(test.host.domains.get(vmId)?.life).toBe(1);
+        }
+      }
+    },
+  );
+
+  it.each(points.filter(([, { procedure }]) => procedure !== DELETE))(
+    'at %s leaves nothing behind when the machine is deleted then',
+    async (point, scenario) => {
+      const test = new TestHost();
+      await test.start();
+      await scenario.before(test);
+      test.faults = killsAt(test, point, 1).faults;
+      scenario.begin(test);
+      await test.run(30_000);
+      await test.killExecutor();
+      test.launch(testTask(1, { generation: 9, desired: 'deleted' }), 2);
+      await test.run(30_000);
+      expectNothingLeft(test);
+    },
+  );
+
+  it.each(points)(
+    'at %s of a host that then loses its power, loses no disk',
+    async (point, scenario) => {
+      const test = new TestHost();
+      await test.start();
+      await scenario.before(test);
+      test.faults = killsAt(test, point, 1).faults;
+      scenario.begin(test);
+      await test.run(30_000);
+      test.host.restart();
+      await test.killExecutor();
+      test.launch(testTask(1, scenario.wish), 2);
+      await test.run(60_000);
+      scenario.end(test);
+    },
+  );
+});
