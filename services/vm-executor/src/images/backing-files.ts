@@ -3,24 +3,20 @@ import { join } from 'node:path';
 import { hasErrorCode } from '@factory/runtime';
 import { isQcow2, parseQcow2Header, QCOW2_HEADER_BYTES } from './qcow2-header.ts';
 
-/** QEMU's own bound on a name in a header (block.h: BLOCK_MAX... 1023). */
+/** The longest name that a header may hold (QEMU: docs/interop/qcow2.txt). */
 const NAME_BYTES_MAX = 1023;
 
 /**
- * The files that qcow2 files below `<folder>/<any>/` lie upon, as their headers name them: what must
+ * The files that qcow2 files below `folder` lie upon, as their headers name them: what must
  * not be removed. It asks the disks themselves, as a record may be lost, or speak of another time.
  * @throws when anything there can't be read: nobody knows then what it needs.
  */
 export async function backingFilesBelow(folder: string): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
-  for (const entry of await entriesOf(folder)) {
-    if (!entry.isDirectory()) continue;
-    const inside = join(folder, entry.name);
-    for (const file of await entriesOf(inside)) {
-      if (!file.isFile()) continue;
-      const backing = await backingFileOf(join(inside, file.name));
-      if (backing !== undefined) found.add(backing);
-    }
+  for (const file of await entriesBelow(folder)) {
+    if (!file.isFile()) continue;
+    const backing = await backingFileOf(join(file.parentPath, file.name));
+    if (backing !== undefined) found.add(backing);
   }
   return found;
 }
@@ -52,8 +48,8 @@ async function readPart(file: FileHandle, position: number, length: number): Pro
   return buffer.subarray(0, bytesRead);
 }
 
-async function entriesOf(folder: string) {
-  return readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+async function entriesBelow(folder: string) {
+  return readdir(folder, { withFileTypes: true, recursive: true }).catch((error: unknown) => {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
   });

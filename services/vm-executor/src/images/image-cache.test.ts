@@ -161,6 +161,13 @@ describe("a host's images", () => {
     await readFile(path);
   });
 
+  it('never make room that a snapshot of a disk lies upon, wherever it is kept', async () => {
+    await publish('second', 2);
+    const cache = await openCache(sizeBytes + 50);
+    await makeDisk(cache, 'vm_1/snapshots', 'micro');
+    await expect(cache.stage({ name: 'second' })).rejects.toMatchObject({ reason: 'DISK_FULL' });
+  });
+
   it('tell who leaves early so at once, and come all the same', async () => {
     const copying = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
