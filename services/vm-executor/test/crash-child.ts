@@ -1,0 +1,72 @@
+import { writeFile } from 'node:fs/promises';
+import { createLimiter, silentLogger, systemClock } from '@factory/runtime';
+import { seededRandom } from '@factory/runtime/simulated';
+import { createBell } from '../src/bell.ts';
+import { createSimulatedHypervisor } from '../src/hypervisor/simulated.ts';
+import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
+import { createFileStorage } from '../src/storage/files.ts';
+import { testTask } from '../src/testing.ts';
+import { killingAt } from '../src/vm/fault-at.ts';
+import { observe } from '../src/vm/observe.ts';
+import { runProcedure } from '../src/vm/procedure.ts';
+import { PROCEDURES, type VmSteps } from '../src/vm/procedures.ts';
+import { newRecord } from '../src/vm/record.ts';
+import { recoverRecord } from '../src/vm/record-file.ts';
+
+/**
+ * A process that carries out one procedure of a VM on the files of a folder, and kills itself at
+ * `FACTORY_FAULT_AT`: `node crash-child.ts <folder> <procedure>`.
+ */
+const [, , hostDir = '', name = ''] = process.argv;
+const task = testTask(1);
+const image = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: undefined };
+const storage = createFileStorage({
+  hostDir,
+  logger: silentLogger,
+  images: {
+    describe: async () => image,
+    acquire: async () => ({
+      ...image,
+      path: '/images/micro.qcow2',
+      format: 'qcow2',
+      release: () => undefined,
+    }),
+  },
+  tools: {
+    createOverlay: ({ path, basePath }) => writeFile(path, basePath),
+    writeSeed: (path, seed) => writeFile(path, seed.hostname),
+  },
+});
+await storage.prepare();
+const clock = systemClock;
+const latency = { callMs: 0, powerOnMs: 0, guestBootMs: 0, guestShutdownMs: 0 };
+const host = new SimulatedHost({ clock, random: seededRandom(1), images: [image], latency });
+// The hypervisor of this process looks only whether there is a disk.
+host.folders.set(task.vmId, { record: undefined, hasDisk: true, hasSeed: true });
+let record = recoverRecord(await storage.readVm(task.vmId), task, clock.nowMs()).record;
+if (record.state === 'failed') record = newRecord(task, clock.nowMs());
+const steps: VmSteps = {
+  clock,
+  storage,
+  hypervisor: createSimulatedHypervisor(host),
+  limitPowerOn: createLimiter(1),
+  powerOff: { graceMs: 100, pressAgainMs: 50 },
+  bell: createBell(clock),
+  record: () => record,
+  observe: (change) => {
+    record = observe(record, change, clock.nowMs());
+  },
+  amend: (change) => {
+    record = change(record);
+  },
+  save: () => storage.writeRecord(record, { durable: true }),
+};
+const procedure = PROCEDURES.find((each) => each.name === name);
+if (procedure === undefined) throw new Error(`no procedure ${name}`);
+const { FACTORY_FAULT_AT } = process.env;
+const faults = killingAt(FACTORY_FAULT_AT, () => {
+  process.kill(process.pid, 'SIGKILL');
+});
+await runProcedure(procedure, steps, { signal: new AbortController().signal, faults });
+await storage.close();
+process.exit(0);
