@@ -1,6 +1,7 @@
 import { RemoteProblemError } from '@factory/runtime';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
+import { auditCommand } from './commands/audit.ts';
 import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -30,6 +31,7 @@ const commands = [
   batchCommand(),
   vmCommand(),
   imageCommand(),
+  auditCommand(),
   testCommand(),
   benchCommand(),
   simCommand(),

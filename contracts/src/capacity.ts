@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { ImageVersionSchema } from './image.ts';
 import { NameSchema } from './vm.ts';
+import { OrphanSchema } from './vm-task.ts';
 
 /** What one host has. */
 export const HostCapacitySchema = Type.Object({
@@ -14,6 +15,13 @@ export const HostCapacitySchema = Type.Object({
 });
 export type HostCapacity = Static<typeof HostCapacitySchema>;
 
+/** What is on a host in the factory's name without anybody to speak for it. */
+export const HostOrphanSchema = Type.Interface([OrphanSchema], {
+  agentId: Type.String(),
+  hostName: Type.String(),
+});
+export type HostOrphan = Static<typeof HostOrphanSchema>;
+
 /** What a cluster has, as it reports it upward. */
 export const CapacitySchema = Type.Object({
   observedAtMs: Type.Number(),
@@ -25,6 +33,7 @@ export const CapacitySchema = Type.Object({
   images: Type.Array(Type.String()),
   /** The newest version of each, by its name; what is planned now is made from it. */
   imageVersions: Type.Optional(Type.Record(NameSchema, ImageVersionSchema)),
+  orphans: Type.Optional(Type.Array(HostOrphanSchema, { maxItems: 10_000 })),
 });
 export type Capacity = Static<typeof CapacitySchema>;
 

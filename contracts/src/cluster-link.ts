@@ -60,11 +60,17 @@ export const OperateSchema = Type.Object({
   kind: Type.Literal('operate'),
   operations: Type.Array(OperationRequestSchema, { maxItems: LINK_LIMITS.vmsPerCommandMax }),
 });
+/** An operator's word: this host will not come back, and nothing of its machines is left. */
+export const DeclareHostGoneSchema = Type.Object({
+  kind: Type.Literal('declareHostGone'),
+  hostName: Type.String({ minLength: 1, maxLength: 255 }),
+});
 export const LinkCommandSchema = Type.Union([
   AssignVmsSchema,
   PlanShareSchema,
   SetDesiredSchema,
   OperateSchema,
+  DeclareHostGoneSchema,
 ]);
 export type LinkCommand = Static<typeof LinkCommandSchema>;
 

@@ -8,6 +8,7 @@ import {
   VmReportSchema,
 } from './assignment.ts';
 import { VmIdSchema } from './ids.ts';
+import { OrphanSchema } from './vm-task.ts';
 
 /**
  * The HTTP API between cluster-server and vm-scheduler. All calls are idempotent:
@@ -19,6 +20,9 @@ export const PostDesiredSchema = Type.Object({ changes: Type.Array(DesiredChange
 /** Machines of a `POST /v1/desired` that the vm-scheduler does not have. */
 export const DesiredAnswerSchema = Type.Object({ unknown: Type.Optional(Type.Array(VmIdSchema)) });
 export const PostOperationsSchema = Type.Object({ operations: Type.Array(OperationRequestSchema) });
+
+/** `POST /v1/hosts-gone`. */
+export const PostHostGoneSchema = Type.Object({ hostName: Type.String() });
 
 export const ChangesQuerySchema = Type.Object({
   after: Type.Integer({ minimum: 0 }),
@@ -38,6 +42,8 @@ export const ChangesSchema = Type.Object({
   operations: Type.Array(OperationResultSchema),
   /** Of operations that run. */
   progress: Type.Optional(Type.Array(OperationProgressSchema)),
+  /** All that executors tell of. */
+  orphans: Type.Optional(Type.Array(Type.Interface([OrphanSchema], { agentId: Type.String() }))),
   /** What all machines together need that wait for a host. */
   waiting: Type.Optional(Type.Object({ vcpus: Type.Number(), memoryMiB: Type.Number() })),
 });

@@ -70,6 +70,15 @@ export const VmObservationSchema = Type.Object({
 });
 export type VmObservation = Static<typeof VmObservationSchema>;
 
+/** What is on a host in our name without a task that speaks for it. */
+export const OrphanSchema = Type.Object({
+  vmId: VmIdSchema,
+  hasDomain: Type.Boolean(),
+  /** A folder, disk or lease of it. */
+  hasFiles: Type.Boolean(),
+});
+export type Orphan = Static<typeof OrphanSchema>;
+
 /** Executor to scheduler: changes at once, everything (`full`) at each heartbeat. */
 export const ExecutorMessageSchema = Type.Object({
   type: Type.Literal('status'),
@@ -78,6 +87,8 @@ export const ExecutorMessageSchema = Type.Object({
   operations: Type.Array(OperationResultSchema),
   /** Of operations that run and take long. */
   progress: Type.Optional(Type.Array(OperationProgressSchema)),
+  /** In a full one, once the host has been searched. */
+  orphans: Type.Optional(Type.Array(OrphanSchema)),
 });
 export type ExecutorMessage = Static<typeof ExecutorMessageSchema>;
 

@@ -9,6 +9,7 @@ import {
   type ClusterServerService,
   createClusterServer,
   createMemoryStore as createClusterStore,
+  createGoneMarker,
   createHostReader,
   LinkClient,
   VmSchedulerClient,
@@ -219,6 +220,7 @@ export class SimulatedFactory {
       vmScheduler: new VmSchedulerClient(transport, SCHEDULER),
       readHosts: createHostReader({ transport, clock, masters: () => [MASTER] }),
       readImages: async () => [{ name: 'micro' }],
+      markAgentGone: createGoneMarker({ transport, clock, masters: () => [MASTER] }),
       onFenced: () => this.#fatal(life, 'cluster-server: fenced'),
     });
     service.start();

@@ -17,7 +17,7 @@ import {
   RemoteProblemError,
   requestJson,
 } from '@factory/runtime';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Connection } from './connection.ts';
 
@@ -26,6 +26,17 @@ const batchAnswer = Compile(BatchSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
+
+const Orphan = Type.Object({
+  vmId: Type.String(),
+  cluster: Type.String(),
+  hostName: Type.String(),
+  hasDomain: Type.Boolean(),
+  hasFiles: Type.Boolean(),
+  vm: Type.Union([Type.Null(), Type.Object({ name: Type.String(), state: Type.String() })]),
+});
+export type Orphan = Static<typeof Orphan>;
+const orphanList = Compile(Type.Object({ items: Type.Array(Orphan) }));
 
 const CALL_TIMEOUT_MS = 30_000;
 const PAGE_LIMIT = 500;
@@ -105,6 +116,22 @@ export class FactoryClient {
 
   deleteVm(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/vms/${id}`, () => undefined);
+  }
+
+  /** What is on hosts in the factory's name, and nothing speaks for it. */
+  async orphans(): Promise<readonly Orphan[]> {
+    const page = await this.#call('GET', '/v1/orphans', (value) => orphanList.Parse(value));
+    return page.items;
+  }
+
+  actOnOrphan(vmId: string, verb: 'adopt' | 'remove'): Promise<void> {
+    return this.#call('POST', `/v1/orphans/${vmId}:${verb}`, () => undefined, {});
+  }
+
+  /** Says that a host will not come back. */
+  declareHostGone(cluster: string, host: string): Promise<void> {
+    const [name, at] = [encodeURIComponent(host), encodeURIComponent(cluster)];
+    return this.#call('POST', `/v1/clusters/${at}/hosts/${name}:declareGone`, () => undefined, {});
   }
 
   /** The end of the machine's serial console. */

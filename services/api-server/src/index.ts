@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
 import { bootstrapRoutes } from './bootstrap/routes.ts';
-import { clusterRoutes } from './clusters/routes.ts';
+import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
 import { imageRoutes } from './images/routes.ts';
@@ -24,6 +24,8 @@ import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';
 import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
+import { orphanRoutes } from './orphans/routes.ts';
+import { OrphanService } from './orphans/service.ts';
 import { parseCidr } from './planning/addresses.ts';
 import { PlanningService } from './planning/service.ts';
 import type { ApiStore } from './store/api-store.ts';
@@ -128,8 +130,10 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     batchRoutes(api, new BatchService({ store, clock, newId, jobs, wakes }));
     vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
     operationRoutes(api, operations);
+    orphanRoutes(api, new OrphanService(store));
     imageRoutes(api, store);
     clusterRoutes(api, { store, clock });
+    hostRoutes(api, store);
   });
   app.register(async (internal) => {
     requireInternalToken(internal, internalToken);

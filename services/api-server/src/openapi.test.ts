@@ -9,7 +9,9 @@ describeOnEachStore('the OpenAPI document', (test) => {
       Object.entries(methods).map(([method, { operationId }]) => [operationId, method, path]),
     );
     expect(operations.sort()).toEqual([
+      ['adoptOrphan', 'post', '/v1/orphans/{id}:adopt'],
       ['createBatch', 'post', '/v1/batches'],
+      ['declareHostGone', 'post', '/v1/clusters/{cluster}/hosts/{host}:declareGone'],
       ['deleteBatch', 'delete', '/v1/batches/{id}'],
       ['deleteVm', 'delete', '/v1/vms/{id}'],
       ['getBatch', 'get', '/v1/batches/{id}'],
@@ -19,8 +21,10 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['listBatches', 'get', '/v1/batches'],
       ['listClusters', 'get', '/v1/clusters'],
       ['listImages', 'get', '/v1/images'],
+      ['listOrphans', 'get', '/v1/orphans'],
       ['listVms', 'get', '/v1/vms'],
       ['rebootVm', 'post', '/v1/vms/{id}:reboot'],
+      ['removeOrphan', 'post', '/v1/orphans/{id}:remove'],
       ['startVm', 'post', '/v1/vms/{id}:start'],
       ['stopVm', 'post', '/v1/vms/{id}:stop'],
     ]);

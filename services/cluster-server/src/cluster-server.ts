@@ -1,5 +1,6 @@
 import {
   type Capacity,
+  type Changes,
   type HostCapacity,
   type ImageRef,
   type LinkCommand,
@@ -35,6 +36,8 @@ const CHANGES_WAIT_MS = 20_000;
 const STORE_TIMEOUT_MS = 15_000;
 /** All masters that may lead are asked within this time. */
 const HOSTS_TIMEOUT_MS = 30_000;
+/** More than this many are not looked at one by one. */
+const ORPHANS_MAX = 10_000;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
@@ -52,6 +55,8 @@ export interface ClusterServerOptions {
   readonly readHosts: () => Promise<readonly HostCapacity[]>;
   /** The images that this cluster's hosts can start, in their newest versions. */
   readonly readImages: () => Promise<readonly ImageRef[]>;
+  /** Tells the Mesos master that this agent will not come back. */
+  readonly markAgentGone: (agentId: string) => Promise<void>;
   readonly onFenced: () => void;
 }
 
@@ -70,6 +75,8 @@ export class ClusterServer {
   readonly #loops: Promise<void>[] = [];
   /** As read last; `undefined` before the first time. */
   #hosts: readonly HostCapacity[] | undefined;
+  /** As the vm-scheduler told them last. */
+  #orphans: NonNullable<Changes['orphans']> = [];
   #wakeCapacity: () => void = () => undefined;
   #lastCapacity: { readonly text: string; readonly atMs: number } | undefined;
 
@@ -161,6 +168,9 @@ export class ClusterServer {
         if (failed.length > 0) this.#link.wake();
         return;
       }
+      case 'declareHostGone':
+        await this.#markGone(command.hostName);
+        return vmScheduler.declareHostGone(command.hostName);
       case 'planShare': {
         const hosts = this.#hosts ?? (await this.#readHosts());
         const plan = planShare(command, hosts, this.#vms.promised());
@@ -168,6 +178,17 @@ export class ClusterServer {
         this.#link.wake();
         return;
       }
+    }
+  }
+
+  /** The master must not take the host's agent back; if it can't be told, the rest counts still. */
+  async #markGone(hostName: string): Promise<void> {
+    const { logger, markAgentGone } = this.#options;
+    const isMeant = (host: HostCapacity) => host.hostName === hostName && !host.active;
+    for (const { agentId } of (await this.#readHosts()).filter(isMeant)) {
+      await markAgentGone(agentId).catch((error: unknown) => {
+        logger.warn({ err: error, agentId }, 'the master was not told that an agent is gone');
+      });
     }
   }
 
@@ -195,6 +216,7 @@ export class ClusterServer {
       const changes = await vmScheduler.changes(query, signal);
       revision = changes.revision;
       this.#vms.reported(changes);
+      this.#orphans = changes.orphans ?? [];
       const vms = changes.vms.filter((report) => report.revision > from);
       const { operations, progress = [] } = changes;
       const count = vms.length + operations.length + progress.length;
@@ -249,6 +271,10 @@ export class ClusterServer {
       imageVersions: Object.fromEntries(
         images.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]])),
       ),
+      orphans: this.#orphans.slice(0, ORPHANS_MAX).map((orphan) => ({
+        ...orphan,
+        hostName: this.#hosts?.find(({ agentId }) => agentId === orphan.agentId)?.hostName ?? '',
+      })),
     };
     const text = JSON.stringify(facts);
     const last = this.#lastCapacity;

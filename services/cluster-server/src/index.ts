@@ -4,7 +4,7 @@ import { ClusterServer, type ClusterServerOptions } from './cluster-server.ts';
 
 export type { ClusterServerOptions } from './cluster-server.ts';
 export { LinkClient } from './link/link-client.ts';
-export { createHostReader, hostsOf } from './picture/hosts.ts';
+export { createGoneMarker, createHostReader, hostsOf } from './picture/hosts.ts';
 export { VmSchedulerClient } from './picture/scheduler-client.ts';
 export { type ClusterStore, createMemoryStore, createPostgresStore } from './store.ts';
 

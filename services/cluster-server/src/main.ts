@@ -11,6 +11,7 @@ import { openMasters, readClientTls } from 'mesos-core/client';
 import { readNewestImages } from './images.ts';
 import {
   createClusterServer,
+  createGoneMarker,
   createHostReader,
   createPostgresStore,
   LinkClient,
@@ -45,6 +46,9 @@ runService({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
       readImages: () => readNewestImages(helper, settings.imageDirectory),
+      markAgentGone: createGoneMarker({
+        ...{ transport: mesosTransport, clock, masters: masters.candidates },
+      }),
       onFenced: () => process.exit(1),
     });
     service.start();

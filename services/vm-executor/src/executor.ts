@@ -1,5 +1,6 @@
 import {
   type OperationRequest,
+  type Orphan,
   parseVmTaskId,
   type SchedulerMessage,
   type VmId,
@@ -20,7 +21,7 @@ import { explainFailure } from './failures.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
-import { findOrphans, type Orphans } from './orphans.ts';
+import { asReported, findOrphans, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
 import { type KeeperContext, type VmEnd, VmKeeper } from './vm/keeper.ts';
@@ -86,7 +87,7 @@ export class VmExecutor {
   readonly #ended = Promise.withResolvers<ExecutorEnd>();
   #idleTimer: Timer | undefined;
   #orphanTimer: Timer | undefined;
-  #orphans: Orphans = { domains: [], folders: [] };
+  #orphans: Orphans | undefined;
   readonly #closing = new AbortController();
 
   constructor(options: VmExecutorOptions) {
@@ -100,6 +101,7 @@ export class VmExecutor {
         return guarded === undefined ? undefined : toObservation(guarded.keeper.record);
       },
       vmIds: () => this.#guarded.keys(),
+      orphans: () => this.#orphansNow(),
       send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
     });
     this.#context = {
@@ -120,7 +122,7 @@ export class VmExecutor {
 
   /** Domains and folders of ours that no task spoke for when last looked at. */
   get orphans(): Orphans {
-    return this.#orphans;
+    return this.#orphans ?? { domains: [], folders: [] };
   }
 
   /** The VMs being kept, as they stand. */
@@ -136,7 +138,7 @@ export class VmExecutor {
     link.start(this.#handlers());
     this.#reporter.start();
     this.#watchIdleness();
-    this.#searchOrphansLater();
+    this.#searchOrphans();
   }
 
   /** Stops listening and reporting. Guests are left as they are. */
@@ -361,21 +363,28 @@ export class VmExecutor {
 
   #searchOrphansLater(): void {
     const { clock, settings } = this.#options;
-    this.#orphanTimer = clock.after(settings.orphanSearchMs, () => {
-      this.#inBackground('searching orphans', async () => {
-        try {
-          const { hypervisor, storage, logger } = this.#options;
-          const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
-          this.#orphans = await findOrphans({ hypervisor, storage, isKept });
-          const { domains, folders } = this.#orphans;
-          if (domains.length + folders.length > 0) {
-            logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
-          }
-        } finally {
-          this.#searchOrphansLater();
+    this.#orphanTimer = clock.after(settings.orphanSearchMs, () => this.#searchOrphans());
+  }
+
+  #searchOrphans(): void {
+    this.#inBackground('searching orphans', async () => {
+      try {
+        const { hypervisor, storage, logger } = this.#options;
+        const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
+        this.#orphans = await findOrphans({ hypervisor, storage, isKept });
+        const { domains, folders } = this.#orphans;
+        if (domains.length + folders.length > 0) {
+          logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
         }
-      });
+      } finally {
+        if (!this.#closing.signal.aborted) this.#searchOrphansLater();
+      }
     });
+  }
+
+  /** As found last; a task may have come for some since. */
+  #orphansNow(): readonly Orphan[] | undefined {
+    return this.#orphans && asReported(this.#orphans, (vmId) => !this.#guarded.has(vmId));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { VmId } from '@factory/contracts';
+import type { Orphan, VmId } from '@factory/contracts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import type { VmStorage } from './storage/port.ts';
 
@@ -20,4 +20,17 @@ export async function findOrphans(options: {
   const folders = new Set([...(await storage.listVms()), ...(await storage.listLeases())]);
   const isOrphan = (vmId: VmId): boolean => !isKept(vmId);
   return { domains: domains.filter(isOrphan), folders: [...folders].filter(isOrphan) };
+}
+
+/** Those that still are, as the scheduler is told of them. */
+export function asReported(
+  { domains, folders }: Orphans,
+  isStill: (vmId: VmId) => boolean,
+): readonly Orphan[] {
+  const [withDomain, withFiles] = [new Set(domains), new Set(folders)];
+  return [...withDomain.union(withFiles)].filter(isStill).map((vmId) => ({
+    vmId,
+    hasDomain: withDomain.has(vmId),
+    hasFiles: withFiles.has(vmId),
+  }));
 }

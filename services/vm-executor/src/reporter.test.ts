@@ -10,6 +10,7 @@ it('a reporter says how far an operation is, until its result comes', async () =
   const sent: ExecutorMessage[] = [];
   const reporter = createReporter({
     ...{ clock, logger: silentLogger, observe: () => undefined, vmIds: () => [] },
+    orphans: () => undefined,
     send: async (message) => {
       sent.push(message);
     },

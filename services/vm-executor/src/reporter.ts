@@ -3,6 +3,7 @@ import {
   type ExecutorMessage,
   type OperationProgress,
   type OperationResult,
+  type Orphan,
   type VmId,
   type VmObservation,
 } from '@factory/contracts';
@@ -42,6 +43,8 @@ export function createReporter(options: {
   readonly logger: Logger;
   readonly observe: (vmId: VmId) => VmObservation | undefined;
   readonly vmIds: () => Iterable<VmId>;
+  /** What no task speaks for; undefined before it was looked for. */
+  readonly orphans: () => readonly Orphan[] | undefined;
   readonly send: (message: ExecutorMessage) => Promise<void>;
 }): Reporter {
   const { clock, logger, observe } = options;
@@ -63,9 +66,16 @@ export function createReporter(options: {
     for (const { operationId } of operations) unsent.delete(operationId);
     const underway = progress.size === 0 ? {} : { progress: [...progress.values()] };
     if (!full && vms.length + operations.length + progress.size === 0) return;
-    options.send({ type: 'status', full, vms, operations, ...underway }).catch((error: unknown) => {
-      logger.debug({ err: error }, 'a status message was not sent; the next heartbeat repeats it');
-    });
+    const orphans = full ? options.orphans() : undefined;
+    const found = orphans === undefined ? {} : { orphans: [...orphans] };
+    options
+      .send({ type: 'status', full, vms, operations, ...underway, ...found })
+      .catch((error: unknown) => {
+        logger.debug(
+          { err: error },
+          'a status message was not sent; the next heartbeat repeats it',
+        );
+      });
   };
   const flush = (): void => {
     flushTimer = undefined;

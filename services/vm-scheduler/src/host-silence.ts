@@ -19,6 +19,13 @@ export class HostSilence {
     this.#heardAtMs.set(agentId, this.#clock.monotonicMs());
   }
 
+  /** Whether the agent's executor was heard lately. */
+  isHeard(agentId: string): boolean {
+    const heardAtMs = this.#heardAtMs.get(agentId);
+    const limitMs = MISSED_HEARTBEATS_MAX * EXECUTOR_HEARTBEAT_INTERVAL_MS;
+    return heardAtMs !== undefined && this.#clock.monotonicMs() - heardAtMs <= limitMs;
+  }
+
   /** Those of `agentIds` that are silent. The silence of new ones counts from here. */
   silentOf(agentIds: readonly string[]): readonly string[] {
     const nowMs = this.#clock.monotonicMs();

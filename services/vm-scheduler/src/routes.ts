@@ -2,6 +2,7 @@ import {
   type Changes,
   ChangesQuerySchema,
   PostDesiredSchema,
+  PostHostGoneSchema,
   PostOperationsSchema,
   PutVmsSchema,
 } from '@factory/contracts';
@@ -41,12 +42,17 @@ export function registerRoutes(
 
   app.get('/v1/agents', async () => ({ agents: scheduler.agents() }));
 
+  app.post('/v1/hosts-gone', { schema: { body: PostHostGoneSchema } }, async (request) => {
+    await scheduler.declareHostGone(request.body.hostName);
+    return {};
+  });
+
   app.post('/v1/changes', { schema: { body: ChangesQuerySchema } }, async (request) => {
     const { after, waitMs, reported } = request.body;
     state.seenUpTo(Math.max(after, reported ?? 0));
     if (reported !== undefined) scheduler.reportedUpTo(reported);
     await state.changes.wait(after, waitMs);
-    return changesAfter(state, after);
+    return { ...changesAfter(state, after), orphans: scheduler.orphans };
   });
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Changes,
   type DesiredChange,
   type OperationRequest,
   parseVmTaskId,
@@ -15,6 +16,7 @@ import { MesosCalls } from './mesos-calls.ts';
 import { MissingVms } from './missing-vms.ts';
 import { nextAction } from './next-action.ts';
 import { OperationDesk } from './operations.ts';
+import { OrphanList } from './orphan-list.ts';
 import { type AgentView, PlacementDesk } from './placement-desk.ts';
 import { Reconciler } from './reconciler.ts';
 import type { SchedulerState } from './state.ts';
@@ -23,9 +25,11 @@ import { applyTaskStatus, isAlive, isDoubtful } from './task-status.ts';
 import {
   applyAssignment,
   applyDesired,
+  applyHostGone,
   applyObservation,
   applyRemoval,
   currentTaskId,
+  isMissing,
   newVmRecord,
   type VmRecord,
   vmIdOf,
@@ -60,6 +64,7 @@ export class VmScheduler {
   readonly #silence: HostSilence;
   readonly #reconciler: Reconciler;
   readonly #missing: MissingVms;
+  readonly #orphans: OrphanList;
   /** The framework id that is durable. */
   #keptFrameworkId: string | undefined;
   #keeping: Promise<void> = Promise.resolve();
@@ -92,6 +97,7 @@ export class VmScheduler {
       clock: options.clock,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
+    this.#orphans = new OrphanList(options.state, this.#missing);
     this.#operations = new OperationDesk({
       state: options.state,
       clock: options.clock,
@@ -147,6 +153,25 @@ export class VmScheduler {
     return changes.map(({ vmId }) => vmId).filter((id) => this.#state.vm(id) === undefined);
   }
 
+  /**
+   * Takes an operator's word that a host will not come back. Of a host whose executor is heard that
+   * is not true, and nothing is done.
+   */
+  async declareHostGone(hostName: string): Promise<void> {
+    const { clock, logger } = this.#options;
+    const records = [...this.#state.vms()].filter((record) =>
+      isMissing(record)
+        ? record.assignment.lastHost === hostName
+        : record.boundAgentId !== null && record.hostName === hostName,
+    );
+    if (records.some(({ boundAgentId }) => this.#silence.isHeard(boundAgentId ?? ''))) {
+      logger.warn({ hostName }, 'a host was declared gone whose executor is alive');
+      return;
+    }
+    logger.warn({ hostName, vms: records.length }, 'a host was declared gone');
+    await this.#putAndDrive(records.map((record) => applyHostGone(record, clock.nowMs())));
+  }
+
   /** Takes one-shot actions; each is carried out once, whatever is repeated. */
   async operate(requests: readonly OperationRequest[]): Promise<void> {
     await this.#operations.request(requests);
@@ -160,6 +185,11 @@ export class VmScheduler {
   /** Images, by version or name, that an agent has: VMs prefer it. Replaces what it had. */
   noteImages(agentId: string, images: Iterable<string>): void {
     this.#placement.noteImages(agentId, images);
+  }
+
+  /** What hosts have that nobody speaks for, as told last. */
+  get orphans(): Changes['orphans'] & {} {
+    return this.#orphans.all();
   }
 
   /** The cluster-server has passed on everything up to this revision. */
@@ -331,6 +361,7 @@ export class VmScheduler {
       this.#state.putVm(applyObservation(record, observation, clock.nowMs()));
       heard.push(observation.vmId);
     }
+    if (message.orphans !== undefined) this.#orphans.told(agentId, message.orphans);
     this.#operations.progress(agentId, message.progress ?? []);
     this.#operations.results(agentId, message.operations);
     await this.#state.commit();

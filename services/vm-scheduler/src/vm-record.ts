@@ -128,9 +128,11 @@ export function applyLaunch(
   nowMs: number,
 ): VmRecord {
   // Of one that was lost, earlier attempts are not known: this one is later than all of them.
-  const attempt = isMissing(record) ? Math.ceil(nowMs / 1_000) : record.attempts + 1;
+  const attempt = isMissing(record)
+    ? Math.max(record.attempts + 1, Math.ceil(nowMs / 1_000))
+    : record.attempts + 1;
   const next = {
-    ...record,
+    ...applyNotFound(record),
     attempts: attempt,
     task: { attempt, agentId: launch.agentId, launchedAtMs: nowMs },
     boundAgentId: launch.agentId,
@@ -146,8 +148,8 @@ export function applyLaunch(
  * Whether the cluster had this VM once and lost it, and nobody has found it yet: it may run
  * somewhere, so it is launched nowhere but on the host that it was on.
  */
-export function isMissing({ assignment, attempts, boundAgentId }: VmRecord): boolean {
-  return assignment.lastHost !== undefined && attempts === 0 && boundAgentId === null;
+export function isMissing({ assignment, boundAgentId }: VmRecord): boolean {
+  return assignment.lastHost !== undefined && boundAgentId === null;
 }
 
 /** A task of a VM that was missing: there it is. Its executor's word says how it is. */
@@ -158,8 +160,8 @@ export function applyFoundTask(
 ): VmRecord {
   if (!isMissing(record)) return record;
   const next = {
-    ...record,
-    attempts: task.attempt,
+    ...applyNotFound(record),
+    attempts: Math.max(record.attempts, task.attempt),
     task: { ...task, launchedAtMs: nowMs },
     boundAgentId: task.agentId,
     hostName: record.assignment.lastHost ?? null,
@@ -172,11 +174,12 @@ export function applyFoundTask(
 
 /** An agent's executor has it, without a task: it is launched there, and found. */
 export function applyFoundOnHost(record: VmRecord, agentId: string): VmRecord {
-  return isMissing(record) ? { ...record, boundAgentId: agentId } : record;
+  return isMissing(record) ? { ...applyNotFound(record), boundAgentId: agentId } : record;
 }
 
-/** Nobody has said in time to have it, and it was on no host that is known: it may go anywhere. */
+/** It is sought no more: it was found, or nobody has said in time to have it. */
 export function applyNotFound(record: VmRecord): VmRecord {
+  if (record.assignment.lastHost === undefined) return record;
   const { lastHost: _, ...assignment } = record.assignment;
   return { ...record, assignment };
 }
@@ -217,6 +220,15 @@ export function applyObservation(
 export function applyRemoval(record: VmRecord, nowMs: number): VmRecord {
   const gone = { ...record, task: null, boundAgentId: null, reason: null, message: null };
   return toPhase(gone, 'deleted', nowMs);
+}
+
+/** Its host will not come back: what was there is lost, and it may be made elsewhere. */
+export function applyHostGone(record: VmRecord, nowMs: number): VmRecord {
+  if (record.phase === 'deleted') return record;
+  if (record.assignment.desired === 'deleted') return applyRemoval(record, nowMs);
+  const message = 'Its host was declared gone; it is made anew when it is started.';
+  const lost = { ...applyNotFound(record), task: null, boundAgentId: null };
+  return toPhase({ ...lost, reason: 'AGENT_LOST', message }, 'failed', nowMs);
 }
 
 /** Its agent or executor fell silent. It may still run, so nothing is started elsewhere. */

@@ -45,3 +45,8 @@ export function mayHaveMoreRoom(before: CapacitySummary | null, after: CapacityS
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
+
+/** Whether the cluster's master has this host among those that are there. */
+export function isHostActive(capacity: Capacity | null, hostName: string): boolean {
+  return capacity?.hosts.some((host) => host.hostName === hostName && host.active) ?? false;
+}

@@ -1,8 +1,9 @@
-import { ClusterIdSchema } from '@factory/contracts';
-import type { Clock } from '@factory/runtime';
+import { ClusterIdSchema, PROBLEMS } from '@factory/contracts';
+import { type Clock, ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { type Principal, principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { isConnected } from './connection.ts';
@@ -55,6 +56,43 @@ export function clusterRoutes(
       return { items: clusters.map((cluster) => showCluster(cluster, nowMs)) };
     },
   );
+}
+
+/** `POST /v1/clusters/{cluster}/hosts/{host}:declareGone` */
+export function hostRoutes(instance: FastifyInstance, store: Pick<ApiStore, 'clusters'>): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const params = Type.Object({ cluster: Type.String(), host: Type.String({ maxLength: 255 }) });
+  app.post(
+    '/v1/clusters/:cluster/hosts/:host([^:/]+)::declareGone',
+    {
+      schema: {
+        operationId: 'declareHostGone',
+        summary: 'Say that a host will not come back: its machines are lost, and can be made anew',
+        tags: ['clusters'],
+        params,
+        response: answers(202, params),
+      },
+    },
+    async (request, reply) => {
+      const { cluster, host } = request.params;
+      requireOperator(principalOf(request));
+      const result = await store.clusters.declareHostGone(cluster, host);
+      if (result === 'noSuchCluster') {
+        throw new ProblemError(PROBLEMS.notFound, `There is no cluster ${cluster}.`);
+      }
+      if (result === 'isActive') {
+        const detail = `${host} is there; power it off first.`;
+        throw new ProblemError(PROBLEMS.wrongState, detail);
+      }
+      return reply.status(202).send({ cluster, host });
+    },
+  );
+}
+
+function requireOperator({ role }: Principal): void {
+  if (role === 'admin' || role === 'operator') return;
+  const detail = `The role ${role} may not speak for hosts.`;
+  throw new ProblemError(PROBLEMS.forbidden, detail);
 }
 
 function showCluster(cluster: ClusterRecord, nowMs: number): Static<typeof ClusterSchema> {

@@ -2,6 +2,7 @@ import type {
   BatchId,
   Capacity,
   ClusterId,
+  HostOrphan,
   NumberedCommand,
   OperationId,
   OperationProgress,
@@ -21,6 +22,12 @@ export interface ClusterRecord {
   readonly enrolledAtMs: number;
   readonly lastSeenAtMs: number | null;
   readonly capacity: CapacitySummary | null;
+}
+
+/** Something on a host of a cluster that nobody speaks for. */
+export interface ClusterOrphan extends HostOrphan {
+  readonly clusterId: ClusterId;
+  readonly clusterName: string;
 }
 
 /** Who the cluster link talks to. */
@@ -73,9 +80,15 @@ export type CommandsResult =
   | { readonly kind: 'stale'; readonly epoch: number }
   | { readonly kind: 'commands'; readonly commands: readonly NumberedCommand[] };
 
+export type HostGoneResult = 'declared' | 'noSuchCluster' | 'isActive';
+
 /** Clusters and their link. Every method is one transaction. */
 export interface ClusterStore {
   list(): Promise<readonly ClusterRecord[]>;
+  /** Tells a cluster that a host will not come back, unless its master says that it is there. */
+  declareHostGone(clusterName: string, hostName: string): Promise<HostGoneResult>;
+  /** What the clusters' hosts have that nobody speaks for. */
+  orphans(): Promise<readonly ClusterOrphan[]>;
   findPeer(id: string): Promise<LinkPeer | undefined>;
   /**
    * Spends the token. A cluster of that name that is enrolled keeps its id and gets the new public

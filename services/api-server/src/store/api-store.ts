@@ -3,6 +3,7 @@ import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
+import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
 import type { VmStore } from '../vms/store.ts';
 
@@ -11,6 +12,7 @@ export interface ApiStore {
   readonly batches: BatchStore;
   readonly vms: VmStore;
   readonly operations: OperationStore;
+  readonly orphans: OrphanStore;
   readonly clusters: ClusterStore;
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;

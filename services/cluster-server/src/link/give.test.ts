@@ -110,3 +110,17 @@ describe('more refusals than one exchange holds', () => {
     expect(outbox.isEmpty).toBe(true);
   });
 });
+
+it('a host that is declared gone is marked so at the master, unless it is there', async () => {
+  const { world, service, apiServer, vmScheduler, isAcknowledged } = await refusing();
+  const [there] = world.hosts;
+  if (there === undefined) throw new Error('there is a host');
+  const away = { ...there, agentId: 'agent-2', hostName: 'host-2', active: false };
+  world.hosts = [there, away];
+  for (const { hostName } of world.hosts) {
+    await isAcknowledged(apiServer.command({ kind: 'declareHostGone', hostName }));
+  }
+  expect(world.markedGone).toEqual(['agent-2']);
+  expect(vmScheduler.hostsGone).toEqual(['host-1', 'host-2']);
+  await world.stop(service);
+});

@@ -6,19 +6,36 @@ import type { MasterResponseGetAgents, Resource } from 'mesos-core/protocol';
 /** A master that does not answer in this time is left for the next one. */
 const CALL_TIMEOUT_MS = 5_000;
 
-/**
- * Reads the hosts from the leading master, whichever of `masters` that is at the time.
- * @throws what the last one's call throws, when none answers.
- */
-export function createHostReader(options: {
+interface MasterCalls {
   readonly transport: HttpTransport;
   readonly clock: Clock;
   /** Base URLs of those that may lead now. */
   readonly masters: () => readonly string[];
-}): () => Promise<readonly HostCapacity[]> {
-  const { transport, clock, masters } = options;
+}
+
+/**
+ * Reads the hosts from the leading master, whichever of `masters` that is at the time.
+ * @throws what the last one's call throws, when none answers.
+ */
+export function createHostReader(options: MasterCalls): () => Promise<readonly HostCapacity[]> {
+  const ask = createAsker(options);
+  return () =>
+    ask(async (client) => hostsOf((await client.call({ type: 'GET_AGENTS' })).get_agents));
+}
+
+/** Tells the leading master that an agent will not come back. @throws as the host reader. */
+export function createGoneMarker(options: MasterCalls): (agentId: string) => Promise<void> {
+  const ask = createAsker(options);
+  return (value) =>
+    ask(async (client) => {
+      await client.call({ type: 'MARK_AGENT_GONE', mark_agent_gone: { agent_id: { value } } });
+    });
+}
+
+/** Asks the masters one after the other until one answers. */
+function createAsker({ transport, clock, masters }: MasterCalls) {
   let lastAnswered: string | undefined;
-  return async () => {
+  return async <T>(question: (client: MasterOperatorClient) => Promise<T>): Promise<T> => {
     let failure: unknown = new Error('no Mesos master leads');
     // The one that answered the last question is asked first.
     const urls = masters().toSorted(
@@ -28,9 +45,9 @@ export function createHostReader(options: {
       const callTimeoutMs = CALL_TIMEOUT_MS;
       const client = new MasterOperatorClient({ transport, clock, url, callTimeoutMs });
       try {
-        const { get_agents } = await client.call({ type: 'GET_AGENTS' });
+        const answer = await question(client);
         lastAnswered = url;
-        return hostsOf(get_agents);
+        return answer;
       } catch (error) {
         failure = error;
       }

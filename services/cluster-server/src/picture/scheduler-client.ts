@@ -42,6 +42,10 @@ export class VmSchedulerClient {
     return this.#send('POST', '/v1/operations', { operations }, nothing);
   }
 
+  declareHostGone(hostName: string): Promise<void> {
+    return this.#send('POST', '/v1/hosts-gone', { hostName }, nothing);
+  }
+
   /**
    * Everything newer than `after`; waits up to `waitMs` for it. Up to `reported` it was passed on.
    */

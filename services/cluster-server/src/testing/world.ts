@@ -26,6 +26,7 @@ export class FakeVmScheduler {
   readonly puts: VmAssignment[][] = [];
   readonly desired: DesiredChange[][] = [];
   readonly operations: OperationRequest[][] = [];
+  readonly hostsGone: string[] = [];
   readonly queries: { after: number; waitMs: number; reported?: number }[] = [];
   waiting = { vcpus: 0, memoryMiB: 0 };
   /** Asked with the body before each call that changes something; what it throws is the answer. */
@@ -48,6 +49,11 @@ export class FakeVmScheduler {
       this.desired.push(changes);
       const isUnknown = ({ vmId }: DesiredChange) => this.unknown.includes(vmId);
       return { unknown: changes.filter(isUnknown).map(({ vmId }) => vmId) };
+    });
+    this.app.post('/v1/hosts-gone', async (request) => {
+      this.beforeChange(request.body);
+      this.hostsGone.push((request.body as { hostName: string }).hostName);
+      return {};
     });
     this.app.post('/v1/operations', async (request) => {
       this.beforeChange(request.body);
@@ -91,6 +97,8 @@ export class World {
   hostsDelayMs = 0;
   /** Thrown when the hosts are read. */
   hostsFailure: Error | undefined;
+  /** Agents that the master was told will not come back. */
+  readonly markedGone: string[] = [];
   fencedCount = 0;
   #started = 0;
 
@@ -128,6 +136,9 @@ export class World {
         return this.hosts;
       },
       readImages: async () => [{ name: 'micro' }],
+      markAgentGone: async (agentId) => {
+        this.markedGone.push(agentId);
+      },
       onFenced: () => {
         this.fencedCount += 1;
       },

@@ -1,5 +1,9 @@
 import type { BatchId, ClusterId, LinkCommand, OperationId, VmReport } from '@factory/contracts';
-import { mayHaveMoreRoom, summariseCapacity } from '../../clusters/capacity-summary.ts';
+import {
+  isHostActive,
+  mayHaveMoreRoom,
+  summariseCapacity,
+} from '../../clusters/capacity-summary.ts';
 import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
 import type {
   ClusterStore,
@@ -16,6 +20,18 @@ import type { MemoryCluster, MemoryDatabase } from './database.ts';
 export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
   return {
     list: async () => [...db.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    declareHostGone: async (clusterName, hostName) => {
+      const cluster = [...db.clusters.values()].find(({ name }) => name === clusterName);
+      if (cluster === undefined) return 'noSuchCluster';
+      if (isHostActive(cluster.fullCapacity, hostName)) return 'isActive';
+      db.appendCommands(cluster.id, [{ kind: 'declareHostGone', hostName }]);
+      db.wake({ clusters: [cluster.id] });
+      return 'declared';
+    },
+    orphans: async () =>
+      [...db.clusters.values()].flatMap(({ id: clusterId, name: clusterName, fullCapacity }) =>
+        (fullCapacity?.orphans ?? []).map((orphan) => ({ ...orphan, clusterId, clusterName })),
+      ),
     findPeer: async (id) => [...db.clusters.values()].find((cluster) => cluster.id === id),
     enrol: async (input) => enrol(db, input),
     openSession: async (id, nonce, nowMs) => {

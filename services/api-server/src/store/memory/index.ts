@@ -3,6 +3,7 @@ import { createMemoryBatches } from './batches.ts';
 import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
 import { MemoryDatabase } from './database.ts';
+import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 
@@ -14,6 +15,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     batches: createMemoryBatches(database),
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),
+    orphans: createMemoryOrphans(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.keys.get(id) },
     bootstrap: createMemoryBootstrap(database),

@@ -1,8 +1,15 @@
-import type { ClusterId, LinkCommand } from '@factory/contracts';
+import type { Capacity, ClusterId, LinkCommand } from '@factory/contracts';
 import type { Knex } from 'knex';
-import type { ClusterStore, CommandsResult, EnrolResult } from '../../clusters/store.ts';
+import { isHostActive } from '../../clusters/capacity-summary.ts';
+import type {
+  ClusterOrphan,
+  ClusterStore,
+  CommandsResult,
+  EnrolResult,
+  HostGoneResult,
+} from '../../clusters/store.ts';
 import { assignAgain } from './assign-again.ts';
-import type { PostgresDatabase } from './database.ts';
+import { appendCommands, type PostgresDatabase } from './database.ts';
 import { ingest } from './ingest.ts';
 import { clusterRows, type Row } from './rows.ts';
 
@@ -15,6 +22,25 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
         .select(...clusterRows.columns)
         .orderBy('name');
       return rows.map(clusterRows.fromRow);
+    },
+    declareHostGone: (clusterName, hostName) =>
+      db.transaction(async (trx, wakes): Promise<HostGoneResult> => {
+        const row = await trx('clusters').where('name', clusterName).first('id', 'capacity');
+        if (row === undefined) return 'noSuchCluster';
+        const capacity: Capacity | null = row.capacity;
+        if (isHostActive(capacity, hostName)) return 'isActive';
+        await appendCommands(trx, row.id, [{ kind: 'declareHostGone', hostName }]);
+        wakes.add({ clusters: [row.id] });
+        return 'declared';
+      }),
+    orphans: async () => {
+      const { rows } = await db.knex.raw<{ rows: readonly ClusterOrphan[] }>(
+        `select c.id as "clusterId", c.name as "clusterName", o.*
+         from clusters c, jsonb_to_recordset(c.capacity -> 'orphans') as o(
+           "vmId" text, "agentId" text, "hostName" text, "hasDomain" boolean, "hasFiles" boolean)
+         order by c.name, o."hostName", o."vmId"`,
+      );
+      return rows;
     },
     findPeer: async (id) => {
       const row = await db.knex('clusters').where({ id }).first('id', 'name', 'public_key');

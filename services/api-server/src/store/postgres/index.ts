@@ -5,6 +5,7 @@ import { createPostgresBatches } from './batches.ts';
 import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
+import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { keyRows, type Row } from './rows.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
@@ -33,6 +34,7 @@ export function createPostgresStore(options: {
     batches: createPostgresBatches(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
+    orphans: createPostgresOrphans(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),
