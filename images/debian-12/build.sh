@@ -1,10 +1,11 @@
 #!/bin/sh
-# Builds the base image `debian-12` into OUTPUT_DIR: debian-12.qcow2 and its manifest debian-12.json.
+# Builds the base image `debian-12` into OUTPUT_DIR/debian-12: SHA256.qcow2 and its manifest SHA256.json.
 # Starts with BIOS and with UEFI. Needs root (packages are installed in a chroot), no loop devices.
 set -eu
 
 OUTPUT=${1:?usage: build.sh OUTPUT_DIR}
 HERE=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)
+. "$HERE/../publish.sh"
 PATH="$PATH:/usr/sbin:/sbin"
 mkdir -p "$OUTPUT"
 OUTPUT=$(CDPATH= cd -- "$OUTPUT" && pwd -P)
@@ -111,32 +112,14 @@ END
   qemu-img convert -c -f raw -O qcow2 "$disk" "$WORK/debian-12.qcow2"
 }
 
-publish() {
-  qemu-img check -q "$WORK/debian-12.qcow2"
-  sum=$(sha256sum "$WORK/debian-12.qcow2" | cut -d ' ' -f 1)
-  cat >"$WORK/debian-12.json" <<END
-{
-  "name": "debian-12",
-  "version": "$(printf %.12s "$sum")",
-  "sha256": "$sum",
-  "format": "qcow2",
-  "virtualSizeBytes": $DISK_BYTES,
-  "os": "linux",
-  "firmware": "bios",
-  "minMemoryMiB": 512,
-  "minDiskGiB": $((DISK_BYTES / 1073741824)),
-  "readyMarker": "FACTORY-READY"
-}
-END
-  chmod 644 "$WORK/debian-12.qcow2" "$WORK/debian-12.json"
-  # The image first: whoever sees the manifest finds what it describes.
-  mv "$WORK/debian-12.qcow2" "$OUTPUT/debian-12.qcow2"
-  mv "$WORK/debian-12.json" "$OUTPUT/debian-12.json"
-}
-
 check_host
 build_root
 build_grub
 build_disk
-publish
-say "built $OUTPUT/debian-12.qcow2: $(du -h "$OUTPUT/debian-12.qcow2" | cut -f 1)"
+publish_image debian-12 "$WORK/debian-12.qcow2" "$DISK_BYTES" "$OUTPUT" '  "os": "linux",
+  "firmware": "bios",
+  "drivers": "virtio",
+  "minMemoryMiB": 512,
+  "minDiskGiB": 3,
+  "readyMarker": "FACTORY-READY"'
+say "built $IMAGE.qcow2: $(du -h "$IMAGE.qcow2" | cut -f 1)"

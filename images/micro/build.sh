@@ -6,6 +6,7 @@ set -eu
 
 OUTPUT=${1:?usage: build.sh OUTPUT_DIR}
 HERE=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)
+. "$HERE/../publish.sh"
 PATH="$PATH:/usr/sbin:/sbin"
 mkdir -p "$OUTPUT"
 OUTPUT=$(CDPATH= cd -- "$OUTPUT" && pwd -P)
@@ -156,40 +157,15 @@ END
   qemu-img convert -f raw -O qcow2 -o cluster_size=64k,lazy_refcounts=on "$disk" "$WORK/micro.qcow2"
 }
 
-publish() {
-  qemu-img check -q "$WORK/micro.qcow2"
-  sum=$(sha256sum "$WORK/micro.qcow2" | cut -d ' ' -f 1)
-  IMAGE="$OUTPUT/micro/$sum"
-  [ ! -e "$IMAGE.json" ] || return 0 # the very same bytes were published before
-  cat >"$WORK/micro.json" <<END
-{
-  "name": "micro",
-  "version": "$sum",
-  "format": "qcow2",
-  "sizeBytes": $(stat -c %s "$WORK/micro.qcow2"),
-  "virtualSizeBytes": $DISK_BYTES,
-  "createdAtMs": $(date +%s)000,
-  "os": "linux",
-  "firmware": "bios",
-  "drivers": "virtio",
-  "minMemoryMiB": 96,
-  "minDiskGiB": 1,
-  "readyMarker": "FACTORY-READY"
-}
-END
-  chmod 644 "$WORK/micro.qcow2" "$WORK/micro.json"
-  mkdir -p "$OUTPUT/micro"
-  sync "$WORK/micro.qcow2" "$WORK/micro.json"
-  # The image first: whoever sees the manifest finds what it describes.
-  mv "$WORK/micro.qcow2" "$IMAGE.qcow2"
-  mv "$WORK/micro.json" "$IMAGE.json"
-  sync "$OUTPUT/micro"
-}
-
 check_host
 download
 build_initrd
 build_root
 build_disk
-publish
+publish_image micro "$WORK/micro.qcow2" "$DISK_BYTES" "$OUTPUT" '  "os": "linux",
+  "firmware": "bios",
+  "drivers": "virtio",
+  "minMemoryMiB": 96,
+  "minDiskGiB": 1,
+  "readyMarker": "FACTORY-READY"'
 echo "built $IMAGE.qcow2: $(du -h "$IMAGE.qcow2" | cut -f 1)"

@@ -77,7 +77,8 @@ export async function ensureMicroImage(
 ): Promise<void> {
   const sources = join(layout.root, 'images/micro');
   const stampFile = join(layout.images, '.micro-sources');
-  const checksum = await checksumOf(sources);
+  const publishing = await readFile(join(sources, '../publish.sh'));
+  const checksum = await checksumOf(sources, publishing);
   if ((await readTextIfExists(stampFile)) === checksum) return;
   onProgress('building the base image micro from Debian packages');
   mkdirSync(layout.images, { recursive: true });
@@ -106,8 +107,8 @@ export async function ensureSimulatedImage(layout: Layout): Promise<void> {
   await writeFileAtomic(path, JSON.stringify(manifest), { mode: 0o644 });
 }
 
-async function checksumOf(directory: string): Promise<string> {
-  const hash = createHash('sha256');
+async function checksumOf(directory: string, shared: Uint8Array): Promise<string> {
+  const hash = createHash('sha256').update(shared);
   const entries = await readdir(directory, { withFileTypes: true, recursive: true });
   const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.md'));
   for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
