@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ImageVersionSchema } from './image.ts';
+import { HostAttributeSchema } from './requirements.ts';
 import { NameSchema } from './vm.ts';
 import { OrphanSchema } from './vm-task.ts';
 
@@ -12,6 +13,8 @@ export const HostCapacitySchema = Type.Object({
   totalMemoryMiB: Type.Number(),
   freeVcpus: Type.Number(),
   freeMemoryMiB: Type.Number(),
+  /** What machines may require of it; absent: not told. */
+  attributes: Type.Optional(Type.Array(HostAttributeSchema)),
 });
 export type HostCapacity = Static<typeof HostCapacitySchema>;
 

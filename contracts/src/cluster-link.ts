@@ -10,6 +10,7 @@ import {
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
 import { BatchIdSchema, ClusterIdSchema, stringEnum, VmIdSchema } from './ids.ts';
+import { RequirementsSchema } from './requirements.ts';
 
 /**
  * The cluster link, version 1. The cluster dials out:
@@ -48,6 +49,8 @@ export const AssignVmsSchema = Type.Object({
 /** Turn a number of cores into machines of these shapes; answered by a {@link SharePlan}. */
 export const PlanShareSchema = Type.Object({
   kind: Type.Literal('planShare'),
+  /** Of the hosts; absent: none. */
+  requirements: Type.Optional(RequirementsSchema),
   batchId: BatchIdSchema,
   totalVcpus: Type.Integer({ minimum: 1 }),
   shapes: Type.Array(ShapeSchema),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { stringEnum } from './ids.ts';
-import { compileTextPattern, TEXT_PATTERN_LIMITS } from './text-pattern.ts';
+import { compileTextPattern, TEXT_PATTERN_LIMITS, TextPatternError } from './text-pattern.ts';
 
 export const REQUIREMENT_LIMITS = { rulesMax: 16, valuesMax: 64, valueLengthMax: 255 } as const;
 
@@ -82,6 +82,9 @@ export const PLACEMENT_FIELDS = {
   ),
 };
 
+export const PlacementWishesSchema = Type.Object(PLACEMENT_FIELDS);
+export type PlacementWishes = Static<typeof PlacementWishesSchema>;
+
 /** An attribute of a host, of one of Mesos' four types. */
 export const HostAttributeSchema = Type.Union([
   Type.Object({ name: Type.String(), type: Type.Literal('text'), text: Type.String() }),
@@ -96,6 +99,35 @@ export const HostAttributeSchema = Type.Union([
 ]);
 export type HostAttribute = Static<typeof HostAttributeSchema>;
 
+/** An attribute as Mesos writes it; one of the four values is there, as the type says. */
+interface MesosAttribute {
+  readonly name: string;
+  readonly type: 'SCALAR' | 'RANGES' | 'SET' | 'TEXT';
+  readonly scalar?: { readonly value: number } | undefined;
+  readonly ranges?:
+    | { readonly range?: readonly { readonly begin: number; readonly end: number }[] | undefined }
+    | undefined;
+  readonly set?: { readonly item?: readonly string[] | undefined } | undefined;
+  readonly text?: { readonly value: string } | undefined;
+}
+
+/** An attribute of a Mesos agent in our terms. */
+export function hostAttribute(attribute: MesosAttribute): HostAttribute {
+  const { name } = attribute;
+  switch (attribute.type) {
+    case 'SCALAR':
+      return { name, type: 'scalar', scalar: attribute.scalar?.value ?? 0 };
+    case 'RANGES': {
+      const ranges = attribute.ranges?.range ?? [];
+      return { name, type: 'ranges', ranges: ranges.map(({ begin, end }) => [begin, end]) };
+    }
+    case 'SET':
+      return { name, type: 'set', items: [...(attribute.set?.item ?? [])] };
+    case 'TEXT':
+      return { name, type: 'text', text: attribute.text?.value ?? '' };
+  }
+}
+
 /** A compiled rule: whether a host with these attributes will do. */
 export type RuleMatcher = (attributes: readonly HostAttribute[]) => boolean;
 
@@ -106,6 +138,27 @@ export type RuleMatcher = (attributes: readonly HostAttribute[]) => boolean;
 export function compileRule(rule: AttributeRule): RuleMatcher {
   const holds = valueTest(rule);
   return (attributes) => attributes.some((each) => each.name === rule.name && holds(each));
+}
+
+/**
+ * Compiles rules all of which must hold. Of a host that does not tell its attributes anything may
+ * be; a rule whose pattern is none, which the API refuses, holds nowhere.
+ */
+export function compileRequirements(
+  rules: Requirements,
+): (attributes: readonly HostAttribute[] | undefined) => boolean {
+  const matchers = rules.map(compiledOrNever);
+  return (attributes) =>
+    attributes === undefined || matchers.every((matches) => matches(attributes));
+}
+
+function compiledOrNever(rule: AttributeRule): RuleMatcher {
+  try {
+    return compileRule(rule);
+  } catch (error) {
+    if (error instanceof TextPatternError) return () => false;
+    throw error;
+  }
 }
 
 /** The rule in words: `rack is r1`. */

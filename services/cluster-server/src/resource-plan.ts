@@ -1,5 +1,7 @@
 import {
+  compileRequirements,
   type HostCapacity,
+  type Requirements,
   type Shape,
   type SharePlan,
   VM_MEMORY_OVERHEAD_MIB,
@@ -16,6 +18,8 @@ interface Room {
 export interface ShareRequest {
   readonly totalVcpus: number;
   readonly shapes: readonly Shape[];
+  /** Of the hosts. */
+  readonly requirements?: Requirements;
 }
 
 /**
@@ -33,7 +37,9 @@ export function planShare(
   promised: { readonly vcpus: number; readonly memoryMiB: number },
 ): Omit<SharePlan, 'batchId'> {
   const shapes = [...request.shapes].sort((a, b) => b.vcpus - a.vcpus || b.memoryMiB - a.memoryMiB);
-  const rooms = roomsNetOf(hosts, promised);
+  const isAsRequired = compileRequirements(request.requirements ?? []);
+  const usable = hosts.filter(({ attributes }) => isAsRequired(attributes));
+  const rooms = roomsNetOf(usable, promised);
   const isReachable = reachableTotals(request.totalVcpus, shapes);
   const counts = new Map<Shape, number>();
   let left = request.totalVcpus;

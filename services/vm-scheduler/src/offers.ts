@@ -1,6 +1,11 @@
-import { VM_EXECUTOR_NEED, VM_TASK_VERSION, type VmTaskData, vmTaskId } from '@factory/contracts';
+import {
+  hostAttribute,
+  VM_EXECUTOR_NEED,
+  VM_TASK_VERSION,
+  type VmTaskData,
+  vmTaskId,
+} from '@factory/contracts';
 import type { ExecutorInfo, Offer, Resource, SchedulerCall, TaskInfo } from 'mesos-core/protocol';
-import { hostAttributes } from './agent-attributes.ts';
 import { type Amounts, needOf } from './placement-amounts.ts';
 import type { AgentOffer } from './placement-eligibility.ts';
 import { amountsOf, ResourcePool } from './resource-pool.ts';
@@ -36,7 +41,7 @@ export function toAgentOffer(agentId: string, offers: readonly Offer[], nowMs: n
     hostName: offers[0]?.hostname ?? agentId,
     free: amountsOf(offers),
     hasExecutor: executorIds.some((id) => id.value === EXECUTOR_ID),
-    attributes: hostAttributes(offers[0]?.attributes ?? []),
+    attributes: (offers[0]?.attributes ?? []).map(hostAttribute),
     closedBy: offers.some((offer) => isDraining(offer, nowMs)) ? 'drain' : undefined,
   };
 }

@@ -1,12 +1,10 @@
 import {
   type AttributeRule,
-  compileRule,
+  compileRequirements,
   describeRule,
   type HostAttribute,
   type PlacementGroup,
   type PlacementPolicy,
-  type RuleMatcher,
-  TextPatternError,
 } from '@factory/contracts';
 import type { Amounts } from './placement-amounts.ts';
 
@@ -104,24 +102,14 @@ function unmetRule(
 
 /** Rules seen lately; a batch's machines all have the same. */
 const MATCHERS_MAX = 1_000;
-const matchers = new Map<string, RuleMatcher>();
+const matchers = new Map<string, ReturnType<typeof compileRequirements>>();
 
-function matcherOf(rule: AttributeRule): RuleMatcher {
+function matcherOf(rule: AttributeRule): ReturnType<typeof compileRequirements> {
   const key = JSON.stringify(rule);
   const known = matchers.get(key);
   if (known !== undefined) return known;
-  const made = matcherOrNever(rule);
+  const made = compileRequirements([rule]);
   if (matchers.size >= MATCHERS_MAX) matchers.clear();
   matchers.set(key, made);
   return made;
-}
-
-/** The API refuses patterns that are none; one that came all the same fits no host. */
-function matcherOrNever(rule: AttributeRule): RuleMatcher {
-  try {
-    return compileRule(rule);
-  } catch (error) {
-    if (error instanceof TextPatternError) return () => false;
-    throw error;
-  }
 }

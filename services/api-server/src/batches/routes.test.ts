@@ -71,6 +71,25 @@ describeOnEachStore('batches', (test) => {
     await expectNoRow(factory);
   });
 
+  it('tell their cluster what their machines wish of their hosts', async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    await cluster.exchange({ capacity: capacityOf(clock, 2, { vcpus: 64, memoryMiB: 65_536 }) });
+    const wishes = {
+      requirements: [{ name: 'rack', op: 'regex', pattern: 'r[12]' }],
+      group: { id: 'db', rule: 'anti-affinity' },
+      placement: 'pack',
+      resources: { licences: 1 },
+    };
+    const polling = cluster.exchange({}, 20_000);
+    await factory.caller.ok('POST', '/v1/batches', { ...sound, ...wishes });
+    const { commands } = await polling;
+    const specs = commands.flatMap(({ command }) =>
+      command.kind === 'assignVms' ? command.vms.map(({ spec }) => spec) : [],
+    );
+    expect(specs).toMatchObject([wishes, wishes]);
+  });
+
   it('are made once for one idempotency key', async () => {
     const factory = await withImage();
     const key = { 'idempotency-key': 'k-1' };

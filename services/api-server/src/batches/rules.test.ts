@@ -19,6 +19,7 @@ describe('the rules between the fields of a batch', () => {
         sshPublicKeys: [],
         userData: '',
         labels: {},
+        wishes: {},
       },
     });
     expect(ruleBatch({ ...base, totalVcpus: 200 })).toMatchObject({
@@ -36,6 +37,19 @@ describe('the rules between the fields of a batch', () => {
     ['totalVcpus', { ...base, totalVcpus: 50, shapes }],
     ['totalVcpus', { ...base, totalVcpus: 100_000, shapes: [{ vcpus: 1, memoryMiB: 64 }] }],
     ['name', { ...base, name: 'n'.repeat(61), count: 10 }],
+    [
+      'requirements[0].pattern',
+      { ...base, count: 1, requirements: [{ name: 'rack', op: 'regex', pattern: '(?=r1)' }] },
+    ],
+    [
+      'requirements[0].min',
+      { ...base, count: 1, requirements: [{ name: 'cores', op: 'range', min: 2, max: 1 }] },
+    ],
+    [
+      'requirements[0]',
+      { ...base, count: 1, requirements: [{ name: 'rack', op: 'in', values: ['\0'] }] },
+    ],
+    ['group', { ...base, totalVcpus: 8, group: { id: 'a', rule: 'affinity' } }],
     ['userData', { ...base, count: 1, userData: '\0' }],
     ['userData', { ...base, count: 1, userData: 'é'.repeat(40_000) }],
     ['labels.a', { ...base, count: 1, labels: { a: '\ud800' } }],

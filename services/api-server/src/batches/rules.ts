@@ -1,4 +1,13 @@
-import { BATCH_LIMITS, type BatchRequest, type Shape, VM_LIMITS } from '@factory/contracts';
+import {
+  type AttributeRule,
+  BATCH_LIMITS,
+  type BatchRequest,
+  compileRule,
+  type PlacementWishes,
+  type Shape,
+  TextPatternError,
+  VM_LIMITS,
+} from '@factory/contracts';
 import { reachableTotals } from '../planning/cluster-selection.ts';
 import type { BatchRecord, BatchSize } from './store.ts';
 
@@ -14,7 +23,7 @@ export const DEFAULT_SHAPES: readonly Shape[] = [48, 32, 16, 8, 4, 2, 1].map((vc
 /** The part of a batch that its request decides. */
 type BatchWish = Pick<
   BatchRecord,
-  'name' | 'image' | 'size' | 'diskGiB' | 'sshPublicKeys' | 'userData' | 'labels'
+  'name' | 'image' | 'size' | 'diskGiB' | 'sshPublicKeys' | 'userData' | 'labels' | 'wishes'
 >;
 
 export type BatchRuling =
@@ -25,7 +34,7 @@ export type BatchRuling =
 export function ruleBatch(request: BatchRequest): BatchRuling {
   const size = request.totalVcpus === undefined ? ruleCount(request) : ruleCores(request);
   if (size.kind === 'invalid') return size;
-  const problem = ruleName(request, size) ?? ruleTexts(request);
+  const problem = ruleName(request, size) ?? ruleTexts(request) ?? ruleWishes(request, size);
   if (problem !== undefined) return problem;
   const { name, image, diskGiB, sshPublicKeys, userData, labels } = request;
   return {
@@ -38,6 +47,7 @@ export function ruleBatch(request: BatchRequest): BatchRuling {
       sshPublicKeys: sshPublicKeys ?? [],
       userData: userData ?? '',
       labels: labels ?? {},
+      wishes: wishesOf(request),
     },
   };
 }
@@ -96,15 +106,65 @@ function ruleName({ name }: BatchRequest, size: BatchSize): Invalid | undefined 
   return invalid('name', detail);
 }
 
+/** All that a rule says, as one text. */
+function wordsOf(rule: AttributeRule): string {
+  switch (rule.op) {
+    case 'eq':
+      return rule.value;
+    case 'in':
+      return rule.values.join();
+    case 'range':
+      return '';
+    case 'regex':
+      return rule.pattern;
+  }
+}
+
 /** Neither PostgreSQL nor a config drive can hold these. */
 function ruleTexts(request: BatchRequest): Invalid | undefined {
   const texts = [
     ['userData', request.userData ?? ''] as const,
     ...(request.sshPublicKeys ?? []).map((key, i) => [`sshPublicKeys[${i}]`, key] as const),
+    ...(request.requirements ?? []).map(
+      (rule, i) => [`requirements[${i}]`, wordsOf(rule)] as const,
+    ),
     ...Object.entries(request.labels ?? {}).map(([key, text]) => [`labels.${key}`, text] as const),
   ];
   const bad = texts.find(([, text]) => text.includes('\0') || !text.isWellFormed());
   if (bad !== undefined) return invalid(bad[0], `${bad[0]} must be text without NUL characters`);
   if (Buffer.byteLength(request.userData ?? '') <= VM_LIMITS.userDataBytesMax) return undefined;
   return invalid('userData', `userData may have ${VM_LIMITS.userDataBytesMax} bytes`);
+}
+
+function wishesOf({ requirements, group, placement, resources }: BatchRequest): PlacementWishes {
+  return {
+    ...(requirements === undefined ? {} : { requirements }),
+    ...(group === undefined ? {} : { group }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(resources === undefined ? {} : { resources }),
+  };
+}
+
+function isUpsideDown({ min, max }: { readonly min?: number; readonly max?: number }): boolean {
+  return min !== undefined && max !== undefined && min > max;
+}
+
+/** Patterns must be ones, ranges must have a number, and a group on one host has a size. */
+function ruleWishes({ requirements = [], group }: BatchRequest, size: BatchSize) {
+  for (const [index, rule] of requirements.entries()) {
+    const field = `requirements[${index}]`;
+    if (rule.op === 'range' && isUpsideDown(rule)) {
+      return invalid(`${field}.min`, 'min must not be above max');
+    }
+    try {
+      compileRule(rule);
+    } catch (error) {
+      if (!(error instanceof TextPatternError)) throw error;
+      return invalid(`${field}.pattern`, `this pattern can't be used: ${error.message}`);
+    }
+  }
+  if (group?.rule === 'affinity' && size.kind === 'cores') {
+    return invalid('group', 'machines that share a host are asked for with count, not totalVcpus');
+  }
+  return undefined;
 }

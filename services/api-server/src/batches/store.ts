@@ -1,4 +1,11 @@
-import type { Batch, BatchId, ProjectId, Shape, VmState } from '@factory/contracts';
+import type {
+  Batch,
+  BatchId,
+  PlacementWishes,
+  ProjectId,
+  Shape,
+  VmState,
+} from '@factory/contracts';
 
 /** What a batch is made of: so many equal machines, or so many cores in machines of some shapes. */
 export type BatchSize =
@@ -17,6 +24,8 @@ export interface BatchRecord {
   readonly sshPublicKeys: readonly string[];
   readonly userData: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What its machines wish of their hosts. */
+  readonly wishes: PlacementWishes;
   /** Why the last planning could not place everything. */
   readonly pendingReason: string | null;
   /** Whether something of it has no cluster yet. */

@@ -15,7 +15,7 @@ const COMMAND_BYTES_MAX = 2 * 1024 * 1024;
 const ASSIGNMENT_BYTES = 1024;
 
 /** What a batch gives to all its machines. */
-export type VmTemplate = Pick<BatchRecord, 'sshPublicKeys' | 'userData'>;
+export type VmTemplate = Pick<BatchRecord, 'sshPublicKeys' | 'userData' | 'wishes'>;
 
 /** A machine as its cluster is told of it. */
 export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): VmAssignment {
@@ -45,6 +45,7 @@ export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): 
       },
       sshPublicKeys: [...template.sshPublicKeys],
       userData: template.userData,
+      ...template.wishes,
     },
   };
 }
@@ -52,7 +53,8 @@ export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): 
 /** How many machines of a batch go into one command. */
 export function vmsPerCommand(template: VmTemplate): number {
   const keyBytes = template.sshPublicKeys.reduce((sum, key) => sum + key.length, 0);
-  const bytes = ASSIGNMENT_BYTES + Buffer.byteLength(template.userData) * 2 + keyBytes;
+  const wishBytes = Buffer.byteLength(JSON.stringify(template.wishes)) * 2;
+  const bytes = ASSIGNMENT_BYTES + Buffer.byteLength(template.userData) * 2 + keyBytes + wishBytes;
   const byBytes = Math.floor(COMMAND_BYTES_MAX / bytes);
   return Math.max(1, Math.min(LINK_LIMITS.vmsPerCommandMax, byBytes));
 }

@@ -1,4 +1,4 @@
-import type { ClusterId } from '@factory/contracts';
+import type { ClusterId, PlacementWishes } from '@factory/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Candidate, selectForCores, selectForMachines } from './cluster-selection.ts';
@@ -42,8 +42,57 @@ const roomFor = (machines: number): HostSize => ({
   memoryMiB: machines * (shape.memoryMiB + 48),
 });
 
+describe('machines that wish something of their hosts', () => {
+  const withRack = (name: string, racks: readonly string[], room = roomFor(2)) => {
+    const made = candidate(
+      name,
+      racks.map(() => room),
+    );
+    const hosts = (made.capacity?.hosts ?? []).map((host, index) => ({
+      ...host,
+      attributes: [{ name: 'rack', type: 'text' as const, text: racks[index] ?? '' }],
+    }));
+    return { ...made, capacity: made.capacity && { ...made.capacity, hosts } };
+  };
+  const demand = (wishes: PlacementWishes, count: number) => ({
+    ...{ image: 'micro', wishes, shape, count, outOf: count },
+  });
+  const amounts = (wishes: PlacementWishes, count: number, candidates: readonly Candidate[]) =>
+    selectForMachines(demand(wishes, count), candidates).shares.map(({ clusterId, amount }) => [
+      clusterId,
+      amount,
+    ]);
+
+  it('go where hosts are as required, and the reason counts those that are not', () => {
+    const requirements = [{ name: 'rack', op: 'eq' as const, value: 'r1' }];
+    const candidates = [withRack('a', ['r2', 'r2', 'r2']), withRack('b', ['r1', 'r2'])];
+    expect(amounts({ requirements }, 2, candidates)).toEqual([['clu_b', 2]]);
+    const { reason } = selectForMachines(demand({ requirements }, 3), candidates);
+    expect(reason).toContain(
+      'a has room for 0 (0 hosts, 3 hosts are not as required (rack is r1))',
+    );
+    expect(reason).toContain('b has room for 2 (1 host, 1 host is not as required (rack is r1))');
+  });
+
+  it('are one a host when they must be apart', () => {
+    const group = { id: 'db', rule: 'anti-affinity' as const };
+    const candidates = [withRack('a', ['r1', 'r1']), withRack('b', ['r1', 'r1', 'r1'])];
+    expect(amounts({ group }, 5, candidates)).toEqual([
+      ['clu_b', 3],
+      ['clu_a', 2],
+    ]);
+  });
+
+  it('are all given to one cluster, with a host for all, when they must be together', () => {
+    const group = { id: 'app', rule: 'affinity' as const };
+    const candidates = [withRack('a', ['r1'], roomFor(4)), withRack('b', ['r1', 'r1', 'r1'])];
+    expect(amounts({ group }, 4, candidates)).toEqual([['clu_a', 4]]);
+    expect(amounts({ group }, 5, candidates)).toEqual([]);
+  });
+});
+
 describe('choosing clusters for machines', () => {
-  const demand = (count: number) => ({ image: 'micro', shape, count, outOf: count });
+  const demand = (count: number) => ({ image: 'micro', wishes: {}, shape, count, outOf: count });
 
   it('takes the roomiest when it holds all', () => {
     const candidates = [candidate('a', [roomFor(4)]), candidate('b', [roomFor(9)])];
@@ -127,7 +176,7 @@ describe('choosing clusters for machines', () => {
   it('splits cores into shares that the shapes can make, leaving one that they can', () => {
     fc.assert(
       fc.property(anyCandidates, fc.integer({ min: 8, max: 300 }), (candidates, totalVcpus) => {
-        const demandOfCores = { image: 'micro', shapes, totalVcpus, outOf: totalVcpus };
+        const demandOfCores = { image: 'micro', wishes: {}, shapes, totalVcpus, outOf: totalVcpus };
         const { shares, unplaced } = selectForCores(demandOfCores, candidates);
         const canMake = (cores: number): boolean =>
           Array.from({ length: 101 }, (_, fives) => cores - fives * 5).some(

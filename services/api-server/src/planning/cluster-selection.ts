@@ -1,5 +1,6 @@
-import type { Capacity, ClusterId, Shape } from '@factory/contracts';
-import { describeLack, machinesFitting, plural, roomsOf } from './rooms.ts';
+import type { Capacity, ClusterId, PlacementWishes, Shape } from '@factory/contracts';
+import { describeLack, machinesFitting, plural, type Room, roomsOf } from './rooms.ts';
+import { describeUnmet, hostsAsRequired } from './wishes.ts';
 
 /** What a choice between clusters depends on. */
 export interface Candidate {
@@ -15,6 +16,7 @@ export interface Candidate {
 /** Equal machines that need a place. */
 export interface MachineDemand {
   readonly image: string;
+  readonly wishes: PlacementWishes;
   readonly shape: Shape;
   readonly count: number;
   /** All that the batch has, for the reason. */
@@ -24,6 +26,7 @@ export interface MachineDemand {
 /** Cores that need a place, in machines of these shapes. */
 export interface CoreDemand {
   readonly image: string;
+  readonly wishes: PlacementWishes;
   readonly shapes: readonly Shape[];
   readonly totalVcpus: number;
   /** All that the batch has, for the reason. */
@@ -57,13 +60,17 @@ export function selectForMachines(
 ): Selection {
   const assessments = candidates.map((candidate) =>
     assess(candidate, demand.image, (capacity) => {
-      const rooms = roomsOf(capacity, promisedOf(candidate, capacity));
-      const fits = rooms.reduce((sum, room) => sum + machinesFitting(room, demand.shape), 0);
+      const rooms = roomsFor(demand.wishes, candidate, capacity);
+      const fits = machinesOn(rooms, demand);
       const lack = describeLack(rooms, demand.shape);
-      return { fits, remark: `${candidate.name} has room for ${fits} (${lack})` };
+      const unmet = describeUnmet(demand.wishes, capacity.hosts);
+      return { fits, remark: `${candidate.name} has room for ${fits} (${lack}${unmet})` };
     }),
   );
-  const shares = fillRoomiestFirst(assessments, demand.count);
+  // What shares a host can't be divided between clusters.
+  const isWhole = demand.wishes.group?.rule === 'affinity';
+  const able = isWhole ? assessments.filter(({ fits }) => fits >= demand.count) : assessments;
+  const shares = fillRoomiestFirst(able, demand.count);
   const unplaced = demand.count - total(shares);
   if (unplaced === 0) return { shares, unplaced, reason: null };
   const { vcpus, memoryMiB } = demand.shape;
@@ -80,9 +87,10 @@ export function selectForCores(demand: CoreDemand, candidates: readonly Candidat
   const isReachable = reachableTotals(demand.totalVcpus, demand.shapes);
   const assessments = candidates.map((candidate) =>
     assess(candidate, demand.image, (capacity) => {
-      const rooms = roomsOf(capacity, promisedOf(candidate, capacity));
+      const rooms = roomsFor(demand.wishes, candidate, capacity);
       const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand.shapes), 0);
-      return { fits, remark: `${candidate.name} has room for ${plural(fits, 'core')}` };
+      const unmet = describeUnmet(demand.wishes, capacity.hosts);
+      return { fits, remark: `${candidate.name} has room for ${plural(fits, 'core')}${unmet}` };
     }),
   );
   const shares: { clusterId: ClusterId; amount: number }[] = [];
@@ -118,6 +126,29 @@ function largestShare(most: number, left: number, isReachable: readonly boolean[
 function coresFitting(room: { vcpus: number; memoryMiB: number }, shapes: readonly Shape[]) {
   const byShape = shapes.map((shape) => machinesFitting(room, shape) * shape.vcpus);
   return Math.max(0, ...byShape);
+}
+
+/** The rooms of hosts that are as required, net of what is promised. */
+function roomsFor(
+  wishes: PlacementWishes,
+  candidate: Candidate,
+  capacity: Capacity,
+): readonly Room[] {
+  const hosts = hostsAsRequired(wishes, capacity.hosts);
+  return roomsOf({ ...capacity, hosts: [...hosts] }, promisedOf(candidate, capacity));
+}
+
+/** How many machines fit, at most one a host or all on one, if they are to be so. */
+function machinesOn(rooms: readonly Room[], { shape, wishes }: MachineDemand): number {
+  const each = rooms.map((room) => machinesFitting(room, shape));
+  switch (wishes.group?.rule) {
+    case 'affinity':
+      return Math.max(0, ...each);
+    case 'anti-affinity':
+      return each.filter((fits) => fits > 0).length;
+    case undefined:
+      return each.reduce((sum, fits) => sum + fits, 0);
+  }
 }
 
 function promisedOf(candidate: Candidate, capacity: Capacity) {

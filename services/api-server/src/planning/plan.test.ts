@@ -25,6 +25,7 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
       sshPublicKeys: [],
       userData: '',
       labels: {},
+      wishes: {},
       pendingReason: null,
       needsPlanning: true,
       createdAtMs: nowMs,

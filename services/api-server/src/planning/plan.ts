@@ -41,8 +41,8 @@ function planMachines(
   const made = isFirst ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape)) : [];
   if (made === undefined) return outcomeOf(draft, snapshot.shares, subnetIsFull(snapshot));
   const waiting = isFirst ? made : snapshot.unassigned;
-  const { image } = snapshot.batch;
-  const demand = { image, shape: size.shape, count: waiting.length, outOf: size.count };
+  const { image, wishes } = snapshot.batch;
+  const demand = { image, wishes, shape: size.shape, count: waiting.length, outOf: size.count };
   const selection = selectForMachines(demand, snapshot.clusters.map(candidateAt(snapshot.nowMs)));
   const after: VmRecord[] = [];
   for (const { clusterId, amount } of selection.shares) {
@@ -88,11 +88,14 @@ function askForShares(
     .map(candidateAt(nowMs));
   if (candidates.length === 0 && busy.size > 0) return { reason: null };
   const { shapes, totalVcpus: outOf } = size;
-  const demand = { image: batch.image, shapes, totalVcpus, outOf };
+  const { image, wishes } = batch;
+  const demand = { image, wishes, shapes, totalVcpus, outOf };
   const selection = selectForCores(demand, candidates);
   for (const { clusterId, amount } of selection.shares) {
     const ask = { kind: 'planShare', batchId: batch.id, totalVcpus: amount } as const;
-    draft.command(clusterId, { ...ask, shapes: [...size.shapes] });
+    const { requirements } = wishes;
+    const required = requirements === undefined ? {} : { requirements };
+    draft.command(clusterId, { ...ask, ...required, shapes: [...size.shapes] });
     const opened = { clusterId, state: 'open', totalVcpus: amount, changedAtMs: nowMs } as const;
     shares.push({ ...opened, plan: null });
   }

@@ -1,4 +1,4 @@
-import { type HostCapacity, VM_EXECUTOR_NEED } from '@factory/contracts';
+import { type HostCapacity, hostAttribute, VM_EXECUTOR_NEED } from '@factory/contracts';
 import type { Clock, HttpTransport } from '@factory/runtime';
 import { MasterOperatorClient } from 'mesos-core/client';
 import type { MasterResponseGetAgents, Resource } from 'mesos-core/protocol';
@@ -75,6 +75,7 @@ export function hostsOf(answer: MasterResponseGetAgents): readonly HostCapacity[
       totalMemoryMiB: total.memoryMiB,
       freeVcpus: Math.max(0, roundToMilli(total.vcpus - taken.vcpus)),
       freeMemoryMiB: Math.max(0, roundToMilli(total.memoryMiB - taken.memoryMiB)),
+      attributes: (agent.agent_info.attributes ?? []).map(hostAttribute),
     };
   });
 }

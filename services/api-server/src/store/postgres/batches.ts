@@ -101,11 +101,12 @@ async function insertBatch(
   if (batch.size.kind === 'count' && batch.size.count > freeAddresses) {
     return { kind: 'subnetFull', freeAddresses };
   }
-  const { size, labels, sshPublicKeys } = batch;
+  const { size, labels, wishes, sshPublicKeys } = batch;
   await trx('batches').insert({
     ...batchRows.toRow(batch),
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
+    wishes: JSON.stringify(wishes),
     ssh_public_keys: JSON.stringify(sshPublicKeys),
   });
   return undefined;

@@ -21,6 +21,7 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   sshPublicKeys: 'ssh_public_keys',
   userData: 'user_data',
   labels: 'labels',
+  wishes: 'wishes',
   pendingReason: 'pending_reason',
   needsPlanning: 'needs_planning',
   createdAtMs: 'created_at_ms',
