@@ -57,7 +57,7 @@ export class StorageError extends Error {
 }
 
 const PROCESSES_MAX = 4;
-/** A helper takes about 45 MB: one that has nothing to do is not kept. */
+/** A helper takes 74 MB, shared pages counted: one that has nothing to do is not kept. */
 const IDLE_END_MS = 30_000;
 
 interface StorageHelperOptions {
