@@ -58,6 +58,6 @@ async function publicRoutes(): Promise<readonly string[]> {
 function openApi(path: string): string {
   return path
     .replace(/\([^)]*\)/g, '')
-    .replace(/:id/g, '{id}')
+    .replace(/\/:(\w+)/g, '/{$1}')
     .replace('::', ':');
 }

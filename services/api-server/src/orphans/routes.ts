@@ -1,6 +1,12 @@
-import { HostOrphanSchema, NameSchema, VmIdSchema, VmStateSchema } from '@factory/contracts';
+import {
+  HostOrphanSchema,
+  NameSchema,
+  type VmId,
+  VmIdSchema,
+  VmStateSchema,
+} from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
@@ -37,26 +43,26 @@ export function orphanRoutes(instance: FastifyInstance, orphans: OrphanService):
     },
     async (request) => ({ items: (await orphans.list(principalOf(request))).map(showOrphan) }),
   );
-  const act = (action: OrphanAction, summary: string): void => {
-    app.post(
-      `/v1/orphans/:id([^:/]+)::${action}`,
-      {
-        schema: {
-          operationId: `${action}Orphan`,
-          summary,
-          tags,
-          params: Type.Object({ id: VmIdSchema }),
-          response: answers(202, OrphanItemSchema),
-        },
-      },
-      async (request, reply) => {
-        const found = await orphans.act(principalOf(request), request.params.id, action);
-        return reply.status(202).send(showOrphan(found));
-      },
-    );
-  };
-  act('adopt', 'Take a machine up where something of it was found');
-  act('remove', 'Remove what was found of a machine that is deleted');
+  const act = async (request: FastifyRequest, id: VmId, action: OrphanAction) =>
+    showOrphan(await orphans.act(principalOf(request), id, action));
+  app.post(
+    '/v1/orphans/:id([^:/]+)::adopt',
+    { schema: actionSchema('adopt', 'Take a machine up where something of it was found') },
+    async (request, reply) =>
+      reply.status(202).send(await act(request, request.params.id, 'adopt')),
+  );
+  app.post(
+    '/v1/orphans/:id([^:/]+)::remove',
+    { schema: actionSchema('remove', 'Remove what was found of a machine that is deleted') },
+    async (request, reply) =>
+      reply.status(202).send(await act(request, request.params.id, 'remove')),
+  );
+}
+
+function actionSchema(action: OrphanAction, summary: string) {
+  const operationId = `${action}Orphan`;
+  const params = Type.Object({ id: VmIdSchema });
+  return { operationId, summary, tags, params, response: answers(202, OrphanItemSchema) };
 }
 
 function showOrphan({ orphan, vm }: FoundOrphan): Static<typeof OrphanItemSchema> {
