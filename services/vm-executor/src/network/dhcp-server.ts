@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   type Clock,
   hasErrorCode,
+  identifyProcess,
+  isSameProcessAlive,
   readTextIfExists,
   waitFor,
   writeFileAtomic,
@@ -53,9 +55,11 @@ export function createDhcpServers(options: {
     const { pid: pidFile } = dhcpFiles(folder);
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const pid = await findServer(folder);
-      if (pid === undefined) break;
+      const server = pid === undefined ? undefined : await identifyProcess(pid);
+      if (pid === undefined || server === undefined) break;
       signalProcess(pid, signal);
-      const hasEnded = async () => ((await findServer(folder)) === undefined ? true : undefined);
+      // Not as soon as it has lost its command line: it has its sockets for a moment longer.
+      const hasEnded = async () => ((await isSameProcessAlive(server)) ? undefined : true);
       try {
         await waitFor(clock, 'the end of dnsmasq', STOP_TIMEOUT_MS, hasEnded, 5);
       } catch (cause) {
@@ -75,7 +79,18 @@ export function createDhcpServers(options: {
       await writeShared(files.config, dhcpConfig(subnet, files, facts));
       // It goes into the background when it has read its configuration and has its sockets.
       const server = ['dnsmasq', `--conf-file=${files.config}`] as const;
-      await run(['ip', 'netns', 'exec', namespace, ...server], { signal });
+      const argv = ['ip', 'netns', 'exec', namespace, ...server] as const;
+      const start = async (): Promise<true | undefined> => {
+        try {
+          await run(argv, { signal });
+          return true;
+        } catch (error) {
+          // The namespace is the subnet's own: it can only be one that somebody else has just ended.
+          if (isAddressInUse(error)) return undefined;
+          throw error;
+        }
+      };
+      await waitFor(clock, 'the address of an ended dnsmasq', STOP_TIMEOUT_MS, start, 20);
     },
     stop,
     async addNic(folder, nic, dnsDomain) {
@@ -116,6 +131,10 @@ async function findServer(folder: string): Promise<number | undefined> {
     if (hasErrorCode(error, 'ENOENT') || hasErrorCode(error, 'ESRCH')) return undefined;
     throw error;
   }
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof VmFailure && error.message.includes('Address already in use');
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
