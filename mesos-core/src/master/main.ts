@@ -103,7 +103,7 @@ async function start(service: ServiceContext): Promise<RunningService> {
  */
 function goBeforeOthers(): void {
   try {
-    setPriority(constants.priority.PRIORITY_ABOVE_NORMAL);
+    setPriority(constants.priority.PRIORITY_HIGH);
   } catch {
     // Not allowed, which is the rule for who is not root: nothing depends on it.
   }
