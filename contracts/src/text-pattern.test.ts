@@ -52,7 +52,7 @@ describe('a text pattern', () => {
       '(a|aa)+',
       '(.*)*b',
       '(a*)*(a*)*',
-      `(a?){100}a{100}`,
+      '(?:a?){100}a{100}',
     ]) {
       expect(compileTextPattern(pattern)(text)).toBe(false);
     }
@@ -60,9 +60,7 @@ describe('a text pattern', () => {
 
   it.each([
     '(?=a)',
-    '(?<n>a)',
     '\\1',
-    '\\b',
     'a**',
     '*a',
     '(a',
@@ -71,9 +69,7 @@ describe('a text pattern', () => {
     '[b-a]',
     'a{3,2}',
     'a{999}',
-    'a{x}',
-    'a^b',
-    'a$b',
+    'a{1001}',
     '((a{100}){100}){100}',
     '((){200}){200}',
     `${'('.repeat(99)}a`,
@@ -84,7 +80,11 @@ describe('a text pattern', () => {
   it('may have anchors at its ends', () => {
     expect(compileTextPattern('^r1$')('r1')).toBe(true);
     expect(compileTextPattern('cost\\$')('cost$')).toBe(true);
-    expect(compileTextPattern('[[:]')('[')).toBe(true);
+  });
+
+  it('knows what RE2 does beyond that', () => {
+    expect(compileTextPattern('(?i)Rack-\\pL+')('rack-é')).toBe(true);
+    expect(compileTextPattern('a$b')('ab')).toBe(false);
   });
 
   it('matches no text that is too long', () => {

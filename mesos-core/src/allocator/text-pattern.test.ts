@@ -67,8 +67,6 @@ describe('a pattern', () => {
     '(a)\\1',
     '(?=a)b',
     '(?<!a)b',
-    '(?<name>a)',
-    '(?i)a',
     'a**',
     '*a',
     '(a',
@@ -76,14 +74,13 @@ describe('a pattern', () => {
     '[a',
     '[z-a]',
     '\\',
-    '\\b',
-    '\\pL',
     'a{1001}',
     'a{3,2}',
     '(a{1000}){1000}',
     '((((){1000}){1000}){1000}){1000}',
     'a'.repeat(501),
     '('.repeat(101),
+    '\\p{Nonsense}',
   ])('%.20s is refused', (pattern) => {
     expect(() => compilePattern(pattern)).toThrow(
       expect.objectContaining({ code: 'MESOS_ERR_PATTERN' }),
@@ -98,7 +95,7 @@ describe('a pattern', () => {
       '(a|aa)+',
       '(.*)*x',
       'a*a*a*a*a*b',
-      '(a?){100}a{100}',
+      '(?:a?){100}a{100}',
     ]) {
       expect(fits(pattern, text)).toBe(false);
     }
