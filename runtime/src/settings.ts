@@ -84,11 +84,20 @@ export function durationMsSetting(
 ): Setting<number> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
   const bounds = boundsText({ ...options, unit: ' ms' });
-  return setting(options, `a duration such as 250ms, 10s, 5m or 1h${bounds}`, (text) => {
+  const made = setting(options, `a duration such as 250ms, 10s, 5m or 1h${bounds}`, (text) => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
     const value = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
     return value >= min && value <= max ? value : undefined;
   });
+  return options.default === undefined
+    ? made
+    : { ...made, fallbackText: durationText(options.default) };
+}
+
+/** Milliseconds as somebody would write them: `250ms`, `20s`, `15m`. */
+function durationText(durationMs: number): string {
+  if (durationMs % 60_000 === 0) return `${durationMs / 60_000}m`;
+  return durationMs % 1000 === 0 ? `${durationMs / 1000}s` : `${durationMs}ms`;
 }
 
 /** A secret: in the variable itself or, better, in the file that `<env>_FILE` names. No flag. */

@@ -141,13 +141,5 @@ function defaultOf(setting: SettingDescription): string {
   const text = setting.default;
   if (text === undefined) return '**required**';
   if (text === 'none') return 'none';
-  if (text === '') return 'empty';
-  return `\`${setting.expects.startsWith('a duration') ? durationText(setting, Number(text)) : text}\``;
-}
-
-/** Milliseconds as somebody would write them: `20s`, and in Mesos' form `20secs`. */
-function durationText({ expects }: SettingDescription, ms: number): string {
-  const [minutes, seconds] = expects.includes('secs') ? ['mins', 'secs'] : ['m', 's'];
-  if (ms % 60_000 === 0) return `${ms / 60_000}${minutes}`;
-  return ms % 1000 === 0 ? `${ms / 1000}${seconds}` : `${ms}ms`;
+  return text === '' ? 'empty' : `\`${text}\``;
 }
