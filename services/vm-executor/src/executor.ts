@@ -1,6 +1,6 @@
 import {
   type OperationRequest,
-  type Orphan,
+  type OperationResult,
   parseVmTaskId,
   type SchedulerMessage,
   type VmId,
@@ -8,27 +8,25 @@ import {
 } from '@factory/contracts';
 import {
   type Clock,
-  createBackoff,
   createLimiter,
   keyedMutex,
   type Logger,
   type Random,
-  retryForever,
   type Timer,
   withDeadline,
 } from '@factory/runtime';
-import { explainFailure } from './failures.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
-import { asReported, findOrphans, type Orphans } from './orphans.ts';
+import { operate } from './operations/operate.ts';
+import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
 import { type KeeperContext, type VmEnd, VmKeeper } from './vm/keeper.ts';
 import type { PowerOffLimits } from './vm/power-off.ts';
 import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
-import { type Recovered, recoverRecord } from './vm/record-file.ts';
+import { VmRecovery } from './vm/recovery.ts';
 
 /** How an executor behaves. */
 export interface VmExecutorSettings {
@@ -59,11 +57,6 @@ export type ExecutorEnd = 'idle' | 'shutdown';
 
 /** VMs being made at a time, up to their power-on. */
 const MAKINGS_MAX = 16;
-/** A look at what is stored of a VM. */
-const READ_TIMEOUT_MS = 10_000;
-const READ_AGAIN = { baseMs: 200, maxMs: 10_000 };
-/** The end of a console log that `readLog` gives. */
-const LOG_BYTES_MAX = 64 * 1024;
 /** Moves under way have this long to end when the executor closes; the next one takes them up. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -82,17 +75,27 @@ export class VmExecutor {
   readonly #options: VmExecutorOptions;
   readonly #context: KeeperContext;
   readonly #reporter: Reporter;
+  readonly #orphans: OrphanSearch;
+  readonly #recovery: VmRecovery;
   readonly #guarded = new Map<VmId, Guarded>();
   readonly #inOrder = keyedMutex();
   readonly #ended = Promise.withResolvers<ExecutorEnd>();
   #idleTimer: Timer | undefined;
-  #orphanTimer: Timer | undefined;
-  #orphans: Orphans | undefined;
   readonly #closing = new AbortController();
 
   constructor(options: VmExecutorOptions) {
     this.#options = options;
     const { clock, logger, settings } = options;
+    this.#orphans = new OrphanSearch({
+      ...options,
+      intervalMs: settings.orphanSearchMs,
+      isKept: (vmId) => this.#guarded.has(vmId),
+    });
+    this.#recovery = new VmRecovery({
+      ...options,
+      signal: this.#closing.signal,
+      lastSeq: (vmId) => this.#reporter.lastSeq(vmId),
+    });
     this.#reporter = createReporter({
       clock,
       logger,
@@ -101,7 +104,7 @@ export class VmExecutor {
         return guarded === undefined ? undefined : toObservation(guarded.keeper.record);
       },
       vmIds: () => this.#guarded.keys(),
-      orphans: () => this.#orphansNow(),
+      orphans: () => this.#orphans.reported(),
       send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
     });
     this.#context = {
@@ -122,7 +125,7 @@ export class VmExecutor {
 
   /** Domains and folders of ours that no task spoke for when last looked at. */
   get orphans(): Orphans {
-    return this.#orphans ?? { domains: [], folders: [] };
+    return this.#orphans.found;
   }
 
   /** The VMs being kept, as they stand. */
@@ -138,7 +141,7 @@ export class VmExecutor {
     link.start(this.#handlers());
     this.#reporter.start();
     this.#watchIdleness();
-    this.#searchOrphans();
+    this.#orphans.start();
   }
 
   /** Stops listening and reporting. Guests are left as they are. */
@@ -146,7 +149,7 @@ export class VmExecutor {
     const { clock, logger, link, hypervisor, storage } = this.#options;
     this.#closing.abort(new Error('the executor ends'));
     this.#idleTimer?.cancel();
-    this.#orphanTimer?.cancel();
+    this.#orphans.close();
     const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
     await withDeadline(clock, 'ending moves', CLOSE_TIMEOUT_MS, () => Promise.all(keepers)).catch(
       (error: unknown) => logger.warn({ err: error }, 'the next executor goes on from here'),
@@ -191,7 +194,7 @@ export class VmExecutor {
     const { vmId } = data;
     const guarded = this.#guarded.get(vmId);
     if (guarded?.taskId === taskId) return;
-    const found = guarded === undefined ? await this.#recover(data) : undefined;
+    const found = guarded === undefined ? await this.#recovery.recover(data) : undefined;
     const known = guarded?.keeper.record ?? found?.record;
     if (known !== undefined && data.assignmentEpoch < known.assignmentEpoch) {
       const message = `LAUNCH_REFUSED: assignment ${known.assignmentEpoch} is newer`;
@@ -216,29 +219,6 @@ export class VmExecutor {
     this.#guarded.set(vmId, { keeper, taskId, wasKilled: false });
     this.#watchIdleness();
     keeper.start();
-  }
-
-  /** What this host knows of the VM; what it can't make sense of it keeps, and says so. */
-  async #recover(data: VmTaskData): Promise<Recovered> {
-    const { clock, storage, logger } = this.#options;
-    const { vmId } = data;
-    const bornMs = Math.max(clock.nowMs(), this.#reporter.lastSeq(vmId) + 1);
-    const stored = await this.#insistently('reading a record', () => storage.readVm(vmId));
-    const found = recoverRecord(stored, data, bornMs);
-    if (found.as === 'quarantined') {
-      logger.error({ vmId }, 'a disk without a record that can be read; it is left alone');
-      await storage.setRecordAside(vmId);
-      await storage.writeRecord(found.record, { durable: true });
-    }
-    return found;
-  }
-
-  /** Tries until it works or the executor ends: without its record nothing can be done for a VM. */
-  #insistently<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const { clock, random, logger } = this.#options;
-    const backoff = createBackoff({ ...READ_AGAIN, random });
-    const retry = { what, clock, logger, backoff, signal: this.#closing.signal };
-    return retryForever(retry, () => withDeadline(clock, what, READ_TIMEOUT_MS, work));
   }
 
   async #kill(taskId: string): Promise<void> {
@@ -292,28 +272,10 @@ export class VmExecutor {
     const keeper = this.#guarded.get(request.vmId)?.keeper;
     // Its task may be on its way to this executor: the scheduler asks again until the deadline.
     if (keeper === undefined) return;
-    switch (request.kind) {
-      case 'readLog':
-        this.#inBackground('reading a log', () => this.#readLog(request));
-        return;
-      case 'reboot':
-        keeper.reboot(request);
-        return;
-    }
-  }
-
-  async #readLog({ operationId, vmId }: OperationRequest): Promise<void> {
     const { storage } = this.#options;
-    const base = { operationId, vmId };
-    try {
-      const size = await storage.consoleSize(vmId);
-      const from = Math.max(0, size - LOG_BYTES_MAX);
-      const { text } = await storage.readConsole(vmId, from, LOG_BYTES_MAX);
-      this.#reporter.result({ ...base, outcome: 'succeeded', message: '', output: text });
-    } catch (error) {
-      const { message } = explainFailure(error);
-      this.#reporter.result({ ...base, outcome: 'failed', message, output: '' });
-    }
+    const onResult = (result: OperationResult): void => this.#reporter.result(result);
+    const work = () => operate(request, { keeper, storage, onResult });
+    this.#inBackground(`operation ${request.kind}`, work);
   }
 
   /** Nothing is left of the VM here, or it was let go: its task ends. */
@@ -359,32 +321,6 @@ export class VmExecutor {
     this.#idleTimer?.cancel();
     if (this.#guarded.size > 0) return;
     this.#idleTimer = clock.after(settings.idleExitMs, () => this.#end('idle'));
-  }
-
-  #searchOrphansLater(): void {
-    const { clock, settings } = this.#options;
-    this.#orphanTimer = clock.after(settings.orphanSearchMs, () => this.#searchOrphans());
-  }
-
-  #searchOrphans(): void {
-    this.#inBackground('searching orphans', async () => {
-      try {
-        const { hypervisor, storage, logger } = this.#options;
-        const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
-        this.#orphans = await findOrphans({ hypervisor, storage, isKept });
-        const { domains, folders } = this.#orphans;
-        if (domains.length + folders.length > 0) {
-          logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
-        }
-      } finally {
-        if (!this.#closing.signal.aborted) this.#searchOrphansLater();
-      }
-    });
-  }
-
-  /** As found last; a task may have come for some since. */
-  #orphansNow(): readonly Orphan[] | undefined {
-    return this.#orphans && asReported(this.#orphans, (vmId) => !this.#guarded.has(vmId));
   }
 }
 

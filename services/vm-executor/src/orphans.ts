@@ -1,4 +1,5 @@
 import type { Orphan, VmId } from '@factory/contracts';
+import type { Clock, Logger, Timer } from '@factory/runtime';
 import type { Hypervisor } from './hypervisor/port.ts';
 import type { VmStorage } from './storage/port.ts';
 
@@ -10,7 +11,7 @@ export interface Orphans {
 }
 
 /** Looks for orphans. They are only told of, never removed: their task may come yet (rule 6). */
-export async function findOrphans(options: {
+async function findOrphans(options: {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
   readonly isKept: (vmId: VmId) => boolean;
@@ -23,7 +24,7 @@ export async function findOrphans(options: {
 }
 
 /** Those that still are, as the scheduler is told of them. */
-export function asReported(
+function asReported(
   { domains, folders }: Orphans,
   isStill: (vmId: VmId) => boolean,
 ): readonly Orphan[] {
@@ -33,4 +34,61 @@ export function asReported(
     hasDomain: withDomain.has(vmId),
     hasFiles: withFiles.has(vmId),
   }));
+}
+
+interface OrphanSearchOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hypervisor: Hypervisor;
+  readonly storage: VmStorage;
+  readonly intervalMs: number;
+  /** A task speaks for it. */
+  readonly isKept: (vmId: VmId) => boolean;
+}
+
+/** Looks for orphans at its start, and every so often after that. */
+export class OrphanSearch {
+  readonly #options: OrphanSearchOptions;
+  #found: Orphans | undefined;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(options: OrphanSearchOptions) {
+    this.#options = options;
+  }
+
+  /** What was found last; nothing before the first search. */
+  get found(): Orphans {
+    return this.#found ?? { domains: [], folders: [] };
+  }
+
+  /** As found last, without those for which a task has come since; undefined before the first search. */
+  reported(): readonly Orphan[] | undefined {
+    return this.#found && asReported(this.#found, (vmId) => !this.#options.isKept(vmId));
+  }
+
+  /** Searches now. */
+  start(): void {
+    this.#search().catch((error: unknown) => {
+      this.#options.logger.error({ err: error }, 'the search for orphans failed');
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  async #search(): Promise<void> {
+    const { clock, logger, intervalMs } = this.#options;
+    try {
+      this.#found = await findOrphans(this.#options);
+      const { domains, folders } = this.#found;
+      if (domains.length + folders.length > 0) {
+        logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
+      }
+    } finally {
+      if (!this.#isClosed) this.#timer = clock.after(intervalMs, () => this.start());
+    }
+  }
 }

@@ -1,15 +1,15 @@
-import {
-  type Changes,
-  type DesiredChange,
-  type OperationRequest,
-  parseVmTaskId,
-  type VmAssignment,
-  type VmId,
+import type {
+  Changes,
+  DesiredChange,
+  OperationRequest,
+  VmAssignment,
+  VmId,
 } from '@factory/contracts';
 import type { Clock, Logger, Timer } from '@factory/runtime';
-import type { SchedulerEvent, TaskStatus } from 'mesos-core/protocol';
-import { decodeExecutorMessage } from './executor-messages.ts';
+import type { SchedulerEvent } from 'mesos-core/protocol';
+import { ExecutorDesk } from './executor-desk.ts';
 import type { Framework } from './framework.ts';
+import { FrameworkIdentity } from './framework-identity.ts';
 import { HostSilence } from './host-silence.ts';
 import { Launcher } from './launcher.ts';
 import { MesosCalls } from './mesos-calls.ts';
@@ -20,13 +20,12 @@ import { OrphanList } from './orphan-list.ts';
 import { type AgentView, PlacementDesk } from './placement-desk.ts';
 import { Reconciler } from './reconciler.ts';
 import type { SchedulerState } from './state.ts';
+import { StatusDesk } from './status-desk.ts';
 import { overdueChanges, silentChanges } from './sweep.ts';
-import { applyTaskStatus, isAlive, isDoubtful } from './task-status.ts';
 import {
   applyAssignment,
   applyDesired,
   applyHostGone,
-  applyObservation,
   applyRemoval,
   currentTaskId,
   isMissing,
@@ -61,13 +60,13 @@ export class VmScheduler {
   readonly #placement: PlacementDesk;
   readonly #operations: OperationDesk;
   readonly #calls: MesosCalls;
+  readonly #identity: FrameworkIdentity;
   readonly #silence: HostSilence;
   readonly #reconciler: Reconciler;
   readonly #missing: MissingVms;
   readonly #orphans: OrphanList;
-  /** The framework id that is durable. */
-  #keptFrameworkId: string | undefined;
-  #keeping: Promise<void> = Promise.resolve();
+  readonly #statuses: StatusDesk;
+  readonly #executors: ExecutorDesk;
   #isSubscribed = false;
   #sweepTimer: Timer | undefined;
   #reportedRevision = 0;
@@ -76,6 +75,7 @@ export class VmScheduler {
     this.#options = options;
     this.#state = options.state;
     this.#calls = new MesosCalls(options.framework, options.logger);
+    this.#identity = new FrameworkIdentity({ calls: this.#calls, save: options.saveFrameworkId });
     this.#silence = new HostSilence(options.clock);
     this.#placement = new PlacementDesk(options.state, options.clock);
     this.#launcher = new Launcher({
@@ -103,13 +103,27 @@ export class VmScheduler {
       clock: options.clock,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
+    const { state, clock, logger } = options;
+    const drive = (records: readonly VmRecord[]): void => this.#drive(records);
+    this.#statuses = new StatusDesk({
+      ...{ state, clock, logger, drive },
+      calls: this.#calls,
+      reconciler: this.#reconciler,
+      missing: this.#missing,
+    });
+    this.#executors = new ExecutorDesk({
+      ...{ state, clock, logger, drive },
+      silence: this.#silence,
+      orphans: this.#orphans,
+      operations: this.#operations,
+    });
   }
 
   /** Loads what earlier runs knew and subscribes. */
   async start(): Promise<void> {
-    this.#calls.frameworkId = await this.#state.load();
-    this.#keptFrameworkId = this.#calls.frameworkId;
-    this.#options.framework.start(this.#calls.frameworkId, {
+    const frameworkId = await this.#state.load();
+    this.#identity.restore(frameworkId);
+    this.#options.framework.start(frameworkId, {
       onEvent: (event) => this.#onEvent(event),
       onDisconnected: () => {
         this.#isSubscribed = false;
@@ -251,10 +265,9 @@ export class VmScheduler {
 
   #template() {
     const { role, executorCommand } = this.#options;
-    if (this.#calls.frameworkId === undefined || !this.#isSubscribed) return undefined;
-    // Whoever comes after us must find these tasks again: the id is durable before a launch.
-    if (this.#calls.frameworkId !== this.#keptFrameworkId) return undefined;
-    return { frameworkId: this.#calls.frameworkId, role, command: executorCommand };
+    const frameworkId = this.#identity.durableId;
+    if (frameworkId === undefined || !this.#isSubscribed) return undefined;
+    return { frameworkId, role, command: executorCommand };
   }
 
   #onEvent(event: SchedulerEvent): void {
@@ -269,10 +282,10 @@ export class VmScheduler {
         this.#launcher.rescind(event.rescind.offer_id.value);
         break;
       case 'UPDATE':
-        this.#background(this.#onStatus(event.update.status));
+        this.#background(this.#statuses.take(event.update.status));
         break;
       case 'MESSAGE':
-        this.#background(this.#onMessage(event.message.agent_id.value, event.message.data));
+        this.#background(this.#executors.take(event.message.agent_id.value, event.message.data));
         break;
       case 'ERROR':
         this.#options.logger.error(
@@ -290,7 +303,7 @@ export class VmScheduler {
   }
 
   #onSubscribed(frameworkId: string): void {
-    this.#calls.frameworkId = frameworkId;
+    this.#identity.become(frameworkId);
     this.#isSubscribed = true;
     this.#launcher.reset();
     this.#reconciler.askAllAnew();
@@ -298,78 +311,10 @@ export class VmScheduler {
     this.#background(this.#keepFrameworkId());
   }
 
-  /** Stores the framework's id if it is new, and goes on with launching. One at a time, in order. */
-  #keepFrameworkId(): Promise<void> {
-    const kept = this.#keeping.then(async () => {
-      const frameworkId = this.#calls.frameworkId;
-      if (frameworkId !== this.#keptFrameworkId) {
-        await this.#options.saveFrameworkId(frameworkId);
-        this.#keptFrameworkId = frameworkId;
-      }
-      this.#launcher.trigger();
-    });
-    this.#keeping = kept.catch(() => undefined);
-    return kept;
-  }
-
-  /** A task status; acknowledged only when what follows from it is durable. */
-  async #onStatus(status: TaskStatus): Promise<void> {
-    const taskId = status.task_id.value;
-    this.#reconciler.answered(taskId);
-    const record = this.#state.vm(parseVmTaskId(taskId)?.vmId ?? '');
-    if (record === undefined || currentTaskId(record) !== taskId) this.#onForeign(record, status);
-    else await this.#onOwnStatus(record, status);
-    // A status may come twice: the first one's outcome may still be on its way to the disk.
-    await this.#state.commit();
-    this.#calls.acknowledge(status);
-  }
-
-  async #onOwnStatus(record: VmRecord, status: TaskStatus): Promise<void> {
-    const { state, source, reason, message } = status;
-    const facts = { state, source, reason, message };
-    const next = applyTaskStatus(record, facts, this.#options.clock.nowMs());
-    this.#state.putVm(next);
-    if (isDoubtful(facts)) this.#reconciler.ask([next]);
-    await this.#state.commit();
-    this.#drive([this.#state.vm(vmIdOf(next)) ?? next]);
-  }
-
-  /** A task of an earlier launch, or one that nobody here knows. */
-  #onForeign(record: VmRecord | undefined, status: TaskStatus): void {
-    if (!isAlive(status.state) && status.state !== 'TASK_UNREACHABLE') return;
-    const taskId = status.task_id.value;
-    const agentId = status.agent_id?.value;
-    if (agentId !== undefined && this.#missing.taskIsAlive(taskId, agentId)) return;
-    if (!isAlive(status.state)) return;
-    // What may be a machine that somebody wants is left alone.
-    if (record?.assignment.desired === 'deleted') this.#calls.kill(taskId, status.agent_id?.value);
-    else this.#options.logger.warn({ taskId }, 'a task that is not the latest of any machine');
-  }
-
-  async #onMessage(agentId: string, data: string): Promise<void> {
-    const message = decodeExecutorMessage(data);
-    if (message === undefined) {
-      this.#options.logger.warn({ agentId }, 'an executor sent something that is no message');
-      return;
-    }
-    const { clock } = this.#options;
-    this.#silence.heard(agentId);
-    const heard: string[] = [];
-    for (const observation of message.vms) {
-      const record = this.#state.vm(observation.vmId);
-      if (record?.task?.agentId !== agentId) continue;
-      this.#state.putVm(applyObservation(record, observation, clock.nowMs()));
-      heard.push(observation.vmId);
-    }
-    if (message.orphans !== undefined) this.#orphans.told(agentId, message.orphans);
-    this.#operations.progress(agentId, message.progress ?? []);
-    this.#operations.results(agentId, message.operations);
-    await this.#state.commit();
-    this.#operations.acknowledge(agentId, message.operations);
-    if (!message.full) return;
-    // The heartbeat is also the moment at which everything unanswered is said again.
-    this.#drive(heard.flatMap((vmId) => this.#state.vm(vmId) ?? []));
-    this.#operations.repeat(agentId);
+  /** Goes on with launching when the framework's id is durable. */
+  async #keepFrameworkId(): Promise<void> {
+    await this.#identity.keep();
+    this.#launcher.trigger();
   }
 
   #scheduleSweep(): void {
@@ -393,8 +338,7 @@ export class VmScheduler {
     for (const record of overdue.killed) this.#kill(record);
     await this.#state.commit();
     if (!this.#isSubscribed) return;
-    if (this.#calls.frameworkId !== this.#keptFrameworkId)
-      this.#background(this.#keepFrameworkId());
+    if (!this.#identity.isDurable) this.#background(this.#keepFrameworkId());
     this.#reconciler.askAgain(overdue.unanswered);
     this.#reconciler.askAllIfDue();
     if (overdue.isMissing) this.#reconciler.askForMissing();
