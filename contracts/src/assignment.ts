@@ -1,11 +1,5 @@
 import { type Static, Type } from 'typebox';
-import {
-  BatchIdSchema,
-  OperationIdSchema,
-  ProjectIdSchema,
-  stringEnum,
-  VmIdSchema,
-} from './ids.ts';
+import { BatchIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import {
   DesiredStateSchema,
   TimelineSchema,
@@ -41,42 +35,6 @@ export const DesiredChangeSchema = Type.Object({
   desired: DesiredStateSchema,
 });
 export type DesiredChange = Static<typeof DesiredChangeSchema>;
-
-/** One-shot actions; each has an id and is applied once. */
-export const OPERATION_KINDS = ['reboot', 'readLog'] as const;
-export type OperationKind = (typeof OPERATION_KINDS)[number];
-export const OperationParamsSchema = Type.Record(Type.String(), Type.Unknown());
-export type OperationParams = Static<typeof OperationParamsSchema>;
-export const OperationRequestSchema = Type.Object({
-  operationId: OperationIdSchema,
-  vmId: VmIdSchema,
-  kind: stringEnum(OPERATION_KINDS),
-  /** Nobody begins it after this moment; without an end by then, it has failed. */
-  deadlineAtMs: Type.Optional(Type.Number()),
-  /** What the kind needs to know. */
-  params: Type.Optional(OperationParamsSchema),
-});
-export type OperationRequest = Static<typeof OperationRequestSchema>;
-
-/** How far an operation is that takes long. */
-export const OperationProgressSchema = Type.Object({
-  operationId: OperationIdSchema,
-  vmId: VmIdSchema,
-  /** In words: `copying`. */
-  stage: Type.String({ maxLength: 200 }),
-  percent: Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Type.Null()]),
-});
-export type OperationProgress = Static<typeof OperationProgressSchema>;
-
-export const OperationResultSchema = Type.Object({
-  operationId: OperationIdSchema,
-  vmId: VmIdSchema,
-  outcome: stringEnum(['succeeded', 'failed'] as const),
-  message: Type.String({ maxLength: 4096 }),
-  /** What a `readLog` read: the end of the serial console's log. */
-  output: Type.String({ maxLength: 256 * 1024 }),
-});
-export type OperationResult = Static<typeof OperationResultSchema>;
 
 /** What a cluster says of one VM. A later `revision` replaces an older one. */
 export const VmReportSchema = Type.Object({

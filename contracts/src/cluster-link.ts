@@ -1,15 +1,13 @@
 import { type Static, Type } from 'typebox';
-import {
-  DesiredChangeSchema,
-  OperationProgressSchema,
-  OperationRequestSchema,
-  OperationResultSchema,
-  VmAssignmentSchema,
-  VmReportSchema,
-} from './assignment.ts';
+import { DesiredChangeSchema, VmAssignmentSchema, VmReportSchema } from './assignment.ts';
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
 import { BatchIdSchema, ClusterIdSchema, stringEnum, VmIdSchema } from './ids.ts';
+import {
+  OperationProgressSchema,
+  OperationRequestSchema,
+  OperationResultSchema,
+} from './operations.ts';
 import { RequirementsSchema } from './requirements.ts';
 
 /**

@@ -6,6 +6,7 @@ export * from './endpoints.ts';
 export * from './ids.ts';
 export * from './image.ts';
 export * from './link-signing.ts';
+export * from './operations.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';

@@ -1,13 +1,11 @@
 import { type Static, Type } from 'typebox';
+import { DesiredChangeSchema, VmAssignmentSchema, VmReportSchema } from './assignment.ts';
+import { VmIdSchema } from './ids.ts';
 import {
-  DesiredChangeSchema,
   OperationProgressSchema,
   OperationRequestSchema,
   OperationResultSchema,
-  VmAssignmentSchema,
-  VmReportSchema,
-} from './assignment.ts';
-import { VmIdSchema } from './ids.ts';
+} from './operations.ts';
 import { OrphanSchema } from './vm-task.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox';
+import { OperationIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import {
   OperationProgressSchema,
   OperationRequestSchema,
   OperationResultSchema,
-} from './assignment.ts';
-import { ProjectIdSchema, VmIdSchema } from './ids.ts';
+} from './operations.ts';
 import {
   DesiredStateSchema,
   TimelineSchema,
@@ -49,7 +49,7 @@ export const SchedulerMessageSchema = Type.Union([
   /** Results of these operations are durable at the scheduler; the executor may forget them. */
   Type.Object({
     type: Type.Literal('operationsSeen'),
-    operationIds: Type.Array(OperationRequestSchema.properties.operationId),
+    operationIds: Type.Array(OperationIdSchema),
   }),
   /** Asks for a full heartbeat at once. */
   Type.Object({ type: Type.Literal('report') }),

@@ -5,6 +5,8 @@ import {
   type BatchRequest,
   BatchSchema,
   NONCE_HEADER,
+  type Operation,
+  OperationSchema,
   signRequest,
   TIMESTAMP_HEADER,
   type Vm,
@@ -23,6 +25,7 @@ import type { Connection } from './connection.ts';
 
 const vmAnswer = Compile(VmSchema);
 const batchAnswer = Compile(BatchSchema);
+const operationAnswer = Compile(OperationSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
@@ -112,6 +115,16 @@ export class FactoryClient {
 
   actOnVm(id: string, verb: 'start' | 'stop' | 'reboot'): Promise<void> {
     return this.#call('POST', `/v1/vms/${id}:${verb}`, () => undefined, {});
+  }
+
+  /** Begins a one-shot action. */
+  operateOnVm(id: string, verb: string, params: object): Promise<Operation> {
+    const path = `/v1/vms/${id}:${verb}`;
+    return this.#call('POST', path, (value) => operationAnswer.Parse(value), params);
+  }
+
+  operation(id: string): Promise<Operation> {
+    return this.#call('GET', `/v1/operations/${id}`, (value) => operationAnswer.Parse(value));
   }
 
   deleteVm(id: string): Promise<void> {

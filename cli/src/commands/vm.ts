@@ -4,6 +4,7 @@ import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
+import { vmOperationCommands } from './vm-operations.ts';
 import { waitForVm } from './wait.ts';
 
 /** `./factory vm …` */
@@ -16,6 +17,7 @@ export function vmCommand(): Command {
   command.addCommand(actionCommand('start', 'power machines on', ['running']));
   command.addCommand(actionCommand('reboot', 'restart machines', ['running']));
   command.addCommand(actionCommand('delete', 'delete machines with their disks', ['deleted']));
+  for (const operation of vmOperationCommands()) command.addCommand(operation);
   return command;
 }
 

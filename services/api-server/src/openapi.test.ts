@@ -25,6 +25,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['listVms', 'get', '/v1/vms'],
       ['rebootVm', 'post', '/v1/vms/{id}:reboot'],
       ['removeOrphan', 'post', '/v1/orphans/{id}:remove'],
+      ['resetVm', 'post', '/v1/vms/{id}:reset'],
       ['startVm', 'post', '/v1/vms/{id}:start'],
       ['stopVm', 'post', '/v1/vms/{id}:stop'],
     ]);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { TestHost, testTask, testVmId } from './testing.ts';
+import { OPERATION_PROCEDURES } from './operations/handling.ts';
+import { RESET } from './operations/reset.ts';
+import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
 
@@ -57,6 +59,24 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+const operationId = testOperationId(1);
+
+/** Operations are asked for again by the scheduler until their result comes. */
+const OPERATIONS: readonly Scenario[] = [
+  {
+    procedure: RESET,
+    wish: { generation: 1 },
+    before: made,
+    begin: (test) =>
+      test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reset' }] }),
+    end(test) {
+      expectWhole(test, 'running', 1);
+      expect(test.host.domains.get(vmId)?.resets ?? 0, 'never twice').toBeLessThanOrEqual(1);
+      expect(test.link.result(operationId)).toBeDefined();
+    },
+  },
+];
+
 function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: number): void {
   const { host } = test;
   expect(test.link.latest(vmId)).toMatchObject({ state, generation });
@@ -96,7 +116,7 @@ function killsAt(
   };
 }
 
-const points = SCENARIOS.flatMap((scenario) =>
+const points = [...SCENARIOS, ...OPERATIONS].flatMap((scenario) =>
   scenario.procedure.steps.flatMap(({ name }) =>
     (['before', 'after'] as const).map(
       (when) => [`${scenario.procedure.name}/${name}/${when}`, scenario] as const,
@@ -107,6 +127,9 @@ const points = SCENARIOS.flatMap((scenario) =>
 describe('an executor that dies', () => {
   it('is tried at every step of every procedure', () => {
     expect(new Set(SCENARIOS.map(({ procedure }) => procedure))).toEqual(new Set(PROCEDURES));
+    expect(new Set(OPERATIONS.map(({ procedure }) => procedure))).toEqual(
+      new Set(OPERATION_PROCEDURES),
+    );
   });
 
   it.each(points)(
@@ -124,6 +147,8 @@ describe('an executor that dies', () => {
         for (let attempt = 2; attempt <= 4; attempt += 1) {
           await test.killExecutor();
           test.launch(testTask(1, scenario.wish), attempt);
+          await test.run(1_000);
+          if (OPERATIONS.includes(scenario)) scenario.begin(test);
           await test.run(30_000);
         }
         scenario.end(test);
@@ -163,6 +188,8 @@ describe('an executor that dies', () => {
       test.host.restart();
       await test.killExecutor();
       test.launch(testTask(1, scenario.wish), 2);
+      await test.run(1_000);
+      if (OPERATIONS.includes(scenario)) scenario.begin(test);
       await test.run(60_000);
       scenario.end(test);
     },

@@ -72,6 +72,63 @@ describe('operations', () => {
     });
   });
 
+  it('resets a guest once, in the process that it has, however often it is asked', async () => {
+    const { test } = await runningVm();
+    const operations = [{ operationId, vmId, kind: 'reset' as const }];
+    for (let times = 0; times < 3; times += 1) {
+      test.link.say({ type: 'operate', operations });
+      await test.run(500);
+    }
+    expect(domainOf(test)?.resets).toBe(1);
+    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
+    expect(test.link.latest(vmId)).toMatchObject({ state: 'running', guestReady: false });
+    await test.run(10_000);
+    expect(test.link.latest(vmId)?.guestReady).toBe(true);
+    await test.restartExecutor();
+    test.launch(testTask(1), 2);
+    await test.run(1_000);
+    test.link.say({ type: 'operate', operations });
+    await test.run(1_000);
+    expect(domainOf(test)?.resets).toBe(1);
+    expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('resets no machine that is off, and says what it is', async () => {
+    const { test } = await runningVm();
+    test.host.endGuest(vmId, 'guestShutdown');
+    await test.run(100);
+    test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reset' }] });
+    await test.run(100);
+    expect(test.link.result(operationId)).toMatchObject({
+      outcome: 'failed',
+      message: 'The machine is stopped; only a running one can be reset.',
+    });
+  });
+
+  it('waits for a hypervisor that is away, until its deadline', async () => {
+    const { test } = await runningVm();
+    const resetBy = (number: number, deadlineAtMs: number) =>
+      test.link.say({
+        type: 'operate',
+        operations: [
+          { operationId: testOperationId(number), vmId, kind: 'reset' as const, deadlineAtMs },
+        ],
+      });
+    test.host.disconnect();
+    resetBy(1, test.clock.nowMs() + 30_000);
+    await test.run(5_000);
+    test.host.reconnect();
+    await test.run(5_000);
+    expect(test.link.result(testOperationId(1))).toMatchObject({ outcome: 'succeeded' });
+    resetBy(2, test.clock.nowMs() - 1);
+    await test.run(5_000);
+    expect(test.link.result(testOperationId(2))).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('time was over'),
+    });
+    expect(domainOf(test)?.resets).toBe(1);
+  });
+
   it('reads the end of the console log, and repeats the result until it is seen', async () => {
     const { test } = await runningVm();
     test.host.writeConsole(vmId, `${'x'.repeat(70_000)}the end`);

@@ -272,9 +272,8 @@ export class VmExecutor {
     const keeper = this.#guarded.get(request.vmId)?.keeper;
     // Its task may be on its way to this executor: the scheduler asks again until the deadline.
     if (keeper === undefined) return;
-    const { storage } = this.#options;
     const onResult = (result: OperationResult): void => this.#reporter.result(result);
-    const work = () => operate(request, { keeper, storage, onResult });
+    const work = () => operate(request, { ...this.#options, keeper, onResult });
     this.#inBackground(`operation ${request.kind}`, work);
   }
 

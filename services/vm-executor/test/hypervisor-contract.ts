@@ -83,11 +83,14 @@ export function describeHypervisor(name: string, open: () => Promise<HypervisorH
       await hypervisor.powerOn(vmId);
       expect(await powerOf(vmId)).toEqual({ kind: 'on' });
       await hypervisor.pressPowerButton(vmId);
+      await hypervisor.reset(vmId);
+      expect(await powerOf(vmId)).toEqual({ kind: 'on' });
 
       await expectEvent(vmId, () => hypervisor.powerOff(vmId));
       await hypervisor.powerOff(vmId);
       expect(await powerOf(vmId)).toEqual({ kind: 'off', cause: 'destroyed' });
       await hypervisor.pressPowerButton(vmId);
+      await hypervisor.reset(vmId);
 
       await hypervisor.undefine(vmId);
       await hypervisor.undefine(vmId);

@@ -1,8 +1,9 @@
+import { OperationSchema } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
-import { OperationParams, OperationSchema } from './schemas.ts';
+import { OperationParams } from './schemas.ts';
 import { type OperationService, showOperation } from './service.ts';
 
 /** `/v1/operations` */

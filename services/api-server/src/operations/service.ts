@@ -1,24 +1,22 @@
 import {
   ID_PREFIXES,
+  type Operation,
   type OperationId,
-  type OperationKind,
+  type OperationRequest,
   PROBLEMS,
   type ProjectId,
   type VmId,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
-import type { Static } from 'typebox';
 import type { ApiStore } from '../store/api-store.ts';
-import type { VmRecord } from '../vms/store.ts';
-import { decideReboot } from '../vms/wishes.ts';
 import type { WakeHub } from '../wakeups.ts';
-import type { OperationSchema } from './schemas.ts';
-import type { OperationDecision, OperationRecord } from './store.ts';
+import { decideOperation, OPERATION_RULES } from './rules.ts';
+import type { OperationRecord } from './store.ts';
 
-/** A reboot that was not reported by then counts as failed. */
-const REBOOT_DEADLINE_MS = 5 * 60_000;
-/** How long a caller waits for a log. */
-const LOG_WAIT_MS = 15_000;
+/** What is asked of a machine, before it is known which. */
+export type OperationOrder = {
+  [Each in OperationRequest as Each['kind']]: Pick<Each, 'kind' | 'params'>;
+}[OperationRequest['kind']];
 
 /** What the routes can do with operations. */
 export class OperationService {
@@ -39,22 +37,14 @@ export class OperationService {
     this.#wakes = parts.wakes;
   }
 
-  /** @throws ProblemError 404, or 409 with what to do. */
-  reboot(projectId: ProjectId, vmId: VmId): Promise<OperationRecord> {
-    return this.#start('reboot', projectId, vmId, REBOOT_DEADLINE_MS, decideReboot);
-  }
-
   /**
    * The end of a machine's serial log.
    * @throws ProblemError 404; 409 when the host has none; 504 when it did not answer in time.
    */
   async readLog(projectId: ProjectId, vmId: VmId, signal: AbortSignal): Promise<string> {
-    const decide = (vm: VmRecord): OperationDecision =>
-      vm.state === 'deleted'
-        ? { kind: 'refused', detail: `${vm.name} is deleted, and its log with it.` }
-        : { kind: 'allowed' };
-    const started = await this.#start('readLog', projectId, vmId, LOG_WAIT_MS, decide);
-    const done = await this.#finish(started, LOG_WAIT_MS, signal);
+    const started = await this.start(projectId, vmId, { kind: 'readLog' });
+    const { timeoutMs } = OPERATION_RULES.readLog;
+    const done = await this.#finish(started, timeoutMs, signal);
     switch (done.state) {
       case 'succeeded':
         return done.output;
@@ -63,7 +53,7 @@ export class OperationService {
         throw new ProblemError(PROBLEMS.wrongState, detail);
       }
       case 'running': {
-        const detail = `The host did not answer within ${LOG_WAIT_MS / 1000} s; try again later.`;
+        const detail = `The host did not answer within ${timeoutMs / 1000} s; try again later.`;
         throw new ProblemError(PROBLEMS.timeout, detail);
       }
     }
@@ -78,12 +68,11 @@ export class OperationService {
     return found;
   }
 
-  async #start(
-    kind: OperationKind,
+  /** Gives the operation to the machine's host. @throws ProblemError 404, or 409 with what to do. */
+  async start(
     projectId: ProjectId,
     vmId: VmId,
-    timeoutMs: number,
-    decide: (vm: VmRecord) => OperationDecision,
+    { kind, params = {} }: OperationOrder,
   ): Promise<OperationRecord> {
     const nowMs = this.#clock.nowMs();
     const proposed = {
@@ -91,16 +80,16 @@ export class OperationService {
       projectId,
       vmId,
       kind,
-      params: {},
+      params,
       progress: null,
       state: 'running' as const,
       message: '',
       output: '',
       createdAtMs: nowMs,
-      deadlineAtMs: nowMs + timeoutMs,
+      deadlineAtMs: nowMs + OPERATION_RULES[kind].timeoutMs,
       finishedAtMs: null,
     };
-    const result = await this.#store.operations.start(proposed, decide);
+    const result = await this.#store.operations.start(proposed, (vm) => decideOperation(vm, kind));
     switch (result.kind) {
       case 'started':
         return result.operation;
@@ -132,7 +121,7 @@ export class OperationService {
 }
 
 /** An operation as the API shows it. */
-export function showOperation(operation: OperationRecord): Static<typeof OperationSchema> {
+export function showOperation(operation: OperationRecord): Operation {
   const { id, vmId, kind, state, progress, message, createdAtMs, finishedAtMs } = operation;
   return {
     id,

@@ -1,17 +1,16 @@
-import type {
-  ClusterId,
-  OperationId,
-  OperationKind,
-  OperationParams,
-  OperationProgress,
-  OperationRequest,
-  ProjectId,
-  VmId,
+import {
+  type ClusterId,
+  type OperationId,
+  type OperationKind,
+  type OperationProgress,
+  type OperationRequest,
+  OperationRequestSchema,
+  type OperationState,
+  type ProjectId,
+  type VmId,
 } from '@factory/contracts';
+import { Value } from 'typebox/value';
 import type { VmRecord } from '../vms/store.ts';
-
-export const OPERATION_STATES = ['running', 'succeeded', 'failed'] as const;
-type OperationState = (typeof OPERATION_STATES)[number];
 
 /** A one-shot action on a machine. */
 export interface OperationRecord {
@@ -20,7 +19,8 @@ export interface OperationRecord {
   readonly vmId: VmId;
   readonly clusterId: ClusterId;
   readonly kind: OperationKind;
-  readonly params: OperationParams;
+  /** What its kind needs to know (contracts: `OperationRequest`). */
+  readonly params: object;
   readonly progress: Pick<OperationProgress, 'stage' | 'percent'> | null;
   readonly state: OperationState;
   readonly message: string;
@@ -51,9 +51,10 @@ export interface OperationStore {
   find(projectId: ProjectId, id: OperationId): Promise<OperationRecord | undefined>;
 }
 
-/** An operation as its cluster is told of it. */
+/** An operation as its cluster is told of it. @throws when its parameters are not those of its kind. */
 export function requestOf(operation: OperationRecord): OperationRequest {
   const { id: operationId, vmId, kind, deadlineAtMs, params } = operation;
   const hasParams = Object.keys(params).length > 0;
-  return { operationId, vmId, kind, deadlineAtMs, ...(hasParams ? { params } : {}) };
+  const request = { operationId, vmId, kind, deadlineAtMs, ...(hasParams ? { params } : {}) };
+  return Value.Parse(OperationRequestSchema, request);
 }

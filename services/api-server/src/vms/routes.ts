@@ -6,8 +6,8 @@ import { decodeCursor, toPage } from '../http/cursor.ts';
 import { goneSignal } from '../http/gone.ts';
 import { principalOf } from '../http/principal.ts';
 import { answers, PageQuery, pageOf } from '../http/schemas.ts';
-import { OperationSchema } from '../operations/schemas.ts';
-import { type OperationService, showOperation } from '../operations/service.ts';
+import type { OperationService } from '../operations/service.ts';
+import { vmOperationRoutes } from '../operations/vm-routes.ts';
 import type { VmService } from './service.ts';
 import { showVm } from './view.ts';
 
@@ -30,6 +30,7 @@ interface VmRouteParts {
 export function vmRoutes(instance: FastifyInstance, parts: VmRouteParts): void {
   readingRoutes(instance, parts);
   wishRoutes(instance, parts);
+  vmOperationRoutes(instance, parts.operations);
 }
 
 function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRouteParts): void {
@@ -90,7 +91,7 @@ function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRoutePa
   );
 }
 
-function wishRoutes(instance: FastifyInstance, { vms, operations }: VmRouteParts): void {
+function wishRoutes(instance: FastifyInstance, { vms }: Pick<VmRouteParts, 'vms'>): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   const schema = { tags, params: VmParams, response: answers(202, VmSchema) };
   app.post(
@@ -115,23 +116,6 @@ function wishRoutes(instance: FastifyInstance, { vms, operations }: VmRouteParts
     async (request, reply) => {
       const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'delete');
       return reply.status(202).send(vm);
-    },
-  );
-  app.post(
-    '/v1/vms/:id([^:/]+)::reboot',
-    {
-      schema: {
-        operationId: 'rebootVm',
-        summary: 'Restart a running machine',
-        tags,
-        params: VmParams,
-        response: answers(202, OperationSchema),
-      },
-    },
-    async (request, reply) => {
-      const started = await operations.reboot(principalOf(request).projectId, request.params.id);
-      const operation = showOperation(started);
-      return reply.status(202).header('location', `/v1/operations/${operation.id}`).send(operation);
     },
   );
 }

@@ -1,7 +1,7 @@
 import { type ClusterId, VM_STATES, type VmId } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import type { VmRecord } from './store.ts';
-import { decideReboot, decideWish, type Wish } from './wishes.ts';
+import { decideWish, type Wish } from './wishes.ts';
 
 const vm = {
   id: 'vm_1' as VmId,
@@ -63,7 +63,6 @@ describe('wishes', () => {
     for (const wish of ['start', 'stop'] as const) {
       expect(decideWish({ ...vm, desired: 'deleted' }, wish, 9).kind).toBe('refused');
     }
-    expect(decideReboot({ ...vm, desired: 'deleted' }).kind).toBe('refused');
   });
 
   it('move a machine at once that no cluster has', () => {
@@ -82,7 +81,6 @@ describe('wishes', () => {
           decideWish({ ...vm, state }, wish, 9).kind,
         );
       }
-      expect(decideReboot({ ...vm, state }).kind).toBe(state === 'running' ? 'allowed' : 'refused');
     }
   });
 });

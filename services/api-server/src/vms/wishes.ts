@@ -18,17 +18,15 @@ const DESIRED: Readonly<Record<Wish, DesiredState>> = {
 };
 
 /** States in which a wish makes sense; anything may be deleted. */
-const ALLOWED: Readonly<Record<'start' | 'stop' | 'reboot', readonly VmState[]>> = {
+const ALLOWED: Readonly<Record<'start' | 'stop', readonly VmState[]>> = {
   start: ['stopped', 'failed'],
   stop: ['running', 'starting', 'rebooting', 'unreachable'],
-  reboot: ['running'],
 };
 
 /** What to do instead, by what was asked. */
-const ADVICE: Readonly<Record<'start' | 'stop' | 'reboot', string>> = {
+const ADVICE: Readonly<Record<'start' | 'stop', string>> = {
   start: 'Only a stopped or failed machine can be started',
   stop: 'Only a running machine can be stopped; one that is not needed can be deleted at any time',
-  reboot: 'Only a running machine can be rebooted; start it first',
 };
 
 /** Whether and how a wish changes a machine. */
@@ -43,25 +41,13 @@ export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecisio
   return { kind: 'changed', vm: vm.clusterId === null ? applyAtOnce(wished, nowMs) : wished };
 }
 
-/** Whether a machine can be rebooted; the detail says why not. */
-export function decideReboot(
-  vm: VmRecord,
-): { readonly kind: 'allowed' } | { readonly kind: 'refused'; readonly detail: string } {
-  if (vm.desired === 'deleted') return refuseDeleted(vm);
-  if (!ALLOWED.reboot.includes(vm.state)) return refuse(vm, 'reboot');
-  if (vm.desired === 'stopped') {
-    return { kind: 'refused', detail: `${vm.name} was asked to stop; wait and start it.` };
-  }
-  return { kind: 'allowed' };
-}
-
 /** No cluster has it, so it is ours to move: it is gone, or waits for a cluster again. */
 function applyAtOnce(vm: VmRecord, nowMs: number): VmRecord {
   const state = vm.desired === 'deleted' ? 'deleted' : 'pending';
   return { ...vm, state, stateSinceMs: nowMs, reason: null, message: null };
 }
 
-function refuse(vm: VmRecord, what: 'start' | 'stop' | 'reboot') {
+function refuse(vm: VmRecord, what: 'start' | 'stop') {
   return { kind: 'refused', detail: `${vm.name} is ${vm.state}. ${ADVICE[what]}.` } as const;
 }
 

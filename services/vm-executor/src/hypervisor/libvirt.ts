@@ -65,6 +65,8 @@ export function createLibvirtHypervisor(options: {
       ),
     resume: (vmId, signal) =>
       link.use(({ domains }) => ifRunning(domains.resume(refOf(vmId))), signal),
+    reset: (vmId, signal) =>
+      link.use(({ domains }) => ifRunning(domains.reset(refOf(vmId))), signal),
     powerOff: (vmId, signal) =>
       slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId))), signal),
     undefine: (vmId, signal) =>

@@ -78,6 +78,8 @@ export interface Hypervisor {
   pressPowerButton(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Lets a guest go on whose disk had given an error. It stops again if that is still so. */
   resume(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Presses the reset button. A domain that is off needs it no more. */
+  reset(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Pulls the plug. */
   powerOff(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Forgets the definition. */

@@ -33,9 +33,11 @@ interface SimulatedDomain {
   readonly plan: DomainPlan;
   on: boolean;
   offCause: OffCause;
-  /** Counts power-ons: what was set going for an earlier one means nothing for a later. */
+  /** Counts its guest's beginnings: what was set going for an earlier one means nothing later. */
   life: number;
   hasBooted: boolean;
+  /** How often the reset button was pressed. */
+  resets?: number;
   /** Its CPUs stand still. */
   hasDiskError?: boolean;
 }
@@ -131,6 +133,18 @@ export class SimulatedHost {
     const domain = this.domains.get(vmId);
     if (domain === undefined || domain.on) return;
     domain.on = true;
+    this.#boot(vmId, domain);
+  }
+
+  /** The guest begins anew. */
+  resetGuest(vmId: VmId): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on) return;
+    domain.resets = (domain.resets ?? 0) + 1;
+    this.#boot(vmId, domain);
+  }
+
+  #boot(vmId: VmId, domain: SimulatedDomain): void {
     domain.hasBooted = false;
     domain.life += 1;
     const { life } = domain;

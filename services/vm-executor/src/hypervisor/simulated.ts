@@ -84,6 +84,11 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       if (domain !== undefined) domain.hasDiskError = false;
       host.changed(vmId);
     },
+    async reset(vmId) {
+      await host.call();
+      host.mayFail('resetting the domain');
+      host.resetGuest(vmId);
+    },
     async powerOff(vmId) {
       await host.call();
       host.mayFail('powering the domain off');

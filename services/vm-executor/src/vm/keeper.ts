@@ -15,6 +15,7 @@ import {
 } from '@factory/runtime';
 import { type Bell, createBell } from '../bell.ts';
 import { explainFailure } from '../failures.ts';
+import { OperationQueue } from '../operations/queue.ts';
 import { Carrier, type CarrierContext } from './carrier.ts';
 import { type Decision, decide, type Situation } from './decide.ts';
 import { respondToFailure } from './failure-policy.ts';
@@ -66,6 +67,7 @@ export class VmKeeper {
   readonly #retry: Backoff;
   readonly #carrier: Carrier;
   readonly #ledger: Ledger;
+  readonly #operations: OperationQueue;
   #isFirstLook = true;
   #isReleased = false;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
@@ -83,6 +85,10 @@ export class VmKeeper {
     const { random } = context;
     this.#retry = createBackoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
     this.#carrier = new Carrier(context, this.#ledger, this.#bell);
+    const { clock } = context;
+    const logger = this.#logger;
+    const parts = { clock, logger, ledger: this.#ledger, carrier: this.#carrier };
+    this.#operations = new OperationQueue(parts);
   }
 
   /** The VM as it stands. */
@@ -128,12 +134,16 @@ export class VmKeeper {
     this.#bell.ring();
   }
 
-  /** Restarts the guest, once per operation id; the result appears in the record. */
-  reboot(request: OperationRequest): void {
+  /** Takes a one-shot operation, once per id; the result appears in the record. */
+  operate(request: OperationRequest): void {
     const known = this.#record.operations.find((each) => each.operationId === request.operationId);
     // Asked again: the result has not arrived.
     if (known !== undefined) this.#context.onResult(known);
-    else this.update((record) => requestReboot(record, request));
+    else if (request.kind === 'reboot') this.update((record) => requestReboot(record, request));
+    else {
+      this.#operations.take(request);
+      this.#bell.ring();
+    }
   }
 
   /** Ends the loop, and the move under way after its present step; the guest is left as it is. */
@@ -156,11 +166,16 @@ export class VmKeeper {
   async #turn(): Promise<number | undefined> {
     if (this.#carrier.isBusy) return this.#waitForWhatHangs();
     try {
+      const isStaying = this.#record.desired !== 'deleted' && !this.#isReleased;
+      const resumedMs = isStaying ? await this.#operations.resume() : undefined;
+      if (resumedMs !== undefined) return resumedMs;
       const decision = decide(await this.#lookAround());
       this.#isFirstLook = false;
       const pauseMs = await this.#carryOut(decision);
       this.#retry.reset();
-      return pauseMs;
+      if (decision.move !== 'rest' || !isStaying) return pauseMs;
+      // Only a machine for which there is nothing else to do.
+      return (await this.#operations.next()) ?? pauseMs;
     } catch (error) {
       return this.#handleFailure(error);
     }
@@ -382,6 +397,7 @@ export class VmKeeper {
       record,
       logger: this.#logger,
       onReady: () => {
+        this.#watchNoMore();
         this.#ledger.observe({ guestReady: true, stage: 'ready' });
         this.#bell.ring();
       },

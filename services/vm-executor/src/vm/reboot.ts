@@ -1,5 +1,6 @@
 import type { OperationRequest, OperationResult } from '@factory/contracts';
-import { REMEMBERED_OPERATIONS_MAX, type VmRecord } from './record.ts';
+import { withResult } from '../operations/outcome.ts';
+import type { VmRecord } from './record.ts';
 
 /**
  * The record after a restart was asked for: under way, refused, or unchanged when this very one is under
@@ -42,9 +43,4 @@ export function endReboot(record: VmRecord, failure: string | undefined): VmReco
 
 function resultOf(record: VmRecord, operationId: OperationResult['operationId']) {
   return { operationId, vmId: record.vmId, output: '' };
-}
-
-function withResult(record: VmRecord, result: OperationResult): VmRecord {
-  const operations = [...record.operations, result].slice(-REMEMBERED_OPERATIONS_MAX);
-  return { ...record, operations };
 }

@@ -44,6 +44,7 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
     spec: decodeSpec(given.spec, task.spec),
     makingFailure: read(properties.makingFailure, given.makingFailure, null),
     reboot: read(properties.reboot, given.reboot, null),
+    operation: read(properties.operation, given.operation, null),
     operations: Array.isArray(given.operations)
       ? given.operations.filter((each) => Value.Check(items, each))
       : operations,

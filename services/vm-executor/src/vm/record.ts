@@ -1,5 +1,6 @@
 import {
   DesiredStateSchema,
+  OperationRequestSchema,
   OperationResultSchema,
   ProjectIdSchema,
   type Static,
@@ -49,6 +50,8 @@ export const VmRecordSchema = Type.Object({
     }),
     Type.Null(),
   ]),
+  /** A one-shot operation under way; whoever keeps the VM ends it. */
+  operation: Type.Union([Type.Object({ request: OperationRequestSchema }), Type.Null()]),
   operations: Type.Array(OperationResultSchema),
   seq: Type.Integer(),
   state: VmStateSchema,
@@ -76,6 +79,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     isMade: false,
     makingFailure: null,
     reboot: null,
+    operation: null,
     operations: [],
     seq: nowMs,
     state: task.desired === 'deleted' ? 'deleting' : 'preparing',

@@ -1,0 +1,49 @@
+import { type OperationKind, VM_STATES, type VmState } from '@factory/contracts';
+import type { VmRecord } from '../vms/store.ts';
+import type { OperationDecision } from './store.ts';
+
+/** When an operation can be done, and by when it has to be. */
+interface OperationRule {
+  /** Without an end by then it has failed. */
+  readonly timeoutMs: number;
+  readonly states: readonly VmState[];
+  /** What to do in other states. */
+  readonly advice: string;
+}
+
+const MINUTE_MS = 60_000;
+
+export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
+  reboot: {
+    timeoutMs: 5 * MINUTE_MS,
+    states: ['running'],
+    advice: 'Only a running machine can be rebooted; start it first',
+  },
+  reset: {
+    timeoutMs: MINUTE_MS,
+    states: ['running'],
+    advice: 'Only a running machine can be reset; start it first',
+  },
+  readLog: {
+    timeoutMs: 15_000,
+    states: VM_STATES.filter((state) => state !== 'deleted'),
+    advice: 'Its log is deleted with it',
+  },
+};
+
+/** Whether this can be done to the machine now; the detail says why not, and what to do. */
+export function decideOperation(vm: VmRecord, kind: OperationKind): OperationDecision {
+  const { states, advice } = OPERATION_RULES[kind];
+  if (kind !== 'readLog' && vm.desired === 'deleted') {
+    return refuse(`${vm.name} is being deleted; that can't be undone.`);
+  }
+  if (!states.includes(vm.state)) return refuse(`${vm.name} is ${vm.state}. ${advice}.`);
+  if (vm.desired === 'stopped' && !states.includes('stopped')) {
+    return refuse(`${vm.name} was asked to stop; wait and start it.`);
+  }
+  return { kind: 'allowed' };
+}
+
+function refuse(detail: string): OperationDecision {
+  return { kind: 'refused', detail };
+}
