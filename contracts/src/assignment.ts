@@ -33,6 +33,8 @@ export const DesiredChangeSchema = Type.Object({
   vmId: VmIdSchema,
   generation: Type.Integer({ minimum: 1 }),
   desired: DesiredStateSchema,
+  /** What the machine is to be from this wish on; absent: what it was to be before. */
+  spec: Type.Optional(VmSpecSchema),
 });
 export type DesiredChange = Static<typeof DesiredChangeSchema>;
 

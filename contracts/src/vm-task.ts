@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { DesiredChangeSchema } from './assignment.ts';
 import { OperationIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import {
   OperationProgressSchema,
@@ -37,13 +38,7 @@ export type VmTaskData = Static<typeof VmTaskDataSchema>;
 export const SchedulerMessageSchema = Type.Union([
   Type.Object({
     type: Type.Literal('setDesired'),
-    changes: Type.Array(
-      Type.Object({
-        vmId: VmIdSchema,
-        generation: Type.Integer({ minimum: 1 }),
-        desired: DesiredStateSchema,
-      }),
-    ),
+    changes: Type.Array(DesiredChangeSchema),
   }),
   Type.Object({ type: Type.Literal('operate'), operations: Type.Array(OperationRequestSchema) }),
   /** Results of these operations are durable at the scheduler; the executor may forget them. */

@@ -22,7 +22,8 @@ import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import type { VmStorage } from './storage/port.ts';
-import { type KeeperContext, type VmEnd, VmKeeper } from './vm/keeper.ts';
+import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
+import type { VmEnd } from './vm/moves.ts';
 import type { PowerOffLimits } from './vm/power-off.ts';
 import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
@@ -250,10 +251,10 @@ export class VmExecutor {
   #handleMessage(message: SchedulerMessage): void {
     switch (message.type) {
       case 'setDesired':
-        for (const { vmId, generation, desired } of message.changes) {
+        for (const change of message.changes) {
           // After a launch that is being looked into, and before a kill that comes next.
-          const wish = async () => this.#guarded.get(vmId)?.keeper.wish(generation, desired);
-          this.#inBackground('taking a wish', () => this.#inOrder(vmId, wish));
+          const wish = async () => this.#guarded.get(change.vmId)?.keeper.wish(change);
+          this.#inBackground('taking a wish', () => this.#inOrder(change.vmId, wish));
         }
         return;
       case 'operate':

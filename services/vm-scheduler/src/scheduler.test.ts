@@ -270,6 +270,27 @@ describe('a lost executor', () => {
   });
 });
 
+describe('what a machine is to be', () => {
+  it('is told with the wish, and with later ones, until the executor has made it so', async () => {
+    const world = await World.running();
+    const { framework } = world;
+    const spec = { ...sampleAssignment(1).spec, userData: '#!/bin/sh' };
+    const changes = [{ vmId: vmIdNumber(1), generation: 2, desired: 'running', spec }];
+    await world.call('POST', '/v1/desired', { changes });
+    expect(framework.told()).toEqual([{ type: 'setDesired', changes }]);
+    framework.forget();
+    await wish(world, 3, 'stopped');
+    const later = { vmId: vmIdNumber(1), generation: 3, desired: 'stopped' };
+    expect(framework.told()).toEqual([{ type: 'setDesired', changes: [{ ...later, spec }] }]);
+    framework.say('agent-1', [sampleObservation(1, { seq: 1_001, generation: 3 })]);
+    await world.settle();
+    framework.forget();
+    await wish(world, 4, 'running');
+    const last = { vmId: vmIdNumber(1), generation: 4, desired: 'running' };
+    expect(framework.told()).toEqual([{ type: 'setDesired', changes: [last] }]);
+  });
+});
+
 describe('deleting', () => {
   it('tells the executor until it has an effect, and kills no task: that would only stop it', async () => {
     const world = await World.running();

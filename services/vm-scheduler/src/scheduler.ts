@@ -30,6 +30,7 @@ import {
   currentTaskId,
   isMissing,
   newVmRecord,
+  toDesiredChange,
   type VmRecord,
   vmIdOf,
 } from './vm-record.ts';
@@ -250,12 +251,7 @@ export class VmScheduler {
   }
 
   #tellDesired(agentId: string, records: readonly VmRecord[]): void {
-    const changes = records.map(({ assignment: { vmId, generation, desired } }) => ({
-      vmId,
-      generation,
-      desired,
-    }));
-    this.#calls.tell(agentId, { type: 'setDesired', changes });
+    this.#calls.tell(agentId, { type: 'setDesired', changes: records.map(toDesiredChange) });
   }
 
   #kill(record: VmRecord): void {

@@ -40,6 +40,8 @@ export interface VmTask {
 /** All that the scheduler knows of one VM. Immutable: every change makes a new one. */
 export interface VmRecord {
   readonly assignment: VmAssignment;
+  /** The wish that changed the spec last; absent: none since it was given to this cluster. */
+  readonly specGeneration?: number;
   /** Grows with every change, so that readers can ask for what is newer. */
   readonly revision: number;
   readonly phase: VmPhase;
@@ -98,7 +100,10 @@ export function applyAssignment(
     assignment.generation < current.generation;
   const isNewEpoch = assignment.assignmentEpoch > current.assignmentEpoch;
   if (isOlder || (!isNewEpoch && assignment.generation === current.generation)) return record;
-  if (record.phase !== 'deleted') return withWish({ ...record, assignment }, nowMs);
+  if (record.phase !== 'deleted') {
+    const specGeneration = assignment.generation;
+    return withWish({ ...record, assignment, specGeneration }, nowMs);
+  }
   return isNewEpoch
     ? { ...newVmRecord(assignment, nowMs), attempts: record.attempts }
     : { ...record, assignment };
@@ -107,8 +112,22 @@ export function applyAssignment(
 /** Takes a newer wish. */
 export function applyDesired(record: VmRecord, change: DesiredChange, nowMs: number): VmRecord {
   if (change.generation <= record.assignment.generation) return record;
-  const { generation, desired } = change;
-  return withWish({ ...record, assignment: { ...record.assignment, generation, desired } }, nowMs);
+  const { generation, desired, spec } = change;
+  const assignment = { ...record.assignment, generation, desired };
+  if (spec === undefined) return withWish({ ...record, assignment }, nowMs);
+  const next = { ...record, assignment: { ...assignment, spec }, specGeneration: generation };
+  return withWish(next, nowMs);
+}
+
+/** What the executor is told of the wish; the spec with it until it has carried that out. */
+export function toDesiredChange({
+  assignment,
+  specGeneration = 0,
+  observation,
+}: VmRecord): DesiredChange {
+  const { vmId, generation, desired, spec } = assignment;
+  const isSpecNew = specGeneration > (observation?.generation ?? 0);
+  return { vmId, generation, desired, ...(isSpecNew ? { spec } : {}) };
 }
 
 /** A failed VM whose wish is new is tried again; to be deleted, it stays failed until it is gone. */

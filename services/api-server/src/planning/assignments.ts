@@ -4,6 +4,7 @@ import {
   LINK_LIMITS,
   type LinkCommand,
   type VmAssignment,
+  type VmSpec,
 } from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
 import type { VmRecord } from '../vms/store.ts';
@@ -27,26 +28,31 @@ export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): 
     generation: vm.generation,
     desired: vm.desired,
     timeline: vm.timeline,
-    spec: {
-      hostname: vm.name,
-      image: {
-        name: vm.image,
-        ...(vm.imageVersion === null ? {} : { version: vm.imageVersion }),
-      },
-      vcpus: vm.vcpus,
-      memoryMiB: vm.memoryMiB,
-      diskGiB: vm.diskGiB,
-      network: {
-        subnetId: vm.subnetId,
-        cidr,
-        gatewayAddress: gatewayAddress(cidr),
-        ipAddress: vm.ipAddress,
-        macAddress: vm.macAddress,
-      },
-      sshPublicKeys: [...template.sshPublicKeys],
-      userData: template.userData,
-      ...template.wishes,
+    spec: specOf(vm, template, cidr),
+  };
+}
+
+/** What its host is to make of a machine. */
+export function specOf(vm: VmRecord, template: VmTemplate, cidr: string): VmSpec {
+  return {
+    hostname: vm.name,
+    image: {
+      name: vm.image,
+      ...(vm.imageVersion === null ? {} : { version: vm.imageVersion }),
     },
+    vcpus: vm.vcpus,
+    memoryMiB: vm.memoryMiB,
+    diskGiB: vm.diskGiB,
+    network: {
+      subnetId: vm.subnetId,
+      cidr,
+      gatewayAddress: gatewayAddress(cidr),
+      ipAddress: vm.ipAddress,
+      macAddress: vm.macAddress,
+    },
+    sshPublicKeys: [...template.sshPublicKeys],
+    userData: template.userData,
+    ...template.wishes,
   };
 }
 
@@ -61,13 +67,16 @@ export function vmsPerCommand(template: VmTemplate): number {
 
 /** New wishes by cluster, as commands of bounded size; machines without a cluster need none. */
 export function wishCommands(
-  vms: readonly Pick<VmRecord, 'id' | 'clusterId' | 'generation' | 'desired'>[],
+  vms: readonly (Pick<VmRecord, 'id' | 'clusterId' | 'generation' | 'desired'> & {
+    /** What it is to be from now on, when that is new. */
+    readonly spec?: VmSpec;
+  })[],
 ): ReadonlyMap<ClusterId, readonly LinkCommand[]> {
   const byCluster = new Map<ClusterId, DesiredChange[]>();
-  for (const { id: vmId, clusterId, generation, desired } of vms) {
+  for (const { id: vmId, clusterId, generation, desired, spec } of vms) {
     if (clusterId === null) continue;
     const changes = byCluster.get(clusterId) ?? [];
-    changes.push({ vmId, generation, desired });
+    changes.push({ vmId, generation, desired, ...(spec === undefined ? {} : { spec }) });
     byCluster.set(clusterId, changes);
   }
   const commands = new Map<ClusterId, LinkCommand[]>();

@@ -8,8 +8,8 @@ export type WishDecision =
   | { readonly kind: 'refused'; readonly detail: string }
   /** It is wished already. */
   | { readonly kind: 'unchanged' }
-  /** The machine as it is then; its cluster, if it has one, is told. */
-  | { readonly kind: 'changed'; readonly vm: VmRecord };
+  /** The machine as it is then; its cluster, if it has one, is told, of what it is to be as well. */
+  | { readonly kind: 'changed'; readonly vm: VmRecord; readonly hasNewSpec?: boolean };
 
 const DESIRED: Readonly<Record<Wish, DesiredState>> = {
   start: 'running',

@@ -1,4 +1,10 @@
-import { DESIRED_STATES, isTransitionAllowed, type VmState } from '@factory/contracts';
+import {
+  DESIRED_STATES,
+  isTransitionAllowed,
+  type VmSpec,
+  type VmState,
+  type VolumeId,
+} from '@factory/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OFF_CAUSES, type Power } from '../hypervisor/port.ts';
@@ -16,6 +22,20 @@ const MADE_STATES = [
   'failed',
 ] as const satisfies readonly VmState[];
 
+const { spec } = testTask(1);
+const VOLUME = {
+  volumeId: 'vol_0199000000007000a000000000000001' as VolumeId,
+  kind: 'block' as const,
+  tag: 'data',
+  readOnly: false,
+  leaseEpoch: 1,
+};
+/** Each differs from the spec in a part that has a move of its own. */
+const WISHED_SPECS: readonly VmSpec[] = [
+  { ...spec, userData: '#!/bin/sh' },
+  { ...spec, volumes: [VOLUME] },
+];
+
 const power: fc.Arbitrary<Power> = fc.oneof(
   fc.constant({ kind: 'on' } as const),
   fc.constant({ kind: 'on', hasDiskError: true } as const),
@@ -31,11 +51,13 @@ const record: fc.Arbitrary<VmRecord> = fc
     state: fc.constantFrom(...MADE_STATES),
     phase: fc.constantFrom('off' as const, 'on' as const, undefined),
     hasMakingFailed: fc.boolean(),
+    wishedSpec: fc.constantFrom(null, ...WISHED_SPECS),
   })
   .map((given) => ({
     ...newRecord(testTask(1), 1000),
     isMade: given.isMade,
     desired: given.desired,
+    wishedSpec: given.wishedSpec,
     generation: given.generation,
     appliedGeneration: given.isMade ? given.generation - given.lag : 0,
     ...stateOf(given),
@@ -73,6 +95,7 @@ const situation: fc.Arbitrary<Situation> = fc.record({
 function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly VmState[] {
   switch (decision.move) {
     case 'rest':
+    case 'refuseSpec':
     case 'release':
       return [decision.change.state ?? state];
     case 'make':
@@ -93,6 +116,7 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
     case 'resume':
       return ['failed'];
     case 'abandonReboot':
+    case 'takeSpec':
       return [state];
   }
 }
@@ -117,9 +141,12 @@ describe('decide', () => {
         fc.pre(!given.isReleased);
         fc.pre(desired === 'running' && reboot === null && makingFailure === null);
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
-        const { isMade } = given.record;
+        const { isMade, wishedSpec } = given.record;
+        // What is changed of what it is to be does not touch it either.
+        const ofSpec = ['takeSpec', 'refuseSpec'];
         const { hasDiskError = false } = given.domain.power;
-        if (hasDiskError && isMade) expect(decide(given).move).toBe('resume');
+        if (isMade && wishedSpec !== null) expect(ofSpec).toContain(decide(given).move);
+        else if (hasDiskError && isMade) expect(decide(given).move).toBe('resume');
         else expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
       }),
     );

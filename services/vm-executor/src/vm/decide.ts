@@ -1,6 +1,7 @@
 import type { DomainSeen, OffCause } from '../hypervisor/port.ts';
 import type { Change } from './observe.ts';
 import type { VmRecord } from './record.ts';
+import { nextChange, type SpecChange } from './spec-change.ts';
 
 /** Everything that the next move of a VM depends on. */
 export interface Situation {
@@ -24,6 +25,10 @@ export type Decision =
   | { readonly move: 'unmake'; readonly end: 'deleted' | 'failed' }
   /** Define the domain anew on its old disk, and power it on. */
   | { readonly move: 'powerOn' }
+  /** Nothing has to be done for this part of the wished spec: from now on it is so. */
+  | { readonly move: 'takeSpec'; readonly change: SpecChange }
+  /** It can't be what it is to be, and stays what it is. */
+  | { readonly move: 'refuseSpec'; readonly change: Change }
   /** Its CPUs stand still since its disk gave an error: say so, and let it try again. */
   | { readonly move: 'resume'; readonly detail: string }
   /** Ask the guest to power off, and force it after a while. */
@@ -44,7 +49,20 @@ export function decide(situation: Situation): Decision {
   if (record.makingFailure !== null) return { move: 'unmake', end: 'failed' };
   if (isReleased) return decideRelease(situation);
   if (!record.isMade) return decideMaking(situation);
+  const change = nextChange(record);
+  if (change !== undefined) return decideChange(situation, change);
   return record.desired === 'stopped' ? decideStopped(situation) : decideRunning(situation);
+}
+
+/** What is wished of a machine that is to be another than it is; the power comes after. */
+function decideChange({ record, domain }: Situation, change: SpecChange): Decision {
+  switch (change) {
+    case 'volumes':
+      if (domain?.power.kind !== 'on') return { move: 'takeSpec', change };
+      return { move: 'refuseSpec', change: { ...VOLUMES_IN_USE, ...settled(record) } };
+    case 'others':
+      return { move: 'takeSpec', change };
+  }
 }
 
 /** Whoever ends a task (an operator, an agent that is drained) may stop its guest, and no more. */
@@ -175,6 +193,16 @@ const DISK_LOST: Change = {
   reason: 'STORAGE_UNAVAILABLE',
   message: 'Its disk is missing on its host.',
 };
+
+const VOLUMES_IN_USE: Change = {
+  state: 'running',
+  reason: 'COMMAND_REFUSED',
+  message: "Its volumes can't be changed while it runs. Stop it first.",
+};
+
+function settled({ generation }: VmRecord): Change {
+  return { appliedGeneration: generation };
+}
 
 function isApplied(record: VmRecord): boolean {
   return record.appliedGeneration >= record.generation;

@@ -42,6 +42,7 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
     state: value.state,
     version: RECORD_VERSION,
     spec: decodeSpec(given.spec, task.spec),
+    wishedSpec: read(properties.wishedSpec, given.wishedSpec, null),
     makingFailure: read(properties.makingFailure, given.makingFailure, null),
     reboot: read(properties.reboot, given.reboot, null),
     operation: read(properties.operation, given.operation, null),

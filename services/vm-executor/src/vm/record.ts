@@ -1,4 +1,5 @@
 import {
+  type DesiredChange,
   DesiredStateSchema,
   OperationRequestSchema,
   OperationResultSchema,
@@ -14,6 +15,7 @@ import {
 } from '@factory/contracts';
 import { Type } from 'typebox';
 import type { AddressLease } from '../hypervisor/port.ts';
+import { withSpec } from './spec-change.ts';
 
 export const RECORD_VERSION = 1;
 
@@ -30,7 +32,10 @@ export const VmRecordSchema = Type.Object({
   vmId: VmIdSchema,
   projectId: ProjectIdSchema,
   assignmentEpoch: Type.Integer(),
+  /** What the machine is: what its disk, its domain and its task have. */
   spec: VmSpecSchema,
+  /** What it is to be by a newer wish; null when it is so already. */
+  wishedSpec: Type.Union([VmSpecSchema, Type.Null()]),
   /** The newest wish heard, and the one that has been carried out (or has failed). */
   desired: DesiredStateSchema,
   generation: Type.Integer(),
@@ -65,6 +70,9 @@ export const VmRecordSchema = Type.Object({
 });
 export type VmRecord = Static<typeof VmRecordSchema>;
 
+/** What is wished of a VM; without a spec it is to stay what it was to be. */
+export type Wish = Pick<DesiredChange, 'generation' | 'desired' | 'spec'>;
+
 /** The record of a VM that this host has never heard of. */
 export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
   return {
@@ -73,6 +81,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     projectId: task.projectId,
     assignmentEpoch: task.assignmentEpoch,
     spec: task.spec,
+    wishedSpec: null,
     desired: task.desired,
     generation: task.generation,
     appliedGeneration: 0,
@@ -94,22 +103,24 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
 
 /** The record with the task's wish, if that is newer; a launch never takes a wish back. */
 export function takeOver(record: VmRecord, task: VmTaskData): VmRecord {
-  const fresh = task.assignmentEpoch > record.assignmentEpoch || !record.isMade;
-  const spec = fresh ? task.spec : record.spec;
   const assignmentEpoch = Math.max(task.assignmentEpoch, record.assignmentEpoch);
-  return { ...withWish(record, task.generation, task.desired), spec, assignmentEpoch };
+  const taken = { ...withWish(record, task), assignmentEpoch };
+  const isFresh = task.assignmentEpoch > record.assignmentEpoch || !record.isMade;
+  if (isFresh) return { ...taken, spec: task.spec, wishedSpec: null };
+  // Of a wish that is not carried out yet, the launch's word counts.
+  const isOpen = task.generation === taken.generation && taken.appliedGeneration < task.generation;
+  return isOpen ? withSpec(taken, task.spec) : taken;
 }
 
 /** The record with a wish, if it is newer than the one it has. Deleting is never taken back. */
-export function withWish(
-  record: VmRecord,
-  generation: number,
-  desired: VmRecord['desired'],
-): VmRecord {
+export function withWish(record: VmRecord, wish: Wish): VmRecord {
+  const { generation, desired, spec } = wish;
   if (record.desired === 'deleted') return record;
   const isNewer = generation > record.generation;
   const isLastWord = desired === 'deleted' && generation === record.generation;
-  return isNewer || isLastWord ? { ...record, generation, desired } : record;
+  if (!(isNewer || isLastWord)) return record;
+  const wished = { ...record, generation, desired };
+  return spec === undefined ? wished : withSpec(wished, spec);
 }
 
 /** What is said of the VM to the scheduler. */

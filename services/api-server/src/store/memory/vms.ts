@@ -1,5 +1,6 @@
+import type { VmSpec } from '@factory/contracts';
 import { type OperationStore, requestOf } from '../../operations/store.ts';
-import { wishCommands } from '../../planning/assignments.ts';
+import { specOf, wishCommands } from '../../planning/assignments.ts';
 import type { VmListQuery, VmRecord, VmStore } from '../../vms/store.ts';
 import type { MemoryDatabase } from './database.ts';
 
@@ -17,21 +18,29 @@ export function createMemoryVms(db: MemoryDatabase): VmStore {
       const decision = decide(vm);
       if (decision.kind === 'refused') return decision;
       if (decision.kind === 'unchanged') return { kind: 'done', vm };
-      put(db, decision.vm);
+      put(db, decision.vm, decision.hasNewSpec === true);
       return { kind: 'done', vm: decision.vm };
     },
   };
 }
 
-function put(db: MemoryDatabase, vm: VmRecord): void {
+function put(db: MemoryDatabase, vm: VmRecord, hasNewSpec: boolean): void {
   db.putVm(vm);
-  const commands = wishCommands([vm]);
+  const commands = wishCommands([hasNewSpec ? { ...vm, spec: specNow(db, vm) } : vm]);
   for (const [clusterId, list] of commands) db.appendCommands(clusterId, list);
   const batch = db.batches.get(vm.batchId);
   if (batch !== undefined && vm.clusterId === null && vm.state === 'pending') {
     db.batches.set(batch.id, { ...batch, state: 'planning', needsPlanning: true });
   }
   db.wake({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+/** What its host is to make of it, as things stand. */
+function specNow(db: MemoryDatabase, vm: VmRecord): VmSpec {
+  const subnet = [...db.subnets.values()].find((each) => each.id === vm.subnetId);
+  const batch = db.batches.get(vm.batchId);
+  if (subnet === undefined || batch === undefined) throw new Error(`${vm.id} has no batch`);
+  return specOf(vm, batch, subnet.cidr);
 }
 
 function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {

@@ -1,10 +1,10 @@
-import type { ProjectId, VmId } from '@factory/contracts';
+import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
 import type { Knex } from 'knex';
 import { type OperationStore, requestOf } from '../../operations/store.ts';
-import { wishCommands } from '../../planning/assignments.ts';
+import { specOf, wishCommands } from '../../planning/assignments.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
-import { operationRows, type Row, vmRows } from './rows.ts';
+import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 
 /** See {@link VmStore}. */
 export function createPostgresVms(db: PostgresDatabase): VmStore {
@@ -23,19 +23,24 @@ export function createPostgresVms(db: PostgresDatabase): VmStore {
         const decision = decide(vm);
         if (decision.kind === 'refused') return decision;
         if (decision.kind === 'unchanged') return { kind: 'done', vm };
-        await put(trx, wakes, decision.vm);
+        await put(trx, wakes, decision.vm, decision.hasNewSpec === true);
         return { kind: 'done', vm: decision.vm };
       }),
   };
 }
 
-async function put(trx: Knex.Transaction, wakes: WakeSet, vm: VmRecord): Promise<void> {
+async function put(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  vm: VmRecord,
+  hasNewSpec: boolean,
+): Promise<void> {
   const { desired, generation, state, reason, message } = vm;
   const since = { state_since_ms: vm.stateSinceMs };
   await trx('vms')
     .where('id', vm.id)
     .update({ desired, generation, state, reason, message, ...since });
-  const commands = wishCommands([vm]);
+  const commands = wishCommands([hasNewSpec ? { ...vm, spec: await specNow(trx, vm) } : vm]);
   for (const [clusterId, list] of commands) await appendCommands(trx, clusterId, list);
   if (vm.clusterId === null && vm.state === 'pending') {
     await trx('batches')
@@ -43,6 +48,13 @@ async function put(trx: Knex.Transaction, wakes: WakeSet, vm: VmRecord): Promise
       .update({ state: 'planning', needs_planning: true });
   }
   wakes.add({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+/** What its host is to make of it, as things stand. */
+async function specNow(trx: Knex.Transaction, vm: VmRecord): Promise<VmSpec> {
+  const batch: Row = await trx('batches').where('id', vm.batchId).first();
+  const { cidr }: Row = await trx('subnets').where('id', vm.subnetId).first('cidr');
+  return specOf(vm, batchRows.fromRow(batch), String(cidr));
 }
 
 async function find(

@@ -1,0 +1,75 @@
+import type { VmSpec, VolumeId } from '@factory/contracts';
+import { describe, expect, it } from 'vitest';
+import { TestHost, testTask, testVmId } from './testing.ts';
+
+const vmId = testVmId(1);
+const { spec } = testTask(1);
+const VOLUME = {
+  volumeId: 'vol_0199000000007000a000000000000001' as VolumeId,
+  kind: 'block' as const,
+  tag: 'data',
+  readOnly: false,
+  leaseEpoch: 1,
+};
+
+async function running(): Promise<TestHost> {
+  const host = new TestHost();
+  await host.start();
+  host.launch(testTask(1));
+  await host.run(10_000);
+  return host;
+}
+
+function wish(host: TestHost, generation: number, wished: VmSpec): void {
+  const change = { vmId, generation, desired: 'running' as const, spec: wished };
+  host.link.say({ type: 'setDesired', changes: [change] });
+}
+
+const recordOf = ({ executor }: TestHost) => executor.records()[0];
+
+describe('a wish with a new spec', () => {
+  it('is carried out, and the machine is what it is to be', async () => {
+    const host = await running();
+    wish(host, 2, { ...spec, userData: '#!/bin/sh' });
+    await host.run(1_000);
+    expect(recordOf(host)).toMatchObject({ spec: { userData: '#!/bin/sh' }, wishedSpec: null });
+    expect(host.link.latest(vmId)).toMatchObject({ state: 'running', generation: 2 });
+  });
+
+  it('survives the executor, also when its host goes down before it is carried out', async () => {
+    const host = await running();
+    host.host.disconnect();
+    wish(host, 2, { ...spec, userData: '#!/bin/sh' });
+    await host.run(1_000);
+    await host.restartExecutor();
+    host.host.reconnect();
+    host.host.restart();
+    host.launch(testTask(1, { generation: 2, spec: { ...spec, userData: '#!/bin/sh' } }), 2);
+    await host.run(20_000);
+    expect(recordOf(host)).toMatchObject({ spec: { userData: '#!/bin/sh' }, wishedSpec: null });
+    expect(host.link.latest(vmId)).toMatchObject({ state: 'running', generation: 2 });
+  });
+
+  it('that this host can not carry out leaves the machine as it is, and says why', async () => {
+    const host = await running();
+    wish(host, 2, { ...spec, volumes: [VOLUME] });
+    await host.run(1_000);
+    expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
+    expect(host.link.latest(vmId)).toMatchObject({
+      state: 'running',
+      generation: 2,
+      reason: 'COMMAND_REFUSED',
+    });
+  });
+
+  it('is not carried out when a newer one takes it back', async () => {
+    const host = await running();
+    host.host.disconnect();
+    wish(host, 2, { ...spec, volumes: [VOLUME] });
+    wish(host, 3, spec);
+    host.host.reconnect();
+    await host.run(1_000);
+    expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
+    expect(host.link.latest(vmId)).toMatchObject({ generation: 3, reason: null });
+  });
+});

@@ -1,0 +1,176 @@
+import { isTransitionAllowed } from '@factory/contracts';
+import type { Limiter, Logger } from '@factory/runtime';
+import type { Bell } from '../bell.ts';
+import type { Carrier, CarrierContext } from './carrier.ts';
+import type { Decision } from './decide.ts';
+import type { Ledger } from './ledger.ts';
+import type { Change } from './observe.ts';
+import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON } from './procedures.ts';
+import { endReboot } from './reboot.ts';
+import type { VmRecord } from './record.ts';
+import { Resting } from './resting.ts';
+import { giveUpChange, settleChange } from './spec-change.ts';
+
+/** `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept. */
+export type VmEnd = 'gone' | 'released';
+
+/** What comes after a move. */
+export type After =
+  /** Look again: at once when this is 0, when something happens when it is undefined. */
+  | { readonly lookInMs: number | undefined }
+  /** The VM is none of ours any more. */
+  | { readonly end: VmEnd };
+
+/** What moves are made with. */
+export interface MoveContext extends CarrierContext {
+  /** Bounds how many VMs are made at a time. */
+  readonly limitMaking: Limiter;
+  readonly logger: Logger;
+}
+
+const AT_ONCE: After = { lookInMs: 0 };
+const WHEN_RUNG: After = { lookInMs: undefined };
+
+/** One attempt at removing a VM. */
+const REMOVAL_ATTEMPT_MS = 60_000;
+/** A call that the hypervisor answers at once. */
+const CALL_TIMEOUT_MS = 30_000;
+/** A guest whose disk gave an error is let go on this often. */
+const RESUME_EVERY_MS = 10_000;
+
+/** Makes the moves of one VM, as they are decided (decide.ts). */
+export class Moves {
+  readonly #context: MoveContext;
+  readonly #ledger: Ledger;
+  readonly #carrier: Carrier;
+  readonly #resting: Resting;
+  #resumedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(context: MoveContext, ledger: Ledger, carrier: Carrier, bell: Bell) {
+    this.#context = context;
+    this.#ledger = ledger;
+    this.#carrier = carrier;
+    this.#resting = new Resting(context, ledger, carrier, bell);
+  }
+
+  get #record(): VmRecord {
+    return this.#ledger.record;
+  }
+
+  /** Makes the move. @throws what it fails by; Interrupted. */
+  async make(decision: Decision): Promise<After> {
+    switch (decision.move) {
+      case 'rest':
+        return this.#rest(decision.change);
+      case 'make':
+        return this.#make(decision.powerOn);
+      case 'unmake':
+        return this.#unmake(decision.end);
+      case 'release':
+        return this.#release(decision.change);
+      case 'powerOn':
+        return this.#powerOn();
+      case 'powerOff':
+        return this.#powerOff();
+      case 'resume':
+        return this.#resume(decision.detail);
+      case 'takeSpec':
+        this.#ledger.replace(settleChange(this.#record, decision.change));
+        return AT_ONCE;
+      case 'refuseSpec':
+        this.#ledger.replace(giveUpChange(this.#record));
+        return this.#rest(decision.change);
+      case 'abandonReboot':
+        return this.#abandonReboot();
+      case 'finishReboot':
+        this.#ledger.replace(endReboot(this.#record, undefined));
+        return this.#rest({ state: 'running', appliedGeneration: this.#record.generation });
+    }
+  }
+
+  /** Nothing is to be heard of the guest any more. */
+  watchNoMore(): void {
+    this.#resting.watchNoMore();
+  }
+
+  /** Says that it is being removed; past the deadline it stays said what is in the way. */
+  beginRemoval(): void {
+    this.#ledger.beginRemoval();
+    const isWished = this.#record.desired === 'deleted';
+    if (isWished && !this.#ledger.isOverdue) this.#ledger.observe({ state: 'deleting' });
+  }
+
+  async #rest(change: Change): Promise<After> {
+    await this.#resting.rest(change);
+    return WHEN_RUNG;
+  }
+
+  async #make(powerOn: boolean): Promise<After> {
+    const { generation } = this.#record;
+    this.#ledger.observe({ state: 'preparing' });
+    const { limitMaking } = this.#context;
+    await this.#carrier.carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
+    this.#resting.hasJoined();
+    const state = powerOn ? 'running' : 'stopped';
+    const reason = powerOn ? null : 'STOPPED_BY_USER';
+    return this.#rest({ state, reason, appliedGeneration: generation });
+  }
+
+  async #unmake(end: 'deleted' | 'failed'): Promise<After> {
+    this.#resting.watchNoMore();
+    this.beginRemoval();
+    await this.#carrier.carry(DELETE, REMOVAL_ATTEMPT_MS);
+    const why = end === 'failed' ? (this.#record.makingFailure ?? {}) : {};
+    this.#ledger.observe({ state: end, ...why, appliedGeneration: this.#record.generation });
+    return { end: 'gone' };
+  }
+
+  async #release(change: Change): Promise<After> {
+    this.#resting.watchNoMore();
+    this.#ledger.observe(change);
+    await this.#resting.save(true);
+    return { end: 'released' };
+  }
+
+  async #powerOn(): Promise<After> {
+    const { generation, reboot } = this.#record;
+    if (reboot === null) this.#ledger.observe({ state: 'starting' });
+    await this.#carrier.carry(POWER_ON, this.#ledger.remainingMs);
+    this.#resting.hasJoined();
+    this.#ledger.replace(endReboot(this.#record, undefined));
+    return this.#rest({ state: 'running', appliedGeneration: generation });
+  }
+
+  async #powerOff(): Promise<After> {
+    this.#resting.watchNoMore();
+    const state = this.#record.reboot === null ? 'stopping' : 'rebooting';
+    // It was reported off; but somebody has powered it on since.
+    if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
+    this.#ledger.observe({ state });
+    await this.#carrier.carry(POWER_OFF, this.#ledger.remainingMs);
+    return AT_ONCE;
+  }
+
+  /** Tries, now and then, whether its disk takes what it writes again. */
+  async #resume(detail: string): Promise<After> {
+    const { clock, hypervisor } = this.#context;
+    const message = `Its disk gave an error, and it stands still until that passes (${detail}).`;
+    this.#ledger.observe({ state: 'failed', reason: 'IO_ERROR', message });
+    const sinceMs = clock.monotonicMs() - this.#resumedAtMs;
+    if (sinceMs < RESUME_EVERY_MS) return { lookInMs: RESUME_EVERY_MS - sinceMs };
+    this.#resumedAtMs = clock.monotonicMs();
+    await this.#carrier.within(
+      () => 'the hypervisor to let it go on',
+      CALL_TIMEOUT_MS,
+      (signal) => hypervisor.resume(this.#record.vmId, signal),
+    );
+    return { lookInMs: RESUME_EVERY_MS };
+  }
+
+  #abandonReboot(): After {
+    const { desired } = this.#record;
+    const why = `The machine is to be ${desired === 'running' ? 'off' : desired} instead.`;
+    this.#ledger.replace(endReboot(this.#record, why));
+    return AT_ONCE;
+  }
+}

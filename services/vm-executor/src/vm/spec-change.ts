@@ -1,0 +1,47 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { VmSpec } from '@factory/contracts';
+import type { VmRecord } from './record.ts';
+
+/** What a VM is, and what it is to be. */
+type Specs = Pick<VmRecord, 'spec' | 'wishedSpec'>;
+
+/**
+ * Parts of a spec that are changed each by a move of its own, in this order; `others` is what counts
+ * when it is needed next, so that nothing has to be done for it.
+ */
+export type SpecChange = 'volumes' | 'others';
+
+/** The record with a spec to be reached; null when it is so already. */
+export function withSpec<R extends Specs>(record: R, wished: VmSpec): R {
+  return { ...record, wishedSpec: isDeepStrictEqual(record.spec, wished) ? null : wished };
+}
+
+/** What has to be changed next; undefined when the VM is what it is to be. */
+export function nextChange({ spec, wishedSpec: wished }: Specs): SpecChange | undefined {
+  if (wished === null) return undefined;
+  if (!isDeepStrictEqual(spec.volumes ?? [], wished.volumes ?? [])) return 'volumes';
+  return 'others';
+}
+
+/** The record after this part was changed. */
+export function settleChange<R extends Specs>(record: R, change: SpecChange): R {
+  const { spec, wishedSpec: wished } = record;
+  if (wished === null) return record;
+  return withSpec({ ...record, spec: reached(spec, wished, change) }, wished);
+}
+
+/** The record of a VM that stays what it is. */
+export function giveUpChange<R extends Specs>(record: R): R {
+  return record.wishedSpec === null ? record : { ...record, wishedSpec: null };
+}
+
+function reached(spec: VmSpec, wished: VmSpec, change: SpecChange): VmSpec {
+  switch (change) {
+    case 'volumes': {
+      const { volumes: _, ...others } = spec;
+      return wished.volumes === undefined ? others : { ...others, volumes: wished.volumes };
+    }
+    case 'others':
+      return wished;
+  }
+}
