@@ -10,8 +10,9 @@ import {
 } from '@factory/runtime';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { answers, LIBVIRT_SOCKET, run } from './host.ts';
+import { run } from './host.ts';
 import type { Layout } from './layout.ts';
+import { answers, LIBVIRT_SOCKET } from './libvirt-daemons.ts';
 import { readRunState, removeRunState, writeRunState } from './run-state.ts';
 
 const END_GRACE_MS = 10_000;

@@ -1,71 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { ImageManifest } from '@factory/contracts';
-import { type Clock, readTextIfExists, waitFor, writeFileAtomic } from '@factory/runtime';
-import { grantKvmAccess } from './kvm-access.ts';
+import { readTextIfExists, writeFileAtomic } from '@factory/runtime';
 import type { Layout } from './layout.ts';
-
-export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
-const VIRTLOGD_SOCKET = '/run/libvirt/virtlogd-sock';
-const DAEMON_START_TIMEOUT_MS = 20_000;
-
-/** A daemon that was not running and is now ours to end. */
-export interface OwnedDaemon {
-  readonly name: string;
-  readonly pid: number;
-}
-
-/**
- * libvirtd and virtlogd, started if nobody (systemd, another factory) runs them.
- * @throws when one does not come up, with where to look.
- */
-export async function ensureLibvirt(layout: Layout, clock: Clock): Promise<readonly OwnedDaemon[]> {
-  const daemons = [
-    { name: 'virtlogd', socket: VIRTLOGD_SOCKET },
-    { name: 'libvirtd', socket: LIBVIRT_SOCKET },
-  ];
-  const owned: OwnedDaemon[] = [];
-  await grantKvmAccess();
-  for (const { name, socket } of daemons) {
-    if (await answers(socket)) continue;
-    const logFile = join(layout.logs, `${name}.log`);
-    const child = startDaemon(name, logFile);
-    const failed = once(child, 'error').then(([error]) => {
-      throw new Error(`${name} can not be started; is it installed?`, { cause: error });
-    });
-    const isUp = async () => ((await answers(socket)) ? true : undefined);
-    const what = `${name} (its log: ${logFile})`;
-    await Promise.race([waitFor(clock, what, DAEMON_START_TIMEOUT_MS, isUp), failed]);
-    if (child.pid !== undefined) owned.push({ name, pid: child.pid });
-  }
-  return owned;
-}
-
-function startDaemon(name: string, logFile: string): ChildProcess {
-  mkdirSync('/run/libvirt', { recursive: true });
-  const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(name, [], { stdio: ['ignore', log, log], detached: true });
-  closeSync(log);
-  child.unref();
-  return child;
-}
-
-/** Whether somebody listens on the unix socket. */
-export function answers(socket: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const connection = connect(socket);
-  connection.once('connect', () => {
-    connection.destroy();
-    resolve(true);
-  });
-  connection.once('error', () => resolve(false));
-  return promise;
-}
 
 /**
  * The base image `micro`, built when it is missing or its sources changed.

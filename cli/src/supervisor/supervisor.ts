@@ -12,8 +12,9 @@ import {
 import { bootstrap } from './bootstrap.ts';
 import { cleanUp } from './clean-up.ts';
 import { type Databases, openDatabases } from './databases.ts';
-import { ensureLibvirt, ensureMicroImage, ensureSimulatedImage, type OwnedDaemon } from './host.ts';
+import { ensureMicroImage, ensureSimulatedImage } from './host.ts';
 import { clusterDirectory, hostDirectory } from './layout.ts';
+import { LibvirtDaemons } from './libvirt-daemons.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { type FactoryPlan, type ProcessSpec, processSpecs, urlOf } from './process-plan.ts';
 import { identify, type RunState, readRunState, writeRunState } from './run-state.ts';
@@ -37,8 +38,7 @@ export class Supervisor {
   readonly #transport: HttpTransport = createUndiciTransport();
   #processes: readonly ManagedProcess[] = [];
   #databases: Databases | undefined;
-  #daemons: readonly OwnedDaemon[] = [];
-  #earlierDaemons: RunState['daemons'] = [];
+  #daemons: LibvirtDaemons | undefined;
   #isReady = false;
   #starting: Promise<void> = Promise.resolve();
   #isStopping = false;
@@ -58,9 +58,13 @@ export class Supervisor {
   }
 
   async #bringUp(): Promise<void> {
-    const { plan, onProgress } = this.#options;
+    const { plan, onProgress, clock, logger } = this.#options;
     await this.#prepareFolders();
-    this.#earlierDaemons = (await readRunState(plan.layout))?.daemons ?? [];
+    this.#daemons = new LibvirtDaemons({
+      ...{ layout: plan.layout, clock, logger },
+      earlier: (await readRunState(plan.layout))?.daemons ?? [],
+      onChange: () => void this.#writeState(),
+    });
     const { internalToken } = await ensureSecrets(plan.layout);
     this.#processes = processSpecs(plan).map((spec) => this.#managed(spec));
     await this.#writeState();
@@ -89,6 +93,7 @@ export class Supervisor {
     }
     // What is being started at this moment has to be there before it can be ended.
     await Promise.allSettled([this.#starting]);
+    this.#daemons?.close();
     await this.#writing;
     await cleanUp({ layout: plan.layout, keepVms: options.keepVms, clock, onProgress });
     await this.#databases?.close();
@@ -133,14 +138,13 @@ export class Supervisor {
 
   /** What real guests need of this machine. */
   async #prepareHost(): Promise<void> {
-    const { plan, clock, onProgress } = this.#options;
+    const { plan, onProgress } = this.#options;
     if (plan.options.hypervisor === 'simulated') {
       await ensureSimulatedImage(plan.layout);
       return;
     }
     await ensureMicroImage(plan.layout, onProgress);
-    this.#daemons = await ensureLibvirt(plan.layout, clock);
-    await this.#writeState();
+    await this.#daemons?.start();
     await grantTraversal({ path: plan.layout.images, user: 'libvirt-qemu' });
   }
 
@@ -177,12 +181,7 @@ export class Supervisor {
       identity: await identify(each.pid),
       restarts: each.restarts,
     }));
-    const owned = this.#daemons.map(async ({ name, pid }) => {
-      const identity = await identify(pid);
-      return identity === null ? [] : [{ name, identity }];
-    });
-    // Started by an earlier run that kept its guests: still ours to end.
-    const earlier = this.#earlierDaemons.map(async (daemon) =>
+    const daemons = this.#daemons?.owned.map(async (daemon) =>
       (await isSameProcessAlive(daemon.identity)) ? [daemon] : [],
     );
     return {
@@ -190,7 +189,7 @@ export class Supervisor {
       ready: this.#isReady,
       hypervisor: this.#options.plan.options.hypervisor,
       processes: await Promise.all(processes),
-      daemons: (await Promise.all([...earlier, ...owned])).flat(),
+      daemons: (await Promise.all(daemons ?? [])).flat(),
     };
   }
 
