@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
+import { NETWORK_FIELDS } from './subnet.ts';
 import {
   DiskGiBSchema,
   LabelsSchema,
@@ -41,6 +42,7 @@ export const BatchRequestSchema = Type.Object(
     ),
     userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
     labels: Type.Optional(LabelsSchema),
+    ...NETWORK_FIELDS,
     ...PLACEMENT_FIELDS,
   },
   { additionalProperties: false },

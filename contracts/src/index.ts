@@ -10,6 +10,7 @@ export * from './operations.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';
+export * from './subnet.ts';
 export * from './text-pattern.ts';
 export * from './vm.ts';
 export * from './vm-hardware.ts';

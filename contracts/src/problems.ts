@@ -23,6 +23,11 @@ export const PROBLEMS = {
   forbidden: { code: 'FACTORY_ERR_FORBIDDEN', status: 403, title: 'The key may not do this' },
   notFound: { code: 'FACTORY_ERR_NOT_FOUND', status: 404, title: 'There is no such thing' },
   unknownImage: { code: 'FACTORY_ERR_UNKNOWN_IMAGE', status: 422, title: 'There is no such image' },
+  unknownSubnet: {
+    code: 'FACTORY_ERR_UNKNOWN_SUBNET',
+    status: 422,
+    title: 'There is no such subnet',
+  },
   nameTaken: { code: 'FACTORY_ERR_NAME_TAKEN', status: 409, title: 'The name is in use' },
   idempotencyConflict: {
     code: 'FACTORY_ERR_IDEMPOTENCY_CONFLICT',
@@ -47,7 +52,22 @@ export const PROBLEMS = {
   subnetFull: {
     code: 'FACTORY_ERR_SUBNET_FULL',
     status: 409,
-    title: 'The subnet has no addresses left',
+    title: 'The subnet is too small',
+  },
+  subnetInUse: {
+    code: 'FACTORY_ERR_SUBNET_IN_USE',
+    status: 409,
+    title: 'Machines are in the subnet',
+  },
+  addressTaken: {
+    code: 'FACTORY_ERR_ADDRESS_TAKEN',
+    status: 409,
+    title: 'Another machine has the address',
+  },
+  limitReached: {
+    code: 'FACTORY_ERR_LIMIT_REACHED',
+    status: 409,
+    title: 'There are as many as there may be',
   },
   rateLimited: { code: 'FACTORY_ERR_RATE_LIMITED', status: 429, title: 'Too many requests' },
   notReady: {

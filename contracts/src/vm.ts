@@ -150,6 +150,18 @@ export const VmSchema = Type.Object({
   diskGiB: DiskGiBSchema,
   ipAddress: Type.Union([Type.String(), Type.Null()]),
   macAddress: Type.Union([Type.String(), Type.Null()]),
+  /** Of its first card. */
+  subnetId: Type.Optional(SubnetIdSchema),
+  /** Further cards. */
+  nics: Type.Optional(
+    Type.Array(
+      Type.Object({
+        subnetId: SubnetIdSchema,
+        ipAddress: Type.String(),
+        macAddress: Type.String(),
+      }),
+    ),
+  ),
   desiredState: DesiredStateSchema,
   generation: Type.Integer(),
   state: VmStateSchema,

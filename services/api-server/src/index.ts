@@ -26,9 +26,11 @@ import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
 import { orphanRoutes } from './orphans/routes.ts';
 import { OrphanService } from './orphans/service.ts';
-import { parseCidr } from './planning/addresses.ts';
 import { PlanningService } from './planning/service.ts';
 import type { ApiStore } from './store/api-store.ts';
+import { checkSubnetCidr } from './subnets/addresses.ts';
+import { subnetRoutes } from './subnets/routes.ts';
+import { SubnetService } from './subnets/service.ts';
 import { vmRoutes } from './vms/routes.ts';
 import { VmService } from './vms/service.ts';
 import { WakeHub } from './wakeups.ts';
@@ -56,7 +58,7 @@ export interface ApiServerParts {
   readonly internalToken: string;
   /** 32 bytes in hexadecimal or base64: seals the secrets of API keys. */
   readonly secretKey: string;
-  /** Of the default project's subnet. */
+  /** Of the subnet `default` of projects. */
   readonly subnetCidr: string;
 }
 
@@ -75,7 +77,7 @@ export interface ApiServer {
  */
 export async function createApiServer(parts: ApiServerParts): Promise<ApiServer> {
   const { clock, random, logger, store, jobs: queue } = parts;
-  parseCidr(parts.subnetCidr);
+  checkSubnetCidr(parts.subnetCidr);
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
   const handle = planning.handle.bind(planning);
@@ -127,10 +129,14 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
   app.register(async (api) => {
     requireInternalToken(api, internalToken);
     requirePrincipal(api);
-    batchRoutes(api, new BatchService({ store, clock, newId, jobs, wakes }));
+    batchRoutes(
+      api,
+      new BatchService({ store, clock, newId, jobs, wakes, defaultCidr: subnetCidr }),
+    );
     vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
     operationRoutes(api, operations);
     orphanRoutes(api, new OrphanService(store));
+    subnetRoutes(api, new SubnetService({ store, clock, newId }));
     imageRoutes(api, store);
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);

@@ -135,19 +135,6 @@ describeOnEachStore('batches', (test) => {
     expect((await factory.caller.ok('GET', '/v1/batches?state=deleting')).items).toEqual([]);
   });
 
-  it('need room in the subnet, the batches accepted before counted', async () => {
-    const factory = await withImage();
-    const ask = (name: string, count: number) =>
-      factory.caller.call('POST', '/v1/batches', { ...sound, name, count });
-    const big = Array.from({ length: 6 }, (_, index) => ask(`big-${index}`, 10_000));
-    expect((await Promise.all(big)).map((answer) => answer.statusCode)).toEqual(
-      new Array(6).fill(202),
-    );
-    const refused = await ask('more', 10_000);
-    expect(refused.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_SUBNET_FULL' });
-    expect(refused.json().detail).toContain('5533 free addresses');
-  }, 60_000);
-
   it('answer a wait at the latest after its time, and at once when they differ', async () => {
     const factory = await withImage();
     const { id } = await factory.caller.ok('POST', '/v1/batches', sound);

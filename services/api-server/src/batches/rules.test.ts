@@ -20,7 +20,9 @@ describe('the rules between the fields of a batch', () => {
         userData: '',
         labels: {},
         wishes: {},
+        securityRules: [],
       },
+      cards: [{ subnet: 'default' }],
     });
     expect(ruleBatch({ ...base, totalVcpus: 200 })).toMatchObject({
       wish: { size: { kind: 'cores', totalVcpus: 200, shapes: DEFAULT_SHAPES } },
@@ -52,6 +54,19 @@ describe('the rules between the fields of a batch', () => {
     ['group', { ...base, totalVcpus: 8, group: { id: 'a', rule: 'affinity' } }],
     ['userData', { ...base, count: 1, userData: '\0' }],
     ['userData', { ...base, count: 1, userData: 'é'.repeat(40_000) }],
+    ['network.ipAddress', { ...base, count: 2, network: { subnet: 'a', ipAddress: '10.0.0.2' } }],
+    [
+      'nics[0].ipAddress',
+      { ...base, totalVcpus: 2, nics: [{ subnet: 'a', ipAddress: '10.0.0.2' }] },
+    ],
+    [
+      'securityRules[0].ports',
+      {
+        ...base,
+        count: 1,
+        securityRules: [{ direction: 'in', protocol: 'icmp', ports: [1, 2], action: 'drop' }],
+      },
+    ],
     ['labels.a', { ...base, count: 1, labels: { a: '\ud800' } }],
   ];
   it.each(refused)('refuse %s of %j', (field, request) => {

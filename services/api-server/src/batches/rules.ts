@@ -3,12 +3,15 @@ import {
   BATCH_LIMITS,
   type BatchRequest,
   compileRule,
+  type NicRequest,
   type PlacementWishes,
   type Shape,
   TextPatternError,
   VM_LIMITS,
 } from '@factory/contracts';
 import { reachableTotals } from '../planning/cluster-selection.ts';
+import { DEFAULT_SUBNET } from '../subnets/cards.ts';
+import { ruleSecurityRules } from '../subnets/rules.ts';
 import type { BatchRecord, BatchSize } from './store.ts';
 
 /** What a machine gets when the request does not say. */
@@ -23,20 +26,38 @@ export const DEFAULT_SHAPES: readonly Shape[] = [48, 32, 16, 8, 4, 2, 1].map((vc
 /** The part of a batch that its request decides. */
 type BatchWish = Pick<
   BatchRecord,
-  'name' | 'image' | 'size' | 'diskGiB' | 'sshPublicKeys' | 'userData' | 'labels' | 'wishes'
+  | 'name'
+  | 'image'
+  | 'size'
+  | 'diskGiB'
+  | 'sshPublicKeys'
+  | 'userData'
+  | 'labels'
+  | 'wishes'
+  | 'securityRules'
 >;
 
 export type BatchRuling =
-  | { readonly kind: 'sound'; readonly wish: BatchWish }
+  | {
+      readonly kind: 'sound';
+      readonly wish: BatchWish;
+      /** The cards of its machines, the first one first. */
+      readonly cards: readonly NicRequest[];
+    }
   | { readonly kind: 'invalid'; readonly field: string; readonly detail: string };
 
 /** The rules between the fields of a request whose fields are each valid, and the defaults. */
 export function ruleBatch(request: BatchRequest): BatchRuling {
   const size = request.totalVcpus === undefined ? ruleCount(request) : ruleCores(request);
   if (size.kind === 'invalid') return size;
-  const problem = ruleName(request, size) ?? ruleTexts(request) ?? ruleWishes(request, size);
+  const problem =
+    ruleName(request, size) ??
+    ruleTexts(request) ??
+    ruleWishes(request, size) ??
+    ruleNetworks(request, size);
   if (problem !== undefined) return problem;
-  const { name, image, diskGiB, sshPublicKeys, userData, labels } = request;
+  const { name, image, diskGiB, sshPublicKeys, userData, labels, securityRules } = request;
+  const { network = { subnet: DEFAULT_SUBNET }, nics = [] } = request;
   return {
     kind: 'sound',
     wish: {
@@ -48,7 +69,9 @@ export function ruleBatch(request: BatchRequest): BatchRuling {
       userData: userData ?? '',
       labels: labels ?? {},
       wishes: wishesOf(request),
+      securityRules: securityRules ?? [],
     },
+    cards: [network, ...nics],
   };
 }
 
@@ -167,4 +190,15 @@ function ruleWishes({ requirements = [], group }: BatchRequest, size: BatchSize)
     return invalid('group', 'machines that share a host are asked for with count, not totalVcpus');
   }
   return undefined;
+}
+
+/** A fixed address is one machine's; which subnets there are is not known here. */
+function ruleNetworks({ network, nics = [], securityRules = [] }: BatchRequest, size: BatchSize) {
+  const hasOne = size.kind === 'count' && size.count === 1;
+  const detail = 'an address can be chosen for a batch of one machine: count must be 1';
+  if (network?.ipAddress !== undefined && !hasOne) return invalid('network.ipAddress', detail);
+  const index = nics.findIndex((nic) => nic.ipAddress !== undefined);
+  if (index >= 0 && !hasOne) return invalid(`nics[${index}].ipAddress`, detail);
+  const problem = ruleSecurityRules(securityRules);
+  return problem === undefined ? undefined : invalid(problem.field, problem.detail);
 }

@@ -12,9 +12,16 @@ import { knownImages } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { ruleBatch } from './rules.ts';
-import type { BatchListQuery, BatchRecord, BatchView, CreateBatchResult } from './store.ts';
+import type {
+  BatchListQuery,
+  BatchRecord,
+  BatchView,
+  CreateBatchResult,
+  NewBatch,
+} from './store.ts';
 
 /** A batch under a storm of reports is read again this often at most, for each who waits. */
 const WATCH_PAUSE_MS = 50;
@@ -26,6 +33,7 @@ export class BatchService {
   readonly #newId: IdGenerator;
   readonly #jobs: JobDispatcher;
   readonly #wakes: WakeHub;
+  readonly #defaultCidr: string;
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'batches' | 'clusters'>;
@@ -33,12 +41,15 @@ export class BatchService {
     readonly newId: IdGenerator;
     readonly jobs: JobDispatcher;
     readonly wakes: WakeHub;
+    /** Of the subnet `default` that a project gets when it needs one. */
+    readonly defaultCidr: string;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#newId = parts.newId;
     this.#jobs = parts.jobs;
     this.#wakes = parts.wakes;
+    this.#defaultCidr = parts.defaultCidr;
   }
 
   /**
@@ -51,13 +62,14 @@ export class BatchService {
     idempotencyKey: string | undefined,
   ): Promise<Batch> {
     const nowMs = this.#clock.nowMs();
-    const batch = await this.#toRecord(projectId, request, nowMs);
+    const input = await this.#toNewBatch(projectId, request, nowMs);
+    const { batch } = input;
     const answer = summariseBatch({ batch, tallies: [], waiting: [] });
     const idempotency =
       idempotencyKey === undefined
         ? undefined
         : { key: idempotencyKey, requestHash: hashOf(request), answer };
-    const result = await this.#store.batches.create(batch, idempotency, nowMs);
+    const result = await this.#store.batches.create(input, idempotency, nowMs);
     if (result.kind === 'repeated') return result.answer;
     if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
     // Not waited for: the batch is durable, and a job that is lost is found again.
@@ -106,27 +118,27 @@ export class BatchService {
     return { batch, etag: `"${hashOf(batch).slice(0, 32)}"` };
   }
 
-  async #toRecord(
-    projectId: ProjectId,
-    request: BatchRequest,
-    nowMs: number,
-  ): Promise<BatchRecord> {
+  async #toNewBatch(projectId: ProjectId, request: BatchRequest, nowMs: number): Promise<NewBatch> {
     const ruling = ruleBatch(request);
     if (ruling.kind === 'invalid') {
       const { field, detail } = ruling;
       throw new ProblemError(PROBLEMS.invalidRequest, detail, { field });
     }
     await this.#requireImage(ruling.wish.image);
-    return {
+    const batch: BatchRecord = {
       ...ruling.wish,
       id: this.#newId(ID_PREFIXES.batch) as BatchId,
       projectId,
       state: 'accepted',
+      nics: [],
       pendingReason: null,
       needsPlanning: true,
       createdAtMs: nowMs,
       plannedAtMs: 0,
     };
+    const subnet = defaultSubnetWish(this.#defaultCidr);
+    const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
+    return { batch, cards: ruling.cards, defaultSubnet };
   }
 
   async #requireImage(image: string): Promise<void> {
@@ -157,13 +169,21 @@ function refusalOf(
       const detail = `${result.batchId} is called ${name}; delete it first or use another name.`;
       return new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });
     }
+    case 'noSubnet': {
+      const detail = `There is no subnet ${result.name}; make it first: POST /v1/subnets.`;
+      return new ProblemError(PROBLEMS.unknownSubnet, detail, { field: result.field });
+    }
+    case 'badCard':
+      return new ProblemError(PROBLEMS.invalidRequest, result.detail, { field: result.field });
+    case 'addressTaken': {
+      const detail = `${result.vmId} has this address; choose another one, or none.`;
+      return new ProblemError(PROBLEMS.addressTaken, detail, { field: result.field });
+    }
     case 'subnetFull': {
-      const free = Math.max(0, result.freeAddresses);
-      const detail = `The subnet has ${free} free addresses; delete machines or ask for fewer.`;
+      const { subnet, addresses } = result;
+      const detail = `Subnet ${subnet} has ${addresses} addresses for machines; ask for fewer.`;
       return new ProblemError(PROBLEMS.subnetFull, detail, { field: 'count' });
     }
-    case 'noSubnet':
-      return new ProblemError(PROBLEMS.notReady, 'The project has no subnet yet.');
   }
 }
 

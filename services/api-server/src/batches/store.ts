@@ -1,16 +1,29 @@
 import type {
   Batch,
   BatchId,
+  NicRequest,
   PlacementWishes,
   ProjectId,
+  SecurityRule,
   Shape,
+  SubnetId,
+  VmId,
   VmState,
 } from '@factory/contracts';
+import type { CardRefusal } from '../subnets/cards.ts';
+import type { NewSubnet } from '../subnets/store.ts';
 
 /** What a batch is made of: so many equal machines, or so many cores in machines of some shapes. */
 export type BatchSize =
   | { readonly kind: 'count'; readonly count: number; readonly shape: Shape }
   | { readonly kind: 'cores'; readonly totalVcpus: number; readonly shapes: readonly Shape[] };
+
+/** A network card that all machines of a batch have. */
+export interface BatchNic {
+  readonly subnetId: SubnetId;
+  /** The address that was asked for, counted from the subnet's first; null: any. */
+  readonly offset: number | null;
+}
 
 /** A batch as it is kept. */
 export interface BatchRecord {
@@ -26,6 +39,10 @@ export interface BatchRecord {
   readonly labels: Readonly<Record<string, string>>;
   /** What its machines wish of their hosts. */
   readonly wishes: PlacementWishes;
+  /** Their cards, the first one first; none: one in the project's default subnet. */
+  readonly nics: readonly BatchNic[];
+  /** For all their cards, before the rules of the subnets. */
+  readonly securityRules: readonly SecurityRule[];
   /** Why the last planning could not place everything. */
   readonly pendingReason: string | null;
   /** Whether something of it has no cluster yet. */
@@ -67,8 +84,18 @@ export type CreateBatchResult =
   | { readonly kind: 'repeated'; readonly answer: Batch }
   | { readonly kind: 'keyReused' }
   | { readonly kind: 'nameTaken'; readonly batchId: BatchId }
-  | { readonly kind: 'subnetFull'; readonly freeAddresses: number }
-  | { readonly kind: 'noSubnet' };
+  | { readonly kind: 'addressTaken'; readonly field: string; readonly vmId: VmId }
+  | CardRefusal;
+
+/** A batch that is yet to be kept. */
+export interface NewBatch {
+  /** But for its cards. */
+  readonly batch: BatchRecord;
+  /** Its cards, by the names of their subnets. */
+  readonly cards: readonly NicRequest[];
+  /** Kept when one of the cards is in it, and the project has none yet. */
+  readonly defaultSubnet: NewSubnet;
+}
 
 export interface BatchListQuery {
   readonly projectId: ProjectId;
@@ -82,9 +109,9 @@ export interface BatchListQuery {
 
 /** Batches. Every method is one transaction. */
 export interface BatchStore {
-  /** Keeps a new batch, or says why not. Its addresses are promised with it. */
+  /** Keeps a new batch, or says why not. */
   create(
-    batch: BatchRecord,
+    batch: NewBatch,
     idempotency: Idempotency | undefined,
     nowMs: number,
   ): Promise<CreateBatchResult>;

@@ -5,17 +5,15 @@ import {
   type Credentials,
   ID_PREFIXES,
   type ProjectId,
-  type SubnetId,
 } from '@factory/contracts';
-import { type Clock, type IdGenerator, type Random, randomInteger } from '@factory/runtime';
+import type { Clock, IdGenerator, Random } from '@factory/runtime';
 import type { SecretBox } from '../keys/secret-box.ts';
-import { INITIAL_OFFSET } from '../planning/addresses.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 
 const TOKEN_VALID_MS = 24 * 3_600_000;
 const TOKEN_BYTES = 32;
 const SECRET_BYTES = 32;
-const MAC_SEEDS = 2 ** 24;
 
 export interface BootstrapRequest {
   /** Names of the clusters that are to be part of the factory. */
@@ -64,16 +62,11 @@ export async function bootstrapFactory(
   const tokens = new Map(
     request.clusters.map((name) => [name, randomText(random, TOKEN_BYTES)] as const),
   );
+  const projectId = newId(ID_PREFIXES.project) as ProjectId;
   const result = await parts.store.bootstrap.bootstrap({
     organisation: { id: newId('org'), name: 'default' },
-    project: { id: newId(ID_PREFIXES.project) as ProjectId, name: 'default' },
-    subnet: {
-      id: newId(ID_PREFIXES.subnet) as SubnetId,
-      name: 'default',
-      cidr: parts.subnetCidr,
-      macSeed: randomInteger(random, MAC_SEEDS),
-      nextOffset: INITIAL_OFFSET,
-    },
+    project: { id: projectId, name: 'default' },
+    subnet: newSubnet(newId, projectId, defaultSubnetWish(parts.subnetCidr), nowMs),
     adminKey: {
       id: adminKey.keyId,
       name: 'admin',

@@ -1,15 +1,6 @@
-import type { ClusterId, ProjectId, SubnetId } from '@factory/contracts';
+import type { ClusterId, ProjectId } from '@factory/contracts';
 import type { ApiKeyRecord } from '../keys/store.ts';
-
-/** A subnet as it is kept. */
-export interface SubnetRecord {
-  readonly id: SubnetId;
-  readonly projectId: ProjectId;
-  readonly name: string;
-  readonly cidr: string;
-  readonly macSeed: number;
-  readonly nextOffset: number;
-}
+import type { NewSubnet } from '../subnets/store.ts';
 
 /** A one-time token for the cluster of this name; only its hash is kept. */
 export interface EnrolmentToken {
@@ -22,7 +13,8 @@ export interface EnrolmentToken {
 export interface BootstrapInput {
   readonly organisation: { readonly id: string; readonly name: string };
   readonly project: { readonly id: ProjectId; readonly name: string };
-  readonly subnet: Omit<SubnetRecord, 'projectId'>;
+  /** Its project is the one above, or the one that there is. */
+  readonly subnet: NewSubnet;
   readonly adminKey: Omit<ApiKeyRecord, 'projectId'>;
   /** Revokes the admin key that there is, and keeps the proposed one. */
   readonly rotateAdminKey: boolean;

@@ -3,23 +3,36 @@ import {
   type DesiredChange,
   LINK_LIMITS,
   type LinkCommand,
+  type SubnetId,
   type VmAssignment,
   type VmSpec,
 } from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
+import { networksOf } from '../subnets/cards.ts';
+import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
-import { gatewayAddress } from './addresses.ts';
 
 /** A command may be about this long as JSON; user-data is in it once a machine. */
 const COMMAND_BYTES_MAX = 2 * 1024 * 1024;
 /** Of an assignment without user-data and keys, generously. */
 const ASSIGNMENT_BYTES = 1024;
+const RULE_BYTES = 128;
 
 /** What a batch gives to all its machines. */
-export type VmTemplate = Pick<BatchRecord, 'sshPublicKeys' | 'userData' | 'wishes'>;
+export type VmTemplate = Pick<
+  BatchRecord,
+  'sshPublicKeys' | 'userData' | 'wishes' | 'nics' | 'securityRules'
+>;
+
+/** The subnets that machines are in, by id. */
+export type SubnetsById = ReadonlyMap<SubnetId, SubnetRecord>;
 
 /** A machine as its cluster is told of it. */
-export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): VmAssignment {
+export function assignmentOf(
+  vm: VmRecord,
+  template: VmTemplate,
+  subnets: SubnetsById,
+): VmAssignment {
   return {
     vmId: vm.id,
     batchId: vm.batchId,
@@ -28,12 +41,13 @@ export function assignmentOf(vm: VmRecord, template: VmTemplate, cidr: string): 
     generation: vm.generation,
     desired: vm.desired,
     timeline: vm.timeline,
-    spec: specOf(vm, template, cidr),
+    spec: specOf(vm, template, subnets),
   };
 }
 
 /** What its host is to make of a machine. */
-export function specOf(vm: VmRecord, template: VmTemplate, cidr: string): VmSpec {
+export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById): VmSpec {
+  const [network, ...nics] = networksOf(vm, template.securityRules, subnets);
   return {
     hostname: vm.name,
     image: {
@@ -43,13 +57,8 @@ export function specOf(vm: VmRecord, template: VmTemplate, cidr: string): VmSpec
     vcpus: vm.vcpus,
     memoryMiB: vm.memoryMiB,
     diskGiB: vm.diskGiB,
-    network: {
-      subnetId: vm.subnetId,
-      cidr,
-      gatewayAddress: gatewayAddress(cidr),
-      ipAddress: vm.ipAddress,
-      macAddress: vm.macAddress,
-    },
+    network,
+    ...(nics.length === 0 ? {} : { nics }),
     sshPublicKeys: [...template.sshPublicKeys],
     userData: template.userData,
     ...template.wishes,
@@ -57,10 +66,14 @@ export function specOf(vm: VmRecord, template: VmTemplate, cidr: string): VmSpec
 }
 
 /** How many machines of a batch go into one command. */
-export function vmsPerCommand(template: VmTemplate): number {
+export function vmsPerCommand(template: VmTemplate, subnets: SubnetsById): number {
   const keyBytes = template.sshPublicKeys.reduce((sum, key) => sum + key.length, 0);
   const wishBytes = Buffer.byteLength(JSON.stringify(template.wishes)) * 2;
-  const bytes = ASSIGNMENT_BYTES + Buffer.byteLength(template.userData) * 2 + keyBytes + wishBytes;
+  const rulesOfSubnets = [...subnets.values()].flatMap((subnet) => subnet.securityRules);
+  const ruleCount = template.securityRules.length * subnets.size + rulesOfSubnets.length;
+  const networkBytes = ruleCount * RULE_BYTES + subnets.size * ASSIGNMENT_BYTES;
+  const userDataBytes = Buffer.byteLength(template.userData) * 2;
+  const bytes = ASSIGNMENT_BYTES + networkBytes + userDataBytes + keyBytes + wishBytes;
   const byBytes = Math.floor(COMMAND_BYTES_MAX / bytes);
   return Math.max(1, Math.min(LINK_LIMITS.vmsPerCommandMax, byBytes));
 }
@@ -100,6 +113,10 @@ export function chunk<T>(items: readonly T[], size: number): T[][] {
 }
 
 /** A machine that its cluster has lost, or may have: see `VmAssignment.lastHost`. */
-export function assignmentAgain(vm: VmRecord, template: VmTemplate, cidr: string): VmAssignment {
-  return { ...assignmentOf(vm, template, cidr), lastHost: vm.hostName };
+export function assignmentAgain(
+  vm: VmRecord,
+  template: VmTemplate,
+  subnets: SubnetsById,
+): VmAssignment {
+  return { ...assignmentOf(vm, template, subnets), lastHost: vm.hostName };
 }

@@ -3,13 +3,34 @@ import { createIdGenerator, systemClock, systemRandom } from '@factory/runtime';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BatchSize } from '../batches/store.ts';
+import type { SubnetRecord } from '../subnets/store.ts';
 import { capacityOf } from '../testing/cluster.ts';
 import { decidePlan, SHARE_DEADLINE_MS } from './plan.ts';
-import type { PlanningOutcome, PlanningSnapshot } from './store.ts';
+import type { PlanningCard, PlanningOutcome, PlanningSnapshot } from './store.ts';
 
 const newId = createIdGenerator(systemClock, systemRandom);
 const nowMs = systemClock.nowMs();
 const clusterId = 'clu_a' as ClusterId;
+
+const subnet: SubnetRecord = {
+  id: 'sub_1' as SubnetId,
+  projectId: 'prj_1' as ProjectId,
+  name: 'default',
+  cidr: '10.80.0.0/24',
+  vni: 7,
+  egress: 'none',
+  dnsDomain: 'default.internal',
+  securityRules: [],
+  nextOffset: 2,
+  createdAtMs: 0,
+  deletedAtMs: null,
+};
+
+function cardIn(record: SubnetRecord, asked?: PlanningCard['asked']): PlanningCard {
+  const { cidr, nextOffset } = record;
+  const pool = { cidr, vni: record.vni ?? 0, nextOffset, ahead: [], released: [] };
+  return { subnet: record, pool, asked };
+}
 
 function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): PlanningSnapshot {
   return {
@@ -26,19 +47,14 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
       userData: '',
       labels: {},
       wishes: {},
+      nics: [],
+      securityRules: [],
       pendingReason: null,
       needsPlanning: true,
       createdAtMs: nowMs,
       plannedAtMs: 0,
     },
-    subnet: {
-      id: 'sub_1' as SubnetId,
-      projectId: 'prj_1' as ProjectId,
-      name: 'default',
-      cidr: '10.80.0.0/24',
-      macSeed: 7,
-      nextOffset: 2,
-    },
+    cards: [cardIn(subnet)],
     planned: { count: 0, vcpus: 0 },
     unassigned: [],
     shares: [],
@@ -53,7 +69,6 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
         lastCommandSeq: 10,
       },
     ],
-    usedOffsets: [],
     ...more,
   };
 }
@@ -70,14 +85,16 @@ function after(before: PlanningSnapshot, outcome: PlanningOutcome): PlanningSnap
   return {
     ...before,
     batch: { ...before.batch, ...outcome.batch },
-    subnet: { ...before.subnet, nextOffset: outcome.nextOffset },
+    cards: before.cards.map((card) => {
+      const nextOffset = outcome.nextOffsets.get(card.subnet.id) ?? card.subnet.nextOffset;
+      return cardIn({ ...card.subnet, nextOffset });
+    }),
     planned: {
       count: before.planned.count + all.length,
       vcpus: before.planned.vcpus + all.reduce((sum, vm) => sum + vm.vcpus, 0),
     },
     unassigned: all.filter((vm) => vm.clusterId === null),
     shares: outcome.shares,
-    usedOffsets: [...before.usedOffsets, ...all.map((vm) => vm.addressOffset)],
     clusters: before.clusters.map((cluster) => ({
       ...cluster,
       lastCommandSeq: cluster.lastCommandSeq + outcome.commands.length,
@@ -118,16 +135,41 @@ describe('planning a number of machines', () => {
         const first = snapshot(machines(count));
         const second = after(first, decidePlan(first, newId));
         const outcome = decidePlan(second, newId);
-        expect(outcome).toMatchObject({ newVms: [], assignedVms: [], commands: [] });
+        expect(outcome).toMatchObject({ newVms: [], changedVms: [], commands: [] });
       }),
       { numRuns: 30 },
     );
   });
 
-  it('waits, with the reason, when the subnet is full', () => {
-    const outcome = decidePlan(snapshot(machines(254)), newId);
-    expect(outcome).toMatchObject({ newVms: [], batch: { needsPlanning: true } });
-    expect(outcome.batch.pendingReason).toContain('not enough free addresses');
+  it('makes machines that wait for an address, with the reason, when the subnet is full', () => {
+    const outcome = decidePlan(snapshot(machines(260)), newId);
+    const waiting = outcome.newVms.filter((vm) => vm.ipAddress === null);
+    expect(waiting.map((vm) => vm.name)).toEqual(
+      Array.from({ length: 7 }, (_, index) => `b-${index + 254}`),
+    );
+    const full = 'subnet default has no free address (253 in use)';
+    expect(waiting[0]).toMatchObject({ reason: 'SUBNET_UNAVAILABLE', message: full });
+    expect(outcome.batch).toMatchObject({ needsPlanning: true });
+    expect(outcome.batch.pendingReason).toContain(`7 machines without address: ${full}.`);
+    expect(outcome.takenAddresses).toHaveLength(253);
+  });
+
+  it('gives a machine addresses in all its subnets, or in none', () => {
+    const small = { ...subnet, id: 'sub_2' as SubnetId, name: 'small', cidr: '10.80.0.0/29' };
+    const cards = [cardIn(subnet), cardIn({ ...small, vni: 8 })];
+    const { newVms, takenAddresses } = decidePlan(snapshot(machines(8), { cards }), newId);
+    expect(newVms.map((vm) => vm.nics.length)).toEqual([1, 1, 1, 1, 1, 0, 0, 0]);
+    expect(takenAddresses).toHaveLength(10);
+    expect(newVms[7]?.message).toBe('subnet small has no free address (5 in use)');
+  });
+
+  it('waits for an address that was asked for and that another machine has', () => {
+    const cards = [cardIn(subnet, { offset: 7, isFree: false })];
+    const { newVms } = decidePlan(snapshot(machines(1), { cards }), newId);
+    expect(newVms[0]?.message).toBe('10.80.0.7 in subnet default is in use');
+    const free = [cardIn(subnet, { offset: 7, isFree: true })];
+    const made = decidePlan(snapshot(machines(1), { cards: free }), newId);
+    expect(made.newVms).toMatchObject([{ ipAddress: '10.80.0.7', state: 'scheduled' }]);
   });
 
   it('lists ids in the order of the numbers', () => {

@@ -38,33 +38,43 @@ function planMachines(
   draft: PlanDraft,
 ): PlanningOutcome {
   const isFirst = snapshot.planned.count === 0;
-  const made = isFirst ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape)) : [];
-  if (made === undefined) return outcomeOf(draft, snapshot.shares, subnetIsFull(snapshot));
-  const waiting = isFirst ? made : snapshot.unassigned;
+  const all = isFirst
+    ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape))
+    : snapshot.unassigned;
+  const { ready, waiting } = draft.giveAddresses(all);
   const { image, wishes } = snapshot.batch;
-  const demand = { image, wishes, shape: size.shape, count: waiting.length, outOf: size.count };
+  const demand = { image, wishes, shape: size.shape, count: ready.length, outOf: size.count };
   const selection = selectForMachines(demand, snapshot.clusters.map(candidateAt(snapshot.nowMs)));
   const after: VmRecord[] = [];
   for (const { clusterId, amount } of selection.shares) {
-    after.push(...draft.assign(waiting.slice(after.length, after.length + amount), clusterId));
+    after.push(...draft.assign(ready.slice(after.length, after.length + amount), clusterId));
   }
-  if (isFirst) draft.newVms.push(...after, ...waiting.slice(after.length));
-  else draft.assignedVms.push(...after);
-  return outcomeOf(draft, snapshot.shares, selection);
+  after.push(...ready.slice(after.length), ...waiting);
+  if (isFirst) draft.newVms.push(...after);
+  else draft.changedVms.push(...after.filter((vm) => !snapshot.unassigned.includes(vm)));
+  const [first] = waiting;
+  if (first === undefined) return outcomeOf(draft, snapshot.shares, selection);
+  const noAddress = `${plural(waiting.length, 'machine')} without address: ${first.message}.`;
+  const reason = [noAddress, selection.reason ?? []].flat().join(' ');
+  const unplaced = selection.unplaced + waiting.length;
+  return outcomeOf(draft, snapshot.shares, { unplaced, reason });
 }
 
 function planCores(snapshot: PlanningSnapshot, size: CoresSize, draft: PlanDraft): PlanningOutcome {
   const shares: ShareRecord[] = [];
   for (const share of snapshot.shares) {
     const next = settleShare(snapshot, size, share, draft);
-    if (next === 'subnetFull') return outcomeOf(draft, snapshot.shares, subnetIsFull(snapshot));
     if (next !== undefined) shares.push(next);
   }
   const made = draft.newVms.reduce((sum, vm) => sum + vm.vcpus, 0);
-  const asked = sumOfOpen(shares);
+  const asked = sumOfAsked(shares);
   const left = Math.max(0, size.totalVcpus - snapshot.planned.vcpus - made - asked);
   const wanted = reachableTotals(left, size.shapes).lastIndexOf(true);
-  const remarks = [leftOver(left - wanted, size), ...declineReasons(snapshot, shares)];
+  const remarks = [
+    ...fullReasons(snapshot, shares),
+    leftOver(left - wanted, size),
+    ...declineReasons(snapshot, shares),
+  ];
   const selection = askForShares(snapshot, size, wanted, shares, draft);
   if (selection.reason !== null) remarks.push(selection.reason);
   const said = remarks.filter((remark) => remark !== '').join(' ');
@@ -111,7 +121,7 @@ function settleShare(
   size: CoresSize,
   share: ShareRecord,
   draft: PlanDraft,
-): ShareRecord | 'subnetFull' | undefined {
+): ShareRecord | undefined {
   const cluster = snapshot.clusters.find(({ id }) => id === share.clusterId);
   const observedAtMs = cluster?.capacity?.observedAtMs ?? 0;
   const declined = { ...share, state: 'declined', changedAtMs: observedAtMs } as const;
@@ -124,9 +134,9 @@ function settleShare(
       const { plan } = share;
       if (plan === null || !addsUp(plan, share, size)) return declined;
       const shapes = plan.machines.flatMap((each) => new Array<Shape>(each.count).fill(each.shape));
-      const made = draft.makeVms(shapes);
-      if (made === undefined) return 'subnetFull';
-      draft.newVms.push(...draft.assign(made, share.clusterId));
+      if (!draft.hasAddressesFor(shapes.length)) return share;
+      const { ready } = draft.giveAddresses(draft.makeVms(shapes));
+      draft.newVms.push(...draft.assign(ready, share.clusterId));
       return plan.unplacedVcpus > 0 ? declined : undefined;
     }
   }
@@ -159,9 +169,10 @@ function leftOver(cores: number, size: CoresSize): string {
   return `${plural(cores, 'core')} left over: no sum of the shapes (${sizes}) makes them.`;
 }
 
-function sumOfOpen(shares: readonly ShareRecord[]): number {
+/** Cores that clusters are to place; those of a full subnet have been placed, and wait. */
+function sumOfAsked(shares: readonly ShareRecord[]): number {
   return shares
-    .filter((share) => share.state === 'open')
+    .filter((share) => share.state !== 'declined')
     .reduce((sum, share) => sum + share.totalVcpus, 0);
 }
 
@@ -172,9 +183,11 @@ function candidateAt(nowMs: number) {
   });
 }
 
-function subnetIsFull({ subnet }: PlanningSnapshot) {
-  const reason = `The subnet ${subnet.name} (${subnet.cidr}) has not enough free addresses.`;
-  return { unplaced: 1, reason };
+/** Shares that are answered still are so for want of addresses. */
+function fullReasons({ cards }: PlanningSnapshot, shares: readonly ShareRecord[]): string[] {
+  if (shares.every((share) => share.state !== 'answered')) return [];
+  const names = cards.map(({ subnet }) => subnet.name).join(', ');
+  return [`There are not enough free addresses (subnet ${names}).`];
 }
 
 function outcomeOf(
@@ -185,7 +198,9 @@ function outcomeOf(
   const needsPlanning = rest.unplaced > 0;
   return {
     newVms: draft.newVms,
-    assignedVms: draft.assignedVms,
+    changedVms: draft.changedVms,
+    takenAddresses: draft.takenAddresses,
+    nextOffsets: draft.nextOffsets,
     commands: draft.commands,
     shares,
     batch: {
@@ -193,6 +208,5 @@ function outcomeOf(
       pendingReason: rest.reason,
       needsPlanning,
     },
-    nextOffset: draft.nextOffset,
   };
 }

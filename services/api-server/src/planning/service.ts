@@ -59,7 +59,7 @@ export class PlanningService {
     const isPlanned = await this.#store.planning.plan(batchId, this.#clock.nowMs(), (snapshot) => {
       const outcome = decidePlan(snapshot, this.#newId);
       const made = outcome.newVms.length;
-      const assigned = [...outcome.newVms, ...outcome.assignedVms].filter(
+      const assigned = [...outcome.newVms, ...outcome.changedVms].filter(
         (vm) => vm.clusterId !== null,
       ).length;
       summary = { made, assigned, reason: outcome.batch.pendingReason };

@@ -1,6 +1,15 @@
-import type { BatchId, Capacity, ClusterId, LinkCommand, SharePlan } from '@factory/contracts';
+import type {
+  BatchId,
+  Capacity,
+  ClusterId,
+  LinkCommand,
+  SharePlan,
+  SubnetId,
+  VmId,
+} from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
-import type { SubnetRecord } from '../bootstrap/store.ts';
+import type { AddressPool } from '../subnets/addresses.ts';
+import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
 
 /** Cores of a batch that a cluster was asked to turn into machines. */
@@ -25,26 +34,43 @@ export interface PlanningCluster {
   readonly lastCommandSeq: number;
 }
 
+/** A card that machines of the batch are to have. */
+export interface PlanningCard {
+  readonly subnet: SubnetRecord;
+  readonly pool: AddressPool;
+  /** The address that was asked for; `undefined`: any of the pool. */
+  readonly asked: { readonly offset: number; readonly isFree: boolean } | undefined;
+}
+
+/** An address that a machine takes. */
+export interface TakenAddress {
+  readonly subnetId: SubnetId;
+  readonly offset: number;
+  readonly vmId: VmId;
+}
+
 /** Everything that a planning decision depends on. */
 export interface PlanningSnapshot {
   readonly nowMs: number;
   readonly batch: BatchRecord;
-  readonly subnet: SubnetRecord;
+  /** The first one first. */
+  readonly cards: readonly PlanningCard[];
   /** All machines that the batch ever had. */
   readonly planned: { readonly count: number; readonly vcpus: number };
   /** Its machines that wait for a cluster. */
   readonly unassigned: readonly VmRecord[];
   readonly shares: readonly ShareRecord[];
   readonly clusters: readonly PlanningCluster[];
-  /** Offsets of the subnet's addresses that are in use. */
-  readonly usedOffsets: readonly number[];
 }
 
 /** What is to be written; everything or nothing. */
 export interface PlanningOutcome {
   readonly newVms: readonly VmRecord[];
-  /** Machines of `unassigned` as they are now that they have a cluster. */
-  readonly assignedVms: readonly VmRecord[];
+  /** Machines of `unassigned` that changed: they have a cluster now, or an address, or neither. */
+  readonly changedVms: readonly VmRecord[];
+  readonly takenAddresses: readonly TakenAddress[];
+  /** Where new addresses of the subnets begin now. */
+  readonly nextOffsets: ReadonlyMap<SubnetId, number>;
   readonly commands: readonly {
     readonly clusterId: ClusterId;
     readonly seq: number;
@@ -53,7 +79,6 @@ export interface PlanningOutcome {
   /** The batch's shares afterwards. */
   readonly shares: readonly ShareRecord[];
   readonly batch: Pick<BatchRecord, 'state' | 'pendingReason' | 'needsPlanning'>;
-  readonly nextOffset: number;
 }
 
 /** Why a machine fails that its cluster did not speak of. */

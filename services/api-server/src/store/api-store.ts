@@ -5,6 +5,7 @@ import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
+import type { SubnetStore } from '../subnets/store.ts';
 import type { VmStore } from '../vms/store.ts';
 
 /** Everything that the api-server remembers, by noun. */
@@ -17,6 +18,7 @@ export interface ApiStore {
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;
   readonly planning: PlanningStore;
+  readonly subnets: SubnetStore;
   /**
    * Calls `onWake` after every change that somebody may wait for, made by whichever process.
    * `undefined` means that some may have been missed: look at everything.

@@ -34,7 +34,7 @@ export class TestCaller {
   }
 
   call(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
@@ -56,7 +56,7 @@ export class TestCaller {
   }
 
   /** A call that must succeed; gives the parsed answer. */
-  async ok(method: 'GET' | 'POST' | 'DELETE', url: string, body?: unknown) {
+  async ok(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown) {
     const answer = await this.call(method, url, body);
     if (answer.statusCode >= 300) throw new Error(`${answer.statusCode}: ${answer.body}`);
     return answer.json();

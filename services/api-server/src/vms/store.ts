@@ -11,6 +11,15 @@ import type {
 } from '@factory/contracts';
 import type { WishDecision } from './wishes.ts';
 
+/** A network card of a machine. */
+export interface VmCard {
+  readonly subnetId: SubnetId;
+  /** The address within the subnet, counted from its first. */
+  readonly addressOffset: number;
+  readonly ipAddress: string;
+  readonly macAddress: string;
+}
+
 /** A machine as it is kept: what is wished of it, where it is, and what was last reported. */
 export interface VmRecord {
   readonly id: VmId;
@@ -24,11 +33,13 @@ export interface VmRecord {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly diskGiB: number;
+  /** Of the first card, whose address is null while the subnet is full. */
   readonly subnetId: SubnetId;
-  /** The address within the subnet, counted from its first. */
-  readonly addressOffset: number;
-  readonly ipAddress: string;
-  readonly macAddress: string;
+  readonly addressOffset: number | null;
+  readonly ipAddress: string | null;
+  readonly macAddress: string | null;
+  /** Cards behind the first. */
+  readonly nics: readonly VmCard[];
   readonly createdAtMs: number;
   readonly desired: DesiredState;
   readonly generation: number;

@@ -17,6 +17,12 @@ export function showVm(vm: VmRecord): Vm {
     diskGiB: vm.diskGiB,
     ipAddress: vm.ipAddress,
     macAddress: vm.macAddress,
+    subnetId: vm.subnetId,
+    nics: vm.nics.map(({ subnetId, ipAddress, macAddress }) => ({
+      subnetId,
+      ipAddress,
+      macAddress,
+    })),
     desiredState: vm.desired,
     generation: vm.generation,
     state: vm.state,

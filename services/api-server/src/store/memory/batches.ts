@@ -1,20 +1,21 @@
-import type { ProjectId } from '@factory/contracts';
 import type {
   BatchListQuery,
   BatchRecord,
   BatchStore,
   CreateBatchResult,
   Idempotency,
+  NewBatch,
 } from '../../batches/store.ts';
-import { usableAddresses } from '../../planning/addresses.ts';
 import { wishCommands } from '../../planning/assignments.ts';
+import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import { decideWish } from '../../vms/wishes.ts';
 import type { MemoryDatabase } from './database.ts';
+import { putSubnet, subnetNamed, subnetsOf } from './subnets.ts';
 
 /** See {@link BatchStore}. */
 export function createMemoryBatches(db: MemoryDatabase): BatchStore {
   return {
-    create: async (batch, idempotency, nowMs) => create(db, batch, idempotency, nowMs),
+    create: async (input, idempotency, nowMs) => create(db, input, idempotency, nowMs),
     list: async (query) => list(db, query).map((batch) => db.viewOf(batch)),
     find: async (projectId, id) => {
       const batch = db.batches.get(id);
@@ -31,10 +32,11 @@ export function createMemoryBatches(db: MemoryDatabase): BatchStore {
 
 function create(
   db: MemoryDatabase,
-  batch: BatchRecord,
+  input: NewBatch,
   idempotency: Idempotency | undefined,
   nowMs: number,
 ): CreateBatchResult {
+  const { batch } = input;
   const key = `${batch.projectId} ${idempotency?.key}`;
   const known = idempotency === undefined ? undefined : db.idempotency.get(key);
   if (known !== undefined) {
@@ -45,12 +47,9 @@ function create(
   const all = [...db.batches.values()].filter((each) => each.projectId === batch.projectId);
   const same = all.find((each) => each.name === batch.name && each.state !== 'deleted');
   if (same !== undefined) return { kind: 'nameTaken', batchId: same.id };
-  const freeAddresses = countFree(db, batch.projectId, all);
-  if (freeAddresses === undefined) return { kind: 'noSubnet' };
-  if (batch.size.kind === 'count' && batch.size.count > freeAddresses) {
-    return { kind: 'subnetFull', freeAddresses };
-  }
-  db.batches.set(batch.id, batch);
+  const resolved = resolve(db, input);
+  if (resolved.kind !== 'sound') return resolved;
+  db.batches.set(batch.id, { ...batch, nics: resolved.nics });
   if (idempotency !== undefined) {
     const { requestHash, answer } = idempotency;
     db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });
@@ -58,21 +57,19 @@ function create(
   return { kind: 'created' };
 }
 
-/** Addresses that neither a machine nor an accepted batch has. */
-function countFree(
-  db: MemoryDatabase,
-  projectId: ProjectId,
-  batches: readonly BatchRecord[],
-): number | undefined {
-  const subnet = db.subnets.get(projectId);
-  if (subnet === undefined) return undefined;
-  const used = [...db.vms.values()].filter(
-    (vm) => vm.subnetId === subnet.id && vm.state !== 'deleted',
-  ).length;
-  const promised = batches
-    .filter((batch) => batch.state === 'accepted')
-    .reduce((sum, { size }) => sum + (size.kind === 'count' ? size.count : 0), 0);
-  return usableAddresses(subnet.cidr) - used - promised;
+function resolve(db: MemoryDatabase, { batch, cards, defaultSubnet }: NewBatch) {
+  const { projectId } = batch;
+  const needsDefault = cards.some((card) => card.subnet === DEFAULT_SUBNET);
+  const known = subnetNamed(db, projectId, DEFAULT_SUBNET);
+  if (needsDefault && known === undefined) putSubnet(db, defaultSubnet);
+  const resolved = resolveCards(cards, subnetsOf(db, projectId), batch.size);
+  if (resolved.kind !== 'sound') return resolved;
+  for (const [index, { subnetId, offset }] of resolved.nics.entries()) {
+    const vmId = offset === null ? undefined : db.addresses.holder(subnetId, offset);
+    const field = fieldOfCard(index, 'ipAddress');
+    if (vmId !== undefined) return { kind: 'addressTaken', field, vmId } as const;
+  }
+  return resolved;
 }
 
 function list(db: MemoryDatabase, query: BatchListQuery): readonly BatchRecord[] {

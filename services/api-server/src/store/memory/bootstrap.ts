@@ -1,5 +1,6 @@
 import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
 import type { MemoryDatabase } from './database.ts';
+import { putSubnet, subnetNamed } from './subnets.ts';
 
 /** See {@link BootstrapStore}. */
 export function createMemoryBootstrap(db: MemoryDatabase): BootstrapStore {
@@ -12,7 +13,9 @@ function bootstrap(db: MemoryDatabase, input: BootstrapInput): BootstrapResult {
   const projectKey = `${organisationId} ${input.project.name}`;
   const projectId = db.projects.get(projectKey)?.id ?? input.project.id;
   db.projects.set(projectKey, { id: projectId, organisationId });
-  if (!db.subnets.has(projectId)) db.subnets.set(projectId, { ...input.subnet, projectId });
+  if (subnetNamed(db, projectId, input.subnet.name) === undefined) {
+    putSubnet(db, { ...input.subnet, projectId });
+  }
   const isAdminKeyKept = keepAdminKey(db, input, projectId);
   const clusters = input.tokens.map((token) => {
     const name = token.clusterName;

@@ -84,11 +84,10 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
 
 function giveAgain(db: MemoryDatabase, vm: VmRecord, clusterId: ClusterId): void {
   const batch = db.batches.get(vm.batchId);
-  const subnet = [...db.subnets.values()].find((each) => each.id === vm.subnetId);
-  if (batch === undefined || subnet === undefined) throw new Error(`${vm.id} has lost its batch`);
+  if (batch === undefined) throw new Error(`${vm.id} has lost its batch`);
   const command: LinkCommand = {
     kind: 'assignVms',
-    vms: [assignmentAgain(vm, batch, subnet.cidr)],
+    vms: [assignmentAgain(vm, batch, db.subnets)],
   };
   const seq = db.appendCommands(clusterId, [command]);
   db.putVm({ ...vm, assignedSeq: seq });

@@ -7,15 +7,18 @@ import type {
   NumberedCommand,
   OperationId,
   ProjectId,
+  SubnetId,
   VmId,
 } from '@factory/contracts';
 import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts';
-import type { EnrolmentToken, SubnetRecord } from '../../bootstrap/store.ts';
+import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
+import type { SubnetRecord } from '../../subnets/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
+import { AddressLedger } from './addresses.ts';
 
 /** A cluster with what only the link and planning need. */
 export interface MemoryCluster extends ClusterRecord {
@@ -42,7 +45,9 @@ export class MemoryDatabase {
     string,
     { readonly id: ProjectId; readonly organisationId: string }
   >();
-  readonly subnets = new Map<ProjectId, SubnetRecord>();
+  readonly subnets = new Map<SubnetId, SubnetRecord>();
+  readonly addresses = new AddressLedger();
+  lastVni = 0;
   readonly keys = new Map<string, ApiKeyRecord>();
   readonly tokens = new Map<string, EnrolmentToken>();
   readonly clusters = new Map<ClusterId, MemoryCluster>();
@@ -57,6 +62,7 @@ export class MemoryDatabase {
   readonly #listeners = new Set<(wake: Wake | undefined) => void>();
 
   putVm(vm: VmRecord): void {
+    if (vm.state === 'deleted') this.addresses.release(vm.id);
     this.vms.set(vm.id, vm);
     const ids = this.#vmsByBatch.get(vm.batchId) ?? new Set();
     this.#vmsByBatch.set(vm.batchId, ids.add(vm.id));
@@ -70,12 +76,13 @@ export class MemoryDatabase {
   viewOf(batch: BatchRecord): BatchView {
     const tallies = new Map<string, StateTally>();
     const waiting = new Map<string, number>();
-    for (const { state, guestReady, message } of this.vmsOf(batch.id)) {
+    for (const { state, guestReady, message, clusterId } of this.vmsOf(batch.id)) {
       const { count, readyCount } = tallies.get(state) ?? { count: 0, readyCount: 0 };
       const ready = readyCount + (guestReady ? 1 : 0);
       tallies.set(state, { state, count: count + 1, readyCount: ready });
       const isWaiting = state === 'pending' || state === 'scheduled';
-      if (isWaiting && message !== null) waiting.set(message, (waiting.get(message) ?? 0) + 1);
+      if (!isWaiting || clusterId === null) continue;
+      if (message !== null) waiting.set(message, (waiting.get(message) ?? 0) + 1);
     }
     return {
       batch,

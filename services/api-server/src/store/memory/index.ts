@@ -5,6 +5,7 @@ import { createMemoryClusters } from './clusters.ts';
 import { MemoryDatabase } from './database.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
+import { createMemorySubnets } from './subnets.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 
 export { MemoryDatabase } from './database.ts';
@@ -20,6 +21,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     keys: { find: async (id) => database.keys.get(id) },
     bootstrap: createMemoryBootstrap(database),
     planning: createMemoryPlanning(database),
+    subnets: createMemorySubnets(database),
     subscribe: (onWake) => database.subscribe(onWake),
     ping: async () => undefined,
     close: async () => undefined,

@@ -8,14 +8,11 @@ export function createMemoryOrphans(db: MemoryDatabase): OrphanStore {
     give: async (projectId, { vmId, clusterId, hostName }, decide) => {
       const vm = db.vms.get(vmId);
       const batch = vm && db.batches.get(vm.batchId);
-      const subnet = [...db.subnets.values()].find((each) => each.id === vm?.subnetId);
-      if (vm?.projectId !== projectId || batch === undefined || subnet === undefined) {
-        return { kind: 'notFound' };
-      }
+      if (vm?.projectId !== projectId || batch === undefined) return { kind: 'notFound' };
       const decision = decide(vm);
       if (decision.kind === 'refused') return decision;
       const given = { ...vm, assignmentEpoch: vm.assignmentEpoch + 1 };
-      const vms = [{ ...assignmentOf(given, batch, subnet.cidr), lastHost: hostName }];
+      const vms = [{ ...assignmentOf(given, batch, db.subnets), lastHost: hostName }];
       const assignedSeq = db.appendCommands(clusterId, [{ kind: 'assignVms', vms }]);
       db.putVm({ ...given, assignedSeq });
       db.wake({ clusters: [clusterId] });

@@ -1,6 +1,7 @@
 import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
 import type { BatchRecord } from '../../batches/store.ts';
 import {
+  type PlanningCard,
   type PlanningCluster,
   type PlanningOutcome,
   type PlanningSnapshot,
@@ -32,20 +33,30 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
 }
 
 function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): PlanningSnapshot {
-  const subnet = db.subnets.get(batch.projectId);
-  if (subnet === undefined) throw new Error(`${batch.projectId} has no subnet`);
   const own = db.vmsOf(batch.id);
-  const all = [...db.vms.values()].filter((vm) => vm.state !== 'deleted');
   return {
     nowMs,
     batch,
-    subnet,
+    cards: cardsOf(db, batch),
     planned: { count: own.length, vcpus: own.reduce((sum, vm) => sum + vm.vcpus, 0) },
     unassigned: own.filter((vm) => vm.clusterId === null && vm.state === 'pending'),
     shares: db.shares.get(batch.id) ?? [],
     clusters: planningClusters(db),
-    usedOffsets: all.filter((vm) => vm.subnetId === subnet.id).map((vm) => vm.addressOffset),
   };
+}
+
+function cardsOf(db: MemoryDatabase, batch: BatchRecord): readonly PlanningCard[] {
+  return batch.nics.map(({ subnetId, offset }) => {
+    const subnet = db.subnets.get(subnetId);
+    if (subnet?.vni == null) throw new Error(`${batch.id} is in ${subnetId}, which is gone`);
+    const { cidr, vni, nextOffset } = subnet;
+    const isFree = offset !== null && db.addresses.holder(subnetId, offset) === undefined;
+    return {
+      subnet,
+      pool: { cidr, vni, nextOffset, ...db.addresses.known(subnetId, nextOffset) },
+      asked: offset === null ? undefined : { offset, isFree },
+    };
+  });
 }
 
 function planningClusters(db: MemoryDatabase): readonly PlanningCluster[] {
@@ -84,14 +95,17 @@ function apply(
   outcome: PlanningOutcome,
   nowMs: number,
 ): void {
-  for (const vm of [...outcome.newVms, ...outcome.assignedVms]) db.putVm(vm);
+  for (const vm of [...outcome.newVms, ...outcome.changedVms]) db.putVm(vm);
+  for (const { subnetId, offset, vmId } of outcome.takenAddresses) {
+    db.addresses.take(subnetId, offset, vmId);
+  }
   for (const { clusterId, command } of outcome.commands) db.appendCommands(clusterId, [command]);
   if (outcome.shares.length === 0) db.shares.delete(batch.id);
   else db.shares.set(batch.id, outcome.shares);
   db.batches.set(batch.id, { ...batch, ...outcome.batch, plannedAtMs: nowMs });
-  const subnet = db.subnets.get(batch.projectId);
-  if (subnet !== undefined) {
-    db.subnets.set(batch.projectId, { ...subnet, nextOffset: outcome.nextOffset });
+  for (const [subnetId, nextOffset] of outcome.nextOffsets) {
+    const subnet = db.subnets.get(subnetId);
+    if (subnet !== undefined) db.subnets.set(subnetId, { ...subnet, nextOffset });
   }
   const clusters = [...new Set(outcome.commands.map((each) => each.clusterId))];
   db.wake({ clusters, batches: [batch.id] });
@@ -128,10 +142,10 @@ function failPending(
       vm.clusterId === null && vm.state === 'pending' && vm.stateSinceMs < nowMs - limits.pendingMs,
   );
   for (const vm of overdue) {
-    const message =
-      db.batches.get(vm.batchId)?.pendingReason ?? 'No cluster had room for it in time.';
-    const failed = { state: 'failed', stateSinceMs: nowMs, reason: 'NO_CAPACITY' } as const;
-    db.putVm({ ...vm, ...failed, message });
+    const ofBatch = db.batches.get(vm.batchId)?.pendingReason;
+    const message = vm.message ?? ofBatch ?? 'No cluster had room for it in time.';
+    const reason = vm.reason ?? 'NO_CAPACITY';
+    db.putVm({ ...vm, state: 'failed', stateSinceMs: nowMs, reason, message });
     touched.add(vm.batchId);
   }
   return overdue.length;

@@ -37,10 +37,9 @@ function put(db: MemoryDatabase, vm: VmRecord, hasNewSpec: boolean): void {
 
 /** What its host is to make of it, as things stand. */
 function specNow(db: MemoryDatabase, vm: VmRecord): VmSpec {
-  const subnet = [...db.subnets.values()].find((each) => each.id === vm.subnetId);
   const batch = db.batches.get(vm.batchId);
-  if (subnet === undefined || batch === undefined) throw new Error(`${vm.id} has no batch`);
-  return specOf(vm, batch, subnet.cidr);
+  if (batch === undefined) throw new Error(`${vm.id} has no batch`);
+  return specOf(vm, batch, db.subnets);
 }
 
 function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {

@@ -1,25 +1,28 @@
-import type { BatchId, ProjectId } from '@factory/contracts';
+import type { BatchId, ProjectId, VmId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type {
   BatchListQuery,
+  BatchNic,
   BatchRecord,
   BatchStore,
   BatchView,
   CreateBatchResult,
   Idempotency,
+  NewBatch,
   StateTally,
   WaitingTally,
 } from '../../batches/store.ts';
-import { usableAddresses } from '../../planning/addresses.ts';
 import { wishCommands } from '../../planning/assignments.ts';
+import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
-import { batchRows, type Row, vmRows } from './rows.ts';
+import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
+import { insertSubnet, subnetNamed } from './subnets.ts';
 
 /** See {@link BatchStore}. */
 export function createPostgresBatches(db: PostgresDatabase): BatchStore {
   return {
-    create: (batch, idempotency, nowMs) => create(db, batch, idempotency, nowMs),
+    create: (input, idempotency, nowMs) => create(db, input, idempotency, nowMs),
     list: (query) => list(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
     delete: (projectId, id, nowMs) => deleteBatch(db, projectId, id, nowMs),
@@ -28,15 +31,15 @@ export function createPostgresBatches(db: PostgresDatabase): BatchStore {
 
 async function create(
   db: PostgresDatabase,
-  batch: BatchRecord,
+  input: NewBatch,
   idempotency: Idempotency | undefined,
   nowMs: number,
 ): Promise<CreateBatchResult> {
   try {
     return await db.transaction(async (trx) => {
-      const repeated = await keepKey(trx, batch, idempotency, nowMs);
+      const repeated = await keepKey(trx, input.batch, idempotency, nowMs);
       if (repeated !== undefined) return repeated;
-      const refusal = await insertBatch(trx, batch);
+      const refusal = await insertBatch(trx, input);
       if (refusal !== undefined) throw new RolledBack(refusal);
       return { kind: 'created' } as const;
     });
@@ -78,37 +81,63 @@ async function keepKey(
 /** Why the batch can't be; `undefined` when it is kept. */
 async function insertBatch(
   trx: Knex.Transaction,
-  batch: BatchRecord,
+  input: NewBatch,
 ): Promise<CreateBatchResult | undefined> {
-  // One creation a project at a time, so that two can't promise the same addresses.
+  const { batch } = input;
+  // One creation of a name at a time; the index of names would refuse the second with an error.
   await trx.raw("select pg_advisory_xact_lock(hashtext('batches'), hashtext(?))", [
-    batch.projectId,
+    `${batch.projectId} ${batch.name}`,
   ]);
-  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
-    `select s.cidr,
-       (select b.id from batches b where b.project_id = s.project_id and b.name = :name
-          and b.state <> 'deleted') as same_name,
-       (select count(*) from vms v where v.subnet_id = s.id and v.state <> 'deleted') +
-       (select coalesce(sum((b.size ->> 'count')::int), 0) from batches b
-          where b.project_id = s.project_id and b.state = 'accepted' and b.needs_planning) as used
-     from subnets s where s.project_id = :projectId and s.name = 'default'`,
-    { name: batch.name, projectId: batch.projectId },
-  );
-  const row = rows[0];
-  if (row === undefined) return { kind: 'noSubnet' };
-  if (row.same_name !== null) return { kind: 'nameTaken', batchId: row.same_name as BatchId };
-  const freeAddresses = usableAddresses(String(row.cidr)) - Number(row.used);
-  if (batch.size.kind === 'count' && batch.size.count > freeAddresses) {
-    return { kind: 'subnetFull', freeAddresses };
-  }
-  const { size, labels, wishes, sshPublicKeys } = batch;
+  const same: Row | undefined = await trx('batches')
+    .where({ project_id: batch.projectId, name: batch.name })
+    .andWhereNot('state', 'deleted')
+    .first('id');
+  if (same !== undefined) return { kind: 'nameTaken', batchId: same.id as BatchId };
+  const resolved = await resolve(trx, input);
+  if (resolved.kind !== 'sound') return resolved;
+  const { nics } = resolved;
+  const { size, labels, wishes, sshPublicKeys, securityRules } = batch;
   await trx('batches').insert({
     ...batchRows.toRow(batch),
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
     wishes: JSON.stringify(wishes),
     ssh_public_keys: JSON.stringify(sshPublicKeys),
+    nics: JSON.stringify(nics),
+    security_rules: JSON.stringify(securityRules),
   });
+  return undefined;
+}
+
+/** The batch's cards; their subnets can't be deleted until the transaction ends. */
+async function resolve(trx: Knex.Transaction, { batch, cards, defaultSubnet }: NewBatch) {
+  const names = cards.map((card) => card.subnet);
+  const { projectId } = batch;
+  if (names.includes(DEFAULT_SUBNET)) {
+    const known = await subnetNamed(trx, projectId, DEFAULT_SUBNET);
+    if (known === undefined) await insertSubnet(trx, defaultSubnet);
+  }
+  const rows: readonly Row[] = await trx('subnets')
+    .where({ project_id: projectId, deleted_at_ms: null })
+    .andWhere((either) => either.whereIn('name', names).orWhereIn('id', names))
+    .orderBy('id')
+    .forShare();
+  const resolved = resolveCards(cards, rows.map(subnetRows.fromRow), batch.size);
+  if (resolved.kind !== 'sound') return resolved;
+  return (await addressTaken(trx, resolved.nics)) ?? resolved;
+}
+
+/** A look ahead: planning finds out for sure. */
+async function addressTaken(trx: Knex.Transaction, nics: readonly BatchNic[]) {
+  for (const [index, { subnetId, offset }] of nics.entries()) {
+    if (offset === null) continue;
+    const row: Row | undefined = await trx('subnet_addresses')
+      .where({ subnet_id: subnetId, address_offset: offset })
+      .whereNotNull('vm_id')
+      .first('vm_id');
+    const field = fieldOfCard(index, 'ipAddress');
+    if (row !== undefined) return { kind: 'addressTaken', field, vmId: row.vm_id as VmId } as const;
+  }
   return undefined;
 }
 
@@ -160,6 +189,7 @@ async function waitingOf(
   const { rows } = await knex.raw(
     `select batch_id as "batchId", message, count(*) as count from vms
      where batch_id = any(?) and state in ('pending', 'scheduled') and message is not null
+       and cluster_id is not null
      group by batch_id, message`,
     [[...ids]],
   );

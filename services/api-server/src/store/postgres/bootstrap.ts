@@ -2,7 +2,8 @@ import type { ClusterId, ProjectId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
 import type { PostgresDatabase } from './database.ts';
-import { keyRows, type Row, subnetRows } from './rows.ts';
+import { keyRows, type Row } from './rows.ts';
+import { insertSubnet, subnetNamed } from './subnets.ts';
 
 /** See {@link BootstrapStore}. */
 export function createPostgresBootstrap(db: PostgresDatabase): BootstrapStore {
@@ -11,10 +12,9 @@ export function createPostgresBootstrap(db: PostgresDatabase): BootstrapStore {
       db.transaction(async (trx): Promise<BootstrapResult> => {
         await trx.raw("select pg_advisory_xact_lock(hashtext('bootstrap'))");
         const projectId = await ensureProject(trx, input);
-        await trx('subnets')
-          .insert(subnetRows.toRow({ ...input.subnet, projectId }))
-          .onConflict(['project_id', 'name'])
-          .ignore();
+        const subnet = { ...input.subnet, projectId };
+        const known = await subnetNamed(trx, projectId, subnet.name);
+        if (known === undefined) await insertSubnet(trx, subnet);
         const isAdminKeyKept = await keepAdminKey(trx, input, projectId);
         const clusters: BootstrapResult['clusters'][number][] = [];
         for (const token of input.tokens) {

@@ -8,6 +8,7 @@ import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { keyRows, type Row } from './rows.ts';
+import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 
 /**
@@ -38,6 +39,7 @@ export function createPostgresStore(options: {
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),
+    subnets: createPostgresSubnets(db),
     keys: {
       find: async (id) => {
         const row: Row | undefined = await knex('api_keys').where({ id }).first();

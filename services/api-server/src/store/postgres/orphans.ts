@@ -1,8 +1,10 @@
 import type { LinkCommand } from '@factory/contracts';
 import type { OrphanStore } from '../../orphans/store.ts';
 import { assignmentOf } from '../../planning/assignments.ts';
+import { cardsOf } from '../../subnets/cards.ts';
 import { appendCommands, type PostgresDatabase } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
+import { subnetsById } from './subnets.ts';
 
 /** See {@link OrphanStore}. */
 export function createPostgresOrphans(db: PostgresDatabase): OrphanStore {
@@ -10,8 +12,7 @@ export function createPostgresOrphans(db: PostgresDatabase): OrphanStore {
     give: (projectId, { vmId, clusterId, hostName }, decide) =>
       db.transaction(async (trx, wakes) => {
         const { rows } = await trx.raw<{ rows: readonly Row[] }>(
-          `select v.*, s.cidr, to_jsonb(b) as batch
-           from vms v join subnets s on s.id = v.subnet_id join batches b on b.id = v.batch_id
+          `select v.*, to_jsonb(b) as batch from vms v join batches b on b.id = v.batch_id
            where v.id = ? and v.project_id = ? for update of v`,
           [vmId, projectId],
         );
@@ -21,7 +22,11 @@ export function createPostgresOrphans(db: PostgresDatabase): OrphanStore {
         const decision = decide(vm);
         if (decision.kind === 'refused') return decision;
         const given = { ...vm, assignmentEpoch: vm.assignmentEpoch + 1 };
-        const assignment = assignmentOf(given, batchRows.fromRow(row.batch as Row), `${row.cidr}`);
+        const subnets = await subnetsById(
+          trx,
+          cardsOf(vm).map((card) => card.subnetId),
+        );
+        const assignment = assignmentOf(given, batchRows.fromRow(row.batch as Row), subnets);
         const vms = [{ ...assignment, lastHost: hostName }];
         const command: LinkCommand = { kind: 'assignVms', vms };
         const seq = await appendCommands(trx, clusterId, [command]);

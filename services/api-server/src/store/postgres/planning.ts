@@ -1,16 +1,25 @@
-import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import {
+  BATCH_LIMITS,
+  type BatchId,
+  type ClusterId,
+  VM_MEMORY_OVERHEAD_MIB,
+} from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { BatchRecord } from '../../batches/store.ts';
 import type {
+  PlanningCard,
   PlanningCluster,
   PlanningOutcome,
   PlanningSnapshot,
   PlanningStore,
   ShareRecord,
 } from '../../planning/store.ts';
+import { DEFAULT_SUBNET } from '../../subnets/cards.ts';
 import type { VmRecord } from '../../vms/store.ts';
+import { poolOf, takeAddresses } from './addresses.ts';
 import type { PostgresDatabase } from './database.ts';
-import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
+import { batchRows, type Row, vmRows } from './rows.ts';
+import { lockSubnets, subnetNamed } from './subnets.ts';
 import { sweep } from './sweep.ts';
 
 /** See {@link PlanningStore}. */
@@ -51,23 +60,18 @@ async function snapshotOf(
   batch: BatchRecord,
   nowMs: number,
 ): Promise<PlanningSnapshot> {
-  const subnet = subnetRows.fromRow(
-    await trx('subnets').where({ project_id: batch.projectId, name: 'default' }).first(),
-  );
   const planned = await trx('vms')
     .where('batch_id', batch.id)
     .first(trx.raw('count(*) as count, coalesce(sum(vcpus), 0) as vcpus'));
   const isFirst = planned.count === 0;
-  const mayMakeVms = isFirst || batch.size.kind === 'cores';
   return {
     nowMs,
     batch,
-    subnet,
+    cards: await cardsOf(trx, batch),
     planned,
     unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
     shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
     clusters: await clustersOf(trx),
-    usedOffsets: mayMakeVms ? await usedOffsetsOf(trx, subnet.id) : [],
   };
 }
 
@@ -89,13 +93,28 @@ async function sharesOf(trx: Knex.Transaction, batchId: BatchId): Promise<ShareR
   });
 }
 
-async function usedOffsetsOf(trx: Knex.Transaction, subnetId: string): Promise<number[]> {
-  const { rows } = await trx.raw<{ rows: readonly { offsets: number[] | null }[] }>(
-    `select array_agg(address_offset::int) as offsets from vms
-     where subnet_id = ? and state <> 'deleted'`,
-    [subnetId],
+/** The cards that the batch's machines have, with the subnets locked: addresses are given out. */
+async function cardsOf(trx: Knex.Transaction, batch: BatchRecord): Promise<PlanningCard[]> {
+  const nics = batch.nics.length > 0 ? batch.nics : await defaultNics(trx, batch);
+  const subnets = await lockSubnets(
+    trx,
+    nics.map((nic) => nic.subnetId),
   );
-  return rows[0]?.offsets ?? [];
+  const most = batch.size.kind === 'count' ? batch.size.count : BATCH_LIMITS.countMax;
+  const cards: PlanningCard[] = [];
+  for (const { subnetId, offset } of nics) {
+    const subnet = subnets.get(subnetId);
+    if (subnet === undefined) throw new Error(`${batch.id} is in ${subnetId}, which is gone`);
+    cards.push({ subnet, ...(await poolOf(trx, subnet, offset, most)) });
+  }
+  return cards;
+}
+
+/** Of batches of before there were others. */
+async function defaultNics(trx: Knex.Transaction, { id, projectId }: BatchRecord) {
+  const subnet = await subnetNamed(trx, projectId, DEFAULT_SUBNET);
+  if (subnet === undefined) throw new Error(`${id} is in no subnet`);
+  return [{ subnetId: subnet.id, offset: null }];
 }
 
 /** All clusters, with their command logs locked: the decision numbers the commands. */
@@ -122,11 +141,12 @@ async function clustersOf(trx: Knex.Transaction): Promise<PlanningCluster[]> {
 
 async function write(
   trx: Knex.Transaction,
-  { batch, subnet, nowMs, shares }: PlanningSnapshot,
+  { batch, cards, nowMs, shares }: PlanningSnapshot,
   outcome: PlanningOutcome,
 ): Promise<void> {
   await insertVms(trx, outcome.newVms);
-  await updateAssigned(trx, outcome.assignedVms);
+  await updateVms(trx, outcome.changedVms);
+  await takeAddresses(trx, outcome.takenAddresses);
   await insertCommands(trx, outcome.commands);
   if (outcome.shares.length > 0 || shares.length > 0) {
     await replaceShares(trx, batch.id, outcome.shares);
@@ -137,8 +157,10 @@ async function write(
     needs_planning: outcome.batch.needsPlanning,
     planned_at_ms: nowMs,
   });
-  if (outcome.nextOffset !== subnet.nextOffset) {
-    await trx('subnets').where('id', subnet.id).update({ next_offset: outcome.nextOffset });
+  for (const { subnet } of cards) {
+    const nextOffset = outcome.nextOffsets.get(subnet.id) ?? subnet.nextOffset;
+    if (nextOffset === subnet.nextOffset) continue;
+    await trx('subnets').where('id', subnet.id).update({ next_offset: nextOffset });
   }
 }
 
@@ -152,12 +174,13 @@ async function insertVms(trx: Knex.Transaction, vms: readonly VmRecord[]): Promi
   );
 }
 
-async function updateAssigned(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
+async function updateVms(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
   if (vms.length === 0) return;
   await trx.raw(
     `update vms v set cluster_id = r.cluster_id, assigned_seq = r.assigned_seq, state = r.state,
-       state_since_ms = r.state_since_ms, message = r.message, timeline = r.timeline,
-       image_version = r.image_version
+       state_since_ms = r.state_since_ms, reason = r.reason, message = r.message,
+       timeline = r.timeline, image_version = r.image_version, nics = r.nics,
+       address_offset = r.address_offset, ip_address = r.ip_address, mac_address = r.mac_address
      from jsonb_populate_recordset(null::vms, ?::jsonb) r where v.id = r.id`,
     [JSON.stringify(vms.map(vmRows.toRow))],
   );

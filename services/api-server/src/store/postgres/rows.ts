@@ -1,8 +1,8 @@
 import type { BatchRecord } from '../../batches/store.ts';
-import type { SubnetRecord } from '../../bootstrap/store.ts';
 import type { ClusterRecord } from '../../clusters/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
+import type { SubnetRecord } from '../../subnets/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 
 /** A table's row: what pg makes of it. The columns are as the migrations say. */
@@ -22,6 +22,8 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   userData: 'user_data',
   labels: 'labels',
   wishes: 'wishes',
+  nics: 'nics',
+  securityRules: 'security_rules',
   pendingReason: 'pending_reason',
   needsPlanning: 'needs_planning',
   createdAtMs: 'created_at_ms',
@@ -43,6 +45,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   addressOffset: 'address_offset',
   ipAddress: 'ip_address',
   macAddress: 'mac_address',
+  nics: 'nics',
   createdAtMs: 'created_at_ms',
   desired: 'desired',
   generation: 'generation',
@@ -91,8 +94,13 @@ const SUBNET_COLUMNS: Columns<SubnetRecord> = {
   projectId: 'project_id',
   name: 'name',
   cidr: 'cidr',
-  macSeed: 'mac_seed',
+  vni: 'vni',
+  egress: 'egress',
+  dnsDomain: 'dns_domain',
+  securityRules: 'security_rules',
   nextOffset: 'next_offset',
+  createdAtMs: 'created_at_ms',
+  deletedAtMs: 'deleted_at_ms',
 };
 
 const CLUSTER_COLUMNS: Columns<ClusterRecord> = {

@@ -38,8 +38,9 @@ async function failPending(
   beforeMs: number,
 ): Promise<readonly BatchId[]> {
   const { rows } = await trx.raw<{ rows: readonly { batch_id: BatchId }[] }>(
-    `update vms v set state = 'failed', state_since_ms = :nowMs, reason = 'NO_CAPACITY',
-       message = coalesce(b.pending_reason, 'No cluster had room for it in time.')
+    `update vms v set state = 'failed', state_since_ms = :nowMs,
+       reason = coalesce(v.reason, 'NO_CAPACITY'),
+       message = coalesce(v.message, b.pending_reason, 'No cluster had room for it in time.')
      from batches b
      where b.id = v.batch_id and v.cluster_id is null and v.state = 'pending'
        and v.state_since_ms < :beforeMs

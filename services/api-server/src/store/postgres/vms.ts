@@ -2,9 +2,11 @@ import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
 import type { Knex } from 'knex';
 import { type OperationStore, requestOf } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
+import { cardsOf } from '../../subnets/cards.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
+import { subnetsById } from './subnets.ts';
 
 /** See {@link VmStore}. */
 export function createPostgresVms(db: PostgresDatabase): VmStore {
@@ -53,8 +55,11 @@ async function put(
 /** What its host is to make of it, as things stand. */
 async function specNow(trx: Knex.Transaction, vm: VmRecord): Promise<VmSpec> {
   const batch: Row = await trx('batches').where('id', vm.batchId).first();
-  const { cidr }: Row = await trx('subnets').where('id', vm.subnetId).first('cidr');
-  return specOf(vm, batchRows.fromRow(batch), String(cidr));
+  const subnets = await subnetsById(
+    trx,
+    cardsOf(vm).map((card) => card.subnetId),
+  );
+  return specOf(vm, batchRows.fromRow(batch), subnets);
 }
 
 async function find(

@@ -1,0 +1,58 @@
+import type { Knex } from 'knex';
+import type { PlanningCard, TakenAddress } from '../../planning/store.ts';
+import { type AddressPool, usableAddresses } from '../../subnets/addresses.ts';
+import type { SubnetRecord } from '../../subnets/store.ts';
+
+/**
+ * What can be given out of a subnet, at least `count` addresses if there are so many; and whether
+ * the address at `asked` is free. The subnet must be locked.
+ */
+export async function poolOf(
+  trx: Knex.Transaction,
+  { id, cidr, vni, nextOffset }: SubnetRecord,
+  asked: number | null,
+  count: number,
+): Promise<Pick<PlanningCard, 'pool' | 'asked'>> {
+  if (vni === null) throw new Error(`${id} is deleted`);
+  const pool: AddressPool = { cidr, vni, nextOffset, ahead: [], released: [] };
+  if (asked !== null) {
+    const held = await trx('subnet_addresses')
+      .where({ subnet_id: id, address_offset: asked })
+      .whereNotNull('vm_id')
+      .first('vm_id');
+    return { pool, asked: { offset: asked, isFree: held === undefined } };
+  }
+  const ahead = await trx('subnet_addresses')
+    .where({ subnet_id: id })
+    .andWhere('address_offset', '>=', nextOffset)
+    .pluck('address_offset');
+  const neverUsed = usableAddresses(cidr) + 2 - nextOffset - ahead.length;
+  if (neverUsed >= count) return { pool: { ...pool, ahead }, asked: undefined };
+  const released = await trx('subnet_addresses')
+    .where({ subnet_id: id, vm_id: null })
+    .orderBy(['released_at_ms', 'address_offset'])
+    .limit(count)
+    .pluck('address_offset');
+  return { pool: { ...pool, ahead, released }, asked: undefined };
+}
+
+/** @throws Error when a machine has one of them: then nothing of the plan is written. */
+export async function takeAddresses(
+  trx: Knex.Transaction,
+  taken: readonly TakenAddress[],
+): Promise<void> {
+  if (taken.length === 0) return;
+  const { rowCount } = await trx.raw<{ rowCount: number }>(
+    `insert into subnet_addresses (subnet_id, address_offset, vm_id)
+     select * from unnest(:subnetIds::text[], :offsets::bigint[], :vmIds::text[])
+     on conflict (subnet_id, address_offset) do update
+       set vm_id = excluded.vm_id, released_at_ms = null where subnet_addresses.vm_id is null`,
+    {
+      subnetIds: taken.map((each) => each.subnetId),
+      offsets: taken.map((each) => each.offset),
+      vmIds: taken.map((each) => each.vmId),
+    },
+  );
+  if (rowCount === taken.length) return;
+  throw new Error(`${taken.length - rowCount} addresses of ${taken.length} belong to machines`);
+}

@@ -1,0 +1,176 @@
+import { type ProjectId, SUBNET_LIMITS, type SubnetId } from '@factory/contracts';
+import type { Knex } from 'knex';
+import type {
+  ChangeSubnetResult,
+  CreateSubnetResult,
+  DeleteSubnetResult,
+  NewSubnet,
+  SubnetPatch,
+  SubnetRecord,
+  SubnetStore,
+  SubnetView,
+} from '../../subnets/store.ts';
+import type { PostgresDatabase } from './database.ts';
+import { type Row, subnetRows } from './rows.ts';
+
+/** See {@link SubnetStore}. */
+export function createPostgresSubnets(db: PostgresDatabase): SubnetStore {
+  return {
+    create: (subnet) => db.transaction((trx) => create(trx, subnet)),
+    list: (query) => list(db.knex, query),
+    find: (projectId, id) => find(db.knex, projectId, id),
+    change: (projectId, id, patch) => db.transaction((trx) => change(trx, projectId, id, patch)),
+    delete: (projectId, id, nowMs) =>
+      db.transaction((trx) => deleteSubnet(trx, projectId, id, nowMs)),
+  };
+}
+
+/** Keeps a subnet under a number that is free and was not used for long; ignored if its name is. */
+export async function insertSubnet(
+  trx: Knex.Transaction,
+  subnet: NewSubnet,
+): Promise<SubnetRecord | undefined> {
+  const record = { ...subnet, vni: await freeVni(trx) };
+  const { securityRules } = record;
+  const kept = await trx('subnets')
+    .insert({ ...subnetRows.toRow(record), security_rules: JSON.stringify(securityRules) })
+    .onConflict(['project_id', 'name'])
+    .ignore()
+    .returning('id');
+  return kept.length === 0 ? undefined : record;
+}
+
+/** The sequence goes around: only after 16 million subnets it comes to numbers that are in use. */
+async function freeVni(trx: Knex.Transaction): Promise<number> {
+  for (;;) {
+    const { rows } = await trx.raw<{ rows: readonly { vni: number; taken: boolean }[] }>(
+      `select n.vni, exists (select 1 from subnets s where s.vni = n.vni) as taken
+       from (select nextval('subnet_vnis') as vni) n`,
+    );
+    const [next] = rows;
+    if (next !== undefined && !next.taken) return next.vni;
+  }
+}
+
+/** Subnets by id, deleted ones too; for machines that are, or were, in them. */
+export async function subnetsById(
+  knex: Knex,
+  ids: Iterable<SubnetId>,
+): Promise<ReadonlyMap<SubnetId, SubnetRecord>> {
+  const rows: readonly Row[] = await knex('subnets').whereIn('id', [...new Set(ids)]);
+  return new Map(rows.map(subnetRows.fromRow).map((subnet) => [subnet.id, subnet]));
+}
+
+/** Locks subnets until the transaction ends: their addresses are given out meanwhile. */
+export async function lockSubnets(
+  trx: Knex.Transaction,
+  ids: readonly SubnetId[],
+): Promise<ReadonlyMap<SubnetId, SubnetRecord>> {
+  const rows: readonly Row[] = await trx('subnets')
+    .whereIn('id', [...ids])
+    .orderBy('id')
+    .forUpdate();
+  return new Map(rows.map(subnetRows.fromRow).map((subnet) => [subnet.id, subnet]));
+}
+
+/** The project's subnet of this name. */
+export async function subnetNamed(
+  knex: Knex,
+  projectId: ProjectId,
+  name: string,
+): Promise<SubnetRecord | undefined> {
+  const row: Row | undefined = await ofProject(knex, projectId).andWhere({ name }).first();
+  return row === undefined ? undefined : subnetRows.fromRow(row);
+}
+
+function ofProject(knex: Knex, projectId: ProjectId): Knex.QueryBuilder {
+  return knex('subnets').where({ project_id: projectId, deleted_at_ms: null });
+}
+
+async function create(trx: Knex.Transaction, subnet: NewSubnet): Promise<CreateSubnetResult> {
+  const { projectId, name } = subnet;
+  // One at a time in a project, so that two can't both be the last one allowed.
+  await trx.raw("select pg_advisory_xact_lock(hashtext('subnets'), hashtext(?))", [projectId]);
+  const same = await subnetNamed(trx, projectId, name);
+  if (same !== undefined) return { kind: 'nameTaken', subnetId: same.id };
+  const { count } = await ofProject(trx, projectId).count().first();
+  if (count >= SUBNET_LIMITS.subnetsMax) return { kind: 'tooMany' };
+  const kept = await insertSubnet(trx, subnet);
+  if (kept === undefined) throw new Error(`${name} came into being beside the lock`);
+  return { kind: 'created', view: { subnet: kept, usedAddresses: 0 } };
+}
+
+async function list(
+  knex: Knex,
+  { projectId, name, after, limit }: Parameters<SubnetStore['list']>[0],
+): Promise<readonly SubnetView[]> {
+  const select = ofProject(knex, projectId).orderBy('id').limit(limit);
+  if (name !== undefined) select.andWhere({ name });
+  if (after !== undefined) select.andWhere('id', '>', after);
+  return (await select.select('*', knex.raw(USED))).map(viewOf);
+}
+
+/** Addresses of a subnet that machines have. */
+const USED = `(select count(*) from subnet_addresses a
+  where a.subnet_id = subnets.id and a.vm_id is not null) as used`;
+
+function viewOf(row: Row): SubnetView {
+  return { subnet: subnetRows.fromRow(row), usedAddresses: Number(row.used) };
+}
+
+async function find(
+  knex: Knex,
+  projectId: ProjectId,
+  id: SubnetId,
+): Promise<SubnetView | undefined> {
+  const select = ofProject(knex, projectId).andWhere({ id });
+  const row: Row | undefined = await select.first('*', knex.raw(USED));
+  return row === undefined ? undefined : viewOf(row);
+}
+
+async function change(
+  trx: Knex.Transaction,
+  projectId: ProjectId,
+  id: SubnetId,
+  patch: SubnetPatch,
+): Promise<ChangeSubnetResult> {
+  await trx.raw("select pg_advisory_xact_lock(hashtext('subnets'), hashtext(?))", [projectId]);
+  const row: Row | undefined = await ofProject(trx, projectId).andWhere({ id }).forUpdate().first();
+  if (row === undefined) return { kind: 'notFound' };
+  const { name, securityRules } = { ...subnetRows.fromRow(row), ...patch };
+  const same = await subnetNamed(trx, projectId, name);
+  if (same !== undefined && same.id !== id) return { kind: 'nameTaken', subnetId: same.id };
+  const security_rules = JSON.stringify(securityRules);
+  await trx('subnets').where({ id }).update({ name, security_rules });
+  const view = await find(trx, projectId, id);
+  return view === undefined ? { kind: 'notFound' } : { kind: 'changed', view };
+}
+
+async function deleteSubnet(
+  trx: Knex.Transaction,
+  projectId: ProjectId,
+  id: SubnetId,
+  nowMs: number,
+): Promise<DeleteSubnetResult> {
+  const row: Row | undefined = await ofProject(trx, projectId).andWhere({ id }).forUpdate().first();
+  if (row === undefined) return { kind: 'notFound' };
+  // A machine may wait for an address, so what counts is what its batch says.
+  const { rows } = await trx.raw<{ rows: readonly { vms: number; batches: number }[] }>(
+    `with within as (
+       select id, needs_planning from batches where project_id = :projectId
+         and state <> 'deleted' and (nics @> :nics::jsonb or (nics = '[]' and :isDefault)))
+     select (select count(*) from vms
+              where batch_id in (select id from within) and state <> 'deleted') as vms,
+       (select count(*) from within where needs_planning) as batches`,
+    {
+      projectId,
+      nics: JSON.stringify([{ subnetId: id }]),
+      isDefault: row.name === 'default',
+    },
+  );
+  const { vms: vmCount = 0, batches: waitingBatchCount = 0 } = rows[0] ?? {};
+  if (vmCount + waitingBatchCount > 0) return { kind: 'inUse', vmCount, waitingBatchCount };
+  await trx('subnet_addresses').where({ subnet_id: id }).delete();
+  await trx('subnets').where({ id }).update({ name: id, vni: null, deleted_at_ms: nowMs });
+  return { kind: 'deleted' };
+}

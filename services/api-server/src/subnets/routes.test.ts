@@ -1,0 +1,257 @@
+import { createIdGenerator, silentLogger, systemRandom } from '@factory/runtime';
+import { expect, it } from 'vitest';
+import { PlanningService } from '../planning/service.ts';
+import { capacityOf } from '../testing/cluster.ts';
+import { describeOnEachStore } from '../testing/each-store.ts';
+import { assignedIn, otherProject } from '../testing/factory.ts';
+
+const render = { name: 'render', cidr: '10.1.0.0/29' };
+const batch = { name: 'b', image: 'micro', memoryMiB: 64 };
+
+describeOnEachStore('subnets', (test) => {
+  const joined = async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    await cluster.exchange({ capacity: capacityOf(clock, 1, { vcpus: 64, memoryMiB: 65_536 }) });
+    return { factory, cluster, caller: factory.caller, clock };
+  };
+
+  it('are made, shown, listed, changed and deleted', async () => {
+    const { caller } = test().factory;
+    const made = await caller.call('POST', '/v1/subnets', { ...render, egress: 'nat' });
+    expect(made.statusCode).toBe(201);
+    const subnet = made.json();
+    expect(subnet).toMatchObject({
+      ...render,
+      gatewayAddress: '10.1.0.1',
+      egress: 'nat',
+      dnsDomain: 'render.internal',
+      securityRules: [],
+      addressCount: 5,
+      usedAddressCount: 0,
+    });
+    const url = `/v1/subnets/${subnet.id}`;
+    expect(made.headers.location).toBe(url);
+    const securityRules = [{ direction: 'in', protocol: 'tcp', ports: [22, 22], action: 'accept' }];
+    const changed = await caller.ok('PATCH', url, { name: 'farm', securityRules });
+    expect(changed).toEqual({ ...subnet, name: 'farm', securityRules });
+    expect(await caller.ok('GET', url)).toEqual(changed);
+    expect((await caller.ok('GET', '/v1/subnets?name=farm')).items).toEqual([changed]);
+    expect((await caller.ok('GET', '/v1/subnets')).items).toMatchObject([
+      { name: 'default' },
+      { name: 'farm' },
+    ]);
+    expect((await caller.call('DELETE', url)).statusCode).toBe(204);
+    expect((await caller.call('GET', url)).statusCode).toBe(404);
+    expect((await caller.call('DELETE', url)).statusCode).toBe(404);
+    await caller.ok('POST', '/v1/subnets', { ...render, name: 'farm' });
+  });
+
+  it('may have the same range, but neither name nor number', async () => {
+    const { caller } = test().factory;
+    const other = caller.as('admin', otherProject());
+    const twin = { ...render, name: 'twin' };
+    const made = [
+      await caller.ok('POST', '/v1/subnets', render),
+      await caller.ok('POST', '/v1/subnets', twin),
+    ];
+    const taken = await caller.call('POST', '/v1/subnets', render);
+    expect(taken.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_NAME_TAKEN' });
+    const renamed = await caller.call('PATCH', `/v1/subnets/${made[0].id}`, { name: 'twin' });
+    expect(renamed.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_NAME_TAKEN' });
+    expect(new Set(made.map((subnet) => subnet.vni)).size).toBe(2);
+    expect((await other.ok('GET', '/v1/subnets')).items).toEqual([]);
+  });
+
+  it('of other projects are not there', async () => {
+    const { caller } = test().factory;
+    const { id } = await caller.ok('POST', '/v1/subnets', render);
+    const other = caller.as('admin', otherProject());
+    for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
+      const answer = await other.call(
+        method,
+        `/v1/subnets/${id}`,
+        method === 'PATCH' ? {} : undefined,
+      );
+      expect(answer.json(), method).toMatchObject({ status: 404, code: 'FACTORY_ERR_NOT_FOUND' });
+    }
+  });
+
+  it.each([
+    ['cidr', { ...render, cidr: '8.8.8.0/24' }],
+    ['cidr', { ...render, cidr: '10.0.0.0/8' }],
+    ['name', { ...render, name: 'No Name' }],
+    ['dnsDomain', { ...render, dnsDomain: 'no domain' }],
+    ['egress', { ...render, egress: 'both' }],
+    [
+      'securityRules[0].action',
+      { ...render, securityRules: [{ direction: 'in', protocol: 'tcp' }] },
+    ],
+    ['vni', { ...render, vni: 7 }],
+  ])('are refused with a bad %s', async (field, body) => {
+    const answer = await test().factory.caller.call('POST', '/v1/subnets', body);
+    expect(answer.json()).toMatchObject({ status: 400, field });
+  });
+
+  it('are where a batch says, with all that a host needs to know', async () => {
+    const { caller, cluster } = await joined();
+    const rule = { direction: 'in', protocol: 'tcp', ports: [22, 22], action: 'accept' };
+    const own = { direction: 'out', protocol: 'any', action: 'drop' };
+    const first = await caller.ok('POST', '/v1/subnets', { ...render, securityRules: [rule] });
+    const second = await caller.ok('POST', '/v1/subnets', { name: 'disks', cidr: '10.1.0.0/24' });
+    await caller.ok('POST', '/v1/batches', {
+      ...batch,
+      count: 2,
+      network: { subnet: 'render' },
+      nics: [{ subnet: second.id }],
+      securityRules: [own],
+    });
+    const assigned = assignedIn(await cluster.exchange({}, 5_000));
+    expect(assigned.map(({ spec }) => spec.network)).toMatchObject([
+      {
+        subnetId: first.id,
+        cidr: render.cidr,
+        gatewayAddress: '10.1.0.1',
+        ipAddress: '10.1.0.2',
+        vni: first.vni,
+        egress: 'none',
+        dnsDomain: 'render.internal',
+        securityRules: [own, rule],
+      },
+      { subnetId: first.id, ipAddress: '10.1.0.3' },
+    ]);
+    expect(assigned.map(({ spec }) => spec.nics)).toMatchObject([
+      [{ subnetId: second.id, ipAddress: '10.1.0.2', vni: second.vni, securityRules: [own] }],
+      [{ subnetId: second.id, ipAddress: '10.1.0.3' }],
+    ]);
+    const macs = assigned.flatMap(({ spec }) =>
+      [spec.network, ...(spec.nics ?? [])].map((nic) => nic.macAddress),
+    );
+    expect(new Set(macs).size).toBe(4);
+    const { items } = await caller.ok('GET', '/v1/vms');
+    expect(items[0]).toMatchObject({
+      subnetId: first.id,
+      ipAddress: '10.1.0.2',
+      nics: [{ subnetId: second.id, ipAddress: '10.1.0.2' }],
+    });
+    const { usedAddressCount } = await caller.ok('GET', `/v1/subnets/${second.id}`);
+    expect(usedAddressCount).toBe(2);
+  });
+
+  it('are not deleted while machines are in them, or will be', async () => {
+    const { caller, cluster } = await joined();
+    const { id } = await caller.ok('POST', '/v1/subnets', render);
+    const nics = [{ subnet: 'render' }];
+    const { id: batchId } = await caller.ok('POST', '/v1/batches', { ...batch, count: 2, nics });
+    const vms = assignedIn(await cluster.exchange({}, 5_000));
+    const url = `/v1/subnets/${id}`;
+    const refused = await caller.call('DELETE', url);
+    expect(refused.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_SUBNET_IN_USE' });
+    expect(refused.json().detail).toContain('2 machines are in the subnet');
+    await caller.ok('DELETE', `/v1/batches/${batchId}`);
+    expect((await caller.call('DELETE', url)).statusCode).toBe(409);
+    const gone = vms.map((vm) => cluster.report(vm, { state: 'deleted', generation: 2 }));
+    await cluster.exchange({ vms: gone });
+    expect((await caller.call('DELETE', url)).statusCode).toBe(204);
+  });
+
+  it('that are not there are named', async () => {
+    const { caller } = await joined();
+    const post = async (more: object) =>
+      (await caller.call('POST', '/v1/batches', { ...batch, count: 1, ...more })).json();
+    const unknown = { status: 422, code: 'FACTORY_ERR_UNKNOWN_SUBNET' };
+    const nowhere = { subnet: 'nowhere' };
+    expect(await post({ network: nowhere })).toMatchObject({ ...unknown, field: 'network.subnet' });
+    expect(await post({ nics: [nowhere] })).toMatchObject({ ...unknown, field: 'nics[0].subnet' });
+    const other = caller.as('admin', otherProject());
+    expect((await other.call('GET', '/v1/subnets')).json().items).toEqual([]);
+    expect(await post({ nics: [{ subnet: 'default' }] })).toMatchObject({
+      status: 400,
+      field: 'nics[0].subnet',
+    });
+    expect((await caller.ok('GET', '/v1/batches')).items).toEqual([]);
+  });
+});
+
+describeOnEachStore('addresses', (test) => {
+  const joined = async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    const capacity = capacityOf(clock, 1, { vcpus: 64, memoryMiB: 65_536 });
+    await cluster.exchange({ capacity });
+    await factory.caller.ok('POST', '/v1/subnets', render);
+    const ask = (name: string, count: number, more: object = {}) =>
+      factory.caller.call('POST', '/v1/batches', {
+        ...batch,
+        name,
+        count,
+        network: { subnet: 'render', ...more },
+      });
+    const newId = createIdGenerator(clock, systemRandom);
+    const { store } = factory;
+    const planning = new PlanningService({ store, clock, newId, logger: silentLogger });
+    const sweepLater = () => {
+      clock.shift(5_000);
+      return planning.handle({ kind: 'sweep' });
+    };
+    return { cluster, caller: factory.caller, ask, sweepLater };
+  };
+
+  it('are asked for by machines without a place in the subnet, until one is free', async () => {
+    const { caller, cluster, ask, sweepLater } = await joined();
+    const { id } = (await ask('first', 4)).json();
+    const first = assignedIn(await cluster.exchange({}, 5_000));
+    await ask('second', 3);
+    const [fifth] = assignedIn(await cluster.exchange({}, 5_000));
+    expect(fifth?.spec).toMatchObject({ hostname: 'second-1', network: { ipAddress: '10.1.0.6' } });
+    const full = 'subnet render has no free address (5 in use)';
+    const { items } = await caller.ok('GET', '/v1/batches?name=second');
+    expect(items).toMatchObject([{ pendingReason: `2 machines without address: ${full}.` }]);
+    expect((await caller.ok('GET', '/v1/vms?state=pending')).items).toMatchObject([
+      { name: 'second-2', reason: 'SUBNET_UNAVAILABLE', message: full, ipAddress: null },
+      { name: 'second-3', reason: 'SUBNET_UNAVAILABLE', message: full, ipAddress: null },
+    ]);
+    // Wished away is not let go: a host may still have it.
+    await caller.ok('DELETE', `/v1/batches/${id}`);
+    await sweepLater();
+    expect(assignedIn(await cluster.exchange())).toEqual([]);
+    // The third lets go first, then the first.
+    for (const index of [2, 0]) {
+      const vms = first.slice(index, index + 1);
+      const report = { state: 'deleted', generation: 2 } as const;
+      await cluster.exchange({ vms: vms.map((vm) => cluster.report(vm, report)) });
+    }
+    await sweepLater();
+    const after = assignedIn(await cluster.exchange({}, 5_000));
+    expect(after.map(({ spec }) => [spec.hostname, spec.network.ipAddress])).toEqual([
+      ['second-2', '10.1.0.4'],
+      ['second-3', '10.1.0.2'],
+    ]);
+    expect((await caller.ok('GET', '/v1/batches?name=second')).items[0].pendingReason).toBeNull();
+  });
+
+  it('are chosen for a machine that asks for one, and not given to others', async () => {
+    const { caller, cluster, ask } = await joined();
+    await ask('fixed', 1, { ipAddress: '10.1.0.3' });
+    const vms = assignedIn(await cluster.exchange({}, 5_000));
+    await ask('others', 2);
+    vms.push(...assignedIn(await cluster.exchange({}, 5_000)));
+    const addresses = vms.map(({ spec }) => `${spec.hostname} ${spec.network.ipAddress}`).sort();
+    expect(addresses).toEqual(['fixed-1 10.1.0.3', 'others-1 10.1.0.2', 'others-2 10.1.0.4']);
+    const taken = await ask('again', 1, { ipAddress: '10.1.0.3' });
+    expect(taken.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_ADDRESS_TAKEN' });
+    const gateway = await ask('gateway', 1, { ipAddress: '10.1.0.1' });
+    expect(gateway.json()).toMatchObject({ status: 400, field: 'network.ipAddress' });
+    const many = await ask('many', 2, { ipAddress: '10.1.0.5' });
+    expect(many.json()).toMatchObject({ status: 400, field: 'network.ipAddress' });
+    const { items } = await caller.ok('GET', '/v1/batches');
+    expect(items).toHaveLength(2);
+  });
+
+  it('are not asked for in vain: a batch larger than its subnet is refused', async () => {
+    const { ask } = await joined();
+    const refused = (await ask('big', 6)).json();
+    expect(refused).toMatchObject({ status: 409, code: 'FACTORY_ERR_SUBNET_FULL' });
+    expect(refused.detail).toContain('render has 5 addresses');
+  });
+});
