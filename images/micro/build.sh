@@ -22,6 +22,8 @@ DISK_BYTES=1073741824 # 1 GiB, the smallest disk that a machine can have
 
 # What the kernel needs beyond what is built in (ext4, serial, PS/2 are); dependencies follow.
 MODULES="virtio_blk virtio_pci virtio_net virtio_rng button evdev isofs"
+# Loaded by the machine that has such a volume, and by no other.
+VOLUME_MODULES="virtiofs 9p 9pnet_virtio"
 # What dropbear is linked with.
 LIBRARIES="libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6"
 
@@ -70,20 +72,21 @@ download() {
 # Every file gets the same time; directories too, so it goes last.
 settle_times() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
+# copy_modules TREE MODULE...: these and what they need.
 copy_modules() {
   version=$(basename "$WORK"/kernel/lib/modules/*)
+  tree=$1
+  shift
   depmod -b "$WORK/kernel" "$version"
-  # shellcheck disable=SC2086
-  modprobe -d "$WORK/kernel" -S "$version" -a --show-depends $MODULES |
+  modprobe -d "$WORK/kernel" -S "$version" -a --show-depends "$@" |
     sed -n 's/^insmod \(.*\.ko\).*/\1/p' | sort -u | while read -r module; do
-    install -D -m 644 "$module" "$1/lib/modules/$version/$(basename "$module")"
+    install -D -m 644 "$module" "$tree/lib/modules/$version/$(basename "$module")"
   done
   cp "$WORK/kernel/lib/modules/$version/modules.order" \
-    "$WORK/kernel/lib/modules/$version/modules.builtin" "$1/lib/modules/$version/"
-  depmod -b "$1" "$version"
+    "$WORK/kernel/lib/modules/$version/modules.builtin" "$tree/lib/modules/$version/"
+  depmod -b "$tree" "$version"
   # Only this one is read; the others would be unpacked at every boot.
-  find "$1/lib/modules/$version" -name 'modules.*' ! -name modules.dep -delete
-  echo "$MODULES" >"$1/modules"
+  find "$tree/lib/modules/$version" -name 'modules.*' ! -name modules.dep -delete
 }
 
 build_initrd() {
@@ -92,7 +95,9 @@ build_initrd() {
   cp /bin/busybox "$tree/bin/"
   for applet in sh mount cat modprobe usleep switch_root; do ln -s busybox "$tree/bin/$applet"; done
   install -m 755 "$HERE/initramfs/init" "$tree/init"
-  copy_modules "$tree"
+  # shellcheck disable=SC2086
+  copy_modules "$tree" $MODULES
+  echo "$MODULES" >"$tree/modules"
   settle_times "$tree"
   # Not compressed: under emulation, unpacking costs more than reading.
   (cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$WORK/initrd"
@@ -121,6 +126,8 @@ build_root() {
   done
   ln -sf /bin/busybox "$tree/sbin/init"
   copy_dropbear "$tree"
+  # shellcheck disable=SC2086
+  copy_modules "$tree" $VOLUME_MODULES
   cp -R "$HERE/rootfs/." "$tree/"
   find "$tree/etc/init.d" "$tree/etc/acpi" "$tree/usr/share/udhcpc" "$tree/usr/sbin" -type f -exec chmod 755 {} +
   echo micro >"$tree/etc/hostname"

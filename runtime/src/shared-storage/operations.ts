@@ -54,6 +54,21 @@ export const operations = {
     return null;
   },
 
+  /** Writes a text file that is not there yet, synced; false when there is one. */
+  createText: createTextFile,
+
+  /** Makes an empty file of this many bytes, in place of one that is there; holes take no room. */
+  async makeSparse(file: { readonly path: string; readonly sizeBytes: number }): Promise<null> {
+    const handle = await open(file.path, 'w', 0o600);
+    try {
+      await handle.truncate(file.sizeBytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return null;
+  },
+
   /** A new file with the content of another, synced, readable by all; tells how far it is. */
   copy: copyFile,
 
@@ -76,6 +91,26 @@ export const operations = {
   /** Runs a program to its end within limits of the kernel's (setrlimit(2)). */
   run: runProgram,
 } as const;
+
+async function createTextFile(file: {
+  readonly path: string;
+  readonly text: string;
+}): Promise<boolean> {
+  try {
+    const handle = await open(file.path, 'wx', 0o644);
+    try {
+      await handle.writeFile(file.text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+  await syncDirectory(dirname(file.path));
+  return true;
+}
 
 interface ReadBytes {
   readonly path: string;

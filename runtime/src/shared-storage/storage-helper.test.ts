@@ -55,6 +55,16 @@ describe('a storage helper', () => {
     expect(await helper.call('list', { path: join(folder, 'none') }, PATIENT)).toEqual([]);
   });
 
+  it('makes a file only where there is none, and a file of holes', async () => {
+    const path = join(folder, 'lease');
+    expect(await helper.call('createText', { path, text: 'one' }, PATIENT)).toBe(true);
+    expect(await helper.call('createText', { path, text: 'two' }, PATIENT)).toBe(false);
+    expect(await readFile(path, 'utf8')).toBe('one');
+    const disk = join(folder, 'disk');
+    await helper.call('makeSparse', { path: disk, sizeBytes: 1 << 30 }, PATIENT);
+    expect(await stat(disk)).toMatchObject({ size: 1 << 30, blocks: 0 });
+  });
+
   it("tells the system's error code", async () => {
     const copy = { from: join(folder, 'none'), to: join(folder, 'to'), sizeBytesMax: 1 };
     await expect(helper.call('copy', copy, PATIENT)).rejects.toMatchObject({ code: 'ENOENT' });

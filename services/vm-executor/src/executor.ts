@@ -28,6 +28,9 @@ import type { PowerOffLimits } from './vm/power-off.ts';
 import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
 import { VmRecovery } from './vm/recovery.ts';
+import { LeaseRenewal } from './volumes/lease-renewal.ts';
+import { noVolumes } from './volumes/none.ts';
+import type { VolumePort } from './volumes/port.ts';
 
 /** How an executor behaves. */
 export interface VmExecutorSettings {
@@ -48,6 +51,8 @@ export interface VmExecutorOptions {
   readonly link: ExecutorLink;
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  /** Absent on a host that has no place for volumes. */
+  readonly volumes?: VolumePort;
   readonly settings: VmExecutorSettings;
   /** Where a test ends the executor. */
   readonly faults?: FaultPoints;
@@ -77,6 +82,8 @@ export class VmExecutor {
   readonly #context: KeeperContext;
   readonly #reporter: Reporter;
   readonly #orphans: OrphanSearch;
+  readonly #volumes: VolumePort;
+  readonly #leases: LeaseRenewal;
   readonly #recovery: VmRecovery;
   readonly #guarded = new Map<VmId, Guarded>();
   readonly #inOrder = keyedMutex();
@@ -86,11 +93,16 @@ export class VmExecutor {
 
   constructor(options: VmExecutorOptions) {
     this.#options = options;
-    const { clock, logger, settings } = options;
+    const { clock, logger, settings, hypervisor, volumes = noVolumes } = options;
+    const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
+    this.#volumes = volumes;
+    this.#leases = new LeaseRenewal({
+      ...{ clock, logger, volumes, isKept },
+      onLost: ({ vmId }) => this.#inBackground('a lost disk', () => hypervisor.powerOff(vmId)),
+    });
     this.#orphans = new OrphanSearch({
       ...options,
-      intervalMs: settings.orphanSearchMs,
-      isKept: (vmId) => this.#guarded.has(vmId),
+      ...{ volumes, isKept, intervalMs: settings.orphanSearchMs },
     });
     this.#recovery = new VmRecovery({
       ...options,
@@ -141,6 +153,7 @@ export class VmExecutor {
     hypervisor.start((event) => this.#onHypervisorEvent(event));
     link.start(this.#handlers());
     this.#reporter.start();
+    this.#leases.start();
     this.#watchIdleness();
     this.#orphans.start();
   }
@@ -158,7 +171,9 @@ export class VmExecutor {
     this.#reporter.close();
     await link.close();
     await hypervisor.close();
+    this.#leases.close();
     await storage.close();
+    await this.#volumes.close();
   }
 
   #handlers(): LinkHandlers {
@@ -170,6 +185,7 @@ export class VmExecutor {
       onMessage: (data) => this.#onMessage(data),
       onSubscribed: (agentHostName) => {
         this.#options.hypervisor.identify(agentHostName);
+        this.#volumes.identify(agentHostName);
         this.#reporter.reportAll();
       },
       onShutdown: () => this.#end('shutdown'),

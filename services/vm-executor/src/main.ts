@@ -20,9 +20,16 @@ import { createMesosLink } from './mesos-link.ts';
 import { executorSettings } from './settings.ts';
 import type { VmStorage } from './storage/port.ts';
 import { killingAt } from './vm/fault-at.ts';
+import { createHeldLeases } from './volumes/held-leases.ts';
+import type { VolumePort } from './volumes/port.ts';
+import { createSharedVolumes } from './volumes/shared-volumes.ts';
 
 type Settings = SettingsOf<typeof executorSettings>;
-type World = { readonly hypervisor: Hypervisor; readonly storage: VmStorage };
+interface World {
+  readonly hypervisor: Hypervisor;
+  readonly storage: VmStorage;
+  readonly volumes?: VolumePort;
+}
 
 /** An executor before this one on the same host has this long to end. */
 const TAKE_OVER_TIMEOUT_MS = 60_000;
@@ -115,6 +122,7 @@ async function libvirtWorld(context: ServiceContext, settings: Settings): Promis
   domainType.catch(() => undefined);
   return {
     storage: createFileStorage({ hostDir, images, logger, tools: disks.qemuDiskTools }),
+    ...sharedVolumes(context, settings),
     hypervisor: createLibvirtHypervisor({
       clock,
       random,
@@ -127,19 +135,35 @@ async function libvirtWorld(context: ServiceContext, settings: Settings): Promis
   };
 }
 
+/** Helpers of their own: volumes that hang leave images alone, and the other way round. */
+function sharedVolumes({ clock, logger }: ServiceContext, settings: Settings): Partial<World> {
+  const { volumeDir: folder, hostDir } = settings;
+  if (folder === undefined) return {};
+  const helper = createStorageHelper({ clock, logger });
+  return {
+    volumes: createSharedVolumes({ folder, clock, helper, held: createHeldLeases(hostDir) }),
+  };
+}
+
 /** Guests in this process's memory: they end with it. */
 async function simulatedWorld(context: ServiceContext, settings: Settings): Promise<World> {
   const { clock, random, logger } = context;
-  const [{ SimulatedHost }, { createSimulatedHypervisor }, { createMemoryStorage }] =
+  const [{ SimulatedHost }, { createSimulatedHypervisor }, { createMemoryStorage }, volumes] =
     await Promise.all([
       import('./hypervisor/simulated-host.ts'),
       import('./hypervisor/simulated.ts'),
       import('./storage/memory.ts'),
+      import('./volumes/simulated.ts'),
     ]);
   const helper = createStorageHelper({ clock, logger });
   const manifests = await createImageFolder(settings.imageDir, helper).newestOfAll();
   helper.close();
   const images = manifests.map(({ readyMarker, ...facts }) => ({ ...facts, readyMarker }));
   const host = new SimulatedHost({ clock, random, images });
-  return { hypervisor: createSimulatedHypervisor(host), storage: createMemoryStorage(host) };
+  const { createSimulatedVolumes } = volumes;
+  return {
+    hypervisor: createSimulatedHypervisor(host),
+    storage: createMemoryStorage(host),
+    volumes: createSimulatedVolumes(host.sharedStorage, clock),
+  };
 }

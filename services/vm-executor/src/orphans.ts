@@ -2,11 +2,12 @@ import type { Orphan, VmId } from '@factory/contracts';
 import type { Clock, Logger, Timer } from '@factory/runtime';
 import type { Hypervisor } from './hypervisor/port.ts';
 import type { VmStorage } from './storage/port.ts';
+import type { VolumePort } from './volumes/port.ts';
 
 /** What is on this host in our name, and no task speaks for it. */
 export interface Orphans {
   readonly domains: readonly VmId[];
-  /** VMs with a folder or a lease file. */
+  /** VMs with a folder, a lease of an address or one of a disk. */
   readonly folders: readonly VmId[];
 }
 
@@ -14,11 +15,16 @@ export interface Orphans {
 async function findOrphans(options: {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  readonly volumes: VolumePort;
   readonly isKept: (vmId: VmId) => boolean;
 }): Promise<Orphans> {
-  const { hypervisor, storage, isKept } = options;
+  const { hypervisor, storage, volumes, isKept } = options;
   const domains = (await hypervisor.listDomains()).map(({ vmId }) => vmId);
-  const folders = new Set([...(await storage.listVms()), ...(await storage.listLeases())]);
+  const folders = new Set([
+    ...(await storage.listVms()),
+    ...(await storage.listLeases()),
+    ...(await volumes.listHeld()).map(({ vmId }) => vmId),
+  ]);
   const isOrphan = (vmId: VmId): boolean => !isKept(vmId);
   return { domains: domains.filter(isOrphan), folders: [...folders].filter(isOrphan) };
 }
@@ -41,6 +47,7 @@ interface OrphanSearchOptions {
   readonly logger: Logger;
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  readonly volumes: VolumePort;
   readonly intervalMs: number;
   /** A task speaks for it. */
   readonly isKept: (vmId: VmId) => boolean;

@@ -36,6 +36,13 @@ export const executorSettings = defineSettings({
     env: 'FACTORY_IMAGE_DIR',
     describe: 'Folder of the images, shared by the hosts: <name>/<sha256>.qcow2 and .json.',
   }),
+  volumeDir: optional(
+    textSetting({
+      env: 'FACTORY_VOLUME_DIR',
+      describe:
+        'Folder of the volumes, shared by the hosts, with the file .factory-volumes in it; without it there are none.',
+    }),
+  ),
   imageCacheGiB: integerSetting({
     env: 'FACTORY_IMAGE_CACHE_GIB',
     min: 1,

@@ -23,6 +23,7 @@ import type { ExecutorLink, LinkHandlers, TaskState } from './link.ts';
 import { createMemoryStorage } from './storage/memory.ts';
 import { Gate, gated } from './testing-ports.ts';
 import { type FaultPoints, noFaults } from './vm/procedure.ts';
+import { createSimulatedVolumes } from './volumes/simulated.ts';
 
 /** The line by which guests of the test image say that they are up. */
 export const READY_MARKER = 'factory: guest ready';
@@ -225,6 +226,7 @@ export class TestHost {
       link: this.link,
       hypervisor: gated(createSimulatedHypervisor(this.host), this.gate),
       storage: gated(createMemoryStorage(this.host), this.gate),
+      volumes: gated(createSimulatedVolumes(this.host.sharedStorage, this.clock), this.gate),
       settings: TEST_SETTINGS,
       faults: { at: (...where) => this.faults.at(...where) },
     });

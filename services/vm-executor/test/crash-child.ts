@@ -12,6 +12,7 @@ import { runProcedure } from '../src/vm/procedure.ts';
 import { PROCEDURES, type VmSteps } from '../src/vm/procedures.ts';
 import { newRecord } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
+import { createSimulatedVolumes } from '../src/volumes/simulated.ts';
 
 /**
  * A process that carries out one procedure of a VM on the files of a folder, and kills itself at
@@ -49,6 +50,7 @@ const steps: VmSteps = {
   clock,
   storage,
   hypervisor: createSimulatedHypervisor(host),
+  volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
   limitPowerOn: createLimiter(1),
   powerOff: { graceMs: 100, pressAgainMs: 50 },
   bell: createBell(clock),

@@ -1,5 +1,6 @@
 import type { Seed } from '../storage/port.ts';
 import type { IsoFile } from './iso-image.ts';
+import { mountFiles } from './seed-mounts.ts';
 
 /**
  * The files of a NoCloud seed: identity and keys in `meta-data`, the user's own in `user-data`.
@@ -17,5 +18,6 @@ export function noCloudFiles(seed: Seed): readonly IsoFile[] {
   return [
     { name: 'meta-data', content: Buffer.from(metaData) },
     { name: 'user-data', content: Buffer.from(userData) },
+    ...mountFiles(seed.mounts ?? []),
   ];
 }

@@ -2,6 +2,7 @@ import type { SubnetId, VmId, VmReason } from '@factory/contracts';
 import { type Clock, type Random, sleep } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
 import type { Image } from '../storage/port.ts';
+import { SimulatedSharedStorage } from '../volumes/simulated.ts';
 import type { AddressLease, DomainPlan, HypervisorEvent, OffCause } from './port.ts';
 
 /** How a simulated host behaves. */
@@ -12,6 +13,7 @@ export interface SimulatedHostOptions {
   readonly latency?: Partial<SimulatedLatency>;
   /** Probability, 0 to 1, that making, starting or removing something fails for good. */
   readonly failureRate?: number;
+  readonly sharedStorage?: SimulatedSharedStorage;
 }
 
 /** Each takes from half to one and a half of this long. */
@@ -62,6 +64,8 @@ export class SimulatedHost {
   readonly networks = new Map<SubnetId, Map<VmId, AddressLease>>();
   readonly folders = new Map<VmId, SimulatedFiles>();
   readonly leases = new Map<VmId, AddressLease>();
+  /** What it shares with other hosts, where they do. */
+  readonly sharedStorage: SimulatedSharedStorage;
   readonly consoles = new Map<VmId, string>();
   readonly consoleListeners = new Map<VmId, Set<() => void>>();
   readonly hypervisorListeners = new Set<(event: HypervisorEvent) => void>();
@@ -74,6 +78,7 @@ export class SimulatedHost {
   constructor(options: SimulatedHostOptions) {
     this.clock = options.clock;
     this.images = options.images;
+    this.sharedStorage = options.sharedStorage ?? new SimulatedSharedStorage();
     this.#random = options.random;
     this.#latency = { ...DEFAULT_LATENCY, ...options.latency };
     this.#failureRate = options.failureRate ?? 0;

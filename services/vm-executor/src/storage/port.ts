@@ -26,6 +26,15 @@ export interface ImageSource {
   describe(ref: ImageRef): Promise<Image>;
 }
 
+/** A volume, as the guest sees it. */
+export interface SeedMount {
+  /** Name of the file system, or serial of the disk. */
+  readonly tag: string;
+  readonly type: 'virtiofs' | '9p' | 'disk';
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
 /** What the guest finds on its seed. */
 export interface Seed {
   readonly instanceId: string;
@@ -34,6 +43,8 @@ export interface Seed {
   readonly userData: string;
   /** Absent: `no-cloud`, which Linux guests read. Windows reads a config drive. */
   readonly form?: 'no-cloud' | 'config-drive';
+  /** What the guest mounts by itself, at every start. */
+  readonly mounts?: readonly SeedMount[];
   /** The administrator's, for a config drive; NoCloud has no place for it. */
   readonly adminPassword?: string;
 }

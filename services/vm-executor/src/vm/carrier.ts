@@ -4,6 +4,8 @@ import { VmFailure } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
+import { noVolumes } from '../volumes/none.ts';
+import type { VolumePort } from '../volumes/port.ts';
 import type { Ledger } from './ledger.ts';
 import type { PowerOffLimits } from './power-off.ts';
 import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
@@ -15,6 +17,8 @@ export interface CarrierContext {
   readonly clock: Clock;
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  /** Absent on a host that has no place for volumes. */
+  readonly volumes?: VolumePort;
   /** Bounds how many guests are powered on at a time. */
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
@@ -94,6 +98,7 @@ export class Carrier {
     const ledger = this.#ledger;
     return {
       ...this.#context,
+      volumes: this.#context.volumes ?? noVolumes,
       bell: this.#bell,
       record: () => ledger.record,
       observe: (change) => {

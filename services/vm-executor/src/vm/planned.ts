@@ -7,7 +7,7 @@ import type {
   PlannedVolume,
 } from '../hypervisor/domain-plan.ts';
 import { ImpossibleDomainError } from '../hypervisor/domain-xml/check.ts';
-import type { Seed, VmPaths } from '../storage/port.ts';
+import type { Seed, SeedMount, VmPaths } from '../storage/port.ts';
 import type { VmRecord } from './record.ts';
 
 /** What the host has made ready for the guest before its domain is defined. */
@@ -23,8 +23,23 @@ export interface HostParts {
 /** What the guest finds on its seed, in the form that its system reads. Pure. */
 export function seedOf({ vmId, spec }: VmRecord): Seed {
   const { hostname, sshPublicKeys, userData } = spec;
-  const seed: Seed = { instanceId: vmId, hostname, sshPublicKeys, userData };
+  const mounts = (spec.volumes ?? []).flatMap(seedMountOf);
+  const seed: Seed = {
+    ...{ instanceId: vmId, hostname, sshPublicKeys, userData },
+    ...(mounts.length === 0 ? {} : { mounts }),
+  };
   return spec.hardware?.os === 'windows' ? { ...seed, form: 'config-drive' } : seed;
+}
+
+function seedMountOf(mount: VolumeMount): readonly SeedMount[] {
+  const { kind, tag, guestPath: path, readOnly } = mount;
+  if (path === undefined) return [];
+  return [{ tag, path, readOnly, type: kind === 'block' ? 'disk' : transportOf(mount) }];
+}
+
+/** libvirt has no read-only virtiofs. */
+function transportOf({ readOnly }: VolumeMount): PlannedFilesystem['transport'] {
+  return readOnly ? '9p' : 'virtiofs';
 }
 
 /**
@@ -92,8 +107,7 @@ function volumesOf(
     filesystems: ofKind('directory').map((mount) => ({
       path: pathOf(mount),
       tag: mount.tag,
-      // libvirt has no read-only virtiofs.
-      transport: mount.readOnly ? '9p' : 'virtiofs',
+      transport: transportOf(mount),
       readOnly: mount.readOnly,
     })),
   };

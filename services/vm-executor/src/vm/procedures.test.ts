@@ -6,6 +6,7 @@ import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
 import { SimulatedHost } from '../hypervisor/simulated-host.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
 import { testTask, testVmId } from '../testing.ts';
+import { createSimulatedVolumes } from '../volumes/simulated.ts';
 import { observe } from './observe.ts';
 import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
 import { CREATE, DELETE, POWER_ON, PROCEDURES, type VmSteps } from './procedures.ts';
@@ -26,6 +27,7 @@ function setUp() {
     clock,
     storage,
     hypervisor: createSimulatedHypervisor(host),
+    volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
     limitPowerOn: createLimiter(1),
     powerOff: { graceMs: 1_000, pressAgainMs: 500 },
     bell: createBell(clock),

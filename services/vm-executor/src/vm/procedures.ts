@@ -4,6 +4,7 @@ import { isFullDisk } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
+import type { VolumePort } from '../volumes/port.ts';
 import type { Change } from './observe.ts';
 import { domainPlan, seedOf } from './planned.ts';
 import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
@@ -15,6 +16,7 @@ export interface VmSteps {
   readonly clock: Clock;
   readonly storage: VmStorage;
   readonly hypervisor: Hypervisor;
+  readonly volumes: VolumePort;
   /** Bounds how many guests are powered on at a time. */
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
@@ -55,11 +57,27 @@ const network: VmStep<'network'> = {
   undo: ({ hypervisor, record }, signal) => hypervisor.leaveNetwork(leaseOf(record()), signal),
 };
 
+const volumes: VmStep<'volumes'> = {
+  name: 'volumes',
+  waitsFor: 'the storage of its volumes',
+  do: async ({ volumes, record }, signal) => {
+    const { vmId, spec } = record();
+    const mounts = spec.volumes ?? [];
+    for (const mount of mounts) await volumes.prepare(vmId, mount, signal);
+  },
+  // After its domain: nothing has a disk open any more whose lease is given back.
+  undo: ({ volumes, record }, signal) => volumes.release(record().vmId, undefined, signal),
+};
+
 const domain: VmStep<'domain'> = {
   name: 'domain',
   waitsFor: 'the hypervisor to define or forget its domain',
-  do: async ({ storage, hypervisor, record, observe }, signal) => {
-    await hypervisor.define(domainPlan(record(), storage.paths(record().vmId)), signal);
+  do: async ({ storage, hypervisor, volumes, record, observe }, signal) => {
+    const { vmId, spec } = record();
+    const volumePaths = Object.fromEntries(
+      (spec.volumes ?? []).map((mount) => [mount.volumeId, volumes.pathOf(mount)]),
+    );
+    await hypervisor.define(domainPlan(record(), storage.paths(vmId), { volumePaths }), signal);
     observe({ stage: 'defined' });
   },
   undo: ({ hypervisor, record }, signal) => hypervisor.undefine(record().vmId, signal),
@@ -103,6 +121,7 @@ export const CREATE: Procedure<VmSteps> = {
     },
     seed,
     network,
+    volumes,
     domain,
     power,
     {
@@ -167,6 +186,7 @@ export const POWER_ON: Procedure<VmSteps> = {
     lease,
     seed,
     network,
+    volumes,
     domain,
     power,
   ],

@@ -16,6 +16,13 @@ export function disks(plan: DomainPlan, machine: Machine): readonly XmlElement[]
   ];
 }
 
+/**
+ * An error of the storage stops the guest's CPUs; the guest does not see it, and goes on where it was
+ * when the storage is back. By default QEMU stops for a full disk alone, and a guest that is told of an
+ * error makes its file systems read-only. Source: https://libvirt.org/formatdomain.html (error_policy)
+ */
+const ON_ERROR = { error_policy: 'stop', rerror_policy: 'stop' } as const;
+
 type Bus = 'virtio' | 'sata';
 
 /** Gives each bus's disks their names in turn: vda, vdb..., sda, sdb... */
@@ -35,7 +42,7 @@ function ownDisk({ diskPath }: DomainPlan, target: XmlElement): XmlElement {
   return xml(
     'disk',
     { type: 'file', device: 'disk' },
-    xml('driver', { name: 'qemu', type: 'qcow2', discard: 'unmap' }),
+    xml('driver', { name: 'qemu', type: 'qcow2', ...ON_ERROR, discard: 'unmap' }),
     xml('source', { file: diskPath }),
     target,
   );
@@ -72,7 +79,7 @@ function volumeDisk(volume: PlannedVolume, target: XmlElement): XmlElement {
   return xml(
     'disk',
     { type: source, device: 'disk' },
-    xml('driver', { name: 'qemu', type: format, discard: 'unmap' }),
+    xml('driver', { name: 'qemu', type: format, ...ON_ERROR, discard: 'unmap' }),
     xml('source', source === 'file' ? { file: path } : { dev: path }),
     target,
     ...(readOnly ? [xml('readonly')] : []),

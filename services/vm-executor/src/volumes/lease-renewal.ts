@@ -1,0 +1,51 @@
+import type { VmId } from '@factory/contracts';
+import type { Clock, Logger, Timer } from '@factory/runtime';
+import { LEASE_RENEWAL_MS } from './lease.ts';
+import type { HeldLease, VolumePort } from './port.ts';
+
+interface LeaseRenewalOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly volumes: VolumePort;
+  /** Somebody keeps the VM here. */
+  readonly isKept: (vmId: VmId) => boolean;
+  /** Another host has the VM's disk now: the guest must not write to it any more. */
+  readonly onLost: (lease: HeldLease) => void;
+}
+
+/** Renews the leases of this host's VMs, for as long as it runs. */
+export class LeaseRenewal {
+  readonly #options: LeaseRenewalOptions;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(options: LeaseRenewalOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { clock, logger } = this.#options;
+    if (this.#isClosed) return;
+    this.#timer = clock.after(LEASE_RENEWAL_MS, () => {
+      this.#renewAll()
+        .catch((error: unknown) => logger.warn({ err: error }, 'leases were not renewed'))
+        .finally(() => this.start());
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  /** One after the other: where the storage hangs, the first says so for all. */
+  async #renewAll(): Promise<void> {
+    const { logger, volumes, isKept, onLost } = this.#options;
+    for (const lease of await volumes.listHeld()) {
+      if (!isKept(lease.vmId)) continue;
+      if ((await volumes.renew(lease)) === 'held') continue;
+      logger.error({ lease }, 'the lease of a disk was given to somebody else');
+      onLost(lease);
+    }
+  }
+}
