@@ -23,7 +23,7 @@ DISK_BYTES=1073741824 # 1 GiB, the smallest disk that a machine can have
 # What the kernel needs beyond what is built in (ext4, serial, PS/2 are); dependencies follow.
 MODULES="virtio_blk virtio_pci virtio_net virtio_rng button evdev isofs"
 # Loaded by the machine that has such a volume, and by no other.
-VOLUME_MODULES="virtiofs 9p 9pnet_virtio"
+VOLUME_MODULES="virtiofs"
 # What dropbear is linked with.
 LIBRARIES="libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6"
 

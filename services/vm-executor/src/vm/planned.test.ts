@@ -78,7 +78,7 @@ describe("the host's parts", () => {
       volumes: [{ path: '/v/1/disk.raw', source: 'file', format: 'raw', serial: 'scratch' }],
       filesystems: [
         { path: '/v/2/data', tag: 'home', transport: 'virtiofs', readOnly: false },
-        { path: '/v/2/data', tag: 'textures', transport: '9p', readOnly: true },
+        { path: '/v/2/data', tag: 'textures', transport: 'virtiofs', readOnly: true },
       ],
       ...{ hostCpus: [3], hostDevices: ['0000:3b:00.0'] },
     });
@@ -98,5 +98,20 @@ describe('the seed of a record', () => {
   it('is NoCloud, and a config drive for Windows', () => {
     expect(seedOf(recordOf()).form).toBeUndefined();
     expect(seedOf(recordOf({ os: 'windows' })).form).toBe('config-drive');
+  });
+
+  it('names what the guest mounts by itself', () => {
+    const volume = { volumeId: 'vol_1' as VolumeId, readOnly: false, leaseEpoch: 1 };
+    const mounted = [
+      { ...volume, kind: 'directory', tag: 'a', guestPath: '/data' } as const,
+      { ...volume, kind: 'block', tag: 'b', guestPath: '/disk' } as const,
+      { ...volume, kind: 'block', tag: 'c' } as const,
+    ];
+    const record = recordOf();
+    const { mounts } = seedOf({ ...record, spec: { ...record.spec, volumes: mounted } });
+    expect(mounts).toEqual([
+      { tag: 'a', path: '/data', type: 'virtiofs', readOnly: false },
+      { tag: 'b', path: '/disk', type: 'disk', readOnly: false },
+    ]);
   });
 });

@@ -95,17 +95,11 @@ function emulatedRule(plan: DomainPlan): readonly PlanProblem[] {
 const TAG_BYTES_MAX = { virtiofs: 36, '9p': 31 } as const;
 
 function filesystemRule({ hardware, filesystems = [] }: DomainPlan): readonly PlanProblem[] {
-  return filesystems.flatMap(({ tag, transport, readOnly }) => [
-    // libvirt: "virtiofs does not yet support read-only mode".
-    ...when(
-      transport === 'virtiofs' && readOnly,
-      `virtiofs can't be read-only (${tag})`,
-      'use 9p for it, or let it be written',
-    ),
+  return filesystems.flatMap(({ tag, transport }) => [
     ...when(
       transport === '9p' && hardware?.os === 'windows',
       `Windows can't mount 9p (${tag})`,
-      'use virtiofs, for which it has a driver, and let it be written',
+      'use virtiofs, for which it has a driver',
     ),
     ...when(
       tag === '' || Buffer.byteLength(tag) > TAG_BYTES_MAX[transport],

@@ -102,11 +102,6 @@ describe('an impossible plan', () => {
       'devices virtio',
     ],
     [
-      'virtiofs that is read-only',
-      { filesystems: [{ path: '/a', tag: 'a', transport: 'virtiofs', readOnly: true }] },
-      'use 9p',
-    ],
-    [
       '9p for Windows',
       {
         hardware: { ...windows, firmware: 'uefi' },

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DomainPlan, PlannedFilesystem } from '../domain-plan.ts';
 import { type XmlElement, xml } from '../xml.ts';
 
@@ -8,12 +9,16 @@ export function filesystems(plan: DomainPlan): readonly XmlElement[] {
   );
 }
 
+/** libvirt has no read-only virtiofs: this virtiofsd sees a folder that can't be written. */
+const READ_ONLY_PROGRAM = join(import.meta.dirname, '../../../libexec/virtiofsd-read-only');
+
 /** A virtiofsd of its own, which libvirt starts, serves it with the guest's own users. */
-function virtiofs({ path, tag }: PlannedFilesystem): XmlElement {
+function virtiofs({ path, tag, readOnly }: PlannedFilesystem): XmlElement {
   return xml(
     'filesystem',
     { type: 'mount', accessmode: 'passthrough' },
     xml('driver', { type: 'virtiofs' }),
+    ...(readOnly ? [xml('binary', { path: READ_ONLY_PROGRAM })] : []),
     xml('source', { dir: path }),
     xml('target', { dir: tag }),
   );
