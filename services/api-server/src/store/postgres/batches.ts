@@ -121,7 +121,8 @@ async function resolve(trx: Knex.Transaction, { batch, cards, defaultSubnet }: N
     .where({ project_id: projectId, deleted_at_ms: null })
     .andWhere((either) => either.whereIn('name', names).orWhereIn('id', names))
     .orderBy('id')
-    .forShare();
+    // Not held up by planning, which gives out their addresses meanwhile.
+    .forKeyShare();
   const resolved = resolveCards(cards, rows.map(subnetRows.fromRow), batch.size);
   if (resolved.kind !== 'sound') return resolved;
   return (await addressTaken(trx, resolved.nics)) ?? resolved;

@@ -1,5 +1,11 @@
-import type { BatchId, ClusterId, LinkCommand, OperationId } from '@factory/contracts';
-import { hasErrorCode, type Logger } from '@factory/runtime';
+import {
+  type BatchId,
+  type ClusterId,
+  type LinkCommand,
+  type OperationId,
+  PROBLEMS,
+} from '@factory/contracts';
+import { hasErrorCode, type Logger, ProblemError } from '@factory/runtime';
 import { notify } from '@factory/runtime/postgres';
 import type { Knex } from 'knex';
 import type { Wake } from '../../clusters/store.ts';
@@ -11,6 +17,13 @@ const PAYLOAD_BYTES_MAX = 7_500;
 const ATTEMPTS_MAX = 4;
 /** A deadlock or a conflict of serialisation: the transaction did nothing and may be run again. */
 const RETRYABLE = ['40P01', '40001'];
+
+/** Nothing was begun: no connection of the pool came free in time. */
+const BUSY = 'The database has too much to do at present; try again shortly.';
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && error.name === 'KnexTimeoutError';
+}
 
 /** Collects, during a transaction, whom to wake after its commit. */
 export class WakeSet {
@@ -71,6 +84,7 @@ export class PostgresDatabase {
         return await this.#attempt(work);
       } catch (error) {
         const isRetryable = RETRYABLE.some((code) => hasErrorCode(error, code));
+        if (isBusy(error)) throw new ProblemError(PROBLEMS.notReady, BUSY);
         if (!isRetryable || attempt === ATTEMPTS_MAX) throw error;
         this.#logger.warn({ err: error, attempt }, 'a transaction was broken off; again');
       }

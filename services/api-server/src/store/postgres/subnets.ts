@@ -69,7 +69,7 @@ export async function lockSubnets(
   const rows: readonly Row[] = await trx('subnets')
     .whereIn('id', [...ids])
     .orderBy('id')
-    .forUpdate();
+    .forNoKeyUpdate();
   return new Map(rows.map(subnetRows.fromRow).map((subnet) => [subnet.id, subnet]));
 }
 
@@ -135,7 +135,8 @@ async function change(
   patch: SubnetPatch,
 ): Promise<ChangeSubnetResult> {
   await trx.raw("select pg_advisory_xact_lock(hashtext('subnets'), hashtext(?))", [projectId]);
-  const row: Row | undefined = await ofProject(trx, projectId).andWhere({ id }).forUpdate().first();
+  const locked = ofProject(trx, projectId).andWhere({ id }).forNoKeyUpdate();
+  const row: Row | undefined = await locked.first();
   if (row === undefined) return { kind: 'notFound' };
   const { name, securityRules } = { ...subnetRows.fromRow(row), ...patch };
   const same = await subnetNamed(trx, projectId, name);
