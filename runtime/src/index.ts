@@ -12,6 +12,7 @@ export * from './http/transport.ts';
 export * from './http/undici-transport.ts';
 export * from './lifecycle.ts';
 export * from './log.ts';
+export * from './priority.ts';
 export * from './process-identity.ts';
 export * from './process-lock.ts';
 export * from './random.ts';

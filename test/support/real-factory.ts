@@ -12,7 +12,7 @@ import { isFree } from '../../cli/src/supervisor/ports.ts';
 
 const execFileAsync = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
-const COMMAND_TIMEOUT_MS = 300_000;
+const COMMAND_TIMEOUT_MS = 900_000;
 
 /** A real factory of a test's own: its own data directory, its own port. */
 export interface RealFactory {

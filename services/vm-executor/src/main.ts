@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   createStorageHelper,
   createUndiciTransport,
+  goBeforeOthers,
   identifyProcess,
   readSettings,
   runService,
@@ -44,6 +45,8 @@ runService({
   start: async (context) => {
     const settings = readSettings(executorSettings, process.env);
     const { clock, random, logger } = context;
+    // Guests that boot take all cores; those that are still to be made must not wait for them.
+    goBeforeOthers();
     await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
     const world =
       settings.hypervisor === 'simulated'
