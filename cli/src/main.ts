@@ -9,6 +9,7 @@ import { downCommand } from './commands/down.ts';
 import { imageCommand } from './commands/image.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
+import { subnetCommand } from './commands/subnet.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 import { vmCommand } from './commands/vm.ts';
@@ -31,6 +32,7 @@ const commands = [
   batchCommand(),
   vmCommand(),
   imageCommand(),
+  subnetCommand(),
   auditCommand(),
   testCommand(),
   benchCommand(),

@@ -11,6 +11,7 @@ import {
   VcpusSchema,
   VM_LIMITS,
 } from './vm.ts';
+import { VmHardwareSchema } from './vm-hardware.ts';
 
 export const BATCH_LIMITS = { countMax: 10_000, totalVcpusMax: 100_000, shapesMax: 16 } as const;
 
@@ -20,6 +21,11 @@ export const ShapeSchema = Type.Object(
   { additionalProperties: false },
 );
 export type Shape = Static<typeof ShapeSchema>;
+
+/** In a request, a word that is not known is a mistake. */
+const StrictHardwareSchema = Type.Object(VmHardwareSchema.properties, {
+  additionalProperties: false,
+});
 
 /**
  * `POST /v1/batches`. Either `count` machines of `vcpus` and `memoryMiB`, or `totalVcpus` to be made
@@ -42,6 +48,7 @@ export const BatchRequestSchema = Type.Object(
     ),
     userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
     labels: Type.Optional(LabelsSchema),
+    hardware: Type.Optional(StrictHardwareSchema),
     ...NETWORK_FIELDS,
     ...PLACEMENT_FIELDS,
   },

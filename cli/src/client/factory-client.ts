@@ -7,6 +7,10 @@ import {
   NONCE_HEADER,
   type Operation,
   OperationSchema,
+  type Subnet,
+  type SubnetChange,
+  type SubnetRequest,
+  SubnetSchema,
   signRequest,
   TIMESTAMP_HEADER,
   type Vm,
@@ -26,9 +30,11 @@ import type { Connection } from './connection.ts';
 const vmAnswer = Compile(VmSchema);
 const batchAnswer = Compile(BatchSchema);
 const operationAnswer = Compile(OperationSchema);
+const subnetAnswer = Compile(SubnetSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
+const subnetPage = Compile(Type.Object({ items: Type.Array(SubnetSchema), nextCursor: cursor }));
 
 const Orphan = Type.Object({
   vmId: Type.String(),
@@ -129,6 +135,34 @@ export class FactoryClient {
 
   deleteVm(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/vms/${id}`, () => undefined);
+  }
+
+  createSubnet(request: SubnetRequest): Promise<Subnet> {
+    return this.#call('POST', '/v1/subnets', (value) => subnetAnswer.Parse(value), request);
+  }
+
+  subnets(): Promise<readonly Subnet[]> {
+    return this.#all('/v1/subnets', (value) => subnetPage.Parse(value));
+  }
+
+  /** The subnet with this id or name. */
+  async findSubnet(idOrName: string): Promise<Subnet> {
+    if (/^sub_[0-9a-f]{32}$/.test(idOrName)) {
+      return this.#call('GET', `/v1/subnets/${idOrName}`, (value) => subnetAnswer.Parse(value));
+    }
+    const query = `name=${encodeURIComponent(idOrName)}`;
+    const found = await this.#all(`/v1/subnets?${query}`, (value) => subnetPage.Parse(value));
+    const [subnet] = found;
+    if (subnet !== undefined) return subnet;
+    throw new NoSuchThingError('subnet', idOrName, 'See: ./factory subnet list');
+  }
+
+  changeSubnet(id: string, change: SubnetChange): Promise<Subnet> {
+    return this.#call('PATCH', `/v1/subnets/${id}`, (value) => subnetAnswer.Parse(value), change);
+  }
+
+  deleteSubnet(id: string): Promise<void> {
+    return this.#call('DELETE', `/v1/subnets/${id}`, () => undefined);
   }
 
   /** What is on hosts in the factory's name, and nothing speaks for it. */

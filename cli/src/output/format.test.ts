@@ -1,11 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Batch, BatchId, ProjectId, Vm, VmId } from '@factory/contracts';
+import type { Batch, BatchId, ProjectId, Subnet, SubnetId, Vm, VmId } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import {
   describeCounts,
   formatBatches,
   formatOne,
+  formatSubnets,
   formatVms,
   type OutputFormat,
 } from './format.ts';
@@ -74,7 +75,7 @@ describe('output for people', () => {
   it('shows more on request', () => {
     const [head = '', line = ''] = plain(formatVms([vm], 'wide'));
     expect(head.split(/\s+/)).toEqual(
-      'NAME STATE ADDRESS HOST VCPUS MEMORY REASON BATCH IMAGE MAC WANTED ID'.split(' '),
+      'NAME STATE ADDRESS HOST VCPUS MEMORY REASON BATCH IMAGE MAC FURTHER WANTED ID'.split(' '),
     );
     expect(line).toContain(vm.id);
   });
@@ -111,5 +112,30 @@ describe('output for programs', () => {
   it.each(['json', 'yaml', 'name'] satisfies OutputFormat[])('has no colours (%s)', (format) => {
     const text = formatVms([vm, failed], format);
     expect(stripVTControlCharacters(text)).toBe(text);
+  });
+});
+
+describe('subnets', () => {
+  const subnet: Subnet = {
+    id: `sub_${'1'.repeat(32)}` as SubnetId,
+    name: 'render',
+    projectId: vm.projectId,
+    cidr: '10.20.0.0/24',
+    gatewayAddress: '10.20.0.1',
+    egress: 'nat',
+    dnsDomain: 'render.internal',
+    securityRules: [],
+    vni: 7,
+    addressCount: 253,
+    usedAddressCount: 8,
+    createdAt: vm.createdAt,
+  };
+
+  it('are shown with how full they are', () => {
+    expect(stripVTControlCharacters(formatSubnets([subnet], 'table')).split('\n')).toEqual([
+      'NAME    NETWORK       IN USE    EGRESS  SECURITY RULES',
+      'render  10.20.0.0/24  8 of 253  nat     0',
+    ]);
+    expect(formatSubnets([], 'table')).toContain('./factory subnet create');
   });
 });

@@ -1,4 +1,4 @@
-import type { Batch, Vm } from '@factory/contracts';
+import type { Batch, Subnet, Vm } from '@factory/contracts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
@@ -36,6 +36,11 @@ const VM_COLUMNS: readonly Column<Vm>[] = [
   { head: 'BATCH', cell: (vm) => vm.batchName, wide: true },
   { head: 'IMAGE', cell: (vm) => vm.image, wide: true },
   { head: 'MAC', cell: (vm) => vm.macAddress ?? '-', wide: true },
+  {
+    head: 'FURTHER',
+    cell: (vm) => (vm.nics ?? []).map((nic) => nic.ipAddress).join(', ') || '-',
+    wide: true,
+  },
   { head: 'WANTED', cell: (vm) => vm.desiredState, wide: true },
   { head: 'ID', cell: (vm) => vm.id, wide: true },
 ];
@@ -49,6 +54,18 @@ const BATCH_COLUMNS: readonly Column<Batch>[] = [
   { head: 'IMAGE', cell: (batch) => batch.image, wide: true },
   { head: 'CREATED', cell: (batch) => batch.createdAt, wide: true },
   { head: 'ID', cell: (batch) => batch.id, wide: true },
+];
+
+const SUBNET_COLUMNS: readonly Column<Subnet>[] = [
+  { head: 'NAME', cell: (subnet) => subnet.name },
+  { head: 'NETWORK', cell: (subnet) => subnet.cidr },
+  { head: 'IN USE', cell: (subnet) => `${subnet.usedAddressCount} of ${subnet.addressCount}` },
+  { head: 'EGRESS', cell: (subnet) => subnet.egress },
+  { head: 'SECURITY RULES', cell: (subnet) => String(subnet.securityRules.length) },
+  { head: 'DNS DOMAIN', cell: (subnet) => subnet.dnsDomain, wide: true },
+  { head: 'GATEWAY', cell: (subnet) => subnet.gatewayAddress, wide: true },
+  { head: 'VNI', cell: (subnet) => String(subnet.vni), wide: true },
+  { head: 'ID', cell: (subnet) => subnet.id, wide: true },
 ];
 
 /** `6 running (4 ready), 2 starting`. */
@@ -73,8 +90,14 @@ export function formatBatches(batches: readonly Batch[], format: OutputFormat): 
   return formatList(batches, BATCH_COLUMNS, format, 'No batches. Make one: ./factory batch create');
 }
 
+/** Subnets in the wished format. */
+export function formatSubnets(subnets: readonly Subnet[], format: OutputFormat): string {
+  const empty = 'No subnets. Make one: ./factory subnet create';
+  return formatList(subnets, SUBNET_COLUMNS, format, empty);
+}
+
 /** One thing with all its fields: YAML reads best, unless something else was asked for. */
-export function formatOne(item: Batch | Vm, format: OutputFormat): string {
+export function formatOne(item: Batch | Subnet | Vm, format: OutputFormat): string {
   if (format === 'json') return JSON.stringify(item, null, 2);
   return format === 'name' ? item.name : stringify(item).trimEnd();
 }

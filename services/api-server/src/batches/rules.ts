@@ -4,7 +4,6 @@ import {
   type BatchRequest,
   compileRule,
   type NicRequest,
-  type PlacementWishes,
   type Shape,
   TextPatternError,
   VM_LIMITS,
@@ -12,7 +11,7 @@ import {
 import { reachableTotals } from '../planning/cluster-selection.ts';
 import { DEFAULT_SUBNET } from '../subnets/cards.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
-import type { BatchRecord, BatchSize } from './store.ts';
+import type { BatchRecord, BatchSize, BatchWishes } from './store.ts';
 
 /** What a machine gets when the request does not say. */
 const BATCH_DEFAULTS = { vcpus: 1, memoryMiB: 512, diskGiB: 1 } as const;
@@ -159,12 +158,14 @@ function ruleTexts(request: BatchRequest): Invalid | undefined {
   return invalid('userData', `userData may have ${VM_LIMITS.userDataBytesMax} bytes`);
 }
 
-function wishesOf({ requirements, group, placement, resources }: BatchRequest): PlacementWishes {
+function wishesOf(request: BatchRequest): BatchWishes {
+  const { requirements, group, placement, resources, hardware } = request;
   return {
     ...(requirements === undefined ? {} : { requirements }),
     ...(group === undefined ? {} : { group }),
     ...(placement === undefined ? {} : { placement }),
     ...(resources === undefined ? {} : { resources }),
+    ...(hardware === undefined ? {} : { hardware }),
   };
 }
 

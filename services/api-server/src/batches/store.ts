@@ -8,6 +8,7 @@ import type {
   Shape,
   SubnetId,
   VmId,
+  VmSpec,
   VmState,
 } from '@factory/contracts';
 import type { CardRefusal } from '../subnets/cards.ts';
@@ -25,6 +26,9 @@ export interface BatchNic {
   readonly offset: number | null;
 }
 
+/** What a batch's machines have in their specs as the request says it. */
+export type BatchWishes = PlacementWishes & Pick<VmSpec, 'hardware'>;
+
 /** A batch as it is kept. */
 export interface BatchRecord {
   readonly id: BatchId;
@@ -37,8 +41,8 @@ export interface BatchRecord {
   readonly sshPublicKeys: readonly string[];
   readonly userData: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** What its machines wish of their hosts. */
-  readonly wishes: PlacementWishes;
+  /** What its machines wish of their hosts, and what kind of machines they are. */
+  readonly wishes: BatchWishes;
   /** Their cards, the first one first; none: one in the project's default subnet. */
   readonly nics: readonly BatchNic[];
   /** For all their cards, before the rules of the subnets. */

@@ -1,0 +1,248 @@
+import { readFile } from 'node:fs/promises';
+import type {
+  AttributeRule,
+  BatchRequest,
+  NicRequest,
+  SecurityRule,
+  Shape,
+  VmHardware,
+} from '@factory/contracts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
+import { createProgress } from '../output/progress.ts';
+import { withClient } from './context.ts';
+import { collect, dataOption, integer, outputOption, timeoutOption } from './options.ts';
+import { waitForBatch } from './wait.ts';
+import {
+  each,
+  parseNic,
+  parseRequirement,
+  parseResource,
+  parseSecurityRule,
+  SECURITY_RULE_WORDING,
+} from './wordings.ts';
+
+const EXAMPLES = `
+Examples:
+  ./factory batch create --name first --image micro --count 8 --vcpus 1 --memory 128 --wait
+  ./factory batch create --name farm --image micro --total-vcpus 20 --shape 8x1024 --shape 4x512
+  ./factory batch create --name keyed --image micro --count 2 --ssh-key ~/.ssh/id_ed25519.pub
+
+  In a subnet of their own, with a second card in another, reachable by SSH alone:
+  ./factory batch create --name web --image micro --count 2 --subnet front --nic back \\
+    --security-rule 'accept in tcp 22'
+
+  Each on another host, of racks 1 and 2 with 32 cores or more:
+  ./factory batch create --name db --image micro --count 3 --anti-affinity db \\
+    --require rack=r1,r2 --require 'cores>=32'
+
+  Windows, with what it asks for:
+  ./factory batch create --name win --image windows-11 --count 1 --memory 8192 --disk 64 \\
+    --os windows --firmware uefi-secure --tpm`;
+
+interface CreateOptions {
+  readonly data?: string;
+  readonly name: string;
+  readonly image: string;
+  readonly count?: number;
+  readonly vcpus?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly totalVcpus?: number;
+  readonly shape?: readonly Shape[];
+  readonly sshKey?: readonly string[];
+  readonly userData?: string;
+  readonly subnet?: NicRequest;
+  readonly nic?: readonly NicRequest[];
+  readonly securityRule?: readonly SecurityRule[];
+  readonly require?: readonly AttributeRule[];
+  readonly affinity?: string;
+  readonly antiAffinity?: string;
+  readonly placement?: 'pack' | 'spread';
+  readonly resource?: readonly (readonly [name: string, amount: number])[];
+  readonly firmware?: 'bios' | 'uefi' | 'uefi-secure';
+  readonly os?: 'linux' | 'windows';
+  readonly devices?: 'virtio' | 'emulated';
+  readonly tpm?: true;
+  readonly cpuModel?: string;
+  readonly pinCpus?: true;
+  readonly numaNodes?: number;
+  readonly hugepages?: '2M' | '1G';
+  readonly gpus?: number;
+  readonly wait?: true;
+  readonly timeout: number;
+  readonly output: OutputFormat;
+}
+
+/** `./factory batch create` */
+export function createCommand(): Command {
+  const command = new Command('create')
+    .description('create a batch')
+    .requiredOption('--name <name>', 'name of the batch; its machines are <name>-1 and so on')
+    .requiredOption('--image <name>', 'image to start from')
+    .option('--count <n>', 'number of machines', integer(1))
+    .option('--vcpus <n>', 'virtual cpus of each machine', integer(1))
+    .option('--memory <MiB>', 'memory of each machine in MiB', integer(1))
+    .option('--disk <GiB>', 'disk of each machine in GiB', integer(1))
+    .option('--total-vcpus <n>', 'cores in total, instead of --count', integer(1))
+    .option('--shape <VxM>', 'allowed size for --total-vcpus: vcpus x MiB; repeatable', parseShape)
+    .option('--ssh-key <file>', 'public key for the machines; repeatable', collect)
+    .option('--user-data <file>', 'script or cloud-init data that the machines run at first boot');
+  const groups = {
+    'Networks:': networkOptions(),
+    'Choice of hosts:': placementOptions(),
+    'Kind of machine:': hardwareOptions(),
+  };
+  for (const [title, options] of Object.entries(groups)) {
+    for (const option of options) command.addOption(option.helpGroup(title));
+  }
+  return command
+    .option('--wait', 'wait until all machines run and answer')
+    .addOption(timeoutOption(600))
+    .addOption(outputOption())
+    .addOption(dataOption())
+    .addHelpText('after', EXAMPLES)
+    .action(create);
+}
+
+function networkOptions(): readonly Option[] {
+  return [
+    new Option('--subnet <name>', "the machines' subnet (default: default)").argParser(parseNic),
+    new Option('--nic <subnet>', 'a further card in another subnet; repeatable').argParser(
+      each(parseNic),
+    ),
+    new Option(
+      '--security-rule <rule>',
+      `${SECURITY_RULE_WORDING}; before those of the subnet; repeatable`,
+    ).argParser(each(parseSecurityRule)),
+  ];
+}
+
+function placementOptions(): readonly Option[] {
+  return [
+    new Option(
+      '--require <rule>',
+      'what an attribute of the hosts must be: rack=r1, rack=r1,r2, cores>=8, cpu~EPYC.*; repeatable',
+    ).argParser(each(parseRequirement)),
+    new Option('--affinity <group>', 'all machines of this group on one host').conflicts(
+      'antiAffinity',
+    ),
+    new Option('--anti-affinity <group>', 'each machine of this group on another host'),
+    new Option('--placement <how>', 'keep hosts equally full, or fill one before the next').choices(
+      ['spread', 'pack'],
+    ),
+    new Option('--resource <name=amount>', 'further resource of the host; repeatable').argParser(
+      each(parseResource),
+    ),
+  ];
+}
+
+function hardwareOptions(): readonly Option[] {
+  return [
+    new Option('--os <name>', 'what clock, hints and seed are made for').choices([
+      'linux',
+      'windows',
+    ]),
+    new Option('--firmware <kind>', 'what the machine starts with (default: bios)').choices([
+      'bios',
+      'uefi',
+      'uefi-secure',
+    ]),
+    new Option(
+      '--devices <kind>',
+      'emulated: SATA and e1000e, for guests without virtio drivers',
+    ).choices(['virtio', 'emulated']),
+    new Option('--tpm', 'with a TPM 2.0'),
+    new Option('--cpu-model <name>', "the CPU that the guest sees; host: the host's"),
+    new Option('--pin-cpus', 'a core of the host for each virtual cpu'),
+    new Option('--numa-nodes <n>', 'NUMA nodes that the guest sees').argParser(integer(1, 8)),
+    new Option('--hugepages <size>', 'memory in huge pages').choices(['2M', '1G']),
+    new Option('--gpus <n>', 'graphics cards of the host, passed through').argParser(
+      integer(0, 16),
+    ),
+  ];
+}
+
+async function create(options: CreateOptions): Promise<void> {
+  const request = await requestOf(options);
+  await withClient(options, async ({ client, clock }) => {
+    const created = await client.createBatch(request);
+    if (options.wait !== true) {
+      console.log(formatOne(created, options.output === 'table' ? 'name' : options.output));
+      return;
+    }
+    const progress = createProgress(clock);
+    const batch = await waitForBatch(client, clock, created, progress, options.timeout * 1000);
+    console.log(formatVms(await client.vms({ batchId: batch.id }), options.output));
+  });
+}
+
+async function requestOf(options: CreateOptions): Promise<BatchRequest> {
+  const keys = await Promise.all((options.sshKey ?? []).map((file) => readFile(file, 'utf8')));
+  const { name, image, count, vcpus, memory, disk, totalVcpus, shape, userData } = options;
+  return {
+    name,
+    image,
+    ...(count === undefined ? {} : { count }),
+    ...(vcpus === undefined ? {} : { vcpus }),
+    ...(memory === undefined ? {} : { memoryMiB: memory }),
+    ...(disk === undefined ? {} : { diskGiB: disk }),
+    ...(totalVcpus === undefined ? {} : { totalVcpus }),
+    ...(shape === undefined ? {} : { shapes: [...shape] }),
+    ...(keys.length === 0 ? {} : { sshPublicKeys: keys.map((key) => key.trim()) }),
+    ...(userData === undefined ? {} : { userData: await readFile(userData, 'utf8') }),
+    ...networksOf(options),
+    ...placementOf(options),
+    ...hardwareOf(options),
+  };
+}
+
+type NetworkFields = Pick<BatchRequest, 'network' | 'nics' | 'securityRules'>;
+
+function networksOf({ subnet, nic, securityRule }: CreateOptions): NetworkFields {
+  return {
+    ...(subnet === undefined ? {} : { network: subnet }),
+    ...(nic === undefined ? {} : { nics: [...nic] }),
+    ...(securityRule === undefined ? {} : { securityRules: [...securityRule] }),
+  };
+}
+
+type PlacementFields = Pick<BatchRequest, 'requirements' | 'group' | 'placement' | 'resources'>;
+
+function placementOf(options: CreateOptions): PlacementFields {
+  const { require, affinity, antiAffinity, placement, resource } = options;
+  return {
+    ...(require === undefined ? {} : { requirements: [...require] }),
+    ...(affinity === undefined ? {} : { group: { id: affinity, rule: 'affinity' } }),
+    ...(antiAffinity === undefined ? {} : { group: { id: antiAffinity, rule: 'anti-affinity' } }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(resource === undefined ? {} : { resources: Object.fromEntries(resource) }),
+  };
+}
+
+function hardwareOf(options: CreateOptions): Pick<BatchRequest, 'hardware'> {
+  const { firmware, os, devices, tpm, cpuModel, pinCpus, numaNodes, hugepages, gpus } = options;
+  const cpu = {
+    ...(cpuModel === undefined ? {} : { model: cpuModel }),
+    ...(pinCpus === undefined ? {} : { pinned: true }),
+    ...(numaNodes === undefined ? {} : { numaNodes }),
+    ...(hugepages === undefined ? {} : { hugepages }),
+  };
+  const hardware: VmHardware = {
+    ...(firmware === undefined ? {} : { firmware }),
+    ...(os === undefined ? {} : { os }),
+    ...(devices === undefined ? {} : { devices }),
+    ...(tpm === undefined ? {} : { tpm }),
+    ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
+    ...(gpus === undefined ? {} : { gpus }),
+  };
+  return Object.keys(hardware).length === 0 ? {} : { hardware };
+}
+
+function parseShape(text: string, before: readonly Shape[] | undefined): readonly Shape[] {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  if (match === null) {
+    throw new InvalidArgumentError('It should be vcpus x memory in MiB, like 8x1024.');
+  }
+  return [...(before ?? []), { vcpus: Number(match[1]), memoryMiB: Number(match[2]) }];
+}
