@@ -10,6 +10,7 @@ export type ClusterId = Branded<'ClusterId'>;
 export type SubnetId = Branded<'SubnetId'>;
 export type VolumeId = Branded<'VolumeId'>;
 export type OperationId = Branded<'OperationId'>;
+export type ConsoleTicketId = Branded<'ConsoleTicketId'>;
 export type ApiKeyId = Branded<'ApiKeyId'>;
 
 /** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
@@ -21,6 +22,7 @@ export const ID_PREFIXES = {
   subnet: 'sub',
   volume: 'vol',
   operation: 'op',
+  consoleTicket: 'con',
   apiKey: 'key',
 } as const;
 
@@ -36,6 +38,7 @@ export const ClusterIdSchema = idSchema<ClusterId>(ID_PREFIXES.cluster);
 export const SubnetIdSchema = idSchema<SubnetId>(ID_PREFIXES.subnet);
 export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
+export const ConsoleTicketIdSchema = idSchema<ConsoleTicketId>(ID_PREFIXES.consoleTicket);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
 
 /** A union of string literals, which JSON Schema prints as one `enum`. */

@@ -2,6 +2,7 @@ export * from './assignment.ts';
 export * from './batch.ts';
 export * from './capacity.ts';
 export * from './cluster-link.ts';
+export * from './console.ts';
 export * from './endpoints.ts';
 export * from './ids.ts';
 export * from './image.ts';

@@ -8,6 +8,7 @@ import {
   ApiKeyIdSchema,
   BatchIdSchema,
   ClusterIdSchema,
+  ConsoleTicketIdSchema,
   ID_PREFIXES,
   OperationIdSchema,
   ProjectIdSchema,
@@ -39,6 +40,7 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   subnet: SubnetIdSchema,
   volume: VolumeIdSchema,
   operation: OperationIdSchema,
+  consoleTicket: ConsoleTicketIdSchema,
   apiKey: ApiKeyIdSchema,
 };
 

@@ -1,4 +1,15 @@
 export * from './backoff.ts';
+export {
+  type ByteChannel,
+  type ChannelEnd,
+  ChunkQueue,
+  channelPair,
+  NORMAL_END,
+} from './channels/byte-channel.ts';
+export * from './channels/join.ts';
+export * from './channels/stream-channel.ts';
+export * from './channels/upgrades.ts';
+export * from './channels/websocket.ts';
 export * from './clock.ts';
 export * from './concurrency.ts';
 export * from './files.ts';

@@ -1,7 +1,8 @@
-import { PROBLEMS } from '@factory/contracts';
+import { CONSOLE_PATHS, PROBLEMS } from '@factory/contracts';
 import {
   type Clock,
   createHttpApp,
+  createUpgrades,
   type HttpTransport,
   type Logger,
   ProblemError,
@@ -9,6 +10,7 @@ import {
 } from '@factory/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkSignature, readClaim, type SignedClaim } from './authenticate.ts';
+import { passConsole, passLinkConsole } from './console-sockets.ts';
 import { type ApiKey, KeyDirectory } from './key-directory.ts';
 import type { NonceStore } from './nonce-store.ts';
 import { bodyOf, forwardAs, forwardLink, forwardPublic, type ProxyTarget } from './proxy.ts';
@@ -67,6 +69,9 @@ export function createApiGateway(parts: ApiGatewayParts): FastifyInstance {
   app.decorateRequest('apiKey', undefined);
   registerSigned(app, parts, keys, target);
   registerUnsigned(app, target);
+  const upgrades = createUpgrades(app);
+  upgrades.on(CONSOLE_PATHS.user, (upgrade) => passConsole(upgrade, target));
+  upgrades.on(CONSOLE_PATHS.cluster, (upgrade) => passLinkConsole(upgrade, target));
   return app;
 }
 

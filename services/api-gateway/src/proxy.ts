@@ -14,7 +14,13 @@ const FORWARD_TIMEOUT_MS = 60_000;
 
 /** Headers that callers may send on; everything else stops at the gateway. */
 const FORWARDED_HEADERS = ['content-type', 'accept', 'idempotency-key', 'if-match', 'traceparent'];
-const LINK_HEADERS = [LINK_CLUSTER_HEADER, LINK_SIGNATURE_HEADER, TIMESTAMP_HEADER, NONCE_HEADER];
+/** What a cluster signs with. */
+export const LINK_HEADERS = [
+  LINK_CLUSTER_HEADER,
+  LINK_SIGNATURE_HEADER,
+  TIMESTAMP_HEADER,
+  NONCE_HEADER,
+];
 /** Headers of answers that belong to the connection, not to the answer. */
 const HOP_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
