@@ -33,7 +33,7 @@ import { createMaster, createMemoryRegistryStore, type Master } from 'mesos-core
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { SimulatedProcess } from './process.ts';
-import { SimHost, type World } from './sim-host.ts';
+import { type PortFaults, SimHost, type World } from './sim-host.ts';
 import { User } from './user.ts';
 
 const API = 'http://10.0.0.1:8081';
@@ -58,6 +58,8 @@ export interface SimulationOptions {
   readonly hostShape?: Shape;
   /** From the moment that the cluster has enrolled and its agents are known. */
   readonly faults?: Partial<Faults>;
+  /** From the same moment on, this part of all calls of hypervisors and storages goes wrong. */
+  readonly portFaultRate?: number;
   readonly logger?: Logger;
 }
 
@@ -71,6 +73,7 @@ const DEFAULT_SHAPE: Shape = { vcpus: 22.5, memoryMiB: 4096 };
 export class SimulatedFactory {
   readonly clock = new VirtualClock();
   readonly network: SimulatedNetwork;
+  readonly portFaults: PortFaults = { rate: 0, seen: new Map() };
   readonly hosts: readonly SimHost[];
   /** What made a part give up; must stay empty. */
   readonly fatalErrors: string[] = [];
@@ -93,7 +96,8 @@ export class SimulatedFactory {
       clock: this.clock,
       random: seededRandom(`${seed}/network`),
     });
-    this.#world = { clock: this.clock, network: this.network, logger, seed };
+    const { clock, network, portFaults } = this;
+    this.#world = { clock, network, logger, seed, portFaults };
     const shape = options.hostShape ?? DEFAULT_SHAPE;
     this.hosts = Array.from(
       { length: options.agents },
@@ -142,6 +146,7 @@ export class SimulatedFactory {
       await this.#untilAllIsKnown();
     });
     this.network.setFaults(this.#options.faults ?? {});
+    this.portFaults.rate = this.#options.portFaultRate ?? 0;
   }
 
   /** Runs `work`, whose time passes as fast as the machine can, at most `maxMs` of it. */

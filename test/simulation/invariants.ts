@@ -46,6 +46,13 @@ export function checkTruth(factory: SimulatedFactory, vms: readonly Vm[]): reado
   ];
 }
 
+/** A machine that failed says why, in a code and in words. */
+export function checkExplained(vms: readonly Vm[]): readonly string[] {
+  return vms
+    .filter(({ state, reason, message }) => state === 'failed' && (!reason || !message))
+    .map(({ id, reason, message }) => `${id} failed without a word: ${reason}: ${message}`);
+}
+
 /** What must hold when everything is deleted: no trace on any host. */
 export function checkNothingLeft(factory: SimulatedFactory): readonly string[] {
   return factory.hosts.flatMap(({ hostName, machine }) => {
@@ -68,6 +75,8 @@ function checkVm(vm: Vm, host: SimHost | undefined): readonly string[] {
   const domain = host?.machine.domains.get(vm.id);
   if (vm.state === 'deleted')
     return host === undefined ? [] : [`${vm.id} is deleted and still there`];
+  // What could not be made is on no host; what failed later may be on or off.
+  if (vm.state === 'failed') return [];
   if (host === undefined || domain === undefined) return [`${vm.id} is ${vm.state}, on no host`];
   const isOn = vm.state === 'running';
   return [

@@ -3,7 +3,7 @@ import type { Batch, BatchId, Vm, VmId, VmState } from '@factory/contracts';
 import { type Clock, systemClock, waitFor } from '@factory/runtime';
 import type { Faults, NetworkStatistics } from '@factory/runtime/simulated';
 import { SimulatedFactory, type SimulationOptions } from './factory.ts';
-import { checkAlways, checkNothingLeft, checkTruth } from './invariants.ts';
+import { checkAlways, checkExplained, checkNothingLeft, checkTruth } from './invariants.ts';
 
 /** Of a hundred messages, three requests and three answers are lost, three requests come twice. */
 export const ROUGH: Partial<Faults> = {
@@ -14,7 +14,10 @@ export const ROUGH: Partial<Faults> = {
 };
 
 const STEP_TIMEOUT_MS = 10 * 60_000;
-const SCENARIO_TIMEOUT_MS = 60 * 60_000;
+/** Longer than any state may last: what hangs is given up only at its deadline. */
+export const REST_TIMEOUT_MS = 40 * 60_000;
+const FAILED_FOR_MS = 30_000;
+const SCENARIO_TIMEOUT_MS = 4 * 3_600_000;
 const CHECK_INTERVAL_MS = 1_000;
 const POLL_INTERVAL_MS = 1_000;
 
@@ -87,7 +90,11 @@ export class Run {
   }
 
   /** Waits until as many of the batch's VMs are in each state, then compares with the hosts. */
-  async reach(id: BatchId, states: Partial<Record<VmState, number>>): Promise<readonly Vm[]> {
+  async reach(
+    id: BatchId,
+    states: Partial<Record<VmState, number>>,
+    timeoutMs = STEP_TIMEOUT_MS,
+  ): Promise<readonly Vm[]> {
     const what = `the state ${JSON.stringify(states)}`;
     let last = '';
     const wished = Object.entries(states);
@@ -101,7 +108,7 @@ export class Run {
       const count = (state: string): number => vms.filter((vm) => vm.state === state).length;
       return wished.every(([state, n]) => count(state) === n) ? vms : undefined;
     };
-    const [clock, timeoutMs] = [this.clock, STEP_TIMEOUT_MS];
+    const { clock } = this;
     const vms = await waitFor(clock, what, timeoutMs, vmsThere, POLL_INTERVAL_MS).catch((cause) => {
       throw new InvariantError(`${what} was not reached`, [last, String(cause)]);
     });
@@ -109,9 +116,34 @@ export class Run {
     return vms;
   }
 
-  async deleteBatch(id: BatchId, count: number): Promise<void> {
+  /** Waits until each VM of the batch is as wished, or failed, and stays so; then compares. */
+  async comeToRest(id: BatchId, count: number): Promise<readonly Vm[]> {
+    let moving: readonly string[] = [];
+    const atRest = async (): Promise<readonly Vm[] | undefined> => {
+      const { vmCounts, settled } = await this.factory.user.batch(id);
+      moving = [JSON.stringify(vmCounts)];
+      if (!settled) return undefined;
+      const vms = await this.factory.user.vms({ batchId: id, withDeleted: true });
+      moving = vms.filter((vm) => !this.#rests(vm)).map((vm) => JSON.stringify(vm));
+      return vms.length === count && moving.length === 0 ? vms : undefined;
+    };
+    const [clock, timeoutMs, what] = [this.clock, REST_TIMEOUT_MS, 'rest'];
+    const vms = await waitFor(clock, what, timeoutMs, atRest, POLL_INTERVAL_MS).catch((cause) => {
+      throw new InvariantError('some never come to rest', [...moving, String(cause)]);
+    });
+    this.require(what, [...checkTruth(this.factory, vms), ...checkExplained(vms)]);
+    return vms;
+  }
+
+  /** A wish that is new may still be on its way to a VM that failed before. */
+  #rests({ state, desiredState, stateSince }: Vm): boolean {
+    if (state === desiredState) return true;
+    return state === 'failed' && this.clock.nowMs() - Date.parse(stateSince) > FAILED_FOR_MS;
+  }
+
+  async deleteBatch(id: BatchId, count: number, timeoutMs = STEP_TIMEOUT_MS): Promise<void> {
     await this.factory.user.deleteBatch(id);
-    await this.reach(id, { deleted: count });
+    await this.reach(id, { deleted: count }, timeoutMs);
     this.require('after the deletion', checkNothingLeft(this.factory));
   }
 

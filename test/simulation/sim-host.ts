@@ -1,4 +1,4 @@
-import type { Shape, VmId } from '@factory/contracts';
+import type { Shape, VmId, VmReason } from '@factory/contracts';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { type SimulatedNetwork, seededRandom } from '@factory/runtime/simulated';
 import {
@@ -6,6 +6,8 @@ import {
   createMesosLink,
   createSimulatedHypervisor,
   createVmExecutor,
+  type FaultKind,
+  faulty,
   SimulatedHost,
 } from '@factory/vm-executor';
 import {
@@ -27,7 +29,19 @@ export interface World {
   readonly network: SimulatedNetwork;
   readonly logger: Logger;
   readonly seed: number | string;
+  /** What hosts do to the calls of their executors. */
+  readonly portFaults: PortFaults;
 }
+
+/** How often calls of hypervisors, networks and storages go wrong, and how often they did. */
+export interface PortFaults {
+  /** Of each call: from 0 to 1. */
+  rate: number;
+  readonly seen: Map<string, number>;
+}
+
+const HYPERVISOR_REASONS: readonly VmReason[] = ['HYPERVISOR_ERROR', 'HYPERVISOR_UNAVAILABLE'];
+const STORAGE_REASONS: readonly VmReason[] = ['STORAGE_UNAVAILABLE', 'IO_ERROR', 'DISK_FULL'];
 
 const IMAGE = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: 'factory: guest ready' };
 const DISK_MIB = 1_000_000;
@@ -48,6 +62,7 @@ export class SimHost {
   readonly agent: Agent;
   readonly #world: World;
   readonly #random: Random;
+  readonly #portRandom: Random;
 
   constructor(world: World, index: number, shape: Shape, masterUrl: string) {
     const { clock, network, logger } = world;
@@ -57,6 +72,7 @@ export class SimHost {
     this.hostName = `host-${index}`;
     this.origin = `http://${ip}:5051`;
     this.#random = seededRandom(`${world.seed}/${this.hostName}`);
+    this.#portRandom = seededRandom(`${world.seed}/${this.hostName}/ports`);
     const random = this.#random;
     this.machine = new SimulatedHost({ clock, random, images: [IMAGE] });
     this.processes = createInProcessHost((request, pid) => this.#startExecutor(request, pid));
@@ -92,13 +108,14 @@ export class SimHost {
     const { clock, network, logger } = this.#world;
     const life = new SimulatedProcess(clock, network, `${this.origin}/executor-${pid}`);
     const hypervisor = createSimulatedHypervisor(this.machine);
+    const storage = createMemoryStorage(this.machine);
     const ports = { clock: life.clock, random: this.#random, logger };
     const environment = readExecutorEnvironment(request.environment);
     const executor = createVmExecutor({
       ...ports,
       link: createMesosLink({ ...ports, transport: life.transport, environment }),
-      hypervisor: life.guard(hypervisor),
-      storage: life.guard(createMemoryStorage(this.machine)),
+      hypervisor: life.guard(this.#faulty(hypervisor, HYPERVISOR_REASONS)),
+      storage: life.guard(this.#faulty(storage, STORAGE_REASONS)),
       settings: EXECUTOR_SETTINGS,
     });
     const run = async (): Promise<number> => {
@@ -107,13 +124,30 @@ export class SimHost {
       await executor.close();
       return 0;
     };
-    return {
-      exited: run(),
-      kill: () => {
-        life.kill();
-        // The machine forgets whom it told of events.
-        void hypervisor.close();
-      },
+    const kill = (): void => {
+      life.kill();
+      // The machine forgets whom it told of events.
+      void hypervisor.close();
     };
+    const crash = (error: unknown): number => {
+      logger.error({ err: error }, 'an executor gave up');
+      kill();
+      return 1;
+    };
+    return { exited: run().catch(crash), kill };
+  }
+
+  #faulty<T extends object>(port: T, reasons: readonly VmReason[]): T {
+    const { clock, portFaults } = this.#world;
+    const { seen } = portFaults;
+    const random = this.#portRandom;
+    const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
+    return faulty(port, {
+      ...{ clock, reasons, random, rate: () => portFaults.rate },
+      onFault: (method: string, kind: FaultKind) => {
+        count(method);
+        count(kind);
+      },
+    });
   }
 }

@@ -4,6 +4,7 @@ export {
   type VmExecutorOptions,
   type VmExecutorSettings,
 } from './executor.ts';
+export { FAULT_KINDS, type FaultKind, faulty } from './faulty-ports.ts';
 export type * from './hypervisor/port.ts';
 export { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 export {

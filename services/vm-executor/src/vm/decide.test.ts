@@ -205,4 +205,12 @@ describe('decide', () => {
       }),
     );
   });
+
+  it('leaves said why a machine could not be stopped', () => {
+    const made = { ...newRecord(testTask(1), 1000), isMade: true, desired: 'stopped' as const };
+    const failed = { ...made, state: 'failed' as const, generation: 2, appliedGeneration: 2 };
+    const domain = { vmId: testVmId(1), power: { kind: 'on' } as const, detail: 'running' };
+    const seen = { hasDisk: true, isReleased: false, isFirstLook: false };
+    expect(decide({ record: failed, domain, ...seen })).toEqual({ move: 'rest', change: {} });
+  });
 });

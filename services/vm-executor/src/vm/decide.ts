@@ -84,6 +84,8 @@ function decideStopped(situation: Situation): Decision {
   const { record, domain } = situation;
   const applied = isApplied(record);
   if (domain?.power.kind === 'on') {
+    // It could not be stopped, and its user has been told why: that stays said.
+    if (applied && record.state === 'failed') return rest({});
     // Already stopped once for this wish: somebody powered it on since, and it is left alone.
     if (applied && record.state !== 'stopping') return rest({ state: 'running' });
     return { move: 'powerOff' };

@@ -1,5 +1,5 @@
 import { isTransitionAllowed } from '@factory/contracts';
-import type { Limiter, Logger } from '@factory/runtime';
+import type { Limiter, Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Decision } from './decide.ts';
@@ -25,6 +25,7 @@ export type After =
 export interface MoveContext extends CarrierContext {
   /** Bounds how many VMs are made at a time. */
   readonly limitMaking: Limiter;
+  readonly random: Random;
   readonly logger: Logger;
 }
 

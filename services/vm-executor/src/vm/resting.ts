@@ -1,4 +1,4 @@
-import type { Logger } from '@factory/runtime';
+import type { Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Ledger } from './ledger.ts';
@@ -11,7 +11,8 @@ import { leaseOf } from './record.ts';
 const REST_TIMEOUT_MS = 30_000;
 
 /** What a VM at rest is seen to by. */
-interface RestContext extends Pick<CarrierContext, 'hypervisor' | 'storage'> {
+interface RestContext extends Pick<CarrierContext, 'clock' | 'hypervisor' | 'storage'> {
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -99,11 +100,9 @@ export class Resting {
   #watchReadiness(): void {
     const { record } = this.#ledger;
     if (record.guestReady || this.#stopWatching !== undefined) return;
-    const { storage, logger } = this.#context;
+    const { clock, random, storage, logger } = this.#context;
     this.#stopWatching = watchReadiness({
-      storage,
-      record,
-      logger,
+      ...{ clock, random, storage, record, logger },
       onReady: () => {
         this.watchNoMore();
         this.#ledger.observe({ guestReady: true, stage: 'ready' });
