@@ -6,6 +6,7 @@ export * from './console.ts';
 export * from './endpoints.ts';
 export * from './ids.ts';
 export * from './image.ts';
+export * from './inventory-digest.ts';
 export * from './link-signing.ts';
 export * from './operations.ts';
 export * from './problems.ts';

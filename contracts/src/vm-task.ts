@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { DesiredChangeSchema } from './assignment.ts';
 import { OperationIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
+import { InventoryDigestSchema } from './inventory-digest.ts';
 import {
   OperationProgressSchema,
   OperationRequestSchema,
@@ -74,12 +75,18 @@ export const OrphanSchema = Type.Object({
 });
 export type Orphan = Static<typeof OrphanSchema>;
 
-/** Executor to scheduler: changes at once, everything (`full`) at each heartbeat. */
+/**
+ * Executor to scheduler: changes at once, and at each heartbeat the digest of all that it has. When
+ * that is not what the scheduler knows, it asks for everything (`full`), which also comes by itself
+ * now and then.
+ */
 export const ExecutorMessageSchema = Type.Object({
   type: Type.Literal('status'),
   full: Type.Boolean(),
   vms: Type.Array(VmObservationSchema),
   operations: Type.Array(OperationResultSchema),
+  /** Of all VMs of the executor, whether or not this message speaks of them. */
+  digest: Type.Optional(InventoryDigestSchema),
   /** Of operations that run and take long. */
   progress: Type.Optional(Type.Array(OperationProgressSchema)),
   /** In a full one, once the host has been searched. */

@@ -32,6 +32,20 @@ describe('a kill without a wish to delete (an operator, an agent that is drained
     });
   });
 
+  it('of a task that is not here ends the task, and says that nothing is known of its machine', async () => {
+    const { test } = await runningVm();
+    const taskId = `${testVmId(2)}.3`;
+    test.link.kill(taskId);
+    await test.run(100);
+    const end = {
+      taskId,
+      state: 'TASK_FAILED',
+      message: expect.stringMatching(/^EXECUTOR_LOST: /),
+    };
+    expect(test.link.updates.at(-1)).toMatchObject(end);
+    expect(test.host.runningVms()).toEqual([vmId]);
+  });
+
   it('leaves a machine that its user can start again, with the same disk', async () => {
     const { test, taskId } = await runningVm();
     test.link.kill(taskId);

@@ -214,6 +214,7 @@ describe('deleting', () => {
     test.wish(vmId, 2, 'deleted');
     await test.run(1_000);
     test.link.messages.length = 0;
+    test.link.say({ type: 'report' });
     await test.run(6_000);
     expect(test.link.latest(vmId)?.state).toBe('deleted');
   });

@@ -117,6 +117,7 @@ export class VmExecutor {
         return guarded === undefined ? undefined : toObservation(guarded.keeper.record);
       },
       vmIds: () => this.#guarded.keys(),
+      seqOf: (vmId) => this.#guarded.get(vmId)?.keeper.record.seq,
       orphans: () => this.#orphans.reported(),
       send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
     });
@@ -244,8 +245,10 @@ export class VmExecutor {
     await this.#inOrder(vmId, async () => {
       const guarded = [...this.#guarded.values()].find((each) => each.taskId === taskId);
       if (guarded === undefined) {
-        // Its end was reported already, or it is a task of an executor before this one.
-        this.#options.logger.info({ taskId }, 'asked to end a task that is not here');
+        // Its end was reported already, or it is a task of an executor before this one: whoever
+        // asks waits for its end. What there is of its VM is found by the task's next launch.
+        const message = 'EXECUTOR_LOST: its executor does not have it';
+        this.#options.link.updateTask(taskId, 'TASK_FAILED', message);
         return;
       }
       guarded.wasKilled = true;

@@ -1,4 +1,5 @@
 import {
+  DigestKeeper,
   EXECUTOR_HEARTBEAT_INTERVAL_MS,
   type ExecutorMessage,
   type OperationProgress,
@@ -17,8 +18,13 @@ const RESULTS_PER_MESSAGE_MAX = 16;
 const RESULTS_MAX = 256;
 /** VMs that are gone are spoken of for this long, should the message of their end have been lost. */
 const AFTERLIFE_MS = 10 * 60_000;
+/** Everything is told with every so manieth heartbeat, asked for or not. */
+const FULL_EVERY = 12;
 
-/** Tells the scheduler how the VMs are: changes at once, everything with each heartbeat. */
+/**
+ * Tells the scheduler how the VMs are: changes at once, with each heartbeat the digest of all, and
+ * everything when it asks, as it does when its digest is another.
+ */
 export interface Reporter {
   start(): void;
   /** This VM has changed. */
@@ -43,6 +49,8 @@ export function createReporter(options: {
   readonly logger: Logger;
   readonly observe: (vmId: VmId) => VmObservation | undefined;
   readonly vmIds: () => Iterable<VmId>;
+  /** The `seq` of what `observe` would give. */
+  readonly seqOf: (vmId: VmId) => number | undefined;
   /** What no task speaks for; undefined before it was looked for. */
   readonly orphans: () => readonly Orphan[] | undefined;
   readonly send: (message: ExecutorMessage) => Promise<void>;
@@ -53,10 +61,15 @@ export function createReporter(options: {
   const results = new Map<string, OperationResult>();
   const progress = new Map<string, OperationProgress>();
   const unsent = new Set<string>();
+  const inventory = new DigestKeeper();
+  let beats = 0;
+  let orphansTold: string | undefined;
   let flushTimer: Timer | undefined;
   let heartbeatTimer: Timer | undefined;
 
-  const send = (full: boolean, vmIds: Iterable<VmId>, resultIds: Iterable<string>): void => {
+  type Kind = 'changes' | 'heartbeat' | 'full';
+  const send = (kind: Kind, vmIds: Iterable<VmId>, resultIds: Iterable<string>): void => {
+    const full = kind === 'full';
     const vms = Array.from(vmIds, (vmId) => observe(vmId) ?? gone.get(vmId)?.last).filter(
       (each) => each !== undefined,
     );
@@ -65,23 +78,30 @@ export function createReporter(options: {
       .slice(0, RESULTS_PER_MESSAGE_MAX);
     for (const { operationId } of operations) unsent.delete(operationId);
     const underway = progress.size === 0 ? {} : { progress: [...progress.values()] };
-    if (!full && vms.length + operations.length + progress.size === 0) return;
+    if (kind === 'changes' && vms.length + operations.length + progress.size === 0) return;
+    const digest = kind === 'changes' ? {} : { digest: takeDigest() };
     const orphans = full ? options.orphans() : undefined;
+    if (full) orphansTold = JSON.stringify(orphans);
     const found = orphans === undefined ? {} : { orphans: [...orphans] };
     options
-      .send({ type: 'status', full, vms, operations, ...underway, ...found })
+      .send({ type: 'status', full, vms, operations, ...digest, ...underway, ...found })
       .catch((error: unknown) => {
         logger.debug(
           { err: error },
-          'a status message was not sent; the next heartbeat repeats it',
+          'a status message was not sent; the next heartbeat makes up for it',
         );
       });
+  };
+  const takeDigest = () => {
+    for (const vmId of options.vmIds()) inventory.set(vmId, options.seqOf(vmId) ?? 0);
+    inventory.keepOnly((vmId) => options.seqOf(vmId) !== undefined);
+    return inventory.digest();
   };
   const flush = (): void => {
     flushTimer = undefined;
     const vmIds = [...changed];
     changed.clear();
-    send(false, vmIds, [...unsent]);
+    send('changes', vmIds, [...unsent]);
     if (unsent.size > 0) flushSoon();
   };
   const flushSoon = (): void => {
@@ -92,15 +112,22 @@ export function createReporter(options: {
       if (untilMs <= clock.monotonicMs()) gone.delete(vmId);
     }
     changed.clear();
-    send(true, new Set([...options.vmIds(), ...gone.keys()]), [...results.keys()]);
+    beats = 0;
+    send('full', new Set([...options.vmIds(), ...gone.keys()]), [...results.keys()]);
   };
   const beat = (): void => {
-    reportAll();
+    beats += 1;
+    const isDue = beats >= FULL_EVERY || orphansTold !== JSON.stringify(options.orphans());
+    if (isDue) reportAll();
+    else send('heartbeat', [], [...results.keys()]);
     heartbeatTimer = clock.after(EXECUTOR_HEARTBEAT_INTERVAL_MS, beat);
   };
 
   return {
-    start: beat,
+    start() {
+      reportAll();
+      heartbeatTimer = clock.after(EXECUTOR_HEARTBEAT_INTERVAL_MS, beat);
+    },
     changed(vmId) {
       changed.add(vmId);
       flushSoon();

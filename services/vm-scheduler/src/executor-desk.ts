@@ -1,4 +1,6 @@
+import type { ExecutorMessage, SchedulerMessage } from '@factory/contracts';
 import type { Clock, Logger } from '@factory/runtime';
+import { AbsentVms } from './absent-vms.ts';
 import { decodeExecutorMessage } from './executor-messages.ts';
 import type { HostSilence } from './host-silence.ts';
 import type { OperationDesk } from './operations.ts';
@@ -15,14 +17,18 @@ interface ExecutorDeskOptions {
   readonly operations: OperationDesk;
   /** Does what has to be done next for VMs that have changed. */
   readonly drive: (records: readonly VmRecord[]) => void;
+  readonly tell: (agentId: string, message: SchedulerMessage) => void;
+  readonly kill: (record: VmRecord) => void;
 }
 
 /** Takes what executors say. */
 export class ExecutorDesk {
   readonly #options: ExecutorDeskOptions;
+  readonly #absent: AbsentVms;
 
   constructor(options: ExecutorDeskOptions) {
     this.#options = options;
+    this.#absent = new AbsentVms(options.state, options.clock);
   }
 
   /** Takes a message of the executor on an agent; results are acknowledged when they are durable. */
@@ -34,21 +40,36 @@ export class ExecutorDesk {
       return;
     }
     silence.heard(agentId);
-    const heard: string[] = [];
     for (const observation of message.vms) {
       const record = state.vm(observation.vmId);
       if (record?.task?.agentId !== agentId) continue;
       state.putVm(applyObservation(record, observation, clock.nowMs()));
-      heard.push(observation.vmId);
     }
+    if (message.full) this.#noteAbsent(agentId, message);
+    if (this.#isInDoubt(agentId, message)) this.#options.tell(agentId, { type: 'report' });
     if (message.orphans !== undefined) orphans.told(agentId, message.orphans);
     operations.progress(agentId, message.progress ?? []);
     operations.results(agentId, message.operations);
     await state.commit();
     operations.acknowledge(agentId, message.operations);
-    if (!message.full) return;
+    if (!message.full && message.digest === undefined) return;
     // The heartbeat is also the moment at which everything unanswered is said again.
-    drive(heard.flatMap((vmId) => state.vm(vmId) ?? []));
+    const unanswered = [...state.inventories.unansweredAt(agentId)];
+    drive(unanswered.flatMap((vmId) => state.vm(vmId) ?? []));
     operations.repeat(agentId);
+  }
+
+  #noteAbsent(agentId: string, { vms }: ExecutorMessage): void {
+    const { state, kill } = this.#options;
+    const { changed, ended } = this.#absent.told(agentId, new Set(vms.map(({ vmId }) => vmId)));
+    for (const record of changed) state.putVm(record);
+    for (const record of ended) kill(record);
+  }
+
+  /** A heartbeat shows that the executor has other VMs than we know, or that some were absent. */
+  #isInDoubt(agentId: string, { full, digest }: ExecutorMessage): boolean {
+    if (full || digest === undefined) return false;
+    const { inventories } = this.#options.state;
+    return !inventories.isSame(agentId, digest) || this.#absent.hasSome(agentId);
   }
 }

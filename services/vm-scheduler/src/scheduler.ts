@@ -117,6 +117,8 @@ export class VmScheduler {
       silence: this.#silence,
       orphans: this.#orphans,
       operations: this.#operations,
+      tell: (agentId, message) => this.#calls.tell(agentId, message),
+      kill: (record) => this.#kill(record),
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@factory/runtime';
 import { ChangeLog } from './change-log.ts';
 import { GroupCommit } from './group-commit.ts';
+import { Inventories } from './inventory.ts';
 import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
 import { GroupIndex } from './placement-groups.ts';
 import type { OperationRecord, SchedulerStore } from './store/store.ts';
@@ -19,6 +20,8 @@ export class SchedulerState {
   readonly withoutTask = new Set<string>();
   /** Where the members of each group are. */
   readonly groups = new GroupIndex();
+  /** What each agent's executor is known to have. */
+  readonly inventories = new Inventories();
   /** Changes that the state table does not know: each one is a fault of ours. */
   illegalChangeCount = 0;
   readonly #vms = new Map<string, VmRecord>();
@@ -133,7 +136,10 @@ export class SchedulerState {
   remove(ids: readonly string[]): void {
     for (const id of ids) {
       const vm = this.#vms.get(id);
-      if (vm !== undefined) this.#unindex(vm);
+      if (vm !== undefined) {
+        this.#unindex(vm);
+        this.inventories.change(vm, undefined);
+      }
       this.#vms.delete(id);
       this.#operations.delete(id);
       this.#dirty.delete(id);
@@ -197,6 +203,7 @@ export class SchedulerState {
     if (before !== undefined) this.#unindex(before);
     const vmId = vmIdOf(record);
     this.#vms.set(vmId, record);
+    this.inventories.change(before, record);
     this.groups.add(record);
     if (record.task === null) {
       if (record.phase !== 'deleted') this.withoutTask.add(vmId);

@@ -131,7 +131,7 @@ function whenSilent(record: VmRecord, status: TaskStatusFacts, nowMs: number): V
 
 function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): VmRecord {
   const isGone = record.observation?.state === 'deleted';
-  if (status.source !== 'SOURCE_EXECUTOR' && !isGone) {
+  if ((status.source !== 'SOURCE_EXECUTOR' || isUnknownToIt(status)) && !isGone) {
     const why = { reason: 'EXECUTOR_LOST' as const, message: textOf(status) };
     return withoutTask(countFailure(record), 'waiting', why, nowMs);
   }
@@ -144,6 +144,11 @@ function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): Vm
   const isRefused = why.reason === 'LAUNCH_REFUSED';
   const next = isRefused ? unbindIfNew(record) : { ...record, boundAgentId: null };
   return withoutTask(next, 'failed', why, nowMs);
+}
+
+/** It says that it never had the task: of its VM it knows nothing. */
+function isUnknownToIt({ message }: TaskStatusFacts): boolean {
+  return message?.startsWith('EXECUTOR_LOST:') === true;
 }
 
 /** The executor switched the VM off, kept all of it, and ended its task. */
