@@ -72,6 +72,8 @@ export const OrphanSchema = Type.Object({
   hasDomain: Type.Boolean(),
   /** A folder, disk or lease of it. */
   hasFiles: Type.Boolean(),
+  /** Network cards; executors of earlier versions don't say. */
+  hasCards: Type.Optional(Type.Boolean()),
 });
 export type Orphan = Static<typeof OrphanSchema>;
 

@@ -56,14 +56,14 @@ export function checkExplained(vms: readonly Vm[]): readonly string[] {
 /** What must hold when everything is deleted: no trace on any host. */
 export function checkNothingLeft(factory: SimulatedFactory): readonly string[] {
   return factory.hosts.flatMap(({ hostName, machine }) => {
-    const networks = [...machine.networks.values()].reduce((sum, leases) => sum + leases.size, 0);
-    const { domains, folders, leases, consoles } = machine;
+    const { domains, folders, leases, consoles, network } = machine;
     const left = {
       domains: domains.size,
       folders: folders.size,
       leases: leases.size,
       consoles: consoles.size,
-      networks,
+      cards: network.cards().length,
+      subnets: network.subnetIds().length,
     };
     return Object.entries(left)
       .filter(([, count]) => count > 0)

@@ -41,6 +41,7 @@ export interface PortFaults {
 }
 
 const HYPERVISOR_REASONS: readonly VmReason[] = ['HYPERVISOR_ERROR', 'HYPERVISOR_UNAVAILABLE'];
+const NETWORK_REASONS: readonly VmReason[] = ['NETWORK_ERROR'];
 const STORAGE_REASONS: readonly VmReason[] = ['STORAGE_UNAVAILABLE', 'IO_ERROR', 'DISK_FULL'];
 
 const IMAGE = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: 'factory: guest ready' };
@@ -115,6 +116,7 @@ export class SimHost {
       ...ports,
       link: createMesosLink({ ...ports, transport: life.transport, environment }),
       hypervisor: life.guard(this.#faulty(hypervisor, HYPERVISOR_REASONS)),
+      network: life.guard(this.#faulty(this.machine.network, NETWORK_REASONS)),
       storage: life.guard(this.#faulty(storage, STORAGE_REASONS)),
       settings: EXECUTOR_SETTINGS,
     });

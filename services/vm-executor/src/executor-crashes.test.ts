@@ -85,15 +85,14 @@ function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: n
   expect([...host.folders.keys()]).toEqual([vmId]);
   expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
   expect([...host.leases.keys()]).toEqual([vmId]);
-  // One that is off gets its network back when it is started.
-  const joined = [...host.networks.values()].flatMap((network) => [...network.keys()]);
-  if (state === 'running') expect(joined).toEqual([vmId]);
+  // One that is off after its host's restart gets its card back when it is started.
+  if (state === 'running') expect(host.network.cards().map((nic) => nic.vmId)).toEqual([vmId]);
 }
 
 function expectNothingLeft({ host, link }: TestHost): void {
   expect(link.latest(vmId)?.state).toBe('deleted');
   expect(host.domains.size + host.folders.size + host.leases.size + host.consoles.size).toBe(0);
-  expect([...host.networks.values()].flatMap((network) => [...network.keys()])).toEqual([]);
+  expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
 }
 
 /** Ends the executor at a point, as SIGKILL would, each time that it comes by, so many times. */

@@ -14,7 +14,7 @@ function expectNothingLeft(test: TestHost): void {
   expect(test.host.domains.size).toBe(0);
   expect(test.host.folders.size).toBe(0);
   expect(test.host.leases.size).toBe(0);
-  expect([...test.host.networks.values()].flatMap((network) => [...network.keys()])).toEqual([]);
+  expect([...test.host.network.cards(), ...test.host.network.subnetIds()]).toEqual([]);
 }
 
 /** Every call of a making that can hang. */
@@ -23,7 +23,7 @@ const MAKING_CALLS = [
   'writeLease',
   'createDisk',
   'writeSeed',
-  'joinNetwork',
+  'plug',
   'define',
   'powerOn',
 ] as const;

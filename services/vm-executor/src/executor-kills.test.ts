@@ -69,11 +69,11 @@ describe('a kill without a wish to delete (an operator, an agent that is drained
   it('of a machine that is being made keeps what is there, and the next launch goes on', async () => {
     const test = new TestHost();
     await test.start();
-    test.gate.hold('joinNetwork');
+    test.gate.hold('plug');
     const taskId = test.launch(testTask(1));
     await test.run(1_000);
     test.link.kill(taskId);
-    test.gate.release('joinNetwork');
+    test.gate.release('plug');
     await test.run(5_000);
     expect(test.link.updatesOf(taskId)).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
     expect(folderOf(test)?.hasDisk).toBe(true);

@@ -18,7 +18,7 @@ function expectNothingLeft(test: TestHost): void {
   expect(test.host.folders.size).toBe(0);
   expect(test.host.leases.size).toBe(0);
   expect(test.host.consoles.size).toBe(0);
-  expect([...test.host.networks.values()].flatMap((network) => [...network.keys()])).toEqual([]);
+  expect([...test.host.network.cards(), ...test.host.network.subnetIds()]).toEqual([]);
 }
 
 describe('making', () => {
@@ -335,11 +335,11 @@ describe('adopting', () => {
     expect(domainOf(test)?.on).toBe(true);
   });
 
-  it('tells of domains and folders that no task speaks for, and leaves them', async () => {
+  it('tells of domains, folders and cards that no task speaks for, and leaves them', async () => {
     const { test } = await runningVm();
     await test.restartExecutor();
     await test.run(61_000);
-    expect(test.executor.orphans).toEqual({ domains: [vmId], folders: [vmId] });
+    expect(test.executor.orphans).toEqual({ domains: [vmId], folders: [vmId], cards: [vmId] });
     expect(domainOf(test)?.on).toBe(true);
   });
 });

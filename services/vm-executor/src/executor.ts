@@ -18,6 +18,7 @@ import {
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import type { HostNetworkPort } from './network/port.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
@@ -50,6 +51,7 @@ export interface VmExecutorOptions {
   readonly logger: Logger;
   readonly link: ExecutorLink;
   readonly hypervisor: Hypervisor;
+  readonly network: HostNetworkPort;
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
@@ -185,6 +187,7 @@ export class VmExecutor {
       onKill: (taskId) => this.#inBackground('kill', () => this.#kill(taskId)),
       onMessage: (data) => this.#onMessage(data),
       onSubscribed: (agentHostName) => {
+        this.#options.network.identify(agentHostName);
         this.#options.hypervisor.identify(agentHostName);
         this.#volumes.identify(agentHostName);
         this.#reporter.reportAll();

@@ -18,6 +18,7 @@ import { createVmExecutor } from './executor.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createMesosLink } from './mesos-link.ts';
+import type { HostNetworkPort } from './network/port.ts';
 import { executorSettings } from './settings.ts';
 import type { VmStorage } from './storage/port.ts';
 import { killingAt } from './vm/fault-at.ts';
@@ -29,6 +30,7 @@ type Settings = SettingsOf<typeof executorSettings>;
 interface World {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  readonly network: HostNetworkPort;
   readonly volumes?: VolumePort;
 }
 
@@ -45,15 +47,15 @@ runService({
   start: async (context) => {
     const settings = readSettings(executorSettings, process.env);
     const { clock, random, logger } = context;
+    const environment = readExecutorEnvironment(process.env);
     // Guests that boot take all cores; those that are still to be made must not wait for them.
     goBeforeOthers();
     await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
     const world =
       settings.hypervisor === 'simulated'
         ? await simulatedWorld(context, settings)
-        : await libvirtWorld(context, settings);
+        : await libvirtWorld(context, settings, environment.agentUrl);
     const transport = createUndiciTransport();
-    const environment = readExecutorEnvironment(process.env);
     const executor = createVmExecutor({
       clock,
       random,
@@ -101,18 +103,28 @@ async function lockHost({ clock }: ServiceContext, hostDir: string): Promise<() 
 }
 
 /** Real guests. Imported only here: the simulated world needs neither libvirt nor root. */
-async function libvirtWorld(context: ServiceContext, settings: Settings): Promise<World> {
+async function libvirtWorld(
+  context: ServiceContext,
+  settings: Settings,
+  agentUrl: string,
+): Promise<World> {
   const { clock, random, logger } = context;
   const { instance, hostDir, imageDir, libvirtSocket: socketPath } = settings;
-  const [libvirt, { createNftFirewall }, { createFileStorage }, { prepareHost }, disks, cache] =
-    await Promise.all([
-      import('./hypervisor/libvirt.ts'),
-      import('./hypervisor/firewall.ts'),
-      import('./storage/files.ts'),
-      import('./prepare-host.ts'),
-      import('./host/qemu-img.ts'),
-      import('./images/image-cache.ts'),
-    ]);
+  const [
+    libvirt,
+    { createNetworkOfThisHost },
+    { createFileStorage },
+    { prepareHost },
+    disks,
+    cache,
+  ] = await Promise.all([
+    import('./hypervisor/libvirt.ts'),
+    import('./network/this-host.ts'),
+    import('./storage/files.ts'),
+    import('./prepare-host.ts'),
+    import('./host/qemu-img.ts'),
+    import('./images/image-cache.ts'),
+  ]);
   const { createLibvirtHypervisor } = libvirt;
   const images = cache.createImageCache({
     ...{ clock, logger, hostDir },
@@ -131,10 +143,10 @@ async function libvirtWorld(context: ServiceContext, settings: Settings): Promis
       random,
       logger,
       instance,
-      firewall: createNftFirewall(instance),
       socketPath,
       domainType: () => domainType,
     }),
+    network: await createNetworkOfThisHost({ clock, instance, settings, agentUrl }),
   };
 }
 
@@ -167,6 +179,7 @@ async function simulatedWorld(context: ServiceContext, settings: Settings): Prom
   return {
     hypervisor: createSimulatedHypervisor(host),
     storage: createMemoryStorage(host),
+    network: host.network,
     volumes: createSimulatedVolumes(host.sharedStorage, clock),
   };
 }

@@ -1,6 +1,7 @@
 import type { Orphan, VmId } from '@factory/contracts';
-import type { Clock, Logger, Timer } from '@factory/runtime';
+import { type Clock, type Logger, type Timer, withDeadline } from '@factory/runtime';
 import type { Hypervisor } from './hypervisor/port.ts';
+import type { HostNetworkPort, NetworkInventory } from './network/port.ts';
 import type { VmStorage } from './storage/port.ts';
 import type { VolumePort } from './volumes/port.ts';
 
@@ -9,36 +10,49 @@ export interface Orphans {
   readonly domains: readonly VmId[];
   /** VMs with a folder, a lease of an address or one of a disk. */
   readonly folders: readonly VmId[];
+  /** VMs with a network card. */
+  readonly cards: readonly VmId[];
 }
 
-/** Looks for orphans. They are only told of, never removed: their task may come yet (rule 6). */
-async function findOrphans(options: {
-  readonly hypervisor: Hypervisor;
-  readonly storage: VmStorage;
-  readonly volumes: VolumePort;
-  readonly isKept: (vmId: VmId) => boolean;
-}): Promise<Orphans> {
-  const { hypervisor, storage, volumes, isKept } = options;
+const NETWORK_TIMEOUT_MS = 30_000;
+
+/**
+ * Looks for orphans. They are only told of, never removed: their task may come yet (rule 6). Only
+ * subnets without cards go: they are made by the next card.
+ */
+async function findOrphans(options: OrphanSearchOptions): Promise<Orphans> {
+  const { clock, hypervisor, network, storage, volumes, isKept } = options;
   const domains = (await hypervisor.listDomains()).map(({ vmId }) => vmId);
   const folders = new Set([
     ...(await storage.listVms()),
     ...(await storage.listLeases()),
     ...(await volumes.listHeld()).map(({ vmId }) => vmId),
   ]);
+  const looking = async (signal: AbortSignal): Promise<NetworkInventory> => {
+    await network.dropUnused(signal);
+    return await network.inventory(signal);
+  };
+  const { nics } = await withDeadline(clock, 'a look at networks', NETWORK_TIMEOUT_MS, looking);
+  const cards = new Set(nics.filter((nic) => network.isOwn(nic)).map(({ vmId }) => vmId));
   const isOrphan = (vmId: VmId): boolean => !isKept(vmId);
-  return { domains: domains.filter(isOrphan), folders: [...folders].filter(isOrphan) };
+  return {
+    domains: domains.filter(isOrphan),
+    folders: [...folders].filter(isOrphan),
+    cards: [...cards].filter(isOrphan),
+  };
 }
 
 /** Those that still are, as the scheduler is told of them. */
 function asReported(
-  { domains, folders }: Orphans,
+  { domains, folders, cards }: Orphans,
   isStill: (vmId: VmId) => boolean,
 ): readonly Orphan[] {
-  const [withDomain, withFiles] = [new Set(domains), new Set(folders)];
-  return [...withDomain.union(withFiles)].filter(isStill).map((vmId) => ({
+  const [withDomain, withFiles, withCards] = [new Set(domains), new Set(folders), new Set(cards)];
+  return [...withDomain.union(withFiles).union(withCards)].filter(isStill).map((vmId) => ({
     vmId,
     hasDomain: withDomain.has(vmId),
     hasFiles: withFiles.has(vmId),
+    hasCards: withCards.has(vmId),
   }));
 }
 
@@ -46,6 +60,7 @@ interface OrphanSearchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hypervisor: Hypervisor;
+  readonly network: HostNetworkPort;
   readonly storage: VmStorage;
   readonly volumes: VolumePort;
   readonly intervalMs: number;
@@ -66,7 +81,7 @@ export class OrphanSearch {
 
   /** What was found last; nothing before the first search. */
   get found(): Orphans {
-    return this.#found ?? { domains: [], folders: [] };
+    return this.#found ?? { domains: [], folders: [], cards: [] };
   }
 
   /** As found last, without those for which a task has come since; undefined before the first search. */
@@ -90,9 +105,9 @@ export class OrphanSearch {
     const { clock, logger, intervalMs } = this.#options;
     try {
       this.#found = await findOrphans(this.#options);
-      const { domains, folders } = this.#found;
-      if (domains.length + folders.length > 0) {
-        logger.warn({ domains, folders }, 'no task speaks for these; they are left alone');
+      const { domains, folders, cards } = this.#found;
+      if (domains.length + folders.length + cards.length > 0) {
+        logger.warn({ domains, folders, cards }, 'no task speaks for these; they are left alone');
       }
     } finally {
       if (!this.#isClosed) this.#timer = clock.after(intervalMs, () => this.start());

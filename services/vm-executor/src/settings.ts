@@ -6,6 +6,7 @@ import {
   optional,
   textSetting,
 } from '@factory/runtime';
+import { networkSettings, runDirSetting } from './network/settings.ts';
 
 /** A factory's name on its machines: part of names of networks and tables. */
 const instance = textSetting({
@@ -84,6 +85,7 @@ export const executorSettings = defineSettings({
       describe: 'For tests: the executor kills itself at this point of a procedure.',
     }),
   ),
+  ...networkSettings,
   idleExitMs: durationMsSetting({
     env: 'FACTORY_EXECUTOR_IDLE_EXIT',
     default: 15 * 60_000,
@@ -95,6 +97,7 @@ export const executorSettings = defineSettings({
 export const standDownSettings = defineSettings({
   instance,
   libvirtSocket,
+  runDir: runDirSetting,
   hostDir: optional(hostDir),
   graceMs: durationMsSetting({
     env: 'FACTORY_DOWN_GRACE',

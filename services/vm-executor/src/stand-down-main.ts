@@ -2,16 +2,17 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readSettings, systemClock } from '@factory/runtime';
-import { createNftFirewall } from './hypervisor/firewall.ts';
+import { createNetworkToRemove } from './network/this-host.ts';
 import { standDownSettings } from './settings.ts';
 import { removeInstance } from './stand-down.ts';
 
-// Takes an instance's guests, networks and firewall off this machine; with --purge also the disks,
+// Takes an instance's guests, networks off this machine; with --purge also the disks,
 // leases and logs below FACTORY_HOST_DIR. Progress goes to standard output, a line each.
 const { values } = parseArgs({
   options: {
     instance: { type: 'string' },
     'libvirt-socket': { type: 'string' },
+    'run-dir': { type: 'string' },
     'host-dir': { type: 'string' },
     grace: { type: 'string' },
     purge: { type: 'boolean' },
@@ -23,11 +24,12 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+const { instance, runDir } = settings;
 const { domains, networks } = await removeInstance({
-  instance: settings.instance,
+  instance,
   socketPath: settings.libvirtSocket,
   clock: systemClock,
-  firewall: createNftFirewall(settings.instance),
+  network: createNetworkToRemove({ clock: systemClock, instance, runDir }),
   graceMs: settings.graceMs,
   onProgress: say,
 });

@@ -1,14 +1,14 @@
 import { connectLibvirt, type Domain, isLibvirtError, type Libvirt } from '@factory/libvirt';
-import { type Clock, sleep } from '@factory/runtime';
-import type { Firewall } from './hypervisor/firewall.ts';
-import { isNetworkOf, isOfInstance, vmIdOfDomain } from './hypervisor/names.ts';
+import { type Clock, sleep, withDeadline } from '@factory/runtime';
+import { isOfInstance, vmIdOfDomain } from './hypervisor/names.ts';
+import type { HostNetworkPort } from './network/port.ts';
 
 /** What a stand-down works with. */
 export interface StandDownOptions {
   readonly instance: string;
   readonly socketPath: string;
   readonly clock: Clock;
-  readonly firewall: Firewall;
+  readonly network: HostNetworkPort;
   /** How long guests may take to power off by themselves; 0 (the default) gives them no time. */
   readonly graceMs?: number;
   /** Hears of each step, in words. */
@@ -23,17 +23,19 @@ export interface StandDownResult {
 
 const PRESS_AGAIN_MS = 2_000;
 const LOOK_AGAIN_MS = 100;
+/** A subnet takes 0.2 s. */
+const NETWORKS_TIMEOUT_MS = 120_000;
 /** A guest's UEFI variables and TPM are its own as its disk is: without them it may not boot again. */
 const UNDEFINE = { managedSave: true, nvram: 'keep', tpm: 'keep' } as const;
 
 /**
  * Takes everything of an instance out of this machine's hypervisor and kernel: its guests (asked to
- * power off first), their domains, its networks and its firewall. Disks and records stay, so that the
+ * power off first), their domains, and its networks with all their rules. Disks and records stay, so that the
  * next start powers on what ran. The instance's executors must have ended before: they would take it
  * for guests that stop.
  */
 export async function removeInstance(options: StandDownOptions): Promise<StandDownResult> {
-  const { instance, socketPath, clock, firewall, onProgress = () => undefined } = options;
+  const { instance, socketPath, clock, network, onProgress = () => undefined } = options;
   const libvirt = await connectLibvirt({ uri: 'qemu:///system', socketPath, clock });
   try {
     const domains = await findDomains(libvirt, instance);
@@ -42,9 +44,10 @@ export async function removeInstance(options: StandDownOptions): Promise<StandDo
     for (const domain of domains) {
       await ignoring('NO_DOMAIN', libvirt.domains.undefine(domain, UNDEFINE));
     }
-    const networks = await removeNetworks(libvirt, instance);
+    const networks = await withDeadline(clock, 'removing networks', NETWORKS_TIMEOUT_MS, (signal) =>
+      removeNetworks(network, signal),
+    );
     if (networks > 0) onProgress(`removed ${networks} networks`);
-    await firewall.remove();
     return { domains: domains.length, networks };
   } finally {
     await libvirt.close();
@@ -96,13 +99,13 @@ function pressPowerButton(libvirt: Libvirt, domain: Domain): Promise<void> {
   return ignoringOff(libvirt.domains.shutdown(domain, { method: 'acpi' }));
 }
 
-async function removeNetworks(libvirt: Libvirt, instance: string): Promise<number> {
-  const ours = (await libvirt.networks.list()).filter(({ name }) => isNetworkOf(name, instance));
-  for (const network of ours) await ignoring('NO_NETWORK', libvirt.networks.destroy(network));
-  return ours.length;
+async function removeNetworks(network: HostNetworkPort, signal: AbortSignal): Promise<number> {
+  const { subnetIds } = await network.inventory(signal);
+  await network.removeAll(signal);
+  return subnetIds.length;
 }
 
-type Code = 'NO_DOMAIN' | 'NO_NETWORK' | 'OPERATION_INVALID';
+type Code = 'NO_DOMAIN' | 'OPERATION_INVALID';
 
 async function ignoring(code: Code, promise: Promise<void>): Promise<void> {
   try {

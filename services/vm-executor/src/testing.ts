@@ -5,7 +5,6 @@ import {
   type OperationId,
   type OperationResult,
   type SchedulerMessage,
-  type SubnetId,
   type VmId,
   type VmObservation,
   type VmTaskData,
@@ -16,11 +15,12 @@ import { type Logger, silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { Value } from 'typebox/value';
 import { createVmExecutor, type VmExecutor, type VmExecutorSettings } from './executor.ts';
-import type { AddressLease, DomainPlan } from './hypervisor/port.ts';
+import type { DomainPlan } from './hypervisor/port.ts';
 import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
 import type { ExecutorLink, LinkHandlers, TaskState } from './link.ts';
 import { createMemoryStorage } from './storage/memory.ts';
+import type { AddressLease } from './storage/port.ts';
 import { Gate, gated } from './testing-ports.ts';
 import { type FaultPoints, noFaults } from './vm/procedure.ts';
 import { createSimulatedVolumes } from './volumes/simulated.ts';
@@ -225,6 +225,7 @@ export class TestHost {
       logger: this.#logger(),
       link: this.link,
       hypervisor: gated(createSimulatedHypervisor(this.host), this.gate),
+      network: gated(this.host.network, this.gate),
       storage: gated(createMemoryStorage(this.host), this.gate),
       volumes: gated(createSimulatedVolumes(this.host.sharedStorage, this.clock), this.gate),
       settings: TEST_SETTINGS,
@@ -236,11 +237,8 @@ export class TestHost {
 /** The address of a VM of {@link testTask}. */
 export function testLease(number: number): AddressLease {
   const { vmId, spec } = testTask(number);
-  const subnetId = number === 99 ? OTHER_SUBNET : spec.network.subnetId;
-  return { vmId, hostname: spec.hostname, ...spec.network, subnetId };
+  return { vmId, hostname: spec.hostname, ...spec.network };
 }
-
-const OTHER_SUBNET = 'sub_0199000000007000a000000000000002' as SubnetId;
 
 /** The domain of a VM of {@link testTask}. */
 export function testPlan(number: number): DomainPlan {
@@ -250,7 +248,7 @@ export function testPlan(number: number): DomainPlan {
     generation,
     vcpus: spec.vcpus,
     memoryMiB: spec.memoryMiB,
-    subnetId: spec.network.subnetId,
+    tapName: `fcttest${number}`,
     macAddress: spec.network.macAddress,
     diskPath: `/overlays/${vmId}/disk.qcow2`,
     seedPath: `/overlays/${vmId}/seed.iso`,

@@ -8,6 +8,7 @@ import { createFileStorage } from '../src/storage/files.ts';
 import { testTask } from '../src/testing.ts';
 import { killingAt } from '../src/vm/fault-at.ts';
 import { observe } from '../src/vm/observe.ts';
+import type { HostParts } from '../src/vm/planned.ts';
 import { runProcedure } from '../src/vm/procedure.ts';
 import { PROCEDURES, type VmSteps } from '../src/vm/procedures.ts';
 import { newRecord } from '../src/vm/record.ts';
@@ -46,10 +47,16 @@ const host = new SimulatedHost({ clock, random: seededRandom(1), images: [image]
 host.folders.set(task.vmId, { record: undefined, hasDisk: true, hasSeed: true });
 let record = recoverRecord(await storage.readVm(task.vmId), task, clock.nowMs()).record;
 if (record.state === 'failed') record = newRecord(task, clock.nowMs());
+let parts: HostParts = {};
 const steps: VmSteps = {
   clock,
   storage,
   hypervisor: createSimulatedHypervisor(host),
+  network: host.network,
+  parts: () => parts,
+  provide: (more) => {
+    parts = { ...parts, ...more };
+  },
   volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
   limitPowerOn: createLimiter(1),
   powerOff: { graceMs: 100, pressAgainMs: 50 },

@@ -14,7 +14,6 @@ import { problemsOf } from '../src/hypervisor/domain-xml/check.ts';
 import { domainXml } from '../src/hypervisor/domain-xml/domain.ts';
 import { vncSocketOf } from '../src/hypervisor/domain-xml/graphics.ts';
 import { anyPlan, anyType } from '../src/hypervisor/domain-xml/test-plans.ts';
-import { createNftFirewall } from '../src/hypervisor/firewall.ts';
 import { domainName, domainUuid } from '../src/hypervisor/names.ts';
 import type { Hypervisor } from '../src/hypervisor/port.ts';
 import { removeInstance } from '../src/stand-down.ts';
@@ -184,7 +183,7 @@ describe('standing down', () => {
         instance: INSTANCE,
         socketPath: LIBVIRT_SOCKET,
         clock: systemClock,
-        firewall: createNftFirewall(INSTANCE),
+        network: host.network,
       });
       expect(await hypervisor.findDomain(plan.vmId)).toBeUndefined();
       expect(await exists(plan.nvramPath ?? '')).toBe(true);

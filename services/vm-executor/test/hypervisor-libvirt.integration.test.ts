@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { domainName } from '../src/hypervisor/names.ts';
-import { testLease } from '../src/testing.ts';
 import { describeHypervisor } from './hypervisor-contract.ts';
 import { openLibvirtHost } from './libvirt-host.ts';
 
@@ -12,7 +11,6 @@ describeHypervisor('libvirt with QEMU', async () => {
     hypervisor,
     stranger,
     plan: host.plan,
-    lease: testLease,
     async kill(vmId) {
       const pid = await readFile(`/run/libvirt/qemu/${domainName(vmId)}.pid`, 'utf8');
       process.kill(Number(pid), 'SIGKILL');

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectLibvirt } from '@factory/libvirt';
 import { silentLogger, systemClock, systemRandom } from '@factory/runtime';
-import { createNftFirewall } from '../src/hypervisor/firewall.ts';
 import { createLibvirtHypervisor } from '../src/hypervisor/libvirt.ts';
 import type { DomainPlan, Hypervisor } from '../src/hypervisor/port.ts';
+import type { HostNetworkPort } from '../src/network/port.ts';
+import { createNetworkToRemove } from '../src/network/this-host.ts';
 import { removeInstance } from '../src/stand-down.ts';
 import { testPlan } from '../src/testing.ts';
 
@@ -16,9 +17,13 @@ const run = promisify(execFile);
 /** libvirtd's socket; the integration tests need one that answers. */
 export const LIBVIRT_SOCKET = process.env.FACTORY_LIBVIRT_SOCKET ?? '/run/libvirt/libvirt-sock';
 
+/** The plan whose tap does not exist. */
+export const UNPLUGGED = 4;
+
 /** This machine's libvirt, as an instance of its own for one test file. */
 export interface LibvirtTestHost {
   readonly folder: string;
+  readonly network: HostNetworkPort;
   hypervisor(hostName: string, socketPath?: string): Hypervisor;
   /** A domain without an operating system: it starts, and stays in its firmware. */
   plan(number: number): DomainPlan;
@@ -33,22 +38,27 @@ export async function openLibvirtHost(instance: string): Promise<LibvirtTestHost
   const folder = await mkdtemp(join(tmpdir(), 'factory-libvirt-'));
   // QEMU's user must pass.
   await run('chmod', ['711', folder]);
-  const firewall = createNftFirewall(instance);
   const plans = Array.from({ length: 5 }, (_, number) => ({
     ...testPlan(number),
     diskPath: join(folder, `${number}.qcow2`),
     seedPath: join(folder, `${number}.iso`),
     consolePath: join(folder, `${number}.log`),
+    tapName: `fcttap${process.pid % 10_000}-${number}`,
   }));
+  const plugged = plans.filter((_, number) => number !== UNPLUGGED).map(({ tapName }) => tapName);
+  for (const name of plugged) await run('ip', ['tuntap', 'add', 'dev', name, 'mode', 'tap']);
   for (const plan of plans) {
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', plan.diskPath, '1M']);
     await writeFile(plan.seedPath, Buffer.alloc(512 * 1024));
   }
+  const runDir = join(folder, 'run');
+  const network = createNetworkToRemove({ clock: systemClock, instance, runDir });
   const cleanUp = (): Promise<unknown> =>
-    removeInstance({ instance, socketPath: LIBVIRT_SOCKET, clock: systemClock, firewall });
+    removeInstance({ instance, socketPath: LIBVIRT_SOCKET, clock: systemClock, network });
   await cleanUp();
   return {
     folder,
+    network,
     hypervisor(hostName, socketPath = LIBVIRT_SOCKET) {
       const hypervisor = createLibvirtHypervisor({
         clock: systemClock,
@@ -56,7 +66,6 @@ export async function openLibvirtHost(instance: string): Promise<LibvirtTestHost
         logger: silentLogger,
         instance,
         domainType: async () => 'qemu',
-        firewall,
         socketPath,
       });
       hypervisor.identify(hostName);
@@ -69,6 +78,7 @@ export async function openLibvirtHost(instance: string): Promise<LibvirtTestHost
     },
     async close() {
       await cleanUp();
+      for (const name of plugged) await run('ip', ['link', 'del', 'dev', name]);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -7,11 +7,11 @@ import { connectLibvirt, type Libvirt } from '@factory/libvirt';
 import { systemClock, waitFor } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DomainType, domainXml } from '../src/hypervisor/domain-xml/domain.ts';
-import { createNftFirewall } from '../src/hypervisor/firewall.ts';
-import { domainName, networkName, tableName } from '../src/hypervisor/names.ts';
+import { domainName } from '../src/hypervisor/names.ts';
 import type { HypervisorEvent } from '../src/hypervisor/port.ts';
+import { namespaceName } from '../src/network/names.ts';
+import { testNic, testSubnet } from '../src/network/testing.ts';
 import { removeInstance } from '../src/stand-down.ts';
-import { testLease } from '../src/testing.ts';
 import { LIBVIRT_SOCKET, type LibvirtTestHost, openLibvirtHost } from './libvirt-host.ts';
 
 const INSTANCE = 'test-libvirt';
@@ -99,24 +99,27 @@ describe('definitions', () => {
 });
 
 describe('standing down', () => {
-  it('takes guests, networks and firewall away, and leaves disks', async () => {
-    const plan = host.plan(3);
+  it('takes guests and networks away, and leaves disks', async () => {
+    const signal = AbortSignal.timeout(30_000);
+    const subnet = testSubnet(1);
+    const tapName = await host.network.plug(subnet, testNic(subnet, 1), signal);
+    const plan = { ...host.plan(3), tapName };
     const hypervisor = host.hypervisor('host-a');
     hypervisor.start(() => undefined);
-    await hypervisor.joinNetwork(testLease(3));
     await hypervisor.define(plan);
     await hypervisor.powerOn(plan.vmId);
     await hypervisor.close();
-    const network = networkName(INSTANCE, plan.subnetId);
-    expect((await libvirt.networks.list()).map(({ name }) => name)).toContain(network);
-    expect((await run('nft', ['list', 'tables'])).stdout).toContain(tableName(INSTANCE));
+    const { subnetId } = subnet;
+    expect((await run('ip', ['netns', 'list'])).stdout).toContain(
+      namespaceName(INSTANCE, subnetId),
+    );
 
     const said: string[] = [];
     const result = await removeInstance({
       instance: INSTANCE,
       socketPath: LIBVIRT_SOCKET,
       clock: systemClock,
-      firewall: createNftFirewall(INSTANCE),
+      network: host.network,
       graceMs: 500,
       onProgress: (line) => said.push(line),
     });
@@ -125,8 +128,8 @@ describe('standing down', () => {
     expect(said).toContain('forcing 1 machines off');
     const domains = (await libvirt.domains.list()).map(({ name }) => name);
     expect(domains).not.toContain(domainName(plan.vmId));
-    expect((await libvirt.networks.list()).map(({ name }) => name)).not.toContain(network);
-    expect((await run('nft', ['list', 'tables'])).stdout).not.toContain(tableName(INSTANCE));
+    expect(await host.network.inventory(signal)).toEqual({ nics: [], subnetIds: [], strays: [] });
+    expect((await run('nft', ['list', 'tables'])).stdout).not.toContain(INSTANCE);
     await run('qemu-img', ['info', plan.diskPath]);
   }, 60_000);
 });

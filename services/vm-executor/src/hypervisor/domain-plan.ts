@@ -1,4 +1,4 @@
-import type { SubnetId, VmHardware, VmId } from '@factory/contracts';
+import type { VmHardware, VmId } from '@factory/contracts';
 
 /** What a domain is made of. What is optional, and not given, the guest does not have. */
 export interface DomainPlan {
@@ -7,10 +7,9 @@ export interface DomainPlan {
   readonly generation: number;
   readonly vcpus: number;
   readonly memoryMiB: number;
-  readonly subnetId: SubnetId;
   readonly macAddress: string;
-  /** The first card's tap, made by us beforehand; without it libvirt plugs it into its network. */
-  readonly tapName?: string;
+  /** The first card's tap, made by us beforehand. */
+  readonly tapName: string;
   /** Bytes of a packet on the first card's tap. */
   readonly mtuBytes?: number;
   /** qcow2 */

@@ -123,8 +123,9 @@ export function toVmFailure(cause: unknown): unknown {
   if (/cannot access \w+ file/i.test(message)) {
     return new VmFailure('STORAGE_UNAVAILABLE', message, { cause });
   }
-  if (cause.code === 'NO_NETWORK' || /network .* is not active/i.test(message)) {
-    return new VmFailure('NETWORK_ERROR', message, { cause });
+  // qemuInterfaceEthernetConnect. The tap is made again before the next attempt.
+  if (/specified dev doesn't exist/i.test(message)) {
+    return new VmFailure('NETWORK_ERROR', message, { cause, isTransient: true });
   }
   return new VmFailure('HYPERVISOR_ERROR', message, { cause });
 }

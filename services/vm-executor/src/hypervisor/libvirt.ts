@@ -2,9 +2,7 @@ import type { VmId } from '@factory/contracts';
 import { type DomainRef, type DomainStatus, isLibvirtError } from '@factory/libvirt';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { type DomainType, domainXml } from './domain-xml/domain.ts';
-import type { Firewall } from './firewall.ts';
 import { createLibvirtLink, type LibvirtLink } from './libvirt-link.ts';
-import { createLibvirtNetworks } from './libvirt-networks.ts';
 import { createLinkPool } from './link-pool.ts';
 import { domainName, domainUuid, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
@@ -19,26 +17,22 @@ export function createLibvirtHypervisor(options: {
   readonly logger: Logger;
   readonly instance: string;
   readonly domainType: () => Promise<DomainType>;
-  readonly firewall: Firewall;
   readonly socketPath: string;
   readonly uri?: string;
 }): Hypervisor {
-  const { instance, firewall, logger } = options;
+  const { instance, logger } = options;
   const newLink = (): LibvirtLink => createLibvirtLink({ uri: 'qemu:///system', ...options });
   const link = newLink();
   // Power-ons and -offs take seconds: nothing quick shall wait behind them.
   const slowLink = createLinkPool([newLink(), newLink(), newLink(), newLink()]);
-  const networks = createLibvirtNetworks({ instance, link, firewall });
   const owner = Promise.withResolvers<Owner>();
 
   return {
     start(listener) {
-      follow(link, logger, listener, () => networks.forget());
+      follow(link, logger, listener);
       slowLink.start({ onConnected: async () => undefined, onDisconnected: () => undefined });
     },
     identify: (hostName) => owner.resolve({ instance, hostName }),
-    joinNetwork: (lease, signal) => networks.join(lease, signal),
-    leaveNetwork: (lease, signal) => networks.leave(lease, signal),
     listDomains: async () => listDomains(link, await owner.promise),
     findDomain: (vmId, signal) =>
       link.use(async ({ domains }) => {
@@ -50,13 +44,7 @@ export function createLibvirtHypervisor(options: {
       await link.use(({ domains }) => domains.define(xml), signal);
     },
     async powerOn(vmId, signal) {
-      try {
-        await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)), signal);
-      } catch (error) {
-        // Among other reasons, its network may be gone.
-        networks.forget();
-        throw error;
-      }
+      await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)), signal);
     },
     pressPowerButton: (vmId, signal) =>
       link.use(
@@ -84,7 +72,6 @@ function follow(
   link: LibvirtLink,
   logger: Logger,
   listener: (event: HypervisorEvent) => void,
-  forget: () => void,
 ): void {
   link.start({
     async onConnected(libvirt) {
@@ -94,7 +81,6 @@ function follow(
         logger.debug({ vmId, event: event.event, detail: event.detail }, 'domain event');
         listener({ kind: 'domainChanged', vmId });
       });
-      forget();
       listener({ kind: 'connected' });
     },
     onDisconnected(message) {

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import type { SubnetId, VmId } from '@factory/contracts';
+import type { VmId } from '@factory/contracts';
 
-/** Whose domains and networks are ours on this host. */
+/** Whose domains are ours on this host. */
 export interface Owner {
   /** The factory that this host belongs to; several may share a machine. */
   readonly instance: string;
@@ -31,44 +30,9 @@ export function vmIdOfDomain(name: string): VmId | undefined {
     : undefined;
 }
 
-/** The name of a subnet's network. The end of a UUID version 7 is random, its start is time. */
-export function networkName(instance: string, subnetId: SubnetId): string {
-  return `fct-${instance}-${subnetId.slice(-12)}`;
-}
-
-/** Whether a network is one of this instance. */
-export function isNetworkOf(name: string, instance: string): boolean {
-  const prefix = `fct-${instance}-`;
-  return name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length));
-}
-
-/** A network's UUID, made from its name, so that nobody need look it up. */
-export function networkUuid(name: string): string {
-  return toUuid(shortHash(name, 32));
-}
-
-/** What names of all bridges of an instance begin with; also tells them from others' in nftables. */
-export function bridgePrefix(instance: string): string {
-  return `fct${shortHash(instance, 4)}`;
-}
-
-/** A subnet's bridge; the kernel allows 15 characters (IFNAMSIZ). */
-export function bridgeName(instance: string, subnetId: SubnetId): string {
-  return `${bridgePrefix(instance)}${shortHash(subnetId, 8)}`;
-}
-
-/** The instance's nftables table. */
-export function tableName(instance: string): string {
-  return `fct-${instance}`;
-}
-
 /** 32 hexadecimal digits, with the dashes of a UUID. */
 function toUuid(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-function shortHash(text: string, length: number): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, length);
 }
 
 /** Whether a domain's XML carries this owner's metadata. */

@@ -1,19 +1,7 @@
-import type { SubnetId, VmId } from '@factory/contracts';
+import type { VmId } from '@factory/contracts';
 import type { DomainPlan } from './domain-plan.ts';
 
 export type { DomainPlan } from './domain-plan.ts';
-
-/** The address that a VM has in its subnet, for as long as it exists. */
-export interface AddressLease {
-  readonly vmId: VmId;
-  readonly subnetId: SubnetId;
-  /** Of the whole subnet: `10.80.0.0/16`. */
-  readonly cidr: string;
-  readonly gatewayAddress: string;
-  readonly ipAddress: string;
-  readonly macAddress: string;
-  readonly hostname: string;
-}
 
 /** Why a domain is off. */
 export const OFF_CAUSES = [
@@ -63,10 +51,6 @@ export interface Hypervisor {
   start(listener: (event: HypervisorEvent) => void): void;
   /** Says whose domains are ours: those of the agent with this host name. */
   identify(agentHostName: string): void;
-  /** Makes the VM's subnet exist on this host, with this lease in it. */
-  joinNetwork(lease: AddressLease, signal?: AbortSignal): Promise<void>;
-  /** Takes the lease out of the subnet; the network stays for others. */
-  leaveNetwork(lease: AddressLease, signal?: AbortSignal): Promise<void>;
   /** All domains of ours. */
   listDomains(): Promise<readonly DomainSeen[]>;
   findDomain(vmId: VmId, signal?: AbortSignal): Promise<DomainSeen | undefined>;

@@ -1,9 +1,10 @@
-import type { SubnetId, VmId, VmReason } from '@factory/contracts';
+import type { VmId, VmReason } from '@factory/contracts';
 import { type Clock, type Random, sleep } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
-import type { Image } from '../storage/port.ts';
+import { createSimulatedNetwork, type SimulatedNetwork } from '../network/simulated.ts';
+import type { AddressLease, Image } from '../storage/port.ts';
 import { SimulatedSharedStorage } from '../volumes/simulated.ts';
-import type { AddressLease, DomainPlan, HypervisorEvent, OffCause } from './port.ts';
+import type { DomainPlan, HypervisorEvent, OffCause } from './port.ts';
 
 /** How a simulated host behaves. */
 export interface SimulatedHostOptions {
@@ -61,7 +62,8 @@ export class SimulatedHost {
   readonly clock: Clock;
   readonly images: readonly Image[];
   readonly domains = new Map<VmId, SimulatedDomain>();
-  readonly networks = new Map<SubnetId, Map<VmId, AddressLease>>();
+  /** Its pauses are those of a call; it answers while the hypervisor does not. */
+  readonly network: SimulatedNetwork;
   readonly folders = new Map<VmId, SimulatedFiles>();
   readonly leases = new Map<VmId, AddressLease>();
   /** What it shares with other hosts, where they do. */
@@ -82,6 +84,9 @@ export class SimulatedHost {
     this.#random = options.random;
     this.#latency = { ...DEFAULT_LATENCY, ...options.latency };
     this.#failureRate = options.failureRate ?? 0;
+    this.network = createSimulatedNetwork('simulated', () =>
+      sleep(this.clock, this.#jitter('callMs')),
+    );
   }
 
   /** Waits as a call to the hypervisor does. @throws VmFailure while it can't be reached. */
@@ -208,7 +213,7 @@ export class SimulatedHost {
    * of the records there is what was synced.
    */
   restart(): void {
-    this.networks.clear();
+    this.network.clear();
     for (const folder of this.folders.values()) folder.record = folder.durableRecord;
     for (const domain of this.domains.values()) {
       domain.on = false;

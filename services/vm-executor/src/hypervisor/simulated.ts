@@ -27,21 +27,6 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
     },
     // All that is on a simulated host belongs to its one agent.
     identify: () => undefined,
-    async joinNetwork(lease) {
-      await host.call();
-      const network = host.networks.get(lease.subnetId) ?? new Map();
-      for (const other of network.values()) {
-        if (other.vmId !== lease.vmId && other.ipAddress === lease.ipAddress) {
-          throw new VmFailure('NETWORK_ERROR', `${lease.ipAddress} is taken by ${other.vmId}`);
-        }
-      }
-      network.set(lease.vmId, lease);
-      host.networks.set(lease.subnetId, network);
-    },
-    async leaveNetwork(lease) {
-      await host.call();
-      host.networks.get(lease.subnetId)?.delete(lease.vmId);
-    },
     async listDomains() {
       await host.call();
       return [...host.domains.keys()].flatMap((vmId) => see(vmId) ?? []);
@@ -63,8 +48,11 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       const domain = host.domains.get(vmId);
       if (domain === undefined) throw new VmFailure('HYPERVISOR_ERROR', `no domain for ${vmId}`);
       if (domain.on) return;
-      if (host.networks.get(domain.plan.subnetId) === undefined) {
-        throw new VmFailure('NETWORK_ERROR', `no network for ${domain.plan.subnetId}`);
+      for (const { tapName } of [domain.plan, ...(domain.plan.nics ?? [])]) {
+        if (!host.network.hasTap(tapName)) {
+          const message = `there is no device ${tapName}`;
+          throw new VmFailure('NETWORK_ERROR', message, { isTransient: true });
+        }
       }
       if (host.folders.get(vmId)?.hasDisk !== true) {
         throw new VmFailure('STORAGE_UNAVAILABLE', `cannot access ${domain.plan.diskPath}`);

@@ -4,10 +4,10 @@ import { VmFailure } from '../failures.ts';
 import type { RunCommand } from './commands.ts';
 import { createDhcpServers, type DhcpServers } from './dhcp-server.ts';
 import { removeHostRulesScript } from './host-rules.ts';
-import { chooseLinkName, linkTag, nicIdentity } from './names.ts';
+import { chooseLinkName, linkTag, type NicFacts, nicIdentity, ownerInTag } from './names.ts';
 import { nicRulesScript, removeNicRulesScript } from './nic-rules.ts';
 import { parseLinks, parseNamespaces, type SeenLink } from './observe.ts';
-import type { HostNetworkPort, Nic, NicRef, SubnetOnHost } from './port.ts';
+import type { HostNetworkPort, Nic, NicRef, NicSeen, SubnetOnHost } from './port.ts';
 import { createStateFiles, type StateFiles } from './state-files.ts';
 import { guestMtu, type HostFacts, nameSubnet } from './subnet-plan.ts';
 import { createSubnets } from './subnets.ts';
@@ -50,6 +50,8 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
   const context = contextOf(options);
   const { clock, stateDir, instance, files, dhcp } = context;
   const subnets = createSubnets(context);
+  const mtuBytes = guestMtu(context);
+  let ownerName = '';
   const makeTap = options.makeTap ?? ((name) => `tuntap add dev ${name} mode tap`);
 
   // In this process by a queue, as those who wait for the lock of the host look every 20 ms.
@@ -62,14 +64,19 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
       ),
     );
 
-  const unplugLocked = async (ref: NicRef, signal: AbortSignal): Promise<void> => {
-    const links = await context.readLinks(signal);
+  /** Unplugs one card, of which there may be anything from all to nothing. */
+  const removeCard = async (
+    ref: NicRef,
+    links: readonly SeenLink[],
+    signal: AbortSignal,
+  ): Promise<void> => {
     const seen = nicsOf(instance, links).find((nic) => isSameNic(nic, ref));
     const folder = files.folder(ref.subnetId);
     const ipAddress = seen?.ipAddress ?? (await dhcp.leasedAddress(folder, ref.macAddress));
     if (ipAddress === undefined) return;
-    const identity = nicIdentity(ref, ipAddress);
-    const tapName = seen?.tapName ?? chooseLinkName(instance, 'tap', identity, links);
+    const tapName =
+      seen?.tapName ??
+      chooseLinkName(instance, 'tap', nicIdentity({ ...ref, ipAddress, ownerName }), links);
     const bridgeName = nameSubnet(context, ref, links).bridge;
     const { macAddress } = ref;
     // The tap goes last: as long as it is there, its tag tells what else there is.
@@ -77,6 +84,25 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     await subnets.applyRules(script, signal);
     await dhcp.removeNic(folder, macAddress);
     if (seen !== undefined) await context.batch('ip', [`link del dev ${tapName}`], signal);
+  };
+
+  /** Unplugs cards, and drops their subnets that have no others. */
+  const unplugLocked = async (
+    cardsAmong: (seen: readonly NicSeen[]) => readonly NicRef[],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const links = await context.readLinks(signal);
+    const all = nicsOf(instance, links);
+    const isOurs = (ref: NicRef): boolean =>
+      all.every((nic) => !isSameNic(nic, ref) || nic.ownerName === ownerName);
+    const refs = cardsAmong(all).filter(isOurs);
+    for (const ref of refs) await removeCard(ref, links, signal);
+    const left = all.filter((nic) => !refs.some((ref) => isSameNic(nic, ref)));
+    for (const subnetId of new Set(refs.map((ref) => ref.subnetId))) {
+      if (left.some((nic) => nic.subnetId === subnetId)) continue;
+      if (await subnets.isHere(subnetId, links)) await subnets.drop(subnetId, signal);
+    }
+    if (left.length === 0) await context.nft(removeHostRulesScript(instance), signal);
   };
 
   const plugLocked = async (
@@ -92,14 +118,15 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
         'NETWORK_ERROR',
         `${rival.vmId} has ${rival.macAddress} and ${rival.ipAddress} in ${nic.subnetId} here`,
       );
-    const former = seen.find((each) => isSameNic(each, nic) && each.ipAddress !== nic.ipAddress);
+    const facts = { ...nic, ownerName };
+    const former = seen.find((each) => isSameNic(each, nic) && !isSameIdentity(each, facts));
     if (former !== undefined) {
-      await unplugLocked(former, signal);
+      await removeCard(former, links, signal);
       return await plugLocked(subnet, nic, signal);
     }
 
     const { bridge } = await subnets.ensure(subnet, links, signal);
-    const identity = nicIdentity(nic, nic.ipAddress);
+    const identity = nicIdentity(facts);
     const tap = chooseLinkName(instance, 'tap', identity, links);
     const isThere = links.some((link) => link.name === tap);
     // The tag goes on at once: all else is found by it, whenever this is broken off. Until the card
@@ -109,7 +136,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
       [
         ...(isThere ? [] : [makeTap(tap)]),
         `link set dev ${tap} alias ${linkTag(instance, 'tap', identity)}`,
-        `link set dev ${tap} addrgenmode none mtu ${guestMtu(context)} master ${bridge}`,
+        `link set dev ${tap} addrgenmode none mtu ${mtuBytes} master ${bridge}`,
         // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
         `link set dev ${tap} type bridge_slave guard on learning off flood off`,
         `link set dev ${tap} up`,
@@ -136,13 +163,35 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     await subnets.applyRules(script, signal);
   };
 
+  const dropUnusedLocked = async (signal: AbortSignal): Promise<readonly SubnetId[]> => {
+    const { nics, subnetIds, strays } = await takeInventory(context, signal);
+    const inUse = new Set(nics.map(({ subnetId }) => subnetId));
+    const unused = subnetIds.filter((subnetId) => !inUse.has(subnetId));
+    for (const subnetId of unused) await subnets.drop(subnetId, signal);
+    const removals = strays.map((name) => `link del dev ${name}`);
+    await context.batch('ip', removals, signal);
+    if (inUse.size === 0) await context.nft(removeHostRulesScript(instance), signal);
+    return unused;
+  };
+
   return {
+    mtuBytes,
+    identify(agentHostName) {
+      ownerName = ownerInTag(agentHostName);
+    },
+    isOwn: (nic) => nic.ownerName === ownerName,
     ensureSubnet: (subnet, signal) =>
       locked(async () => {
         await subnets.ensure(subnet, await context.readLinks(signal), signal);
       }),
     plug: (subnet, nic, signal) => locked(() => plugLocked(subnet, nic, signal)),
-    unplug: (nic, signal) => locked(() => unplugLocked(nic, signal)),
+    unplug: (nic, signal) => locked(() => unplugLocked(() => [nic], signal)),
+    unplugVm: (vmId, nics, signal) =>
+      locked(() => {
+        const isOfVm = (seen: NicSeen): boolean =>
+          seen.vmId === vmId && !nics.some((nic) => isSameNic(nic, seen));
+        return unplugLocked((all) => [...nics, ...all.filter(isOfVm)], signal);
+      }),
     setPeers: (peers, signal) => locked(() => subnets.setPeers(peers, signal)),
     setRules: (subnet, nic, signal) =>
       locked(async () => {
@@ -153,23 +202,13 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
         const { bridge } = nameSubnet(context, nic, links);
         await writeRules(subnet, nic, seen.tapName, bridge, signal);
       }),
-    dropUnused: (signal) =>
+    dropUnused: (signal) => locked(() => dropUnusedLocked(signal)),
+    removeAll: (signal) =>
       locked(async () => {
-        const { nics, subnetIds, strays } = await takeInventory(context, signal);
-        const inUse = new Set(nics.map(({ subnetId }) => subnetId));
-        const dropped: SubnetId[] = [];
-        for (const subnetId of subnetIds) {
-          if (inUse.has(subnetId)) continue;
-          await subnets.drop(subnetId, signal);
-          dropped.push(subnetId);
-        }
-        await context.batch(
-          'ip',
-          strays.map((name) => `link del dev ${name}`),
-          signal,
-        );
-        if (inUse.size === 0) await context.nft(removeHostRulesScript(instance), signal);
-        return dropped;
+        const links = await context.readLinks(signal);
+        for (const nic of nicsOf(instance, links)) await removeCard(nic, links, signal);
+        await dropUnusedLocked(signal);
+        await files.removeAll();
       }),
     inventory: (signal) => takeInventory(context, signal),
   };
@@ -204,6 +243,11 @@ function isSameNic(one: NicRef, other: NicRef): boolean {
     one.subnetId === other.subnetId &&
     one.macAddress === other.macAddress
   );
+}
+
+/** Whether a card's tag is what it would be made with. */
+function isSameIdentity(one: NicFacts, other: NicFacts): boolean {
+  return nicIdentity(one) === nicIdentity(other);
 }
 
 /** Whether another card has what this one is to have. */

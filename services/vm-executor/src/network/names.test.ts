@@ -47,7 +47,8 @@ describe('names of links', () => {
 describe('tags', () => {
   it('tell a card in full', () => {
     const nic = testNic(subnet, 7);
-    const tag = linkTag('lab', 'tap', nicIdentity(nic, nic.ipAddress));
+    const ownerName = 'host-1.lab';
+    const tag = linkTag('lab', 'tap', nicIdentity({ ...nic, ownerName }));
     const { vmId, subnetId, macAddress, ipAddress } = nic;
     expect(readTag('lab', tag)?.kind).toBe('tap');
     expect(readNicIdentity(readTag('lab', tag)?.identity ?? '')).toEqual({
@@ -55,6 +56,7 @@ describe('tags', () => {
       subnetId,
       macAddress,
       ipAddress,
+      ownerName,
     });
     expect(tag.length).toBeLessThan(256);
   });

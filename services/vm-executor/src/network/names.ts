@@ -67,9 +67,17 @@ export function candidateName(
   return `${linkPrefix(instance, kind)}${shortHash(salted, 8)}`;
 }
 
-/** A card's identity; the address is only noted, for removal. */
-export function nicIdentity(nic: NicRef, ipAddress: string): string {
-  return `${nic.subnetId}/${nic.vmId}/${nic.macAddress}/${ipAddress}`;
+/** What a card's tag says of it; address and owner are only noted. */
+export interface NicFacts extends NicRef {
+  readonly ipAddress: string;
+  /** The agent's host name. */
+  readonly ownerName: string;
+}
+
+/** A card's identity in names and tags. */
+export function nicIdentity(nic: NicFacts): string {
+  const { subnetId, vmId, macAddress, ipAddress, ownerName } = nic;
+  return `${subnetId}/${vmId}/${macAddress}/${ipAddress}/${ownerInTag(ownerName)}`;
 }
 
 /** The reverse of {@link linkTag}, for links of this instance. */
@@ -83,16 +91,18 @@ export function readTag(
   return isLinkKind(kind) && identity !== '' ? { kind, identity } : undefined;
 }
 
+/** An owner as tags have it: one word, and short, as a tag may have 255 characters (IFALIASZ). */
+export function ownerInTag(ownerName: string): string {
+  return ownerName.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 64);
+}
+
 /** The reverse of {@link nicIdentity}. */
-export function readNicIdentity(
-  identity: string,
-): (NicRef & { readonly ipAddress: string }) | undefined {
-  const found = /^(sub_[0-9a-f]{32})\/(vm_[0-9a-f]{32})\/([0-9a-f:]{17})\/([0-9.]+)$/.exec(
-    identity,
-  );
+export function readNicIdentity(identity: string): NicFacts | undefined {
+  const pattern = /^(sub_[0-9a-f]{32})\/(vm_[0-9a-f]{32})\/([0-9a-f:]{17})\/([0-9.]+)\/(.*)$/;
+  const found = pattern.exec(identity);
   if (found === null) return undefined;
-  const [, subnetId = '', vmId = '', macAddress = '', ipAddress = ''] = found;
-  return { subnetId: subnetId as SubnetId, vmId: vmId as VmId, macAddress, ipAddress };
+  const [, subnetId = '', vmId = '', macAddress = '', ipAddress = '', ownerName = ''] = found;
+  return { subnetId: subnetId as SubnetId, vmId: vmId as VmId, macAddress, ipAddress, ownerName };
 }
 
 /** The subnet's network namespace, as `ip netns` knows it. */

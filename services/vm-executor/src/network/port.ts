@@ -62,6 +62,8 @@ export interface SubnetPeers {
 
 /** A network card that this host has, found by its tag. */
 export interface NicSeen extends NicRef {
+  /** Whose executor plugged it: the agent's host name. */
+  readonly ownerName: string;
   readonly ipAddress: string;
   readonly tapName: string;
   /** Not after a plug that was broken off. */
@@ -86,6 +88,12 @@ export interface NetworkInventory {
  * All throw VmFailure: `NETWORK_ERROR`; transient when a command or the lock took too long.
  */
 export interface HostNetworkPort {
+  /** What guests may send in one piece, in bytes. */
+  readonly mtuBytes: number;
+  /** Says whose cards those are that are plugged from now on: the agent's with this host name. */
+  identify(agentHostName: string): void;
+  /** Whether that agent's executor plugged the card. */
+  isOwn(nic: NicSeen): boolean;
   /** Makes the subnet be on this host, complete and as described. Cheap when it is. */
   ensureSubnet(subnet: SubnetOnHost, signal: AbortSignal): Promise<void>;
   /**
@@ -94,13 +102,20 @@ export interface HostNetworkPort {
    * `unplug`. Refused when another card of the subnet on this host has the MAC or the address.
    */
   plug(subnet: SubnetOnHost, nic: Nic, signal: AbortSignal): Promise<string>;
-  /** Removes tap, rules and lease. The subnet stays, for others; see `dropUnused`. */
+  /** Removes tap, rules and lease; the last card takes its subnet with it. */
   unplug(nic: NicRef, signal: AbortSignal): Promise<void>;
+  /**
+   * Unplugs these cards of a VM, and whatever others it has here; but for cards that the executor
+   * of another agent on this host has plugged for it since.
+   */
+  unplugVm(vmId: VmId, nics: readonly NicRef[], signal: AbortSignal): Promise<void>;
   /** Says which other hosts have the subnet; it need not be on this host yet. */
   setPeers(peers: SubnetPeers, signal: AbortSignal): Promise<void>;
   /** Replaces the security rules of a plugged card, for connections to come. */
   setRules(subnet: SubnetOnHost, nic: Nic, signal: AbortSignal): Promise<void>;
   /** Removes subnets without cards, and strays. Gives the subnets removed. */
   dropUnused(signal: AbortSignal): Promise<readonly SubnetId[]>;
+  /** Removes all that is ours, of whichever agent. */
+  removeAll(signal: AbortSignal): Promise<void>;
   inventory(signal: AbortSignal): Promise<NetworkInventory>;
 }

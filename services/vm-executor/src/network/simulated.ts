@@ -1,6 +1,6 @@
 import type { SecurityRule, SubnetId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
-import { candidateName, nicIdentity } from './names.ts';
+import { candidateName, nicIdentity, ownerInTag } from './names.ts';
 import { nicRulesScript } from './nic-rules.ts';
 import type { HostNetworkPort, Nic, NicRef, NicSeen, SubnetOnHost, SubnetPeers } from './port.ts';
 
@@ -10,17 +10,32 @@ export interface SimulatedNetwork extends HostNetworkPort {
   mayFail: (operation: keyof HostNetworkPort) => Error | undefined;
   rulesOf(nic: NicRef): readonly SecurityRule[] | undefined;
   peersOf(subnetId: SubnetId): SubnetPeers | undefined;
+  /** Whether a card with this tap is plugged. */
+  hasTap(tapName: string): boolean;
+  cards(): readonly NicSeen[];
+  subnetIds(): readonly SubnetId[];
+  /** The host's restart: nothing of it is left. */
+  clear(): void;
 }
 
-/** The simulated twin of `createHostNetwork`. */
-export function createSimulatedNetwork(instance: string): SimulatedNetwork {
+/**
+ * The simulated twin of `createHostNetwork`. @param pause awaited by each operation before its work
+ */
+export function createSimulatedNetwork(
+  instance: string,
+  pause: () => Promise<void> = async () => undefined,
+): SimulatedNetwork {
   const subnets = new Set<SubnetId>();
   const nics = new Map<string, NicSeen & { readonly rules: readonly SecurityRule[] }>();
   const peers = new Map<SubnetId, SubnetPeers>();
   const keyOf = ({ subnetId, vmId, macAddress }: NicRef): string =>
     `${subnetId}/${vmId}/${macAddress}`;
 
-  const begin = (operation: keyof HostNetworkPort, signal: AbortSignal): void => {
+  let ownerName = '';
+
+  const begin = async (operation: keyof HostNetworkPort, signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    await pause();
     signal.throwIfAborted();
     const failure = network.mayFail(operation);
     if (failure !== undefined) throw failure;
@@ -28,7 +43,7 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
 
   const chooseTap = (nic: Nic): string => {
     const taken = new Set([...nics.values()].map(({ tapName }) => tapName));
-    const identity = nicIdentity(nic, nic.ipAddress);
+    const identity = nicIdentity({ ...nic, ownerName });
     for (let attempt = 0; ; attempt += 1) {
       const name = candidateName(instance, 'tap', identity, attempt);
       if (!taken.has(name)) return name;
@@ -41,16 +56,41 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
     nicRulesScript({ instance, tapName, bridgeName: 'bridge', gatewayAddress, ...nic });
   };
 
+  const remove = (refs: readonly NicRef[]): void => {
+    for (const ref of refs) {
+      const seen = nics.get(keyOf(ref));
+      if (seen !== undefined && seen.ownerName !== ownerName) continue;
+      nics.delete(keyOf(ref));
+      const isUsed = [...nics.values()].some(({ subnetId }) => subnetId === ref.subnetId);
+      if (!isUsed) dropSubnet(ref.subnetId);
+    }
+  };
+  const dropSubnet = (subnetId: SubnetId): void => {
+    subnets.delete(subnetId);
+    peers.delete(subnetId);
+  };
+
   const network: SimulatedNetwork = {
+    mtuBytes: 1450,
+    identify(agentHostName) {
+      ownerName = ownerInTag(agentHostName);
+    },
+    isOwn: (nic) => nic.ownerName === ownerName,
     mayFail: () => undefined,
+    hasTap: (tapName) => [...nics.values()].some((nic) => nic.tapName === tapName),
+    cards: () => [...nics.values()],
+    subnetIds: () => [...subnets],
+    clear() {
+      for (const each of [subnets, nics, peers]) each.clear();
+    },
     rulesOf: (nic) => nics.get(keyOf(nic))?.rules,
     peersOf: (subnetId) => peers.get(subnetId),
     async ensureSubnet({ subnetId }, signal) {
-      begin('ensureSubnet', signal);
+      await begin('ensureSubnet', signal);
       subnets.add(subnetId);
     },
     async plug(subnet, nic, signal) {
-      begin('plug', signal);
+      await begin('plug', signal);
       const { subnetId, macAddress, ipAddress } = nic;
       const rival = [...nics.values()].find(
         (each) =>
@@ -61,7 +101,7 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
       if (rival !== undefined)
         throw new VmFailure('NETWORK_ERROR', `${rival.vmId} has that address here`);
       const former = nics.get(keyOf(nic));
-      const isSame = former?.ipAddress === ipAddress;
+      const isSame = former?.ipAddress === ipAddress && former.ownerName === ownerName;
       if (!isSame) nics.delete(keyOf(nic));
       const tapName = isSame ? former.tapName : chooseTap(nic);
       checkRules(subnet, nic, tapName);
@@ -72,6 +112,7 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
         subnetId,
         macAddress,
         ipAddress,
+        ownerName,
         tapName,
         isAttached: true,
         rules,
@@ -79,17 +120,21 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
       return tapName;
     },
     async unplug(nic, signal) {
-      begin('unplug', signal);
-      nics.delete(keyOf(nic));
+      await begin('unplug', signal);
+      remove([nic]);
+    },
+    async unplugVm(vmId, known, signal) {
+      await begin('unplugVm', signal);
+      remove([...known, ...[...nics.values()].filter((nic) => nic.vmId === vmId)]);
     },
     async setPeers(told, signal) {
-      begin('setPeers', signal);
+      await begin('setPeers', signal);
       const known = peers.get(told.subnetId);
       if (known !== undefined && known.epoch > told.epoch) return;
       peers.set(told.subnetId, told);
     },
     async setRules(subnet, nic, signal) {
-      begin('setRules', signal);
+      await begin('setRules', signal);
       const seen = nics.get(keyOf(nic));
       if (seen === undefined)
         throw new VmFailure('NETWORK_ERROR', `${nic.vmId} has no card ${nic.macAddress} here`);
@@ -97,14 +142,18 @@ export function createSimulatedNetwork(instance: string): SimulatedNetwork {
       nics.set(keyOf(nic), { ...seen, rules: nic.securityRules });
     },
     async dropUnused(signal) {
-      begin('dropUnused', signal);
+      await begin('dropUnused', signal);
       const inUse = new Set([...nics.values()].map(({ subnetId }) => subnetId));
       const dropped = [...subnets].filter((subnetId) => !inUse.has(subnetId));
-      for (const subnetId of dropped) subnets.delete(subnetId);
+      dropped.forEach(dropSubnet);
       return dropped.sort();
     },
+    async removeAll(signal) {
+      await begin('removeAll', signal);
+      network.clear();
+    },
     async inventory(signal) {
-      begin('inventory', signal);
+      await begin('inventory', signal);
       const seen = [...nics.values()].map(({ rules: _, ...nic }) => nic);
       return { nics: seen, subnetIds: [...subnets].sort(), strays: [] };
     },

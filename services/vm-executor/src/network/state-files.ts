@@ -49,6 +49,8 @@ export interface StateFiles {
   /** Subnets that have a folder. */
   list(): Promise<readonly SubnetId[]>;
   remove(subnetId: SubnetId): Promise<void>;
+  /** Forgets everything. */
+  removeAll(): Promise<void>;
   readPeers(subnetId: SubnetId): Promise<SubnetPeers | undefined>;
   /** An empty list is forgotten. */
   writePeers(peers: SubnetPeers): Promise<void>;
@@ -79,6 +81,7 @@ export function createStateFiles(folder: string): StateFiles {
     write: (subnetId, state) => write(stateFile(subnetId), state),
     list: async () => (await listFolder(subnets)).filter(isSubnetId),
     remove: (subnetId) => rm(folderOf(subnetId), { recursive: true, force: true }),
+    removeAll: () => rm(folder, { recursive: true, force: true }),
     async readPeers(subnetId) {
       const found = await readJson(peersFile(subnetId));
       return Value.Check(PeersSchema, found) ? found : undefined;

@@ -2,7 +2,7 @@ import type { SubnetId } from '@factory/contracts';
 import { formatRange, parseRange } from './addresses.ts';
 import type { HostNetworkContext } from './host-network.ts';
 import { hostRulesScript } from './host-rules.ts';
-import { gatewayMac, shortHash } from './names.ts';
+import { gatewayMac, readTag, shortHash } from './names.ts';
 import { removeZoneScript, zoneScript } from './nic-rules.ts';
 import { parseFdb, type SeenLink } from './observe.ts';
 import { fdbCommands, wantedFdb } from './peers-plan.ts';
@@ -28,6 +28,8 @@ export interface Subnets {
     signal: AbortSignal,
   ): Promise<SubnetNames>;
   setPeers(peers: SubnetPeers, signal: AbortSignal): Promise<void>;
+  /** Whether anything of a subnet is on this host. */
+  isHere(subnetId: SubnetId, links: readonly SeenLink[]): Promise<boolean>;
   /** Removes a subnet that has no cards, from whatever state. */
   drop(subnetId: SubnetId, signal: AbortSignal): Promise<void>;
   /** Runs an nft script that builds on the rules of the whole host. */
@@ -169,6 +171,12 @@ export function createSubnets(context: HostNetworkContext): Subnets {
       await nft(await hostRules(), signal);
       await applyPeers(subnetId, state.dnsDomain, names, hasTunnel, signal);
     },
+    async isHere(subnetId, links) {
+      const isOfSubnet = ({ alias }: SeenLink): boolean =>
+        readTag(instance, alias)?.identity === subnetId;
+      if (links.some(isOfSubnet) || (await files.list()).includes(subnetId)) return true;
+      return (await files.readPeers(subnetId)) !== undefined;
+    },
     async drop(subnetId, signal) {
       const state = await files.read(subnetId);
       if (state !== undefined) await files.write(subnetId, { ...state, digest: null });
@@ -188,6 +196,8 @@ export function createSubnets(context: HostNetworkContext): Subnets {
       if ((await context.readNamespaces(signal)).includes(namespace))
         await run(['ip', 'netns', 'delete', namespace], { signal });
       await files.remove(subnetId);
+      // Whoever tells of peers repeats it for a subnet that comes again.
+      await files.writePeers({ subnetId, epoch: 0, peers: [] });
     },
     async trackConnections(bridgeName, signal) {
       const global = 'net/bridge/bridge-nf-call-iptables';

@@ -1,6 +1,17 @@
-import type { ImageRef, VmId } from '@factory/contracts';
-import type { AddressLease } from '../hypervisor/port.ts';
+import type { ImageRef, SubnetId, VmId } from '@factory/contracts';
 import type { VmRecord } from '../vm/record.ts';
+
+/** The address that a VM has in its subnet, for as long as it exists. */
+export interface AddressLease {
+  readonly vmId: VmId;
+  readonly subnetId: SubnetId;
+  /** Of the whole subnet: `10.80.0.0/16`. */
+  readonly cidr: string;
+  readonly gatewayAddress: string;
+  readonly ipAddress: string;
+  readonly macAddress: string;
+  readonly hostname: string;
+}
 
 /** A base image that VMs of this host can be made from. */
 export interface Image {

@@ -2,11 +2,13 @@ import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { VmFailure } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
+import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
 import { noVolumes } from '../volumes/none.ts';
 import type { VolumePort } from '../volumes/port.ts';
 import type { Ledger } from './ledger.ts';
+import type { HostParts } from './planned.ts';
 import type { PowerOffLimits } from './power-off.ts';
 import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
 import type { VmSteps } from './procedures.ts';
@@ -16,6 +18,7 @@ import { Runner } from './run.ts';
 export interface CarrierContext {
   readonly clock: Clock;
   readonly hypervisor: Hypervisor;
+  readonly network: HostNetworkPort;
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
@@ -96,8 +99,13 @@ export class Carrier {
   /** What one run's steps work with. A run that was given up changes nothing any more. */
   #stepsFor(signal: AbortSignal): VmSteps {
     const ledger = this.#ledger;
+    let parts: HostParts = {};
     return {
       ...this.#context,
+      parts: () => parts,
+      provide: (more) => {
+        parts = { ...parts, ...more };
+      },
       volumes: this.#context.volumes ?? noVolumes,
       bell: this.#bell,
       record: () => ledger.record,

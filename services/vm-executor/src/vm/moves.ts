@@ -108,10 +108,11 @@ export class Moves {
 
   async #make(powerOn: boolean): Promise<After> {
     const { generation } = this.#record;
-    this.#ledger.observe({ state: 'preparing' });
+    // A power-on that is tried again has all that comes before it made again first.
+    if (this.#record.state !== 'starting') this.#ledger.observe({ state: 'preparing' });
     const { limitMaking } = this.#context;
     await this.#carrier.carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
-    this.#resting.hasJoined();
+    this.#resting.isPlugged();
     const state = powerOn ? 'running' : 'stopped';
     const reason = powerOn ? null : 'STOPPED_BY_USER';
     return this.#rest({ state, reason, appliedGeneration: generation });
@@ -137,7 +138,7 @@ export class Moves {
     const { generation, reboot } = this.#record;
     if (reboot === null) this.#ledger.observe({ state: 'starting' });
     await this.#carrier.carry(POWER_ON, this.#ledger.remainingMs);
-    this.#resting.hasJoined();
+    this.#resting.isPlugged();
     this.#ledger.replace(endReboot(this.#record, undefined));
     return this.#rest({ state: 'running', appliedGeneration: generation });
   }

@@ -11,6 +11,9 @@ const paths = {
   consolePath: '/c/vm.log',
 };
 
+const { macAddress } = testTask(1).spec.network;
+const taps = { [macAddress]: { tapName: 'fct0', mtuBytes: 1450 } };
+
 function recordOf(hardware?: VmHardware): VmRecord {
   const record = newRecord(testTask(1), 0);
   return { ...record, spec: { ...record.spec, ...(hardware && { hardware }) } };
@@ -19,10 +22,9 @@ function recordOf(hardware?: VmHardware): VmRecord {
 describe('the domain of a record', () => {
   it("has the spec's size and card, the VM's files, a screen and the agent's channel", () => {
     const { spec, vmId } = recordOf();
-    expect(domainPlan(recordOf(), paths)).toEqual({
+    expect(domainPlan(recordOf(), paths, { taps })).toEqual({
       ...{ vmId, generation: 1, vcpus: spec.vcpus, memoryMiB: spec.memoryMiB },
-      subnetId: spec.network.subnetId,
-      macAddress: spec.network.macAddress,
+      ...{ macAddress, tapName: 'fct0', mtuBytes: 1450 },
       ...paths,
       ...{ hasScreen: true, hasAgentChannel: true },
     });
@@ -33,12 +35,14 @@ describe('the domain of a record', () => {
     { firmware: 'bios', os: 'windows', devices: 'emulated' },
     { firmware: 'uefi', cpu: { model: 'host', numaNodes: 1 } },
   ])('is possible with %j', (hardware) => {
-    expect(problemsOf(domainPlan(recordOf(hardware), paths))).toEqual([]);
+    expect(problemsOf(domainPlan(recordOf(hardware), paths, { taps }))).toEqual([]);
   });
 
   it("keeps UEFI's variables in the VM's folder", () => {
-    expect(domainPlan(recordOf({ firmware: 'uefi' }), paths).nvramPath).toBe('/o/vm/nvram.fd');
-    expect(domainPlan(recordOf({ firmware: 'bios' }), paths).nvramPath).toBeUndefined();
+    const nvramPathOf = (firmware: 'uefi' | 'bios') =>
+      domainPlan(recordOf({ firmware }), paths, { taps }).nvramPath;
+    expect(nvramPathOf('uefi')).toBe('/o/vm/nvram.fd');
+    expect(nvramPathOf('bios')).toBeUndefined();
   });
 });
 

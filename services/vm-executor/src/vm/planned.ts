@@ -12,7 +12,7 @@ import type { VmRecord } from './record.ts';
 
 /** What the host has made ready for the guest before its domain is defined. */
 export interface HostParts {
-  /** For each card, by its MAC address. Without its own, the first card is libvirt's to plug. */
+  /** For each card, by its MAC address. */
   readonly taps?: Readonly<Record<string, Pick<PlannedNic, 'tapName' | 'mtuBytes'>>>;
   /** Where each volume is on this host: a folder, or a disk's file. */
   readonly volumePaths?: Readonly<Record<string, string>>;
@@ -50,9 +50,7 @@ export function domainPlan(
   const { vcpus, memoryMiB, network, hardware } = spec;
   return {
     ...{ vmId, generation, vcpus, memoryMiB },
-    subnetId: network.subnetId,
-    macAddress: network.macAddress,
-    ...parts.taps?.[network.macAddress],
+    ...nicOf(network, parts),
     ...paths,
     ...(hardware === undefined ? {} : { hardware }),
     // Beside the disk: it is copied, kept and removed with it.

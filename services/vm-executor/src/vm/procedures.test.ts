@@ -8,6 +8,7 @@ import { createMemoryStorage } from '../storage/memory.ts';
 import { testTask, testVmId } from '../testing.ts';
 import { createSimulatedVolumes } from '../volumes/simulated.ts';
 import { observe } from './observe.ts';
+import type { HostParts } from './planned.ts';
 import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
 import { CREATE, DELETE, POWER_ON, PROCEDURES, type VmSteps } from './procedures.ts';
 import { newRecord } from './record.ts';
@@ -23,10 +24,16 @@ function setUp() {
   const host = new SimulatedHost({ clock, random: seededRandom(1), images, latency });
   const storage = createMemoryStorage(host);
   let record = newRecord(testTask(1), clock.nowMs());
+  let parts: HostParts = {};
   const context: VmSteps = {
     clock,
     storage,
     hypervisor: createSimulatedHypervisor(host),
+    network: host.network,
+    parts: () => parts,
+    provide: (more) => {
+      parts = { ...parts, ...more };
+    },
     volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
     limitPowerOn: createLimiter(1),
     powerOff: { graceMs: 1_000, pressAgainMs: 500 },
@@ -66,14 +73,14 @@ function expectMade(host: SimulatedHost): void {
   expect(host.runningVms()).toEqual([vmId]);
   expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
   expect(host.leases.size).toBe(1);
-  expect([...host.networks.values()].map((network) => network.size)).toEqual([1]);
+  expect(host.network.cards()).toHaveLength(1);
 }
 
 function expectCleanSlate(host: SimulatedHost): void {
   expect(host.domains.size).toBe(0);
   expect(host.folders.size).toBe(0);
   expect(host.leases.size).toBe(0);
-  expect([...host.networks.values()].every((network) => network.size === 0)).toBe(true);
+  expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
 }
 
 describe('making a VM', () => {

@@ -2,11 +2,13 @@ import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { isFullDisk } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
+import { cardsOf } from '../network/cards.ts';
+import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
 import type { VolumePort } from '../volumes/port.ts';
 import type { Change } from './observe.ts';
-import { domainPlan, seedOf } from './planned.ts';
+import { domainPlan, type HostParts, seedOf } from './planned.ts';
 import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
 import { type Procedure, type Step, undoing } from './procedure.ts';
 import { leaseOf, type VmRecord } from './record.ts';
@@ -16,7 +18,12 @@ export interface VmSteps {
   readonly clock: Clock;
   readonly storage: VmStorage;
   readonly hypervisor: Hypervisor;
+  readonly network: HostNetworkPort;
   readonly volumes: VolumePort;
+  /** What the steps of this run have made ready for the guest. */
+  readonly parts: () => HostParts;
+  /** Adds to it. */
+  readonly provide: (parts: HostParts) => void;
   /** Bounds how many guests are powered on at a time. */
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
@@ -50,20 +57,35 @@ const seed: VmStep<'seed'> = {
   undo: inFolder,
 };
 
+/** Before the domain, which is told of the taps. */
 const network: VmStep<'network'> = {
   name: 'network',
   waitsFor: 'its network',
-  do: ({ hypervisor, record }, signal) => hypervisor.joinNetwork(leaseOf(record()), signal),
-  undo: ({ hypervisor, record }, signal) => hypervisor.leaveNetwork(leaseOf(record()), signal),
+  do: async ({ network, record, provide }, signal) => {
+    const cards = cardsOf(record());
+    const taps = await Promise.all(
+      cards.map(async ({ subnet, nic }) => {
+        const tapName = await network.plug(subnet, nic, signal);
+        return [nic.macAddress, { tapName, mtuBytes: network.mtuBytes }] as const;
+      }),
+    );
+    provide({ taps: Object.fromEntries(taps) });
+  },
+  undo: ({ network, record }, signal) => {
+    const nics = cardsOf(record()).map(({ nic }) => nic);
+    return network.unplugVm(record().vmId, nics, signal);
+  },
 };
 
 const volumes: VmStep<'volumes'> = {
   name: 'volumes',
   waitsFor: 'the storage of its volumes',
-  do: async ({ volumes, record }, signal) => {
+  do: async ({ volumes, record, provide }, signal) => {
     const { vmId, spec } = record();
     const mounts = spec.volumes ?? [];
     for (const mount of mounts) await volumes.prepare(vmId, mount, signal);
+    const paths = mounts.map((mount) => [mount.volumeId, volumes.pathOf(mount)] as const);
+    provide({ volumePaths: Object.fromEntries(paths) });
   },
   // After its domain: nothing has a disk open any more whose lease is given back.
   undo: ({ volumes, record }, signal) => volumes.release(record().vmId, undefined, signal),
@@ -72,12 +94,9 @@ const volumes: VmStep<'volumes'> = {
 const domain: VmStep<'domain'> = {
   name: 'domain',
   waitsFor: 'the hypervisor to define or forget its domain',
-  do: async ({ storage, hypervisor, volumes, record, observe }, signal) => {
-    const { vmId, spec } = record();
-    const volumePaths = Object.fromEntries(
-      (spec.volumes ?? []).map((mount) => [mount.volumeId, volumes.pathOf(mount)]),
-    );
-    await hypervisor.define(domainPlan(record(), storage.paths(vmId), { volumePaths }), signal);
+  do: async ({ storage, hypervisor, record, parts, observe }, signal) => {
+    const plan = domainPlan(record(), storage.paths(record().vmId), parts());
+    await hypervisor.define(plan, signal);
     observe({ stage: 'defined' });
   },
   undo: ({ hypervisor, record }, signal) => hypervisor.undefine(record().vmId, signal),

@@ -14,7 +14,7 @@ import {
   type VmTaskData,
 } from '@factory/contracts';
 import { Type } from 'typebox';
-import type { AddressLease } from '../hypervisor/port.ts';
+import type { AddressLease } from '../storage/port.ts';
 import { withSpec } from './spec-change.ts';
 
 export const RECORD_VERSION = 1;

@@ -1,31 +1,31 @@
 import type { Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
+import { cardsOf } from '../network/cards.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Ledger } from './ledger.ts';
 import type { Change } from './observe.ts';
 import { watchReadiness } from './readiness.ts';
 import { endReboot } from './reboot.ts';
-import { leaseOf } from './record.ts';
 
 /** Writing down how things stand. */
 const REST_TIMEOUT_MS = 30_000;
 
 /** What a VM at rest is seen to by. */
-interface RestContext extends Pick<CarrierContext, 'clock' | 'hypervisor' | 'storage'> {
+interface RestContext extends Pick<CarrierContext, 'clock' | 'network' | 'storage'> {
   readonly random: Random;
   readonly logger: Logger;
 }
 
 /**
- * Sees to a VM with nothing to be done: how it stands is written down, and while it runs, its lease
- * is kept and its readiness watched for.
+ * Sees to a VM with nothing to be done: how it stands is written down, and while it runs, its cards
+ * are kept and its readiness watched for.
  */
 export class Resting {
   readonly #context: RestContext;
   readonly #ledger: Ledger;
   readonly #carrier: Carrier;
   readonly #bell: Bell;
-  #hasJoined = false;
+  #isPlugged = false;
   #stopWatching: (() => void) | undefined;
 
   constructor(context: RestContext, ledger: Ledger, carrier: Carrier, bell: Bell) {
@@ -35,9 +35,9 @@ export class Resting {
     this.#bell = bell;
   }
 
-  /** The VM has its lease: it need not be looked after. */
-  hasJoined(): void {
-    this.#hasJoined = true;
+  /** The VM has its cards: they need not be looked after. */
+  isPlugged(): void {
+    this.#isPlugged = true;
   }
 
   /** Takes in how the VM stands. @throws what writing it down throws. */
@@ -57,7 +57,7 @@ export class Resting {
     await this.save(isDurable, async (signal) => {
       if (this.#ledger.record.state !== 'running') return;
       this.#watchReadiness();
-      await this.#keepLease(signal);
+      await this.#keepCards(signal);
     });
   }
 
@@ -84,15 +84,17 @@ export class Resting {
     this.#ledger.replace(endReboot(record, record.message ?? 'The machine failed.'));
   }
 
-  /** An adopted guest has its lease already; but its network may have to be made again one day. */
-  async #keepLease(signal: AbortSignal): Promise<void> {
-    if (this.#hasJoined) return;
-    const { hypervisor, logger } = this.#context;
+  /** An adopted guest has its cards already; but what they are in may have ended since. */
+  async #keepCards(signal: AbortSignal): Promise<void> {
+    if (this.#isPlugged) return;
+    const { network, logger } = this.#context;
     try {
-      await hypervisor.joinNetwork(leaseOf(this.#ledger.record), signal);
-      this.#hasJoined = true;
+      for (const { subnet, nic } of cardsOf(this.#ledger.record)) {
+        await network.plug(subnet, nic, signal);
+      }
+      this.#isPlugged = true;
     } catch (error) {
-      logger.warn({ err: error }, 'the lease of a running guest may be missing');
+      logger.warn({ err: error }, 'the network of a running guest may be missing');
     }
   }
 

@@ -176,7 +176,7 @@ function tapRule(plan: DomainPlan): readonly PlanProblem[] {
 }
 
 function tapsOf({ tapName, nics = [] }: DomainPlan): readonly string[] {
-  return [...(tapName === undefined ? [] : [tapName]), ...nics.map((nic) => nic.tapName)];
+  return [tapName, ...nics.map((nic) => nic.tapName)];
 }
 
 /** What tells one device from another can't be twice in one machine. */

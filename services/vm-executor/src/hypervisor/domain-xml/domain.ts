@@ -42,16 +42,16 @@ export function domainXml(plan: DomainPlan, type: DomainType, owner: Owner): str
       xml('on_reboot', {}, 'restart'),
       xml('on_crash', {}, 'destroy'),
       ...powerManagement(machine),
-      xml('devices', {}, ...devices(plan, machine, owner)),
+      xml('devices', {}, ...devices(plan, machine)),
     ),
   );
 }
 
-function devices(plan: DomainPlan, machine: Machine, owner: Owner): readonly XmlElement[] {
+function devices(plan: DomainPlan, machine: Machine): readonly XmlElement[] {
   return [
     ...disks(plan, machine),
     ...filesystems(plan),
-    ...nics(plan, machine, owner),
+    ...nics(plan, machine),
     ...serialConsole(plan),
     ...agentChannel(plan),
     ...(machine.hasVirtio ? [randomNumbers()] : []),

@@ -1,27 +1,11 @@
 import type { DomainPlan, PlannedNic } from '../domain-plan.ts';
-import { networkName, type Owner } from '../names.ts';
 import { type XmlElement, xml } from '../xml.ts';
 import type { Machine } from './machine.ts';
 
 /** The guest's network cards. */
-export function nics(plan: DomainPlan, machine: Machine, owner: Owner): readonly XmlElement[] {
+export function nics(plan: DomainPlan, machine: Machine): readonly XmlElement[] {
   const model = xml('model', { type: machine.hasVirtio ? 'virtio' : 'e1000e' });
-  return [
-    firstNic(plan, model, owner),
-    ...(plan.nics ?? []).map((planned) => tapNic(planned, model)),
-  ];
-}
-
-function firstNic(plan: DomainPlan, model: XmlElement, owner: Owner): XmlElement {
-  const { macAddress, tapName } = plan;
-  if (tapName !== undefined) return tapNic({ ...plan, tapName }, model);
-  return xml(
-    'interface',
-    { type: 'network' },
-    xml('mac', { address: macAddress }),
-    xml('source', { network: networkName(owner.instance, plan.subnetId) }),
-    model,
-  );
+  return [plan, ...(plan.nics ?? [])].map((planned) => tapNic(planned, model));
 }
 
 /** `managed='no'`: the tap is there already, and libvirt neither makes nor removes it. */
