@@ -26,7 +26,7 @@ try {
   const vm = ready.value;
   console.log(`       ready after ${ready.seconds.toFixed(0)} s`);
   expectThat('it runs', vm.state === 'running', vm.state);
-  expectThat('it answers a ping', await pings(vm));
+  expectThat('it answers a ping', await pings(factory, vm));
   await factory.run('batch', 'delete', 'debian', '--wait');
 } finally {
   await factory.remove();

@@ -16,7 +16,7 @@ try {
   const vms = await factory.client.vms({});
   const running = vms.filter(({ state }) => state === 'running').length;
   expectThat('16 machines are running', running === 16, `${running} are`);
-  const answers = await Promise.all(vms.map((vm) => pings(vm)));
+  const answers = await Promise.all(vms.map((vm) => pings(factory, vm)));
   expectThat('each answers a ping', answers.every(Boolean), `${answers.filter(Boolean).length} do`);
 
   await factory.run('batch', 'delete', 'first', '--wait');

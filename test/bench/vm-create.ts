@@ -55,7 +55,7 @@ const libvirt = await connectLibvirt({ uri: 'qemu:///system', clock });
 const progress = createProgress(clock);
 
 try {
-  // The first batch starts the executor and makes the network: not what is measured.
+  // The first batch starts the executor and makes the subnet: not what is measured.
   await measureApi('warm-up', Math.min(2, count), async () => undefined);
   const rounds: Round[] = [];
   for (let number = 1; number <= Number(values.rounds); number += 1) {
@@ -154,6 +154,8 @@ function copyOf(xml: string, path: string): Copy {
     .replace(/<name>.*?<\/name>/, `<name>bench-${layout.instance}-${path.split('/').at(-1)}</name>`)
     .replace(/<uuid>.*?<\/uuid>/, '')
     .replace(/<metadata>.*?<\/metadata>/s, '')
+    // The machine's tap goes with it; libvirt makes these cards one of their own each.
+    .replaceAll(/<target dev=(['"])[^'"]*\1 managed=(['"])no\2\/>/g, '')
     .replaceAll(/(['"])[^'"]*\/overlays\/[^'"]*\/disk\.qcow2\1/g, `'${path}.qcow2'`)
     .replaceAll(/(['"])[^'"]*\/overlays\/[^'"]*\/seed\.iso\1/g, `'${path}.iso'`)
     .replaceAll(/(['"])[^'"]*\/consoles\/[^'"]*\.log\1/g, `'${path}.log'`);

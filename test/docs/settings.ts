@@ -64,7 +64,7 @@ const PARTS: readonly Part[] = [
     settings: standDownSettings,
     readsFlags: true,
     remark:
-      'A program, not a service: `./factory down` runs it to take guests, networks and firewall ' +
+      'A program, not a service: `./factory down` runs it to take guests and networks ' +
       'off the machine. `--purge` (no variable) removes disks, leases and logs too.',
   },
 ];

@@ -4,6 +4,7 @@ import {
   domainsOf,
   filesLeft,
   guestProcesses,
+  networkLeft,
   pings,
   type RealFactory,
   startRealFactory,
@@ -35,7 +36,7 @@ describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
       Array.from({ length: 3 }, () => ({ state: 'running', guestReady: true })),
     );
     expect(new Set(vms.map(({ ipAddress }) => ipAddress)).size).toBe(3);
-    expect(await Promise.all(vms.map((vm) => pings(vm)))).toEqual([true, true, true]);
+    expect(await Promise.all(vms.map((vm) => pings(factory, vm)))).toEqual([true, true, true]);
   });
 
   it('shows the serial console', async () => {
@@ -46,9 +47,9 @@ describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
     await factory.run('vm', 'stop', 'trio-1', '--wait');
     const stopped = await vmNamed('trio-1');
     expect(stopped.reason).not.toBe('FORCED_OFF');
-    expect(await pings(stopped, 2)).toBe(false);
+    expect(await pings(factory, stopped, 2)).toBe(false);
     await factory.run('vm', 'start', 'trio-1', '--wait');
-    expect(await pings(stopped, 60)).toBe(true);
+    expect(await pings(factory, stopped, 60)).toBe(true);
   });
 
   it('shows a power-off inside the guest as stopped within 5 s', async () => {
@@ -74,6 +75,7 @@ describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
     expect(await domainsOf(vms)).toEqual([]);
     expect(await filesLeft(factory.layout)).toEqual([]);
     expect((await guestProcesses(vms)).size).toBe(0);
+    expect(await networkLeft(factory.layout)).toEqual([]);
   });
 });
 

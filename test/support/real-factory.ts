@@ -70,23 +70,41 @@ async function freePort(): Promise<number> {
   throw new Error('no free port');
 }
 
-/** Whether the machine answers a ping within `timeoutSeconds`. */
-export async function pings(vm: Vm, timeoutSeconds = 5): Promise<boolean> {
+/** Whether the machine answers a ping of its subnet's gateway within `timeoutSeconds`. */
+export async function pings({ layout }: RealFactory, vm: Vm, timeoutSeconds = 5): Promise<boolean> {
   const deadlineMs = systemClock.monotonicMs() + timeoutSeconds * 1000;
   // One by one: a single ping gives up for good when the host can't resolve the address yet.
   while (systemClock.monotonicMs() < deadlineMs) {
-    if (await pingsOnce(vm)) return true;
+    for (const namespace of await namespacesOf(layout)) {
+      if (await pingsOnce(namespace, vm)) return true;
+    }
     await sleep(systemClock, 300);
   }
   return false;
 }
 
-async function pingsOnce(vm: Vm): Promise<boolean> {
-  const child = spawn('ping', ['-c', '1', '-W', '1', vm.ipAddress ?? ''], { stdio: 'ignore' });
+async function pingsOnce(namespace: string, vm: Vm): Promise<boolean> {
+  const ping = ['ping', '-c', '1', '-W', '1', vm.ipAddress ?? ''];
+  const child = spawn('ip', ['netns', 'exec', namespace, ...ping], { stdio: 'ignore' });
   const { promise, resolve } = Promise.withResolvers<boolean>();
   child.once('exit', (code) => resolve(code === 0));
   child.once('error', () => resolve(false));
   return promise;
+}
+
+/** The namespaces of this factory's subnets on this machine: the host itself reaches no guest. */
+export async function namespacesOf({ instance }: Layout): Promise<readonly string[]> {
+  const { stdout } = await execFileAsync('ip', ['-json', 'netns', 'list']);
+  const all: readonly { readonly name: string }[] = stdout.trim() === '' ? [] : JSON.parse(stdout);
+  return all.map(({ name }) => name).filter((name) => name.startsWith(`fct-${instance}-`));
+}
+
+/** Links, namespaces and nftables of this factory's subnets that are on this machine. */
+export async function networkLeft(layout: Layout): Promise<readonly string[]> {
+  const links = (await execFileAsync('ip', ['-details', 'link', 'show'])).stdout;
+  const tables = (await execFileAsync('nft', ['list', 'tables'])).stdout;
+  const ours = `${links}${tables}`.split('\n').filter((line) => line.includes(layout.instance));
+  return [...ours, ...(await namespacesOf(layout))];
 }
 
 /** Names of this factory's domains, as virsh sees them. */

@@ -101,8 +101,8 @@ function apiServerSpec({ layout, apiServerPort }: FactoryPlan): ProcessSpec {
 }
 
 /**
- * A /16 of its own for each factory on a machine, out of 10.64.0.0/10: libvirt refuses two networks
- * with the same addresses. Pure, so that it stays the same across starts.
+ * A /16 of its own for each factory on a machine, out of 10.64.0.0/10, so that people who look at
+ * several at once can tell their machines apart. Pure, so that it stays the same across starts.
  */
 export function subnetOf(instance: string): string {
   return `10.${64 + (Number.parseInt(instance, 16) % 64)}.0.0/16`;
