@@ -19,7 +19,9 @@ function ports(): readonly (readonly [string, object])[] {
 }
 
 const METHODS = ports().flatMap(([name, port]) =>
-  Object.keys(port).map((method) => `${name}.${method}`),
+  Object.entries(port).flatMap(([member, value]) =>
+    typeof value === 'function' ? `${name}.${member}` : [],
+  ),
 );
 
 /** A port with one method that counts, behind faults that are forced to be of this kind. */

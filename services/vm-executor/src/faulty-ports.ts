@@ -28,7 +28,13 @@ export interface FaultyOptions {
 }
 
 /** Methods that answer at once, and so throw at once. */
-const AT_ONCE: ReadonlySet<string> = new Set(['start', 'identify', 'isOwn', 'paths', 'watchConsole']);
+const AT_ONCE: ReadonlySet<string> = new Set([
+  'start',
+  'identify',
+  'isOwn',
+  'paths',
+  'watchConsole',
+]);
 /** What hangs and can't be told to end, ends by itself: adapters have deadlines of their own. */
 const HANG_MAX_MS = 60_000;
 
