@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
-import { NETWORK_FIELDS } from './subnet.ts';
+import { NETWORK_FIELDS, SecurityRulesSchema } from './subnet.ts';
 import {
   DiskGiBSchema,
   LabelsSchema,
@@ -55,6 +55,13 @@ export const BatchRequestSchema = Type.Object(
   { additionalProperties: false },
 );
 export type BatchRequest = Static<typeof BatchRequestSchema>;
+
+/** `PATCH /v1/batches/{id}`: what is left out stays as it is. */
+export const BatchChangeSchema = Type.Object(
+  { securityRules: Type.Optional(SecurityRulesSchema) },
+  { additionalProperties: false },
+);
+export type BatchChange = Static<typeof BatchChangeSchema>;
 
 export const BATCH_STATES = ['accepted', 'planning', 'active', 'deleting', 'deleted'] as const;
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   authorizationHeader,
   type Batch,
+  type BatchChange,
   type BatchRequest,
   BatchSchema,
   NONCE_HEADER,
@@ -94,6 +95,10 @@ export class FactoryClient {
     const [batch] = found;
     if (batch !== undefined) return batch;
     throw new NoSuchThingError('batch', idOrName, 'See: ./factory batch list');
+  }
+
+  changeBatch(id: string, change: BatchChange): Promise<Batch> {
+    return this.#call('PATCH', `/v1/batches/${id}`, (value) => batchAnswer.Parse(value), change);
   }
 
   deleteBatch(id: string): Promise<void> {

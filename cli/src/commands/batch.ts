@@ -1,9 +1,11 @@
+import type { SecurityRule } from '@factory/contracts';
 import { Command } from 'commander';
 import { formatBatches, formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { createCommand } from './batch-create.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
+import { securityRuleOption } from './subnet.ts';
 import { waitForBatch, waitForBatchDeleted } from './wait.ts';
 
 /** `./factory batch …` */
@@ -13,6 +15,7 @@ export function batchCommand(): Command {
   command.addCommand(listCommand());
   command.addCommand(showCommand());
   command.addCommand(waitCommand());
+  command.addCommand(changeCommand());
   command.addCommand(deleteCommand());
   return command;
 }
@@ -62,6 +65,37 @@ function waitCommand(): Command {
       await withClient(options, async ({ client, clock }) => {
         const batch = await client.findBatch(name);
         await waitForBatch(client, clock, batch, createProgress(clock), options.timeout * 1000);
+      });
+    });
+}
+
+const CHANGE_EXAMPLES = `
+Examples:
+  ./factory batch change web --security-rule 'accept in tcp 443'
+  ./factory batch change web --no-security-rules`;
+
+interface ChangeOptions {
+  readonly data?: string;
+  readonly securityRule?: readonly SecurityRule[];
+  /** False with `--no-security-rules`. */
+  readonly securityRules: boolean;
+}
+
+function changeCommand(): Command {
+  return new Command('change')
+    .description("change the security rules of a batch's machines, also while they run")
+    .argument('<batch>', 'name or id')
+    .addOption(securityRuleOption())
+    .option('--no-security-rules', 'none but those of the subnets')
+    .addOption(dataOption())
+    .addHelpText('after', CHANGE_EXAMPLES)
+    .action(async (name: string, options: ChangeOptions) => {
+      const { securityRule = [], securityRules } = options;
+      const hasRules = securityRule.length > 0 || !securityRules;
+      await withClient(options, async ({ client }) => {
+        const batch = await client.findBatch(name);
+        await client.changeBatch(batch.id, hasRules ? { securityRules: [...securityRule] } : {});
+        console.log(`${batch.name} is changed`);
       });
     });
 }

@@ -33,7 +33,8 @@ interface CommonOptions {
   readonly output: OutputFormat;
 }
 
-function ruleOption(): Option {
+/** Security rules of a subnet, or of a batch. */
+export function securityRuleOption(): Option {
   const text = `${SECURITY_RULE_WORDING}; the first that fits counts; repeatable`;
   return new Option('--security-rule <rule>', text).argParser(each(parseSecurityRule));
 }
@@ -76,7 +77,7 @@ function createCommand(): Command {
       '--dns-domain <domain>',
       'machines are <name>.<domain> in it (default: <subnet>.internal)',
     )
-    .addOption(ruleOption())
+    .addOption(securityRuleOption())
     .addOption(outputOption())
     .addOption(dataOption())
     .addHelpText('after', CREATE_EXAMPLES)
@@ -122,7 +123,7 @@ function changeCommand(): Command {
     .description('change the name or the security rules of a subnet')
     .argument('<subnet>', 'name or id')
     .option('--rename <name>', 'what it is called from now on')
-    .addOption(ruleOption())
+    .addOption(securityRuleOption())
     .option('--no-security-rules', 'let everything through')
     .addOption(dataOption())
     .addHelpText('after', CHANGE_EXAMPLES)

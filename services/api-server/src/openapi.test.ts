@@ -10,6 +10,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
     );
     expect(operations.sort()).toEqual([
       ['adoptOrphan', 'post', '/v1/orphans/{id}:adopt'],
+      ['changeBatch', 'patch', '/v1/batches/{id}'],
       ['changeSubnet', 'patch', '/v1/subnets/{id}'],
       ['createBatch', 'post', '/v1/batches'],
       ['createSubnet', 'post', '/v1/subnets'],

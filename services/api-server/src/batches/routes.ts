@@ -1,4 +1,4 @@
-import { BatchRequestSchema, BatchSchema } from '@factory/contracts';
+import { BatchChangeSchema, BatchRequestSchema, BatchSchema } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { decodeCursor, toPage } from '../http/cursor.ts';
@@ -79,6 +79,24 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
       const { projectId } = principalOf(request);
       const { batch, etag } = await batches.get(projectId, request.params.id, wait);
       return reply.header('etag', etag).send(batch);
+    },
+  );
+  app.patch(
+    '/v1/batches/:id',
+    {
+      schema: {
+        operationId: 'changeBatch',
+        summary: "Change the security rules of a batch's machines",
+        tags,
+        params: BatchParams,
+        body: BatchChangeSchema,
+        response: answers(202, BatchSchema),
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      const batch = await batches.change(projectId, request.params.id, request.body);
+      return reply.status(202).send(batch);
     },
   );
   app.delete(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   type Batch,
+  type BatchChange,
   type BatchId,
   type BatchRequest,
   ID_PREFIXES,
@@ -12,6 +13,7 @@ import { knownImages } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { ruleSecurityRules } from '../subnets/rules.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { ruleBatch } from './rules.ts';
@@ -106,15 +108,30 @@ export class BatchService {
     }
   }
 
+  /** @throws ProblemError 404, or naming the field at fault. */
+  async change(projectId: ProjectId, id: BatchId, change: BatchChange): Promise<Batch> {
+    const { securityRules } = change;
+    if (securityRules === undefined) return summariseBatch(await this.#find(projectId, id));
+    const problem = ruleSecurityRules(securityRules);
+    if (problem !== undefined) {
+      throw new ProblemError(PROBLEMS.invalidRequest, problem.detail, { field: problem.field });
+    }
+    const view = await this.#store.batches.setSecurityRules(projectId, id, securityRules);
+    return summariseBatch(view ?? throwNotFound(id));
+  }
+
   /** Wishes the batch's machines away. @throws ProblemError 404 when there is no such batch. */
   async delete(projectId: ProjectId, id: BatchId): Promise<Batch> {
     const view = await this.#store.batches.delete(projectId, id, this.#clock.nowMs());
     return summariseBatch(view ?? throwNotFound(id));
   }
 
+  async #find(projectId: ProjectId, id: BatchId): Promise<BatchView> {
+    return (await this.#store.batches.find(projectId, id)) ?? throwNotFound(id);
+  }
+
   async #read(projectId: ProjectId, id: BatchId) {
-    const view = (await this.#store.batches.find(projectId, id)) ?? throwNotFound(id);
-    const batch = summariseBatch(view);
+    const batch = summariseBatch(await this.#find(projectId, id));
     return { batch, etag: `"${hashOf(batch).slice(0, 32)}"` };
   }
 

@@ -122,6 +122,12 @@ export interface BatchStore {
   /** In order of birth. */
   list(query: BatchListQuery): Promise<readonly BatchView[]>;
   find(projectId: ProjectId, id: BatchId): Promise<BatchView | undefined>;
+  /** Replaces the security rules of its machines, and tells their hosts. */
+  setSecurityRules(
+    projectId: ProjectId,
+    id: BatchId,
+    rules: readonly SecurityRule[],
+  ): Promise<BatchView | undefined>;
   /**
    * Wishes all its machines away and tells their clusters; machines that no cluster has are gone at
    * once. Doing it again changes nothing. `undefined` when there is no such batch.

@@ -138,6 +138,54 @@ describeOnEachStore('subnets', (test) => {
     expect(usedAddressCount).toBe(2);
   });
 
+  it('tell the hosts of machines that run when their security rules change, and start none', async () => {
+    const { caller, cluster } = await joined();
+    const { id } = await caller.ok('POST', '/v1/subnets', render);
+    const request = { ...batch, count: 3, userData: 'x', network: { subnet: 'render' } };
+    const { id: batchId } = await caller.ok('POST', '/v1/batches', request);
+    const [on, off, stopped] = assignedIn(await cluster.exchange({}, 5_000));
+    if (on === undefined || off === undefined || stopped === undefined) throw new Error('three');
+    await cluster.exchange({
+      vms: [cluster.report(on), cluster.report(off, { state: 'stopped' }), cluster.report(stopped)],
+    });
+    await caller.ok('POST', `/v1/vms/${stopped.vmId}:stop`);
+    await cluster.exchange();
+    const changesIn = ({ commands }: Awaited<ReturnType<typeof cluster.exchange>>) =>
+      commands.flatMap(({ command }) => (command.kind === 'setDesired' ? command.changes : []));
+    const rule = { direction: 'in', protocol: 'icmp', action: 'accept' };
+    await caller.ok('PATCH', `/v1/subnets/${id}`, { securityRules: [rule] });
+    const told = changesIn(await cluster.exchange());
+    expect(told).toMatchObject([
+      { vmId: on.vmId, generation: 2, desired: 'running' },
+      { vmId: stopped.vmId, generation: 3, desired: 'stopped' },
+    ]);
+    const [first] = told;
+    expect(first?.spec).toEqual({
+      ...on.spec,
+      network: { ...on.spec.network, securityRules: [rule] },
+    });
+    // The one that went off by itself hears of it when it is started.
+    await caller.ok('POST', `/v1/vms/${off.vmId}:start`);
+    expect(changesIn(await cluster.exchange())).toMatchObject([
+      { vmId: off.vmId, spec: { network: { securityRules: [rule] } } },
+    ]);
+    const own = { direction: 'out', protocol: 'any', action: 'drop' };
+    await caller.ok('PATCH', `/v1/batches/${batchId}`, { securityRules: [own] });
+    expect(
+      changesIn(await cluster.exchange()).map(({ spec }) => spec?.network.securityRules),
+    ).toEqual([
+      [own, rule],
+      [own, rule],
+      [own, rule],
+    ]);
+    const bad = { ...own, ports: [1, 2] };
+    const refused = await caller.call('PATCH', `/v1/batches/${batchId}`, { securityRules: [bad] });
+    expect(refused.json()).toMatchObject({ status: 400, field: 'securityRules[0].ports' });
+    const other = caller.as('admin', otherProject());
+    const hidden = await other.call('PATCH', `/v1/batches/${batchId}`, { securityRules: [own] });
+    expect(hidden.statusCode).toBe(404);
+  });
+
   it('are not deleted while machines are in them, or will be', async () => {
     const { caller, cluster } = await joined();
     const { id } = await caller.ok('POST', '/v1/subnets', render);

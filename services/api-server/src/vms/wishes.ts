@@ -38,7 +38,9 @@ export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecisio
   if (vm.desired === desired && isUnderWay && vm.state !== 'failed') return { kind: 'unchanged' };
   if (wish !== 'delete' && !ALLOWED[wish].includes(vm.state)) return refuse(vm, wish);
   const wished = { ...vm, desired, generation: vm.generation + 1 };
-  return { kind: 'changed', vm: vm.clusterId === null ? applyAtOnce(wished, nowMs) : wished };
+  if (vm.clusterId === null) return { kind: 'changed', vm: applyAtOnce(wished, nowMs) };
+  // What became of its networks while it was off is in its spec.
+  return { kind: 'changed', vm: wished, ...(wish === 'start' ? { hasNewSpec: true } : {}) };
 }
 
 /** No cluster has it, so it is ours to move: it is gone, or waits for a cluster again. */

@@ -10,6 +10,7 @@ import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import { decideWish } from '../../vms/wishes.ts';
 import type { MemoryDatabase } from './database.ts';
+import { tellOfNetworks } from './network-change.ts';
 import { putSubnet, subnetNamed, subnetsOf } from './subnets.ts';
 
 /** See {@link BatchStore}. */
@@ -20,6 +21,14 @@ export function createMemoryBatches(db: MemoryDatabase): BatchStore {
     find: async (projectId, id) => {
       const batch = db.batches.get(id);
       return batch?.projectId === projectId ? db.viewOf(batch) : undefined;
+    },
+    setSecurityRules: async (projectId, id, securityRules) => {
+      const batch = db.batches.get(id);
+      if (batch?.projectId !== projectId) return undefined;
+      const changed = { ...batch, securityRules };
+      db.batches.set(id, changed);
+      tellOfNetworks(db, db.vmsOf(id));
+      return db.viewOf(changed);
     },
     delete: async (projectId, id, nowMs) => {
       const batch = db.batches.get(id);

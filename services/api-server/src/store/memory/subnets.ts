@@ -1,4 +1,5 @@
 import { type ProjectId, SUBNET_LIMITS, type SubnetId } from '@factory/contracts';
+import { cardsOf } from '../../subnets/cards.ts';
 import type {
   ChangeSubnetResult,
   CreateSubnetResult,
@@ -10,6 +11,7 @@ import type {
   SubnetView,
 } from '../../subnets/store.ts';
 import type { MemoryDatabase } from './database.ts';
+import { tellOfNetworks } from './network-change.ts';
 
 /** See {@link SubnetStore}. */
 export function createMemorySubnets(db: MemoryDatabase): SubnetStore {
@@ -74,6 +76,12 @@ function change(
   if (same !== undefined && same.id !== id) return { kind: 'nameTaken', subnetId: same.id };
   const changed = { ...subnet, ...patch };
   db.subnets.set(id, changed);
+  if (patch.securityRules !== undefined) {
+    tellOfNetworks(
+      db,
+      [...db.vms.values()].filter((vm) => cardsOf(vm).some((card) => card.subnetId === id)),
+    );
+  }
   return { kind: 'changed', view: viewOf(db, changed) };
 }
 

@@ -5,7 +5,7 @@ import { assignmentAgain, chunk, vmsPerCommand } from '../../planning/assignment
 import { cardsOf } from '../../subnets/cards.ts';
 import { appendCommands } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
-import { subnetsById } from './subnets.ts';
+import { subnetsById } from './subnet-rows.ts';
 
 /** Gives a cluster machines that it should have; all that are not deleted unless `vmIds` says. */
 export async function assignAgain(

@@ -16,8 +16,9 @@ import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
+import { tellOfNetworks } from './network-change.ts';
 import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
-import { insertSubnet, subnetNamed } from './subnets.ts';
+import { insertSubnet, subnetNamed } from './subnet-rows.ts';
 
 /** See {@link BatchStore}. */
 export function createPostgresBatches(db: PostgresDatabase): BatchStore {
@@ -25,6 +26,16 @@ export function createPostgresBatches(db: PostgresDatabase): BatchStore {
     create: (input, idempotency, nowMs) => create(db, input, idempotency, nowMs),
     list: (query) => list(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
+    setSecurityRules: async (projectId, id, rules) => {
+      const isKnown = await db.transaction(async (trx, wakes) => {
+        const count = await trx('batches')
+          .where({ id, project_id: projectId })
+          .update({ security_rules: JSON.stringify(rules) });
+        if (count > 0) await tellOfNetworks(trx, wakes, { batchId: id });
+        return count > 0;
+      });
+      return isKnown ? find(db.knex, projectId, id) : undefined;
+    },
     delete: (projectId, id, nowMs) => deleteBatch(db, projectId, id, nowMs),
   };
 }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
 import type { PostgresDatabase } from './database.ts';
 import { keyRows, type Row } from './rows.ts';
-import { insertSubnet, subnetNamed } from './subnets.ts';
+import { insertSubnet, subnetNamed } from './subnet-rows.ts';
 
 /** See {@link BootstrapStore}. */
 export function createPostgresBootstrap(db: PostgresDatabase): BootstrapStore {

@@ -4,7 +4,7 @@ import { assignmentOf } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
 import { appendCommands, type PostgresDatabase } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
-import { subnetsById } from './subnets.ts';
+import { subnetsById } from './subnet-rows.ts';
 
 /** See {@link OrphanStore}. */
 export function createPostgresOrphans(db: PostgresDatabase): OrphanStore {

@@ -19,7 +19,7 @@ import type { VmRecord } from '../../vms/store.ts';
 import { poolOf, takeAddresses } from './addresses.ts';
 import type { PostgresDatabase } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
-import { lockSubnets, subnetNamed } from './subnets.ts';
+import { lockSubnets, subnetNamed } from './subnet-rows.ts';
 import { sweep } from './sweep.ts';
 
 /** See {@link PlanningStore}. */

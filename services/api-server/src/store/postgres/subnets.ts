@@ -6,12 +6,13 @@ import type {
   DeleteSubnetResult,
   NewSubnet,
   SubnetPatch,
-  SubnetRecord,
   SubnetStore,
   SubnetView,
 } from '../../subnets/store.ts';
-import type { PostgresDatabase } from './database.ts';
+import type { PostgresDatabase, WakeSet } from './database.ts';
+import { tellOfNetworks } from './network-change.ts';
 import { type Row, subnetRows } from './rows.ts';
+import { insertSubnet, ofProject, subnetNamed } from './subnet-rows.ts';
 
 /** See {@link SubnetStore}. */
 export function createPostgresSubnets(db: PostgresDatabase): SubnetStore {
@@ -19,72 +20,11 @@ export function createPostgresSubnets(db: PostgresDatabase): SubnetStore {
     create: (subnet) => db.transaction((trx) => create(trx, subnet)),
     list: (query) => list(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
-    change: (projectId, id, patch) => db.transaction((trx) => change(trx, projectId, id, patch)),
+    change: (projectId, id, patch) =>
+      db.transaction((trx, wakes) => change(trx, wakes, projectId, id, patch)),
     delete: (projectId, id, nowMs) =>
       db.transaction((trx) => deleteSubnet(trx, projectId, id, nowMs)),
   };
-}
-
-/** Keeps a subnet under a number that is free and was not used for long; ignored if its name is. */
-export async function insertSubnet(
-  trx: Knex.Transaction,
-  subnet: NewSubnet,
-): Promise<SubnetRecord | undefined> {
-  const record = { ...subnet, vni: await freeVni(trx) };
-  const { securityRules } = record;
-  const kept = await trx('subnets')
-    .insert({ ...subnetRows.toRow(record), security_rules: JSON.stringify(securityRules) })
-    .onConflict(['project_id', 'name'])
-    .ignore()
-    .returning('id');
-  return kept.length === 0 ? undefined : record;
-}
-
-/** The sequence goes around: only after 16 million subnets it comes to numbers that are in use. */
-async function freeVni(trx: Knex.Transaction): Promise<number> {
-  for (;;) {
-    const { rows } = await trx.raw<{ rows: readonly { vni: number; taken: boolean }[] }>(
-      `select n.vni, exists (select 1 from subnets s where s.vni = n.vni) as taken
-       from (select nextval('subnet_vnis') as vni) n`,
-    );
-    const [next] = rows;
-    if (next !== undefined && !next.taken) return next.vni;
-  }
-}
-
-/** Subnets by id, deleted ones too; for machines that are, or were, in them. */
-export async function subnetsById(
-  knex: Knex,
-  ids: Iterable<SubnetId>,
-): Promise<ReadonlyMap<SubnetId, SubnetRecord>> {
-  const rows: readonly Row[] = await knex('subnets').whereIn('id', [...new Set(ids)]);
-  return new Map(rows.map(subnetRows.fromRow).map((subnet) => [subnet.id, subnet]));
-}
-
-/** Locks subnets until the transaction ends: their addresses are given out meanwhile. */
-export async function lockSubnets(
-  trx: Knex.Transaction,
-  ids: readonly SubnetId[],
-): Promise<ReadonlyMap<SubnetId, SubnetRecord>> {
-  const rows: readonly Row[] = await trx('subnets')
-    .whereIn('id', [...ids])
-    .orderBy('id')
-    .forNoKeyUpdate();
-  return new Map(rows.map(subnetRows.fromRow).map((subnet) => [subnet.id, subnet]));
-}
-
-/** The project's subnet of this name. */
-export async function subnetNamed(
-  knex: Knex,
-  projectId: ProjectId,
-  name: string,
-): Promise<SubnetRecord | undefined> {
-  const row: Row | undefined = await ofProject(knex, projectId).andWhere({ name }).first();
-  return row === undefined ? undefined : subnetRows.fromRow(row);
-}
-
-function ofProject(knex: Knex, projectId: ProjectId): Knex.QueryBuilder {
-  return knex('subnets').where({ project_id: projectId, deleted_at_ms: null });
 }
 
 async function create(trx: Knex.Transaction, subnet: NewSubnet): Promise<CreateSubnetResult> {
@@ -130,6 +70,7 @@ async function find(
 
 async function change(
   trx: Knex.Transaction,
+  wakes: WakeSet,
   projectId: ProjectId,
   id: SubnetId,
   patch: SubnetPatch,
@@ -143,6 +84,7 @@ async function change(
   if (same !== undefined && same.id !== id) return { kind: 'nameTaken', subnetId: same.id };
   const security_rules = JSON.stringify(securityRules);
   await trx('subnets').where({ id }).update({ name, security_rules });
+  if (patch.securityRules !== undefined) await tellOfNetworks(trx, wakes, { subnetId: id });
   const view = await find(trx, projectId, id);
   return view === undefined ? { kind: 'notFound' } : { kind: 'changed', view };
 }

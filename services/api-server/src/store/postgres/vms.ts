@@ -6,7 +6,7 @@ import { cardsOf } from '../../subnets/cards.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
-import { subnetsById } from './subnets.ts';
+import { subnetsById } from './subnet-rows.ts';
 
 /** See {@link VmStore}. */
 export function createPostgresVms(db: PostgresDatabase): VmStore {
