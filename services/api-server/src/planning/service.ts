@@ -1,10 +1,10 @@
 import type { BatchId } from '@factory/contracts';
 import { VM_STATE_TABLE } from '@factory/contracts';
-import type { Clock, IdGenerator, Logger } from '@factory/runtime';
+import { type Clock, createLimiter, type IdGenerator, type Logger } from '@factory/runtime';
 import type { Job } from '../jobs/queue.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decidePlan } from './plan.ts';
-import type { SweepLimits } from './store.ts';
+import type { PlanningStore, SweepLimits } from './store.ts';
 
 /** Batches that one round plans at most; the next round begins with those left out. */
 const BATCHES_PER_ROUND = 100;
@@ -29,6 +29,8 @@ export class PlanningService {
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #logger: Logger;
+  /** Plannings follow one another anyway: those that wait shall not hold connections meanwhile. */
+  readonly #oneAtATime = createLimiter(1);
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'planning'>;
@@ -56,7 +58,7 @@ export class PlanningService {
   async #planBatch(batchId: BatchId): Promise<void> {
     const startedMs = this.#clock.monotonicMs();
     let summary = {};
-    const isPlanned = await this.#store.planning.plan(batchId, this.#clock.nowMs(), (snapshot) => {
+    const isPlanned = await this.#plan(batchId, (snapshot) => {
       const outcome = decidePlan(snapshot, this.#newId);
       const made = outcome.newVms.length;
       const assigned = [...outcome.newVms, ...outcome.changedVms].filter(
@@ -67,6 +69,10 @@ export class PlanningService {
     });
     const tookMs = Math.round(this.#clock.monotonicMs() - startedMs);
     if (isPlanned) this.#logger.info({ batchId, ...summary, tookMs }, 'planned a batch');
+  }
+
+  #plan(batchId: BatchId, decide: Parameters<PlanningStore['plan']>[2]): Promise<boolean> {
+    return this.#oneAtATime(() => this.#store.planning.plan(batchId, this.#clock.nowMs(), decide));
   }
 
   async #planWaiting(plannedBeforeMs: number): Promise<void> {
