@@ -3,6 +3,7 @@ import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
 import { NETWORK_FIELDS, SecurityRulesSchema } from './subnet.ts';
 import {
+  AutostartSchema,
   DiskGiBSchema,
   LabelsSchema,
   MemoryMiBSchema,
@@ -49,6 +50,7 @@ export const BatchRequestSchema = Type.Object(
     userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
     labels: Type.Optional(LabelsSchema),
     hardware: Type.Optional(StrictHardwareSchema),
+    autostart: Type.Optional(AutostartSchema),
     ...NETWORK_FIELDS,
     ...PLACEMENT_FIELDS,
   },
@@ -79,7 +81,7 @@ export const BatchSchema = Type.Object({
   vmCounts: Type.Record(Type.String(), Type.Integer()),
   /** How many running machines have said that their guest is up. */
   readyCount: Type.Integer(),
-  /** Every machine has come to an end state: running, stopped or failed. */
+  /** Every machine has come to an end state: running, stopped, suspended or failed. */
   settled: Type.Boolean(),
   /** Why machines are still waiting, in words, with counts. */
   pendingReason: Type.Union([Type.String(), Type.Null()]),

@@ -75,7 +75,10 @@ describe('the table of states', () => {
   });
 
   it('never takes a machine that may run back to where it could start elsewhere, but by failing', () => {
-    const onHost: readonly VmState[] = ['running', 'stopping', 'stopped', 'rebooting', 'deleting'];
+    const onHost: readonly VmState[] = [
+      ...(['running', 'stopping', 'stopped', 'rebooting', 'deleting'] as const),
+      ...(['suspending', 'suspended', 'resuming', 'resizing', 'rebuilding'] as const),
+    ];
     for (const state of onHost) {
       const { next } = VM_STATE_TABLE[state];
       expect(next).not.toContain('pending');
@@ -85,7 +88,7 @@ describe('the table of states', () => {
   });
 
   it('has stable words: wishes, reasons and stages', () => {
-    expect(DESIRED_STATES).toEqual(['running', 'stopped', 'deleted']);
+    expect(DESIRED_STATES).toEqual(['running', 'stopped', 'suspended', 'deleted']);
     for (const reason of VM_REASONS) expect(reason).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
     expect(new Set(VM_REASONS).size).toBe(VM_REASONS.length);
     expect(new Set(VM_STAGES).size).toBe(VM_STAGES.length);

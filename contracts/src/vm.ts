@@ -100,6 +100,11 @@ export const VolumeMountSchema = Type.Object({
 });
 export type VolumeMount = Static<typeof VolumeMountSchema>;
 
+/** Whether a machine that ran comes back by itself when its host restarts; default: it does. */
+export const AutostartSchema = Type.Boolean({
+  description: 'Start it again by itself after a restart of its host, if it ran. Default: true.',
+});
+
 /** Everything a host needs to make the VM. Never changes for one `generation`. */
 export const VmSpecSchema = Type.Object({
   hostname: NameSchema,
@@ -107,6 +112,11 @@ export const VmSpecSchema = Type.Object({
     name: NameSchema,
     /** SHA-256 of the image's file; absent in what was planned before images had versions. */
     version: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+    /**
+     * The wish by which its disk is made of this image; 0 when absent. A higher one than that of the
+     * disk it has replaces the disk: only somebody's explicit word does.
+     */
+    generation: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
   vcpus: VcpusSchema,
   memoryMiB: MemoryMiBSchema,
@@ -118,6 +128,7 @@ export const VmSpecSchema = Type.Object({
   /** Further network cards, behind that of `network`. */
   nics: Type.Optional(Type.Array(VmNetworkSchema, { maxItems: 7 })),
   volumes: Type.Optional(Type.Array(VolumeMountSchema, { maxItems: 16 })),
+  autostart: Type.Optional(AutostartSchema),
   ...PLACEMENT_FIELDS,
 });
 export type VmSpec = Static<typeof VmSpecSchema>;

@@ -65,6 +65,9 @@ export class NoSuchThingError extends Error {
   }
 }
 
+/** What a machine is told by one word. */
+type VmVerb = 'start' | 'stop' | 'reboot' | 'suspend' | 'resume';
+
 /** The REST API, each call signed with the key pair. Errors are RemoteProblemErrors. */
 export class FactoryClient {
   readonly #options: FactoryClientOptions;
@@ -124,7 +127,7 @@ export class FactoryClient {
     throw new NoSuchThingError('machine', idOrName, 'See: ./factory vm list');
   }
 
-  actOnVm(id: string, verb: 'start' | 'stop' | 'reboot'): Promise<void> {
+  actOnVm(id: string, verb: VmVerb): Promise<void> {
     return this.#call('POST', `/v1/vms/${id}:${verb}`, () => undefined, {});
   }
 

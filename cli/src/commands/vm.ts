@@ -16,6 +16,14 @@ export function vmCommand(): Command {
   command.addCommand(actionCommand('stop', 'power machines off, gently first', ['stopped']));
   command.addCommand(actionCommand('start', 'power machines on', ['running']));
   command.addCommand(actionCommand('reboot', 'restart machines', ['running']));
+  command.addCommand(
+    actionCommand('suspend', 'keep the memory of machines on their hosts, and stop them there', [
+      'suspended',
+    ]),
+  );
+  command.addCommand(
+    actionCommand('resume', 'let suspended machines go on from where they were', ['running']),
+  );
   command.addCommand(actionCommand('delete', 'delete machines with their disks', ['deleted']));
   for (const operation of vmOperationCommands()) command.addCommand(operation);
   return command;
@@ -72,7 +80,7 @@ function logsCommand(): Command {
     });
 }
 
-type Verb = 'start' | 'stop' | 'reboot' | 'delete';
+type Verb = 'start' | 'stop' | 'reboot' | 'suspend' | 'resume' | 'delete';
 
 function actionCommand(verb: Verb, description: string, states: readonly string[]): Command {
   return new Command(verb)

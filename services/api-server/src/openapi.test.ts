@@ -32,8 +32,10 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['rebootVm', 'post', '/v1/vms/{id}:reboot'],
       ['removeOrphan', 'post', '/v1/orphans/{id}:remove'],
       ['resetVm', 'post', '/v1/vms/{id}:reset'],
+      ['resumeVm', 'post', '/v1/vms/{id}:resume'],
       ['startVm', 'post', '/v1/vms/{id}:start'],
       ['stopVm', 'post', '/v1/vms/{id}:stop'],
+      ['suspendVm', 'post', '/v1/vms/{id}:suspend'],
     ]);
   });
 

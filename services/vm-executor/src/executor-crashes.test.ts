@@ -4,6 +4,7 @@ import { RESET } from './operations/reset.ts';
 import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
+import { FORGET_MEMORY, RESUME, SUSPEND } from './vm/suspend.ts';
 
 const vmId = testVmId(1);
 
@@ -17,6 +18,8 @@ interface Scenario {
   /** Begins it. */
   readonly begin: (test: TestHost) => void;
   readonly end: (test: TestHost) => void;
+  /** Where it may end otherwise when its host lost its power as well. */
+  readonly endWithoutPower?: (test: TestHost) => void;
 }
 
 const made = async (test: TestHost): Promise<void> => {
@@ -24,7 +27,38 @@ const made = async (test: TestHost): Promise<void> => {
   await test.run(10_000);
 };
 
+const suspended = async (test: TestHost): Promise<void> => {
+  await made(test);
+  test.wish(vmId, 2, 'suspended');
+  await test.run(10_000);
+};
+
 const SCENARIOS: readonly Scenario[] = [
+  {
+    procedure: SUSPEND,
+    wish: { generation: 2, desired: 'suspended' },
+    before: made,
+    begin: (test) => test.wish(vmId, 2, 'suspended'),
+    end: expectSuspended,
+    endWithoutPower(test) {
+      if (test.link.latest(vmId)?.state === 'suspended') expectSuspended(test);
+      else expect(test.link.latest(vmId)).toMatchObject({ state: 'failed', reason: 'MEMORY_LOST' });
+    },
+  },
+  {
+    procedure: RESUME,
+    wish: { generation: 3 },
+    before: suspended,
+    begin: (test) => test.wish(vmId, 3, 'running'),
+    end: (test) => expectWhole(test, 'running', 3),
+  },
+  {
+    procedure: FORGET_MEMORY,
+    wish: { generation: 3, desired: 'stopped' },
+    before: suspended,
+    begin: (test) => test.wish(vmId, 3, 'stopped'),
+    end: (test) => expectWhole(test, 'stopped', 3),
+  },
   {
     procedure: CREATE,
     wish: { generation: 1 },
@@ -76,6 +110,11 @@ const OPERATIONS: readonly Scenario[] = [
     },
   },
 ];
+
+function expectSuspended(test: TestHost): void {
+  expect(test.link.latest(vmId)).toMatchObject({ state: 'suspended', generation: 2 });
+  expect(test.host.domains.get(vmId)).toMatchObject({ on: false, isSaved: true, life: 1 });
+}
 
 function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: number): void {
   const { host } = test;
@@ -190,7 +229,7 @@ describe('an executor that dies', () => {
       await test.run(1_000);
       if (OPERATIONS.includes(scenario)) scenario.begin(test);
       await test.run(60_000);
-      scenario.end(test);
+      (scenario.endWithoutPower ?? scenario.end)(test);
     },
   );
 });

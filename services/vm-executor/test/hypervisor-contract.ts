@@ -99,6 +99,22 @@ export function describeHypervisor(name: string, open: () => Promise<HypervisorH
       expect(await powerOf(vmId)).toEqual({ kind: 'on' });
     }, 60_000);
 
+    it('keeps the memory of a guest that is suspended, until it goes on or that is forgotten', async () => {
+      const { vmId } = harness.plan(2);
+      const kept = { kind: 'off', cause: 'unknown', isSaved: true };
+      await hypervisor.suspend(vmId);
+      await hypervisor.suspend(vmId);
+      expect(await powerOf(vmId)).toEqual(kept);
+      await hypervisor.powerOn(vmId);
+      expect(await powerOf(vmId)).toEqual({ kind: 'on' });
+      await hypervisor.suspend(vmId);
+      await hypervisor.forgetMemory(vmId);
+      await hypervisor.forgetMemory(vmId);
+      expect(await powerOf(vmId)).toEqual({ kind: 'off', cause: 'unknown' });
+      await hypervisor.powerOn(vmId);
+      expect(await powerOf(vmId)).toEqual({ kind: 'on' });
+    }, 60_000);
+
     it('lists the domains of its owner, and not those of others', async () => {
       const stranger = harness.plan(3);
       await harness.stranger.define(stranger);

@@ -159,13 +159,14 @@ function ruleTexts(request: BatchRequest): Invalid | undefined {
 }
 
 function wishesOf(request: BatchRequest): BatchWishes {
-  const { requirements, group, placement, resources, hardware } = request;
+  const { requirements, group, placement, resources, hardware, autostart } = request;
   return {
     ...(requirements === undefined ? {} : { requirements }),
     ...(group === undefined ? {} : { group }),
     ...(placement === undefined ? {} : { placement }),
     ...(resources === undefined ? {} : { resources }),
     ...(hardware === undefined ? {} : { hardware }),
+    ...(autostart === undefined ? {} : { autostart }),
   };
 }
 

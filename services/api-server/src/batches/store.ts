@@ -27,7 +27,7 @@ export interface BatchNic {
 }
 
 /** What a batch's machines have in their specs as the request says it. */
-export type BatchWishes = PlacementWishes & Pick<VmSpec, 'hardware'>;
+export type BatchWishes = PlacementWishes & Pick<VmSpec, 'hardware' | 'autostart'>;
 
 /** A batch as it is kept. */
 export interface BatchRecord {

@@ -2,7 +2,7 @@ import type { Batch, VmState } from '@factory/contracts';
 import type { BatchView, StateTally } from '../batches/store.ts';
 
 /** Where a machine has come to rest: wished or not, nobody is working on it. */
-const END_STATES: readonly VmState[] = ['running', 'stopped', 'failed', 'deleted'];
+const END_STATES: readonly VmState[] = ['running', 'stopped', 'suspended', 'failed', 'deleted'];
 /** Waiting reasons of clusters that are quoted. */
 const QUOTED_MAX = 3;
 

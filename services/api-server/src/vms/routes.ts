@@ -110,6 +110,34 @@ function wishRoutes(instance: FastifyInstance, { vms }: Pick<VmRouteParts, 'vms'
       return reply.status(202).send(vm);
     },
   );
+  app.post(
+    '/v1/vms/:id([^:/]+)::suspend',
+    {
+      schema: {
+        ...schema,
+        operationId: 'suspendVm',
+        summary: 'Write the memory of a running machine to its host, and stop it there',
+      },
+    },
+    async (request, reply) => {
+      const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'suspend');
+      return reply.status(202).send(vm);
+    },
+  );
+  app.post(
+    '/v1/vms/:id([^:/]+)::resume',
+    {
+      schema: {
+        ...schema,
+        operationId: 'resumeVm',
+        summary: 'Let a suspended machine go on from where it was',
+      },
+    },
+    async (request, reply) => {
+      const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'resume');
+      return reply.status(202).send(vm);
+    },
+  );
   app.delete(
     '/v1/vms/:id',
     { schema: { ...schema, operationId: 'deleteVm', summary: 'Delete a machine' } },

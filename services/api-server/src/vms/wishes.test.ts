@@ -20,6 +20,11 @@ describe('wishes', () => {
     ['start', 'failed', 'running'],
     ['stop', 'running', 'stopped'],
     ['stop', 'unreachable', 'stopped'],
+    ['suspend', 'running', 'suspended'],
+    ['resume', 'suspended', 'running'],
+    ['start', 'suspended', 'running'],
+    ['stop', 'suspended', 'stopped'],
+    ['stop', 'failed', 'stopped'],
     ['delete', 'running', 'deleted'],
     ['delete', 'preparing', 'deleted'],
   ] as const)('%s a %s machine', (wish, state, desired) => {
@@ -52,6 +57,8 @@ describe('wishes', () => {
     ['start', 'preparing'],
     ['stop', 'stopped'],
     ['stop', 'pending'],
+    ['suspend', 'stopped'],
+    ['resume', 'running'],
   ] as const)('refuse to %s a %s machine, saying what to do', (wish, state) => {
     expect(decideWish({ ...vm, state }, wish, 9)).toMatchObject({
       kind: 'refused',
@@ -60,7 +67,7 @@ describe('wishes', () => {
   });
 
   it('refuse everything else for a machine that is being deleted', () => {
-    for (const wish of ['start', 'stop'] as const) {
+    for (const wish of ['start', 'stop', 'suspend', 'resume'] as const) {
       expect(decideWish({ ...vm, desired: 'deleted' }, wish, 9).kind).toBe('refused');
     }
   });
@@ -76,7 +83,7 @@ describe('wishes', () => {
 
   it('have an answer for every state', () => {
     for (const state of VM_STATES) {
-      for (const wish of ['start', 'stop', 'delete'] satisfies Wish[]) {
+      for (const wish of ['start', 'stop', 'suspend', 'resume', 'delete'] satisfies Wish[]) {
         expect(['changed', 'refused', 'unchanged']).toContain(
           decideWish({ ...vm, state }, wish, 9).kind,
         );

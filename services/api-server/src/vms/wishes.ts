@@ -2,7 +2,7 @@ import type { DesiredState, VmState } from '@factory/contracts';
 import type { VmRecord } from './store.ts';
 
 /** What a user may wish of a machine. */
-export type Wish = 'start' | 'stop' | 'delete';
+export type Wish = 'start' | 'stop' | 'suspend' | 'resume' | 'delete';
 
 export type WishDecision =
   | { readonly kind: 'refused'; readonly detail: string }
@@ -14,19 +14,29 @@ export type WishDecision =
 const DESIRED: Readonly<Record<Wish, DesiredState>> = {
   start: 'running',
   stop: 'stopped',
+  suspend: 'suspended',
+  resume: 'running',
   delete: 'deleted',
 };
 
 /** States in which a wish makes sense; anything may be deleted. */
-const ALLOWED: Readonly<Record<'start' | 'stop', readonly VmState[]>> = {
-  start: ['stopped', 'failed'],
-  stop: ['running', 'starting', 'rebooting', 'unreachable'],
+const ALLOWED: Readonly<Record<Exclude<Wish, 'delete'>, readonly VmState[]>> = {
+  start: ['stopped', 'suspended', 'failed'],
+  stop: [
+    ...(['running', 'starting', 'rebooting', 'unreachable'] as const),
+    // Its memory is thrown away then; also of one that could not be resumed.
+    ...(['suspending', 'suspended', 'resuming', 'failed'] as const),
+  ],
+  suspend: ['running'],
+  resume: ['suspended'],
 };
 
 /** What to do instead, by what was asked. */
-const ADVICE: Readonly<Record<'start' | 'stop', string>> = {
-  start: 'Only a stopped or failed machine can be started',
+const ADVICE: Readonly<Record<Exclude<Wish, 'delete'>, string>> = {
+  start: 'Only a stopped, suspended or failed machine can be started',
   stop: 'Only a running machine can be stopped; one that is not needed can be deleted at any time',
+  suspend: 'Only a running machine can be suspended; start it first',
+  resume: 'Only a suspended machine can be resumed; start it instead',
 };
 
 /** Whether and how a wish changes a machine. */
@@ -49,7 +59,7 @@ function applyAtOnce(vm: VmRecord, nowMs: number): VmRecord {
   return { ...vm, state, stateSinceMs: nowMs, reason: null, message: null };
 }
 
-function refuse(vm: VmRecord, what: 'start' | 'stop') {
+function refuse(vm: VmRecord, what: Exclude<Wish, 'delete'>) {
   return { kind: 'refused', detail: `${vm.name} is ${vm.state}. ${ADVICE[what]}.` } as const;
 }
 

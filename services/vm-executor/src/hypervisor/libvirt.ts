@@ -1,14 +1,17 @@
 import type { VmId } from '@factory/contracts';
 import { type DomainRef, type DomainStatus, isLibvirtError } from '@factory/libvirt';
 import type { Clock, Logger, Random } from '@factory/runtime';
+import { VmFailure } from '../failures.ts';
 import { type DomainType, domainXml } from './domain-xml/domain.ts';
-import { createLibvirtLink, type LibvirtLink } from './libvirt-link.ts';
+import { createLibvirtLink, type LibvirtLink, toVmFailure } from './libvirt-link.ts';
 import { createLinkPool } from './link-pool.ts';
 import { domainName, domainUuid, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
 
 /** Starting QEMU on a crowded host takes its time; the state's deadline bounds it all. */
-const POWER_ON_TIMEOUT_MS = 120_000;
+const POWER_ON_TIMEOUT_MS = 290_000;
+/** Writing a guest's memory to a file. */
+const SUSPEND_TIMEOUT_MS = 590_000;
 
 /** The hypervisor behind libvirtd. */
 export function createLibvirtHypervisor(options: {
@@ -37,7 +40,10 @@ export function createLibvirtHypervisor(options: {
     findDomain: (vmId, signal) =>
       link.use(async ({ domains }) => {
         const status = await orUndefined(domains.getState(refOf(vmId)));
-        return status === undefined ? undefined : seen(vmId, status);
+        if (status?.state !== 'shutoff') return status && seen(vmId, status);
+        // After a restart of libvirtd the reason does not tell.
+        const isSaved = await orUndefined(domains.hasManagedSave(refOf(vmId)));
+        return seen(vmId, status, isSaved);
       }, signal),
     async define(plan, signal) {
       const xml = domainXml(plan, await options.domainType(), await owner.promise);
@@ -51,6 +57,15 @@ export function createLibvirtHypervisor(options: {
         ({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' })),
         signal,
       ),
+    suspend: (vmId, signal) =>
+      slowLink.use(({ domains }) => suspendDomain(domains, refOf(vmId)), signal),
+    forgetMemory: (vmId, signal) =>
+      link.use(async ({ domains }) => {
+        // Not if there is none: libvirt fails to remove a file that is not there.
+        if (await orUndefined(domains.hasManagedSave(refOf(vmId)))) {
+          await domains.removeManagedSave(refOf(vmId));
+        }
+      }, signal),
     resume: (vmId, signal) =>
       link.use(({ domains }) => ifRunning(domains.resume(refOf(vmId))), signal),
     reset: (vmId, signal) =>
@@ -107,10 +122,24 @@ async function listDomains(link: LibvirtLink, owner: Owner): Promise<readonly Do
   });
 }
 
-async function startDomain(
-  domains: Parameters<Parameters<LibvirtLink['use']>[0]>[0]['domains'],
-  ref: DomainRef,
-): Promise<void> {
+type Domains = Parameters<Parameters<LibvirtLink['use']>[0]>[0]['domains'];
+
+async function suspendDomain(domains: Domains, ref: DomainRef): Promise<void> {
+  try {
+    await domains.managedSave(ref, { timeoutMs: SUSPEND_TIMEOUT_MS });
+  } catch (error) {
+    if (!isLibvirtError(error) || isLibvirtError(error, 'NO_DOMAIN')) throw error;
+    const status = await domains.getState(ref);
+    if (powerOf(status).kind !== 'on') return;
+    const failure = toVmFailure(error);
+    const isItsHost = !(failure instanceof VmFailure) || failure.reason !== 'HYPERVISOR_ERROR';
+    // Another job of the domain is under way.
+    if (isItsHost || isLibvirtError(error, 'OPERATION_TIMEOUT')) throw error;
+    throw new VmFailure('CANNOT_SUSPEND', failure.message, { cause: error });
+  }
+}
+
+async function startDomain(domains: Domains, ref: DomainRef): Promise<void> {
   try {
     await domains.start(ref, { timeoutMs: POWER_ON_TIMEOUT_MS });
   } catch (error) {
@@ -124,9 +153,18 @@ function refOf(vmId: VmId): DomainRef {
   return { name: domainName(vmId), uuid: domainUuid(vmId) };
 }
 
-function seen(vmId: VmId, status: DomainStatus): DomainSeen {
-  return { vmId, power: powerOf(status), detail: `${status.state}, reason ${status.reason}` };
+function seen(vmId: VmId, status: DomainStatus, isSaved = false): DomainSeen {
+  const power = powerOf(status);
+  const detail = `${status.state}, reason ${status.reason}`;
+  const isKept = power.kind === 'off' && isSaved;
+  return { vmId, power: isKept ? { ...power, isSaved } : power, detail };
 }
+
+/** Why a domain is paused for a moment that ends by itself. */
+const PASSING_PAUSES: ReadonlySet<string> = new Set([
+  ...['migration', 'save', 'dump', 'snapshot', 'shutting-down', 'starting-up'],
+  ...['postcopy', 'postcopy-failed'],
+]);
 
 /** What libvirt's state and reason mean for us. */
 export function powerOf(status: DomainStatus): Power {
@@ -136,7 +174,8 @@ export function powerOf(status: DomainStatus): Power {
     case 'crashed':
       return { kind: 'off', cause: 'crashed' };
     case 'paused':
-      return { kind: 'on', hasDiskError: status.reason === 'io-error' };
+      if (status.reason === 'io-error') return { kind: 'on', hasDiskError: true };
+      return PASSING_PAUSES.has(status.reason) ? { kind: 'on' } : { kind: 'on', isPaused: true };
     case 'no-state':
     case 'running':
     case 'blocked':

@@ -20,9 +20,13 @@ export const OFF_CAUSES = [
 export type OffCause = (typeof OFF_CAUSES)[number];
 
 export type Power =
-  /** `hasDiskError`: its CPUs stand still, because a disk gave an error; it can be resumed. */
-  | { readonly kind: 'on'; readonly hasDiskError?: boolean }
-  | { readonly kind: 'off'; readonly cause: OffCause };
+  /**
+   * Its CPUs stand still with `hasDiskError`, because a disk gave an error, or `isPaused`, because
+   * somebody stopped them; it can be resumed.
+   */
+  | { readonly kind: 'on'; readonly hasDiskError?: boolean; readonly isPaused?: boolean }
+  /** `isSaved`: its memory is kept on the host, and it goes on from there when it is powered on. */
+  | { readonly kind: 'off'; readonly cause: OffCause; readonly isSaved?: boolean };
 
 /** A domain of ours, as the hypervisor shows it. */
 export interface DomainSeen {
@@ -56,10 +60,17 @@ export interface Hypervisor {
   findDomain(vmId: VmId, signal?: AbortSignal): Promise<DomainSeen | undefined>;
   /** Stores the definition, new or in place of the one before. */
   define(plan: DomainPlan, signal?: AbortSignal): Promise<void>;
-  /** Powers on; resolves when the guest's CPUs run. */
+  /** Powers on, from the memory that is kept if there is any; resolves when its CPUs run. */
   powerOn(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Presses the ACPI power button. A guest early in its boot ignores it. */
   pressPowerButton(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /**
+   * Writes the guest's memory to the host and stops it; what is off stays as it is.
+   * @throws VmFailure `CANNOT_SUSPEND` when this guest can't be; it runs on.
+   */
+  suspend(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Throws away the memory of a guest that is off. */
+  forgetMemory(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Lets a guest go on whose disk had given an error. It stops again if that is still so. */
   resume(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Presses the reset button. A domain that is off needs it no more. */

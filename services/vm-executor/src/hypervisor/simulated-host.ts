@@ -43,6 +43,10 @@ interface SimulatedDomain {
   resets?: number;
   /** Its CPUs stand still. */
   hasDiskError?: boolean;
+  /** Somebody stopped its CPUs. */
+  isPaused?: boolean;
+  /** Its memory is kept while it is off. */
+  isSaved?: boolean;
 }
 
 /** A VM's folder. */
@@ -143,7 +147,27 @@ export class SimulatedHost {
     const domain = this.domains.get(vmId);
     if (domain === undefined || domain.on) return;
     domain.on = true;
-    this.#boot(vmId, domain);
+    domain.isPaused = false;
+    const isSaved = domain.isSaved === true;
+    domain.isSaved = false;
+    if (isSaved) this.changed(vmId);
+    else this.#boot(vmId, domain);
+  }
+
+  /** Its memory is written to a file, and it is off: the same life goes on later. */
+  suspend(vmId: VmId): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on) return;
+    domain.isSaved = true;
+    this.endGuest(vmId, 'unknown');
+  }
+
+  /** Somebody stops its CPUs, or lets them go on. */
+  setPaused(vmId: VmId, isPaused: boolean): void {
+    const domain = this.domains.get(vmId);
+    if (domain === undefined || !domain.on) return;
+    domain.isPaused = isPaused;
+    this.changed(vmId);
   }
 
   /** The guest begins anew. */
@@ -218,7 +242,7 @@ export class SimulatedHost {
     for (const domain of this.domains.values()) {
       domain.on = false;
       domain.offCause = 'unknown';
-      domain.life += 1;
+      if (domain.isSaved !== true) domain.life += 1;
     }
   }
 

@@ -14,9 +14,13 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
     if (domain.on && domain.hasDiskError) {
       return { vmId, power: { kind: 'on', hasDiskError: true }, detail: 'paused, simulated' };
     }
+    if (domain.on && domain.isPaused) {
+      return { vmId, power: { kind: 'on', isPaused: true }, detail: 'paused, simulated' };
+    }
     if (domain.on) return { vmId, power: { kind: 'on' }, detail: 'running, simulated' };
-    const cause = domain.offCause;
-    return { vmId, power: { kind: 'off', cause }, detail: `off, simulated ${cause}` };
+    const { offCause: cause, isSaved } = domain;
+    const power = { kind: 'off', cause, ...(isSaved ? { isSaved } : {}) } as const;
+    return { vmId, power, detail: `off, simulated ${cause}` };
   };
 
   return {
@@ -65,11 +69,28 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       await host.call();
       host.pressPowerButton(vmId);
     },
+    async suspend(vmId) {
+      await host.call();
+      const { on = false, plan } = host.domains.get(vmId) ?? {};
+      const isShared = plan?.filesystems?.some(({ transport }) => transport === 'virtiofs');
+      if (on && (isShared || (plan?.hostDevices ?? []).length > 0)) {
+        throw new VmFailure('CANNOT_SUSPEND', 'the guest has a device of its host (simulated)');
+      }
+      await host.call('powerOnMs');
+      host.mayFail('saving the domain');
+      host.suspend(vmId);
+    },
+    async forgetMemory(vmId) {
+      await host.call();
+      const domain = host.domains.get(vmId);
+      if (domain !== undefined) domain.isSaved = false;
+    },
     async resume(vmId) {
       await host.call();
       if (host.hasDiskErrors) return;
       const domain = host.domains.get(vmId);
       if (domain !== undefined) domain.hasDiskError = false;
+      if (domain !== undefined) domain.isPaused = false;
       host.changed(vmId);
     },
     async reset(vmId) {

@@ -19,6 +19,11 @@ const MADE_STATES = [
   'stopping',
   'stopped',
   'rebooting',
+  'suspending',
+  'suspended',
+  'resuming',
+  'resizing',
+  'rebuilding',
   'failed',
 ] as const satisfies readonly VmState[];
 
@@ -39,6 +44,8 @@ const WISHED_SPECS: readonly VmSpec[] = [
 const power: fc.Arbitrary<Power> = fc.oneof(
   fc.constant({ kind: 'on' } as const),
   fc.constant({ kind: 'on', hasDiskError: true } as const),
+  fc.constant({ kind: 'on', isPaused: true } as const),
+  fc.constantFrom(...OFF_CAUSES).map((cause) => ({ kind: 'off', cause, isSaved: true }) as const),
   fc.constantFrom(...OFF_CAUSES).map((cause) => ({ kind: 'off', cause }) as const),
 );
 
@@ -106,19 +113,27 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
       // A restart stays what it is until the guest runs again.
       return [reboot === null ? 'starting' : state];
     case 'powerOff':
-      // What was off and is found on, is running before it is stopped.
-      return [
-        ...(state === 'stopped' ? ['running' as const] : []),
-        reboot === null ? 'stopping' : 'rebooting',
-      ];
-    case 'finishReboot':
-      return ['running'];
+      return byRunning(state, reboot === null ? 'stopping' : 'rebooting');
+    case 'suspend':
+      return byRunning(state, 'suspending');
     case 'resume':
+      return byRunning(state, 'resuming');
+    case 'forgetMemory':
+      return byRunning(state, 'stopping');
+    case 'finishReboot':
+    case 'unpause':
+      return ['running'];
+    case 'retryDisk':
       return ['failed'];
     case 'abandonReboot':
     case 'takeSpec':
       return [state];
   }
+}
+
+/** What was told otherwise than it is found is running before it goes on. */
+function byRunning(from: VmState, to: VmState): readonly VmState[] {
+  return isTransitionAllowed(from, to) ? [to] : ['running', to];
 }
 
 describe('decide', () => {
@@ -144,9 +159,10 @@ describe('decide', () => {
         const { isMade, wishedSpec } = given.record;
         // What is changed of what it is to be does not touch it either.
         const ofSpec = ['takeSpec', 'refuseSpec'];
-        const { hasDiskError = false } = given.domain.power;
+        const { hasDiskError = false, isPaused = false } = given.domain.power;
         if (isMade && wishedSpec !== null) expect(ofSpec).toContain(decide(given).move);
-        else if (hasDiskError && isMade) expect(decide(given).move).toBe('resume');
+        else if (hasDiskError && isMade) expect(decide(given).move).toBe('retryDisk');
+        else if (isPaused && isMade) expect(['rest', 'unpause']).toContain(decide(given).move);
         else expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
       }),
     );
@@ -174,12 +190,38 @@ describe('decide', () => {
     );
   });
 
+  it('never says that a machine runs whose CPUs stand still', () => {
+    fc.assert(
+      fc.property(situation, (given) => {
+        const { isMade, desired } = given.record;
+        fc.pre(isMade && desired !== 'deleted' && given.domain?.power.kind === 'on');
+        fc.pre(given.record.makingFailure === null && given.record.wishedSpec === null);
+        fc.pre(given.record.reboot === null && given.domain.power.isPaused === true);
+        const decision = decide(given);
+        if (decision.move === 'rest') expect(decision.change.state).not.toBe('running');
+      }),
+    );
+  });
+
+  it('never boots a machine whose memory is kept, nor throws that away unless it is to be off', () => {
+    fc.assert(
+      fc.property(situation, (given) => {
+        const { record } = given;
+        const { power: kept } = given.domain ?? {};
+        fc.pre(record.isMade && kept?.kind === 'off' && kept.isSaved === true);
+        const { move } = decide(given);
+        expect(move).not.toBe('powerOn');
+        if (move === 'forgetMemory') expect(record.desired).toBe('stopped');
+      }),
+    );
+  });
+
   it('never makes a disk for a machine that had one', () => {
     fc.assert(
       fc.property(situation, (given) => {
         fc.pre(given.record.isMade);
         expect(decide(given).move).not.toBe('make');
-        if (!given.hasDisk) expect(decide(given).move).not.toBe('powerOn');
+        if (!given.hasDisk) expect(['powerOn', 'resume']).not.toContain(decide(given).move);
       }),
     );
   });

@@ -1,3 +1,4 @@
+import type { VmState } from '@factory/contracts';
 import type { DomainSeen, OffCause } from '../hypervisor/port.ts';
 import type { Change } from './observe.ts';
 import type { VmRecord } from './record.ts';
@@ -30,7 +31,15 @@ export type Decision =
   /** It can't be what it is to be, and stays what it is. */
   | { readonly move: 'refuseSpec'; readonly change: Change }
   /** Its CPUs stand still since its disk gave an error: say so, and let it try again. */
-  | { readonly move: 'resume'; readonly detail: string }
+  | { readonly move: 'retryDisk'; readonly detail: string }
+  /** Write its memory to the host, and stop it. */
+  | { readonly move: 'suspend' }
+  /** Power it on with the memory that was kept. */
+  | { readonly move: 'resume' }
+  /** Somebody paused it: let it go on. */
+  | { readonly move: 'unpause' }
+  /** It is to be off: throw away the memory that was kept. */
+  | { readonly move: 'forgetMemory' }
   /** Ask the guest to power off, and force it after a while. */
   | { readonly move: 'powerOff' }
   /** Off and kept: the task ends. */
@@ -51,14 +60,22 @@ export function decide(situation: Situation): Decision {
   if (!record.isMade) return decideMaking(situation);
   const change = nextChange(record);
   if (change !== undefined) return decideChange(situation, change);
-  return record.desired === 'stopped' ? decideStopped(situation) : decideRunning(situation);
+  switch (record.desired) {
+    case 'running':
+      return decideRunning(situation);
+    case 'stopped':
+      return decideStopped(situation);
+    case 'suspended':
+      return decideSuspended(situation);
+  }
 }
 
 /** What is wished of a machine that is to be another than it is; the power comes after. */
 function decideChange({ record, domain }: Situation, change: SpecChange): Decision {
   switch (change) {
     case 'volumes':
-      if (domain?.power.kind !== 'on') return { move: 'takeSpec', change };
+      // Memory that is kept is of a machine with the volumes that it had.
+      if (domain?.power.kind !== 'on' && !isSaved(domain)) return { move: 'takeSpec', change };
       return { move: 'refuseSpec', change: { ...VOLUMES_IN_USE, ...settled(record) } };
     case 'others':
       return { move: 'takeSpec', change };
@@ -71,7 +88,7 @@ function decideRelease({ record, domain }: Situation): Decision {
     // Cut off between its power-on and the word that it is made.
     return record.isMade ? { move: 'powerOff' } : rest(adopted(record));
   }
-  const saysEnough = !record.isMade || record.state === 'failed' || record.state === 'stopped';
+  const saysEnough = !record.isMade || ENOUGH.has(record.state);
   return { move: 'release', change: saysEnough ? {} : RELEASED };
 }
 
@@ -87,10 +104,11 @@ function decideStopped(situation: Situation): Decision {
     // It could not be stopped, and its user has been told why: that stays said.
     if (applied && record.state === 'failed') return rest({});
     // Already stopped once for this wish: somebody powered it on since, and it is left alone.
-    if (applied && record.state !== 'stopping') return rest({ state: 'running' });
+    if (applied && record.state !== 'stopping') return rest(standing(domain));
     return { move: 'powerOff' };
   }
   if (applied && record.state !== 'stopping') return restOff(situation);
+  if (domain?.power.isSaved === true) return { move: 'forgetMemory' };
   const forced = domain?.power.cause === 'destroyed' && record.state === 'stopping';
   return rest({
     state: 'stopped',
@@ -110,24 +128,63 @@ function decideRunning(situation: Situation): Decision {
   if (isOn) {
     // Pressed for a wish that is no longer: the guest is on its way down all the same.
     if (record.state === 'stopping') return { move: 'powerOff' };
-    if (domain.power.kind === 'on' && domain.power.hasDiskError === true) {
-      return { move: 'resume', detail: domain.detail };
-    }
-    return rest({ state: 'running', appliedGeneration: record.generation });
+    const { hasDiskError, isPaused } = domain.power;
+    if (hasDiskError === true) return { move: 'retryDisk', detail: domain.detail };
+    if (isPaused === true && !isApplied(record)) return { move: 'unpause' };
+    return rest({ ...standing(domain), appliedGeneration: record.generation });
   }
-  if (!isApplied(record) || record.state === 'starting') return powerOn(situation);
-  if (record.state === 'running' && wentDownWithItsHost(situation)) return powerOn(situation);
+  const isComing = record.state === 'starting' || record.state === 'resuming';
+  if (!isApplied(record) || isComing) return powerOn(situation);
+  if (record.state === 'running' && wentDownWithItsHost(situation)) {
+    const isToCome = record.spec.autostart !== false || isSaved(domain);
+    return isToCome ? powerOn(situation) : rest(HOST_RESTARTED);
+  }
   return restOff(situation);
 }
 
-function powerOn({ hasDisk, record }: Situation): Decision {
-  if (hasDisk) return { move: 'powerOn' };
+function decideSuspended(situation: Situation): Decision {
+  const { record, domain } = situation;
+  const applied = isApplied(record);
+  if (domain?.power.kind === 'on') {
+    if (!applied || record.state === 'suspending') return { move: 'suspend' };
+    return rest(standing(domain));
+  }
+  const appliedGeneration = record.generation;
+  if (isSaved(domain)) {
+    return rest({ state: 'suspended', reason: null, message: null, appliedGeneration });
+  }
+  const isLost = record.state === 'suspending' || record.state === 'suspended';
+  if (isLost || (!applied && wentDownWithItsHost(situation))) {
+    return rest({ ...MEMORY_LOST, appliedGeneration });
+  }
+  // It was off before it could be suspended: it is what it has become.
+  const { change } = restOff(situation);
+  return rest({ ...change, appliedGeneration });
+}
+
+function isSaved(domain: DomainSeen | undefined): boolean {
+  return domain?.power.kind === 'off' && domain.power.isSaved === true;
+}
+
+/** How a machine stands that is on. */
+function standing({ power, detail }: DomainSeen): Change {
+  if (power.kind !== 'on' || power.isPaused !== true) return { state: 'running' };
+  return {
+    state: 'suspended',
+    reason: 'PAUSED_FROM_OUTSIDE',
+    message: `Somebody paused it on its host, past the factory (${detail}). Start it to let it go on.`,
+  };
+}
+
+function powerOn({ hasDisk, record, domain }: Situation): Decision {
+  if (hasDisk) return { move: isSaved(domain) ? 'resume' : 'powerOn' };
   // A new, empty disk in place of a lost one would look like success.
   return rest({ ...DISK_LOST, appliedGeneration: record.generation });
 }
 
 /** How an off machine stands that nobody wants on any more. */
-function restOff({ record, domain }: Situation): Decision {
+function restOff({ record, domain }: Situation): Rest {
+  if (isSaved(domain) && record.state !== 'failed') return rest(SAVED_FROM_OUTSIDE);
   if (record.state === 'stopped' || record.state === 'failed') return rest({});
   const cause = domain?.power.kind === 'off' ? domain.power.cause : undefined;
   const detail = domain?.detail ?? 'its domain is gone';
@@ -184,10 +241,32 @@ function adopted(record: VmRecord): Change {
   };
 }
 
+/** What these say holds for one whose task ends as well. */
+const ENOUGH: ReadonlySet<VmState> = new Set(['failed', 'stopped', 'suspended']);
+
 const RELEASED: Change = {
   state: 'stopped',
   reason: 'KILLED_FROM_OUTSIDE',
   message: 'Its Mesos task was ended by someone other than the factory; its disk is kept.',
+};
+
+const HOST_RESTARTED: Change = {
+  state: 'stopped',
+  reason: 'HOST_RESTARTED',
+  message: 'Its host restarted, and it is not to come back by itself (autostart is off).',
+};
+
+const SAVED_FROM_OUTSIDE: Change = {
+  state: 'suspended',
+  reason: 'PAUSED_FROM_OUTSIDE',
+  message: 'Its memory was written to its host, past the factory. Start it to let it go on.',
+};
+
+const MEMORY_LOST: Change = {
+  state: 'failed',
+  reason: 'MEMORY_LOST',
+  message:
+    'It is off, and its memory was not kept, or is gone from its host. Start it: it boots from its disk.',
 };
 
 const DISK_LOST: Change = {
@@ -197,9 +276,8 @@ const DISK_LOST: Change = {
 };
 
 const VOLUMES_IN_USE: Change = {
-  state: 'running',
   reason: 'COMMAND_REFUSED',
-  message: "Its volumes can't be changed while it runs. Stop it first.",
+  message: "Its volumes can't be changed while it runs or is suspended. Stop it first.",
 };
 
 function settled({ generation }: VmRecord): Change {
@@ -210,6 +288,8 @@ function isApplied(record: VmRecord): boolean {
   return record.appliedGeneration >= record.generation;
 }
 
-function rest(change: Change): Decision {
+type Rest = Extract<Decision, { readonly move: 'rest' }>;
+
+function rest(change: Change): Rest {
   return { move: 'rest', change };
 }

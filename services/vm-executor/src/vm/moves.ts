@@ -1,6 +1,7 @@
-import { isTransitionAllowed } from '@factory/contracts';
+import { isTransitionAllowed, type VmState } from '@factory/contracts';
 import type { Limiter, Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
+import { explainFailure, VmFailure } from '../failures.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Decision } from './decide.ts';
 import type { Ledger } from './ledger.ts';
@@ -10,6 +11,7 @@ import { endReboot } from './reboot.ts';
 import type { VmRecord } from './record.ts';
 import { Resting } from './resting.ts';
 import { giveUpChange, settleChange } from './spec-change.ts';
+import { FORGET_MEMORY, RESUME, SUSPEND } from './suspend.ts';
 
 /** `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept. */
 export type VmEnd = 'gone' | 'released';
@@ -73,8 +75,16 @@ export class Moves {
         return this.#powerOn();
       case 'powerOff':
         return this.#powerOff();
+      case 'retryDisk':
+        return this.#retryDisk(decision.detail);
+      case 'suspend':
+        return this.#suspend();
       case 'resume':
-        return this.#resume(decision.detail);
+        return this.#resume();
+      case 'unpause':
+        return this.#unpause();
+      case 'forgetMemory':
+        return this.#forgetMemory();
       case 'takeSpec':
         this.#ledger.replace(settleChange(this.#record, decision.change));
         return AT_ONCE;
@@ -145,28 +155,71 @@ export class Moves {
 
   async #powerOff(): Promise<After> {
     this.#resting.watchNoMore();
-    const state = this.#record.reboot === null ? 'stopping' : 'rebooting';
-    // It was reported off; but somebody has powered it on since.
-    if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
-    this.#ledger.observe({ state });
+    this.#observe(this.#record.reboot === null ? 'stopping' : 'rebooting');
     await this.#carrier.carry(POWER_OFF, this.#ledger.remainingMs);
     return AT_ONCE;
   }
 
   /** Tries, now and then, whether its disk takes what it writes again. */
-  async #resume(detail: string): Promise<After> {
-    const { clock, hypervisor } = this.#context;
+  async #retryDisk(detail: string): Promise<After> {
+    const { clock } = this.#context;
     const message = `Its disk gave an error, and it stands still until that passes (${detail}).`;
     this.#ledger.observe({ state: 'failed', reason: 'IO_ERROR', message });
     const sinceMs = clock.monotonicMs() - this.#resumedAtMs;
     if (sinceMs < RESUME_EVERY_MS) return { lookInMs: RESUME_EVERY_MS - sinceMs };
     this.#resumedAtMs = clock.monotonicMs();
-    await this.#carrier.within(
+    await this.#letGoOn();
+    return { lookInMs: RESUME_EVERY_MS };
+  }
+
+  async #suspend(): Promise<After> {
+    const { generation } = this.#record;
+    this.#resting.watchNoMore();
+    this.#observe('suspending');
+    try {
+      await this.#carrier.carry(SUSPEND, this.#ledger.remainingMs);
+    } catch (error) {
+      if (!(error instanceof VmFailure && error.reason === 'CANNOT_SUSPEND')) throw error;
+      // It runs on, and is to: after a restart of its host it is not left off for this wish.
+      this.#ledger.replace({ ...this.#record, desired: 'running' });
+      const why = explainFailure(error);
+      return this.#rest({ state: 'running', ...why, appliedGeneration: generation });
+    }
+    return AT_ONCE;
+  }
+
+  async #resume(): Promise<After> {
+    const { generation } = this.#record;
+    this.#observe('resuming');
+    await this.#carrier.carry(RESUME, this.#ledger.remainingMs);
+    return this.#rest({ state: 'running', appliedGeneration: generation });
+  }
+
+  async #unpause(): Promise<After> {
+    const { generation } = this.#record;
+    await this.#letGoOn();
+    return this.#rest({ state: 'running', appliedGeneration: generation });
+  }
+
+  async #forgetMemory(): Promise<After> {
+    this.#observe('stopping');
+    await this.#carrier.carry(FORGET_MEMORY, this.#ledger.remainingMs);
+    return AT_ONCE;
+  }
+
+  #letGoOn(): Promise<void> {
+    const { hypervisor } = this.#context;
+    return this.#carrier.within(
       () => 'the hypervisor to let it go on',
       CALL_TIMEOUT_MS,
       (signal) => hypervisor.resume(this.#record.vmId, signal),
     );
-    return { lookInMs: RESUME_EVERY_MS };
+  }
+
+  /** Says that it is on its way; of one that was found otherwise than told, that as well. */
+  #observe(state: VmState): void {
+    if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
+    this.#ledger.observe({ state });
   }
 
   #abandonReboot(): After {
