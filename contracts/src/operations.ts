@@ -1,9 +1,10 @@
 import { type Static, type TSchema, Type } from 'typebox';
+import { ConsoleParamsSchema } from './console.ts';
 import { OperationIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 import { VmReasonSchema } from './vm.ts';
 
 /** One-shot actions on a machine; each has an id and is applied once. */
-export const OPERATION_KINDS = ['reboot', 'reset', 'readLog'] as const;
+export const OPERATION_KINDS = ['reboot', 'reset', 'readLog', 'console'] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 /** What kinds are told that need to know nothing. */
@@ -28,6 +29,7 @@ export const OperationRequestSchema = Type.Union([
   requestFor('reboot', NoParams),
   requestFor('reset', NoParams),
   requestFor('readLog', NoParams),
+  requestFor('console', ConsoleParamsSchema),
 ]);
 export type OperationRequest = Static<typeof OperationRequestSchema>;
 export type OperationParams = OperationRequest['params'];

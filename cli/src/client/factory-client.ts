@@ -5,6 +5,8 @@ import {
   type BatchChange,
   type BatchRequest,
   BatchSchema,
+  type ConsoleKind,
+  ConsoleTicketSchema,
   NONCE_HEADER,
   type Operation,
   OperationSchema,
@@ -18,6 +20,8 @@ import {
   VmSchema,
 } from '@factory/contracts';
 import {
+  type ByteChannel,
+  type ChannelDialer,
   type Clock,
   type HttpRequest,
   type HttpTransport,
@@ -28,6 +32,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Connection } from './connection.ts';
 
+const ticketAnswer = Compile(ConsoleTicketSchema);
 const vmAnswer = Compile(VmSchema);
 const batchAnswer = Compile(BatchSchema);
 const operationAnswer = Compile(OperationSchema);
@@ -171,6 +176,14 @@ export class FactoryClient {
 
   deleteSubnet(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/subnets/${id}`, () => undefined);
+  }
+
+  /** A console of a running machine, by a ticket of its own. @throws WebSocketRefusedError */
+  async openConsole(id: string, kind: ConsoleKind, dialer: ChannelDialer): Promise<ByteChannel> {
+    const decode = (value: unknown) => ticketAnswer.Parse(value);
+    const { path } = await this.#call('POST', `/v1/vms/${id}:console`, decode, { kind });
+    const url = `${this.#options.url}${path}`;
+    return dialer.dial({ url, protocols: ['binary'], timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** What is on hosts in the factory's name, and nothing speaks for it. */

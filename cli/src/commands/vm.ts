@@ -4,6 +4,7 @@ import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
+import { consoleCommand } from './vm-console.ts';
 import { vmOperationCommands } from './vm-operations.ts';
 import { waitForVm } from './wait.ts';
 
@@ -13,6 +14,7 @@ export function vmCommand(): Command {
   command.addCommand(listCommand());
   command.addCommand(showCommand());
   command.addCommand(logsCommand());
+  command.addCommand(consoleCommand());
   command.addCommand(actionCommand('stop', 'power machines off, gently first', ['stopped']));
   command.addCommand(actionCommand('start', 'power machines on', ['running']));
   command.addCommand(actionCommand('reboot', 'restart machines', ['running']));

@@ -150,6 +150,21 @@ describe('joined channels', () => {
     expect(await user.ended).toEqual(END);
   });
 
+  it('hold the one up that sends faster than the other reads', async () => {
+    const [guest, near] = channelPair(1_000);
+    const [far, user] = channelPair(1_000);
+    void joinChannels(near, far, { clock: systemClock });
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < 100; sent += 1) await guest.send(new Uint8Array(500));
+    })();
+    expect(await Promise.race([sending, untilStill(() => sent)])).toBe('still');
+    expect(sent).toBeLessThan(20);
+    expect(await read(user, 50_000)).toHaveLength(50_000);
+    await sending;
+    guest.close(END);
+  });
+
   it('end when nothing was said for long, and after so long in any case', async () => {
     const clock = new VirtualClock();
     const onIdle = { code: 4001, reason: 'idle' };

@@ -2,6 +2,8 @@ import {
   type Clock,
   createHttpApp,
   createIdGenerator,
+  createUpgrades,
+  createWebSocketAcceptor,
   type Logger,
   type Random,
   sleep,
@@ -12,6 +14,11 @@ import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
 import { bootstrapRoutes } from './bootstrap/routes.ts';
 import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
+import { type ConsoleLimits, ConsoleMeetings } from './consoles/meetings.ts';
+import { ConsoleOpening } from './consoles/opening.ts';
+import { consoleRoutes } from './consoles/routes.ts';
+import { consoleSockets } from './consoles/sockets.ts';
+import { ConsoleTickets } from './consoles/tickets.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
 import { imageRoutes } from './images/routes.ts';
@@ -46,6 +53,7 @@ export { createPostgresStore } from './store/postgres/index.ts';
 const BODY_BYTES_MAX = 1024 * 1024;
 const SWEEP_INTERVAL_MS = 5_000;
 const PING_TIMEOUT_MS = 2_000;
+const CONSOLE_LIMITS: ConsoleLimits = { idleMs: 30 * 60_000, totalMs: 12 * 3_600_000 };
 
 /** What an api-server is made of. The store and the queue stay the caller's to close. */
 export interface ApiServerParts {
@@ -60,6 +68,9 @@ export interface ApiServerParts {
   readonly secretKey: string;
   /** Of the subnet `default` of projects. */
   readonly subnetCidr: string;
+  /** Where other api-servers on the same database reach this one; without it there is but one. */
+  readonly selfUrl?: () => string;
+  readonly consoleLimits?: ConsoleLimits;
 }
 
 export interface ApiServer {
@@ -97,7 +108,16 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   await installOpenApi(app);
   const metrics = createLinkMetrics(app.metricsRegistry);
   const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics });
-  registerRoutes(app, parts, { newId, jobs, wakes, link });
+  const tickets = new ConsoleTickets({ store, clock, random, newId });
+  const meetings = new ConsoleMeetings(clock, parts.consoleLimits ?? CONSOLE_LIMITS);
+  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets });
+  consoleSockets(createUpgrades(app), {
+    ...{ clock, logger, newId, store, tickets, meetings },
+    opening: new ConsoleOpening({ store, clock, wakes }),
+    acceptor: createWebSocketAcceptor(clock),
+    internalToken: parts.internalToken,
+    selfUrl: parts.selfUrl ?? (() => ''),
+  });
   const ending = new AbortController();
   let sweeping: Promise<void> = Promise.resolve();
   return {
@@ -108,6 +128,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     },
     async close() {
       ending.abort();
+      meetings.close();
       wakes.close();
       await sweeping;
     },
@@ -119,11 +140,12 @@ interface Services {
   readonly jobs: JobDispatcher;
   readonly wakes: WakeHub;
   readonly link: LinkService;
+  readonly tickets: ConsoleTickets;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link } = services;
+  const { newId, jobs, wakes, link, tickets } = services;
   const secrets = new SecretBox(parts.secretKey, random);
   const operations = new OperationService({ store, clock, newId, wakes });
   app.register(async (api) => {
@@ -134,6 +156,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
       new BatchService({ store, clock, newId, jobs, wakes, defaultCidr: subnetCidr }),
     );
     vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
+    consoleRoutes(api, tickets);
     operationRoutes(api, operations);
     orphanRoutes(api, new OrphanService(store));
     subnetRoutes(api, new SubnetService({ store, clock, newId }));

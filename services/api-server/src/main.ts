@@ -27,12 +27,18 @@ runService({
         : createRedisJobQueue(settings.redisUrl, { clock, logger });
     const { internalToken, secretKey, subnetCidr } = settings;
     const keys = { internalToken, secretKey, subnetCidr };
-    const api = await createApiServer({ clock, random, logger, store, jobs, ...keys });
+    let ownUrl = '';
+    const api = await createApiServer({
+      ...{ clock, random, logger, store, jobs, ...keys },
+      selfUrl: () => settings.selfUrl ?? ownUrl,
+      consoleLimits: { idleMs: settings.consoleIdleMs, totalMs: settings.consoleTotalMs },
+    });
     await api.start();
     const server = await listen(api.app, {
       ...{ host: settings.host, port: settings.port },
       setBy: { host: settingsDefinition.host.env, port: settingsDefinition.port.env },
     });
+    ownUrl = server.url;
     logger.info({ url: server.url }, 'listening');
     return {
       close: async () => {

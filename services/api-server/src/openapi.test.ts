@@ -29,6 +29,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['listOrphans', 'get', '/v1/orphans'],
       ['listSubnets', 'get', '/v1/subnets'],
       ['listVms', 'get', '/v1/vms'],
+      ['openConsole', 'post', '/v1/vms/{id}:console'],
       ['rebootVm', 'post', '/v1/vms/{id}:reboot'],
       ['removeOrphan', 'post', '/v1/orphans/{id}:remove'],
       ['resetVm', 'post', '/v1/vms/{id}:reset'],

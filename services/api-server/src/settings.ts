@@ -1,5 +1,6 @@
 import {
   defineSettings,
+  durationMsSetting,
   integerSetting,
   optional,
   secretSetting,
@@ -21,6 +22,25 @@ export const settingsDefinition = defineSettings({
     min: 0,
     max: 65535,
     describe: 'Port to listen on.',
+  }),
+  selfUrl: optional(
+    urlSetting({
+      env: 'FACTORY_API_SELF_URL',
+      describe:
+        'Where other api-servers on the same database reach this one, for consoles; by default, the address it listens on.',
+    }),
+  ),
+  consoleIdleMs: durationMsSetting({
+    env: 'FACTORY_CONSOLE_IDLE',
+    default: 30 * 60_000,
+    min: 1_000,
+    describe: 'A console over which nothing passes for this long is ended.',
+  }),
+  consoleTotalMs: durationMsSetting({
+    env: 'FACTORY_CONSOLE_TOTAL',
+    default: 12 * 3_600_000,
+    min: 1_000,
+    describe: 'A console is ended after this long in any case.',
   }),
   internalToken: secretSetting({
     env: 'FACTORY_INTERNAL_TOKEN',

@@ -8,14 +8,19 @@ import {
   type Refusal,
 } from '@factory/contracts';
 import {
+  type ByteChannel,
+  type ChannelDialer,
   type Clock,
   createBackoff,
   type Logger,
   ProblemError,
   type Random,
   retryForever,
+  type Upgrades,
+  type WebSocketAcceptor,
   withDeadline,
 } from '@factory/runtime';
+import { Relay } from './consoles/relay.ts';
 import { createImageReader, type ImageReader } from './image-reader.ts';
 import { giveOperations, giveVms, giveWishes } from './link/give.ts';
 import { Link } from './link/link.ts';
@@ -38,6 +43,8 @@ const STORE_TIMEOUT_MS = 15_000;
 const HOSTS_TIMEOUT_MS = 30_000;
 /** More than this many are not looked at one by one. */
 const ORPHANS_MAX = 10_000;
+/** The gateway and the api-server answer a handshake in this time. */
+const CONSOLE_DIAL_TIMEOUT_MS = 8_000;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
@@ -58,6 +65,13 @@ export interface ClusterServerOptions {
   /** Tells the Mesos master that this agent will not come back. */
   readonly markAgentGone: (agentId: string) => Promise<void>;
   readonly onFenced: () => void;
+  /** What consoles go through; without it there are none. */
+  readonly consoles?: {
+    readonly dialer: ChannelDialer;
+    readonly acceptor: WebSocketAcceptor;
+    /** Of this cluster-server, as hosts reach it. */
+    readonly url: () => string;
+  };
 }
 
 /**
@@ -71,6 +85,8 @@ export class ClusterServer {
   readonly #vms = new VmPicture();
   readonly #link: Link;
   readonly #images: ImageReader;
+  readonly #relay: Relay | undefined;
+  #known: ClusterIdentity | undefined;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
   /** As read last; `undefined` before the first time. */
@@ -83,6 +99,9 @@ export class ClusterServer {
   constructor(options: ClusterServerOptions) {
     this.#options = options;
     this.#images = createImageReader(options);
+    const { consoles } = options;
+    this.#relay =
+      consoles && new Relay({ ...options, ...consoles, dialApi: (path) => this.#dialApi(path) });
     this.#link = new Link({
       clock: options.clock,
       random: options.random,
@@ -100,8 +119,21 @@ export class ClusterServer {
     this.#loops.push(
       this.#background('following the VMs', () => this.#followVms()),
       this.#background('reading the capacity', () => this.#followCapacity()),
-      this.#background('linking', async () => this.#link.start(await this.#identity())),
+      this.#background('linking', () => this.#startLink()),
     );
+  }
+
+  /** Takes the consoles that executors bring. */
+  takeConsoles(upgrades: Upgrades): void {
+    this.#relay?.install(upgrades);
+  }
+
+  async #dialApi(path: string): Promise<ByteChannel> {
+    const { consoles, linkClient } = this.#options;
+    const identity = this.#known;
+    if (consoles === undefined || identity === undefined) throw new Error('not enrolled yet');
+    const address = linkClient.consoleAddress(identity, path);
+    return consoles.dialer.dial({ ...address, timeoutMs: CONSOLE_DIAL_TIMEOUT_MS });
   }
 
   async close(): Promise<void> {
@@ -138,6 +170,11 @@ export class ClusterServer {
     return withDeadline(this.#options.clock, what, STORE_TIMEOUT_MS, work);
   }
 
+  async #startLink(): Promise<void> {
+    this.#known = await this.#identity();
+    this.#link.start(this.#known);
+  }
+
   async #identity(): Promise<ClusterIdentity> {
     const { store, linkClient, enrolmentToken, name, logger } = this.#options;
     const known = await this.#inTime('loading the identity', () => store.loadIdentity());
@@ -163,7 +200,8 @@ export class ClusterServer {
       case 'setDesired':
         return this.#refused(seq, await giveWishes(vmScheduler, command.changes));
       case 'operate': {
-        const failed = await giveOperations(vmScheduler, command.operations);
+        const operations = this.#relay?.address(command.operations) ?? command.operations;
+        const failed = await giveOperations(vmScheduler, operations);
         this.#outbox.addResults(failed);
         if (failed.length > 0) this.#link.wake();
         return;

@@ -1,4 +1,4 @@
-import { createHttpApp } from '@factory/runtime';
+import { createHttpApp, createUpgrades } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 import { ClusterServer, type ClusterServerOptions } from './cluster-server.ts';
 
@@ -27,6 +27,7 @@ export function createClusterServer(options: ClusterServerOptions): ClusterServe
         ? { ready: false, reasons: ['the api-server has not answered yet'] }
         : { ready: true, reasons: [] },
   });
+  server.takeConsoles(createUpgrades(app));
   app.get('/v1/picture', async () => server.picture());
   return { app, start: () => server.start(), close: () => server.close() };
 }

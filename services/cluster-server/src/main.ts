@@ -2,6 +2,8 @@ import { clusterMigrations } from '@factory/migrations';
 import {
   createStorageHelper,
   createUndiciTransport,
+  createWebSocketAcceptor,
+  createWebSocketDialer,
   listen,
   readSettings,
   runService,
@@ -33,6 +35,7 @@ runService({
     const transport = createUndiciTransport();
     const helper = createStorageHelper({ clock, logger });
     const mesosTransport = createUndiciTransport({ tls });
+    let ownUrl = '';
     const service = createClusterServer({
       clock,
       random,
@@ -50,12 +53,18 @@ runService({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
       onFenced: () => process.exit(1),
+      consoles: {
+        dialer: createWebSocketDialer(clock),
+        acceptor: createWebSocketAcceptor(clock),
+        url: () => settings.relayUrl ?? ownUrl,
+      },
     });
-    service.start();
     const server = await listen(service.app, {
       ...{ host: settings.host, port: settings.port },
       setBy: { host: settingsDefinition.host.env, port: settingsDefinition.port.env },
     });
+    ownUrl = server.url;
+    service.start();
     logger.info({ url: server.url }, 'listening');
     return {
       close: async () => {

@@ -21,6 +21,13 @@ export const settingsDefinition = defineSettings({
     max: 65535,
     describe: 'Port to listen on.',
   }),
+  relayUrl: optional(
+    urlSetting({
+      env: 'FACTORY_CONSOLE_RELAY_URL',
+      describe:
+        'Where hosts reach this process, to bring consoles to; by default, the address it listens on.',
+    }),
+  ),
   name: textSetting({
     env: 'FACTORY_CLUSTER_NAME',
     default: 'cluster-1',

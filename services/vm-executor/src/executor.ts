@@ -15,6 +15,7 @@ import {
   type Timer,
   withDeadline,
 } from '@factory/runtime';
+import type { Consoles } from './console/consoles.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
@@ -55,6 +56,8 @@ export interface VmExecutorOptions {
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
+  /** Absent: none can be opened. */
+  readonly consoles?: Consoles;
   readonly settings: VmExecutorSettings;
   /** Where a test ends the executor. */
   readonly faults?: FaultPoints;
@@ -167,6 +170,7 @@ export class VmExecutor {
     this.#closing.abort(new Error('the executor ends'));
     this.#idleTimer?.cancel();
     this.#orphans.close();
+    this.#options.consoles?.close();
     const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
     await withDeadline(clock, 'ending moves', CLOSE_TIMEOUT_MS, () => Promise.all(keepers)).catch(
       (error: unknown) => logger.warn({ err: error }, 'the next executor goes on from here'),

@@ -1,3 +1,5 @@
+export { Consoles } from './console/consoles.ts';
+export { createSimulatedConsoles } from './console/simulated-consoles.ts';
 export {
   createVmExecutor,
   VmExecutor,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   createStorageHelper,
   createUndiciTransport,
+  createWebSocketDialer,
   goBeforeOthers,
   identifyProcess,
   readSettings,
@@ -14,6 +15,8 @@ import {
   writeFileAtomic,
 } from '@factory/runtime';
 import { readExecutorEnvironment } from 'mesos-core/client';
+import { Consoles } from './console/consoles.ts';
+import type { ConsolePort } from './console/port.ts';
 import { createVmExecutor } from './executor.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
@@ -31,6 +34,7 @@ interface World {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
   readonly network: HostNetworkPort;
+  readonly consolePort: ConsolePort;
   readonly volumes?: VolumePort;
 }
 
@@ -51,7 +55,7 @@ runService({
     // Guests that boot take all cores; those that are still to be made must not wait for them.
     goBeforeOthers();
     await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
-    const world =
+    const { consolePort, ...world } =
       settings.hypervisor === 'simulated'
         ? await simulatedWorld(context, settings)
         : await libvirtWorld(context, settings, environment.agentUrl);
@@ -62,6 +66,10 @@ runService({
       logger,
       link: createMesosLink({ clock, random, logger, transport, environment }),
       ...world,
+      consoles: new Consoles({
+        ...{ clock, logger, port: consolePort },
+        dialer: createWebSocketDialer(clock),
+      }),
       faults: killingAt(settings.faultAt, () => process.kill(process.pid, 'SIGKILL')),
       settings: {
         powerOnsMax: settings.powerOnsMax ?? Math.max(POWER_ONS_MIN, availableParallelism()),
@@ -117,6 +125,7 @@ async function libvirtWorld(
     { prepareHost },
     disks,
     cache,
+    { createLibvirtConsoles },
   ] = await Promise.all([
     import('./hypervisor/libvirt.ts'),
     import('./network/this-host.ts'),
@@ -124,6 +133,7 @@ async function libvirtWorld(
     import('./prepare-host.ts'),
     import('./host/qemu-img.ts'),
     import('./images/image-cache.ts'),
+    import('./console/libvirt-consoles.ts'),
   ]);
   const { createLibvirtHypervisor } = libvirt;
   const images = cache.createImageCache({
@@ -136,6 +146,7 @@ async function libvirtWorld(
   // Whoever defines a domain gets the error; until then nobody waits for it.
   domainType.catch(() => undefined);
   return {
+    consolePort: createLibvirtConsoles({ clock, logger, socketPath }),
     storage: createFileStorage({ hostDir, images, logger, tools: disks.qemuDiskTools }),
     ...sharedVolumes(context, settings),
     hypervisor: createLibvirtHypervisor({
@@ -163,23 +174,29 @@ function sharedVolumes({ clock, logger }: ServiceContext, settings: Settings): P
 /** Guests in this process's memory: they end with it. */
 async function simulatedWorld(context: ServiceContext, settings: Settings): Promise<World> {
   const { clock, random, logger } = context;
-  const [{ SimulatedHost }, { createSimulatedHypervisor }, { createMemoryStorage }, volumes] =
-    await Promise.all([
-      import('./hypervisor/simulated-host.ts'),
-      import('./hypervisor/simulated.ts'),
-      import('./storage/memory.ts'),
-      import('./volumes/simulated.ts'),
-    ]);
+  const [
+    { SimulatedHost },
+    { createSimulatedHypervisor },
+    { createMemoryStorage },
+    { createSimulatedVolumes },
+    { createSimulatedConsoles },
+  ] = await Promise.all([
+    import('./hypervisor/simulated-host.ts'),
+    import('./hypervisor/simulated.ts'),
+    import('./storage/memory.ts'),
+    import('./volumes/simulated.ts'),
+    import('./console/simulated-consoles.ts'),
+  ]);
   const helper = createStorageHelper({ clock, logger });
   const manifests = await createImageFolder(settings.imageDir, helper).newestOfAll();
   helper.close();
   const images = manifests.map(({ readyMarker, ...facts }) => ({ ...facts, readyMarker }));
   const host = new SimulatedHost({ clock, random, images });
-  const { createSimulatedVolumes } = volumes;
   return {
     hypervisor: createSimulatedHypervisor(host),
     storage: createMemoryStorage(host),
     network: host.network,
     volumes: createSimulatedVolumes(host.sharedStorage, clock),
+    consolePort: createSimulatedConsoles(host),
   };
 }

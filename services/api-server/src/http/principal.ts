@@ -24,13 +24,16 @@ const READING_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** Lets only holders of the internal token pass: the gateway and the factory's own tools. */
 export function requireInternalToken(app: FastifyInstance, internalToken: string): void {
-  const expected = digest(`Bearer ${internalToken}`);
   app.addHook('onRequest', async (request) => {
-    const given = digest(request.headers.authorization ?? '');
-    if (timingSafeEqual(expected, given)) return;
+    if (isInternal(request.headers.authorization, internalToken)) return;
     const detail = 'Only the gateway talks to this port; send the request there, signed.';
     throw new ProblemError(PROBLEMS.unsigned, detail);
   });
+}
+
+/** Whether an `authorization` header has the internal token. */
+export function isInternal(authorization: string | undefined, internalToken: string): boolean {
+  return timingSafeEqual(digest(`Bearer ${internalToken}`), digest(authorization ?? ''));
 }
 
 /** Reads the gateway's headers into `request.principal`, and refuses changes by readers. */

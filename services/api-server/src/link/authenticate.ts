@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   isExchangeSignatureValid,
   LINK_CLUSTER_HEADER,
@@ -9,7 +10,6 @@ import {
   TIMESTAMP_TOLERANCE_SECONDS,
 } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
-import type { FastifyRequest } from 'fastify';
 import type { LinkPeer } from '../clusters/store.ts';
 
 /** What a signed request claims; true when its signature is right. */
@@ -20,13 +20,18 @@ export interface LinkClaim {
   readonly nonce: string;
 }
 
+/** A request, whether fastify has taken it or not. */
+interface HasHeaders {
+  readonly headers: IncomingHttpHeaders;
+}
+
 const NONCE = /^[\w-]{16,64}$/;
 
 /**
  * Reads the headers of a signed request.
  * @throws ProblemError when some are missing, or the clocks disagree.
  */
-export function readLinkClaim(request: FastifyRequest, clock: Clock): LinkClaim {
+export function readLinkClaim(request: HasHeaders, clock: Clock): LinkClaim {
   const clusterId = header(request, LINK_CLUSTER_HEADER);
   const signature = header(request, LINK_SIGNATURE_HEADER);
   const timestamp = header(request, TIMESTAMP_HEADER);
@@ -44,7 +49,7 @@ export function readLinkClaim(request: FastifyRequest, clock: Clock): LinkClaim 
   return { clusterId, signature, timestamp, nonce };
 }
 
-function header(request: FastifyRequest, name: string): string {
+function header(request: HasHeaders, name: string): string {
   const value = request.headers[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new ProblemError(PROBLEMS.unsigned, `The header ${name} is missing.`, { field: name });

@@ -1,4 +1,9 @@
-import { type OperationKind, VM_STATES, type VmState } from '@factory/contracts';
+import {
+  CONSOLE_OPENING_TIMEOUT_MS,
+  type OperationKind,
+  VM_STATES,
+  type VmState,
+} from '@factory/contracts';
 import type { VmRecord } from '../vms/store.ts';
 import type { OperationDecision } from './store.ts';
 
@@ -28,6 +33,11 @@ export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
     timeoutMs: 15_000,
     states: VM_STATES.filter((state) => state !== 'deleted'),
     advice: 'Its log is deleted with it',
+  },
+  console: {
+    timeoutMs: CONSOLE_OPENING_TIMEOUT_MS,
+    states: ['starting', 'running', 'rebooting'],
+    advice: 'Only a machine that is on has a console; its log can be read at any time',
   },
 };
 

@@ -1,6 +1,7 @@
 import type { BatchStore } from '../batches/store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
+import type { ConsoleStore } from '../consoles/store.ts';
 import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
@@ -13,6 +14,7 @@ export interface ApiStore {
   readonly batches: BatchStore;
   readonly vms: VmStore;
   readonly operations: OperationStore;
+  readonly consoles: ConsoleStore;
   readonly orphans: OrphanStore;
   readonly clusters: ClusterStore;
   readonly keys: KeyStore;

@@ -9,6 +9,7 @@ import {
   type LinkReports,
   NONCE_HEADER,
   SessionResponseSchema,
+  type SignedParts,
   signExchange,
   TIMESTAMP_HEADER,
 } from '@factory/contracts';
@@ -90,6 +91,15 @@ export class LinkClient {
     return this.#signed(identity, 'exchange', body, request.waitMs, decode, signal);
   }
 
+  /** Where and with which headers a console's channel is opened at this path. */
+  consoleAddress(
+    identity: ClusterIdentity,
+    path: string,
+  ): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
+    const headers = this.#signature(identity, { method: 'GET', pathWithQuery: path, body: '' });
+    return { url: `${this.#options.url}${path}`, headers };
+  }
+
   async #signed<T>(
     identity: ClusterIdentity,
     call: 'sessions' | 'exchange',
@@ -98,29 +108,36 @@ export class LinkClient {
     decode: (value: unknown) => T,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { clock, random, transport, url } = this.#options;
+    const { transport, url } = this.#options;
     const path = `/cluster-link/v1/${call}`;
-    const timestamp = String(Math.floor(clock.nowMs() / 1000));
-    const nonce = Buffer.from(random.bytes(16)).toString('base64url');
     const parts = { method: 'POST', pathWithQuery: path, body: JSON.stringify(json) };
-    const signature = signExchange(keyOf(identity), { ...parts, timestamp, nonce });
     return requestJson(
       transport,
       {
         method: 'POST',
         url: `${url}${path}`,
-        headers: {
-          [LINK_CLUSTER_HEADER]: identity.clusterId,
-          [LINK_SIGNATURE_HEADER]: signature,
-          [TIMESTAMP_HEADER]: timestamp,
-          [NONCE_HEADER]: nonce,
-        },
+        headers: this.#signature(identity, parts),
         json,
         timeoutMs: waitMs + ANSWER_TIMEOUT_MS,
         ...(signal === undefined ? {} : { signal }),
       },
       decode,
     );
+  }
+
+  #signature(
+    identity: ClusterIdentity,
+    parts: Pick<SignedParts, 'method' | 'pathWithQuery' | 'body'>,
+  ): Record<string, string> {
+    const { clock, random } = this.#options;
+    const timestamp = String(Math.floor(clock.nowMs() / 1000));
+    const nonce = Buffer.from(random.bytes(16)).toString('base64url');
+    return {
+      [LINK_CLUSTER_HEADER]: identity.clusterId,
+      [LINK_SIGNATURE_HEADER]: signExchange(keyOf(identity), { ...parts, timestamp, nonce }),
+      [TIMESTAMP_HEADER]: timestamp,
+      [NONCE_HEADER]: nonce,
+    };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { OperationRequest } from '@factory/contracts';
+import { type Consoles, openConsole } from '../console/consoles.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import type { Procedure } from '../vm/procedure.ts';
@@ -16,6 +17,8 @@ export interface Answer {
 export interface CallContext {
   readonly hypervisor: Hypervisor;
   readonly storage: VmStorage;
+  /** Absent: none can be opened. */
+  readonly consoles?: Consoles;
 }
 
 /** Looks, and changes nothing: done at once, beside whatever is done for the VM. */
@@ -52,6 +55,8 @@ export function handlingOf(request: OperationRequest): Handling {
   switch (request.kind) {
     case 'readLog':
       return { how: 'read', run: ({ storage }) => readLog(request.vmId, storage) };
+    case 'console':
+      return { how: 'read', run: ({ consoles }) => openConsole(request, consoles) };
     case 'reboot':
       return { how: 'reboot' };
     case 'reset':

@@ -13,6 +13,7 @@ import type {
 import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts';
 import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
+import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
@@ -57,6 +58,7 @@ export class MemoryDatabase {
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
   readonly vms = new Map<VmId, VmRecord>();
   readonly operations = new Map<OperationId, OperationRecord>();
+  readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
   readonly idempotency = new Map<string, MemoryIdempotency>();
   readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();
   readonly #listeners = new Set<(wake: Wake | undefined) => void>();

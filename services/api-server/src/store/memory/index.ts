@@ -2,6 +2,7 @@ import type { ApiStore } from '../api-store.ts';
 import { createMemoryBatches } from './batches.ts';
 import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
+import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
@@ -16,6 +17,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     batches: createMemoryBatches(database),
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),
+    consoles: createMemoryConsoles(database),
     orphans: createMemoryOrphans(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.keys.get(id) },

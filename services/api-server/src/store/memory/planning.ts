@@ -208,5 +208,9 @@ function forget(db: MemoryDatabase, nowMs: number, limits: SweepLimits): number 
   for (const [nonce, seenAtMs] of db.nonces) {
     if (seenAtMs < nowMs - limits.noncesKeptMs && db.nonces.delete(nonce)) forgotten += 1;
   }
+  for (const [id, { expiresAtMs }] of db.consoleTickets) {
+    const isOld = expiresAtMs < nowMs - limits.noncesKeptMs;
+    if (isOld && db.consoleTickets.delete(id)) forgotten += 1;
+  }
   return forgotten;
 }

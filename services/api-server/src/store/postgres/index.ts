@@ -4,6 +4,7 @@ import type { ApiStore } from '../api-store.ts';
 import { createPostgresBatches } from './batches.ts';
 import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
+import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
@@ -35,6 +36,7 @@ export function createPostgresStore(options: {
     batches: createPostgresBatches(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
+    consoles: createPostgresConsoles(db),
     orphans: createPostgresOrphans(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),

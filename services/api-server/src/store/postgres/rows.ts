@@ -1,5 +1,6 @@
 import type { BatchRecord } from '../../batches/store.ts';
 import type { ClusterRecord } from '../../clusters/store.ts';
+import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
@@ -79,6 +80,17 @@ const OPERATION_COLUMNS: Columns<OperationRecord> = {
   finishedAtMs: 'finished_at_ms',
 };
 
+const CONSOLE_TICKET_COLUMNS: Columns<ConsoleTicketRecord> = {
+  id: 'id',
+  secretHash: 'secret_hash',
+  projectId: 'project_id',
+  vmId: 'vm_id',
+  kind: 'kind',
+  expiresAtMs: 'expires_at_ms',
+  operationId: 'operation_id',
+  heldAt: 'held_at',
+};
+
 const KEY_COLUMNS: Columns<ApiKeyRecord> = {
   id: 'id',
   projectId: 'project_id',
@@ -134,6 +146,7 @@ function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
 export const batchRows = codec<BatchRecord>(BATCH_COLUMNS);
 export const vmRows = codec<VmRecord>(VM_COLUMNS);
 export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
+export const consoleTicketRows = codec<ConsoleTicketRecord>(CONSOLE_TICKET_COLUMNS);
 export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);
 export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
 export const clusterRows = codec<ClusterRecord>(CLUSTER_COLUMNS);

@@ -110,6 +110,7 @@ async function forget(trx: Knex.Transaction, nowMs: number, limits: SweepLimits)
     ['idempotency_keys', 'created_at_ms < ?', limits.idempotencyKeptMs],
     ['operations', "state <> 'running' and finished_at_ms < ?", limits.operationsKeptMs],
     ['link_nonces', 'seen_at_ms < ?', limits.noncesKeptMs],
+    ['console_tickets', 'expires_at_ms < ?', limits.noncesKeptMs],
   ] as const;
   let forgotten = 0;
   for (const [table, condition, keptMs] of old) {
