@@ -9,6 +9,7 @@ export * from './image.ts';
 export * from './inventory-digest.ts';
 export * from './link-signing.ts';
 export * from './operations.ts';
+export * from './peers.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';

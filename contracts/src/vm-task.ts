@@ -7,6 +7,7 @@ import {
   OperationRequestSchema,
   OperationResultSchema,
 } from './operations.ts';
+import { HostTunnelSchema, PeersMessageSchema } from './peers.ts';
 import {
   DesiredStateSchema,
   TimelineSchema,
@@ -47,6 +48,7 @@ export const SchedulerMessageSchema = Type.Union([
     type: Type.Literal('operationsSeen'),
     operationIds: Type.Array(OperationIdSchema),
   }),
+  PeersMessageSchema,
   /** Asks for a full heartbeat at once. */
   Type.Object({ type: Type.Literal('report') }),
 ]);
@@ -93,6 +95,7 @@ export const ExecutorMessageSchema = Type.Object({
   progress: Type.Optional(Type.Array(OperationProgressSchema)),
   /** In a full one, once the host has been searched. */
   orphans: Type.Optional(Type.Array(OrphanSchema)),
+  tunnel: Type.Optional(HostTunnelSchema),
 });
 export type ExecutorMessage = Static<typeof ExecutorMessageSchema>;
 

@@ -19,6 +19,7 @@ import type { Consoles } from './console/consoles.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import { PeersKeeper } from './network/peers-keeper.ts';
 import type { HostNetworkPort } from './network/port.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
@@ -89,6 +90,7 @@ export class VmExecutor {
   readonly #orphans: OrphanSearch;
   readonly #volumes: VolumePort;
   readonly #leases: LeaseRenewal;
+  readonly #peers: PeersKeeper;
   readonly #recovery: VmRecovery;
   readonly #guarded = new Map<VmId, Guarded>();
   readonly #inOrder = keyedMutex();
@@ -109,6 +111,7 @@ export class VmExecutor {
       ...options,
       ...{ volumes, isKept, intervalMs: settings.orphanSearchMs },
     });
+    this.#peers = new PeersKeeper(options);
     this.#recovery = new VmRecovery({
       ...options,
       signal: this.#closing.signal,
@@ -124,6 +127,7 @@ export class VmExecutor {
       vmIds: () => this.#guarded.keys(),
       seqOf: (vmId) => this.#guarded.get(vmId)?.keeper.record.seq,
       orphans: () => this.#orphans.reported(),
+      tunnel: () => this.#peers.tunnel,
       send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
     });
     this.#context = {
@@ -170,6 +174,7 @@ export class VmExecutor {
     this.#closing.abort(new Error('the executor ends'));
     this.#idleTimer?.cancel();
     this.#orphans.close();
+    this.#peers.close();
     this.#options.consoles?.close();
     const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
     await withDeadline(clock, 'ending moves', CLOSE_TIMEOUT_MS, () => Promise.all(keepers)).catch(
@@ -288,6 +293,9 @@ export class VmExecutor {
         return;
       case 'operationsSeen':
         this.#reporter.resultsSeen(message.operationIds);
+        return;
+      case 'peers':
+        this.#peers.take(message);
         return;
       case 'report':
         this.#reporter.reportAll();

@@ -25,6 +25,7 @@ function reporting() {
     vmIds: () => vms.keys(),
     seqOf: (vmId) => vms.get(vmId)?.seq,
     orphans: () => undefined,
+    tunnel: () => ({ address: null, epoch: 0, digest: '' }),
     send: async (message) => {
       sent.push(message);
     },

@@ -2,6 +2,7 @@ import {
   DigestKeeper,
   EXECUTOR_HEARTBEAT_INTERVAL_MS,
   type ExecutorMessage,
+  type HostTunnel,
   type OperationProgress,
   type OperationResult,
   type Orphan,
@@ -53,6 +54,7 @@ export function createReporter(options: {
   readonly seqOf: (vmId: VmId) => number | undefined;
   /** What no task speaks for; undefined before it was looked for. */
   readonly orphans: () => readonly Orphan[] | undefined;
+  readonly tunnel: () => HostTunnel;
   readonly send: (message: ExecutorMessage) => Promise<void>;
 }): Reporter {
   const { clock, logger, observe } = options;
@@ -83,8 +85,9 @@ export function createReporter(options: {
     const orphans = full ? options.orphans() : undefined;
     if (full) orphansTold = JSON.stringify(orphans);
     const found = orphans === undefined ? {} : { orphans: [...orphans] };
+    const tunnel = options.tunnel();
     options
-      .send({ type: 'status', full, vms, operations, ...digest, ...underway, ...found })
+      .send({ type: 'status', full, vms, operations, tunnel, ...digest, ...underway, ...found })
       .catch((error: unknown) => {
         logger.debug(
           { err: error },

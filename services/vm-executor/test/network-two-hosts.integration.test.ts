@@ -109,6 +109,9 @@ describe('two hosts', () => {
     await hosts().near.network.unplug(moved.nic, signal);
     const back = { tunnelAddress: FAR, nics: [other.nic] };
     await hosts().near.network.setPeers({ subnetId, epoch: 3, peers: [back] }, signal);
+    // With its last card it has forgotten the subnet and its peers.
+    const near = { tunnelAddress: NEAR, nics: [one.nic] };
+    await hosts().far.network.setPeers({ subnetId, epoch: 3, peers: [near] }, signal);
     const again = await hosts().far.boot(subnet, other.nic);
     await again.run(`ip addr add ${again.nic.ipAddress}/16 dev eth0`);
     await one.run(ping(again.nic.ipAddress));

@@ -5,8 +5,9 @@ import { decodeExecutorMessage } from './executor-messages.ts';
 import type { HostSilence } from './host-silence.ts';
 import type { OperationDesk } from './operations.ts';
 import type { OrphanList } from './orphan-list.ts';
+import type { PeersDesk } from './peers-desk.ts';
 import type { SchedulerState } from './state.ts';
-import { applyObservation, type VmRecord } from './vm-record.ts';
+import { applyObservation, applyTunnel, type VmRecord } from './vm-record.ts';
 
 interface ExecutorDeskOptions {
   readonly state: SchedulerState;
@@ -15,6 +16,7 @@ interface ExecutorDeskOptions {
   readonly silence: HostSilence;
   readonly orphans: OrphanList;
   readonly operations: OperationDesk;
+  readonly peers: PeersDesk;
   /** Does what has to be done next for VMs that have changed. */
   readonly drive: (records: readonly VmRecord[]) => void;
   readonly tell: (agentId: string, message: SchedulerMessage) => void;
@@ -33,7 +35,7 @@ export class ExecutorDesk {
 
   /** Takes a message of the executor on an agent; results are acknowledged when they are durable. */
   async take(agentId: string, data: string): Promise<void> {
-    const { state, clock, logger, silence, orphans, operations, drive } = this.#options;
+    const { state, clock, logger, silence, orphans, operations, peers, drive } = this.#options;
     const message = decodeExecutorMessage(data);
     if (message === undefined) {
       logger.warn({ agentId }, 'an executor sent something that is no message');
@@ -43,7 +45,9 @@ export class ExecutorDesk {
     for (const observation of message.vms) {
       const record = state.vm(observation.vmId);
       if (record?.task?.agentId !== agentId) continue;
-      state.putVm(applyObservation(record, observation, clock.nowMs()));
+      const observed = applyObservation(record, observation, clock.nowMs());
+      const address = message.tunnel?.address;
+      state.putVm(address === undefined ? observed : applyTunnel(observed, address));
     }
     if (message.full) this.#noteAbsent(agentId, message);
     if (this.#isInDoubt(agentId, message)) this.#options.tell(agentId, { type: 'report' });
@@ -53,6 +57,7 @@ export class ExecutorDesk {
     await state.commit();
     operations.acknowledge(agentId, message.operations);
     if (!message.full && message.digest === undefined) return;
+    if (message.tunnel !== undefined) peers.heard(agentId, message.tunnel);
     // The heartbeat is also the moment at which everything unanswered is said again.
     const unanswered = [...state.inventories.unansweredAt(agentId)];
     drive(unanswered.flatMap((vmId) => state.vm(vmId) ?? []));

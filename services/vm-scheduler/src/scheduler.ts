@@ -17,6 +17,7 @@ import { MissingVms } from './missing-vms.ts';
 import { nextAction } from './next-action.ts';
 import { OperationDesk } from './operations.ts';
 import { OrphanList } from './orphan-list.ts';
+import { PeersDesk } from './peers-desk.ts';
 import { type AgentView, PlacementDesk } from './placement-desk.ts';
 import { Reconciler } from './reconciler.ts';
 import type { SchedulerState } from './state.ts';
@@ -60,6 +61,7 @@ export class VmScheduler {
   readonly #launcher: Launcher;
   readonly #placement: PlacementDesk;
   readonly #operations: OperationDesk;
+  readonly #peers: PeersDesk;
   readonly #calls: MesosCalls;
   readonly #identity: FrameworkIdentity;
   readonly #silence: HostSilence;
@@ -104,6 +106,11 @@ export class VmScheduler {
       clock: options.clock,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
+    this.#peers = new PeersDesk({
+      state: options.state,
+      clock: options.clock,
+      tell: (agentId, message) => this.#calls.tell(agentId, message),
+    });
     const { state, clock, logger } = options;
     const drive = (records: readonly VmRecord[]): void => this.#drive(records);
     this.#statuses = new StatusDesk({
@@ -117,6 +124,7 @@ export class VmScheduler {
       silence: this.#silence,
       orphans: this.#orphans,
       operations: this.#operations,
+      peers: this.#peers,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
       kill: (record) => this.#kill(record),
     });
@@ -336,6 +344,7 @@ export class VmScheduler {
     for (const record of overdue.killed) this.#kill(record);
     await this.#state.commit();
     if (!this.#isSubscribed) return;
+    this.#peers.tellChanged();
     if (!this.#identity.isDurable) this.#background(this.#keepFrameworkId());
     this.#reconciler.askAgain(overdue.unanswered);
     this.#reconciler.askAllIfDue();

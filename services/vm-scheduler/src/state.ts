@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@factory/runtime';
+import { CardIndex } from './card-index.ts';
 import { ChangeLog } from './change-log.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Inventories } from './inventory.ts';
@@ -22,6 +23,8 @@ export class SchedulerState {
   readonly groups = new GroupIndex();
   /** What each agent's executor is known to have. */
   readonly inventories = new Inventories();
+  /** Which network cards are on which hosts. */
+  readonly cards = new CardIndex();
   /** Changes that the state table does not know: each one is a fault of ours. */
   illegalChangeCount = 0;
   readonly #vms = new Map<string, VmRecord>();
@@ -139,6 +142,7 @@ export class SchedulerState {
       if (vm !== undefined) {
         this.#unindex(vm);
         this.inventories.change(vm, undefined);
+        this.cards.change(vm, undefined);
       }
       this.#vms.delete(id);
       this.#operations.delete(id);
@@ -204,6 +208,7 @@ export class SchedulerState {
     const vmId = vmIdOf(record);
     this.#vms.set(vmId, record);
     this.inventories.change(before, record);
+    this.cards.change(before, record);
     this.groups.add(record);
     if (record.task === null) {
       if (record.phase !== 'deleted') this.withoutTask.add(vmId);

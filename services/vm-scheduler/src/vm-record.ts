@@ -52,6 +52,8 @@ export interface VmRecord {
   /** The agent that holds (or may hold) its disk: it is launched nowhere else. */
   readonly boundAgentId: string | null;
   readonly hostName: string | null;
+  /** Where the tunnels of its bound agent's host end, as its executor said last; null: it has none. */
+  readonly tunnelAddress?: string | null;
   readonly observation: VmObservation | null;
   /** When this scheduler first heard of the observed state, by its own clock; old records lack it. */
   readonly heardStateAtMs?: number;
@@ -150,8 +152,11 @@ export function applyLaunch(
   const attempt = isMissing(record)
     ? Math.max(record.attempts + 1, Math.ceil(nowMs / 1_000))
     : record.attempts + 1;
+  const { tunnelAddress, ...found } = applyNotFound(record);
+  const isSameHost = tunnelAddress !== undefined && record.boundAgentId === launch.agentId;
   const next = {
-    ...applyNotFound(record),
+    ...found,
+    ...(isSameHost ? { tunnelAddress } : {}),
     attempts: attempt,
     task: { attempt, agentId: launch.agentId, launchedAtMs: nowMs },
     boundAgentId: launch.agentId,
@@ -233,6 +238,11 @@ export function applyObservation(
     message: observation.message,
     timeline,
   };
+}
+
+/** Its executor told where the host's tunnels end, to whoever shares a subnet with it. */
+export function applyTunnel(record: VmRecord, address: string | null): VmRecord {
+  return record.tunnelAddress === address ? record : { ...record, tunnelAddress: address };
 }
 
 /** Nothing of it is left, as wished. */

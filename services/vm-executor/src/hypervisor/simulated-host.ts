@@ -12,6 +12,8 @@ export interface SimulatedHostOptions {
   readonly random: Random;
   readonly images: readonly Image[];
   readonly latency?: Partial<SimulatedLatency>;
+  /** Where its tunnels to other hosts would end; by default it has none. */
+  readonly tunnelAddress?: string;
   /** Probability, 0 to 1, that making, starting or removing something fails for good. */
   readonly failureRate?: number;
   readonly sharedStorage?: SimulatedSharedStorage;
@@ -88,9 +90,8 @@ export class SimulatedHost {
     this.#random = options.random;
     this.#latency = { ...DEFAULT_LATENCY, ...options.latency };
     this.#failureRate = options.failureRate ?? 0;
-    this.network = createSimulatedNetwork('simulated', () =>
-      sleep(this.clock, this.#jitter('callMs')),
-    );
+    const pause = (): Promise<void> => sleep(this.clock, this.#jitter('callMs'));
+    this.network = createSimulatedNetwork('simulated', pause, options.tunnelAddress ?? null);
   }
 
   /** Waits as a call to the hypervisor does. @throws VmFailure while it can't be reached. */

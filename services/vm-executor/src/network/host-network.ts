@@ -175,6 +175,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
   };
 
   return {
+    tunnelAddress: context.tunnelAddress,
     mtuBytes,
     identify(agentHostName) {
       ownerName = ownerInTag(agentHostName);

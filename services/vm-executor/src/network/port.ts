@@ -88,6 +88,8 @@ export interface NetworkInventory {
  * All throw VmFailure: `NETWORK_ERROR`; transient when a command or the lock took too long.
  */
 export interface HostNetworkPort {
+  /** Where the tunnels of this host end; null: its subnets end at it. */
+  readonly tunnelAddress: string | null;
   /** What guests may send in one piece, in bytes. */
   readonly mtuBytes: number;
   /** Says whose cards those are that are plugged from now on: the agent's with this host name. */

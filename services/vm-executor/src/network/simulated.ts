@@ -24,6 +24,7 @@ export interface SimulatedNetwork extends HostNetworkPort {
 export function createSimulatedNetwork(
   instance: string,
   pause: () => Promise<void> = async () => undefined,
+  tunnelAddress: string | null = null,
 ): SimulatedNetwork {
   const subnets = new Set<SubnetId>();
   const nics = new Map<string, NicSeen & { readonly rules: readonly SecurityRule[] }>();
@@ -71,6 +72,7 @@ export function createSimulatedNetwork(
   };
 
   const network: SimulatedNetwork = {
+    tunnelAddress,
     mtuBytes: 1450,
     identify(agentHostName) {
       ownerName = ownerInTag(agentHostName);
