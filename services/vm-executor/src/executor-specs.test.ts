@@ -1,5 +1,6 @@
-import type { VmSpec, VolumeId } from '@factory/contracts';
+import type { SecurityRule, VmSpec, VolumeId } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
+import { VmFailure } from './failures.ts';
 import { TestHost, testTask, testVmId } from './testing.ts';
 
 const vmId = testVmId(1);
@@ -34,6 +35,29 @@ describe('a wish with a new spec', () => {
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec: { userData: '#!/bin/sh' }, wishedSpec: null });
     expect(host.link.latest(vmId)).toMatchObject({ state: 'running', generation: 2 });
+  });
+
+  it('sets the rules of the cards of a machine that runs, at last', async () => {
+    const host = await running();
+    const rule: SecurityRule = { direction: 'in', protocol: 'tcp', action: 'accept' };
+    const card = { vmId, ...spec.network };
+    expect(host.host.network.rulesOf(card)).toEqual([]);
+    host.host.network.mayFail = () => new VmFailure('NETWORK_ERROR', 'not now');
+    wish(host, 2, { ...spec, network: { ...spec.network, securityRules: [rule] } });
+    await host.run(10_000);
+    expect(host.link.latest(vmId)).toMatchObject({ state: 'running', generation: 1 });
+    host.host.network.mayFail = () => undefined;
+    await host.run(30_000);
+    expect(host.host.network.rulesOf(card)).toEqual([rule]);
+    expect(host.link.latest(vmId)).toMatchObject({ state: 'running', generation: 2 });
+  });
+
+  it('does not change the cards of a machine that runs', async () => {
+    const host = await running();
+    wish(host, 2, { ...spec, network: { ...spec.network, ipAddress: '10.80.0.99' } });
+    await host.run(1_000);
+    expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
+    expect(host.link.latest(vmId)).toMatchObject({ generation: 2, reason: 'COMMAND_REFUSED' });
   });
 
   it('survives the executor, also when its host goes down before it is carried out', async () => {

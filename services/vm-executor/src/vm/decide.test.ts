@@ -39,6 +39,7 @@ const VOLUME = {
 const WISHED_SPECS: readonly VmSpec[] = [
   { ...spec, userData: '#!/bin/sh' },
   { ...spec, volumes: [VOLUME] },
+  { ...spec, network: { ...spec.network, egress: 'nat' } },
 ];
 
 const power: fc.Arbitrary<Power> = fc.oneof(
@@ -126,6 +127,7 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
     case 'retryDisk':
       return ['failed'];
     case 'abandonReboot':
+    case 'setNetworks':
     case 'takeSpec':
       return [state];
   }
@@ -158,7 +160,7 @@ describe('decide', () => {
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
         const { isMade, wishedSpec } = given.record;
         // What is changed of what it is to be does not touch it either.
-        const ofSpec = ['takeSpec', 'refuseSpec'];
+        const ofSpec = ['takeSpec', 'refuseSpec', 'setNetworks'];
         const { hasDiskError = false, isPaused = false } = given.domain.power;
         if (isMade && wishedSpec !== null) expect(ofSpec).toContain(decide(given).move);
         else if (hasDiskError && isMade) expect(decide(given).move).toBe('retryDisk');

@@ -2,7 +2,7 @@ import type { VmState } from '@factory/contracts';
 import type { DomainSeen, OffCause } from '../hypervisor/port.ts';
 import type { Change } from './observe.ts';
 import type { VmRecord } from './record.ts';
-import { nextChange, type SpecChange } from './spec-change.ts';
+import { hasOtherCards, nextChange, type SpecChange } from './spec-change.ts';
 
 /** Everything that the next move of a VM depends on. */
 export interface Situation {
@@ -28,6 +28,8 @@ export type Decision =
   | { readonly move: 'powerOn' }
   /** Nothing has to be done for this part of the wished spec: from now on it is so. */
   | { readonly move: 'takeSpec'; readonly change: SpecChange }
+  /** Its cards follow other rules from now on. */
+  | { readonly move: 'setNetworks' }
   /** It can't be what it is to be, and stays what it is. */
   | { readonly move: 'refuseSpec'; readonly change: Change }
   /** Its CPUs stand still since its disk gave an error: say so, and let it try again. */
@@ -77,6 +79,10 @@ function decideChange({ record, domain }: Situation, change: SpecChange): Decisi
       // Memory that is kept is of a machine with the volumes that it had.
       if (domain?.power.kind !== 'on' && !isSaved(domain)) return { move: 'takeSpec', change };
       return { move: 'refuseSpec', change: { ...VOLUMES_IN_USE, ...settled(record) } };
+    case 'networks':
+      if (domain?.power.kind !== 'on') return { move: 'takeSpec', change };
+      if (!hasOtherCards(record)) return { move: 'setNetworks' };
+      return { move: 'refuseSpec', change: { ...CARDS_IN_USE, ...settled(record) } };
     case 'others':
       return { move: 'takeSpec', change };
   }
@@ -278,6 +284,12 @@ const DISK_LOST: Change = {
 const VOLUMES_IN_USE: Change = {
   reason: 'COMMAND_REFUSED',
   message: "Its volumes can't be changed while it runs or is suspended. Stop it first.",
+};
+
+const CARDS_IN_USE: Change = {
+  state: 'running',
+  reason: 'COMMAND_REFUSED',
+  message: "Its network cards can't be changed while it runs. Stop it first.",
 };
 
 function settled({ generation }: VmRecord): Change {

@@ -2,6 +2,7 @@ import { isTransitionAllowed, type VmState } from '@factory/contracts';
 import type { Limiter, Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { explainFailure, VmFailure } from '../failures.ts';
+import { cardsOf } from '../network/cards.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Decision } from './decide.ts';
 import type { Ledger } from './ledger.ts';
@@ -88,6 +89,8 @@ export class Moves {
       case 'takeSpec':
         this.#ledger.replace(settleChange(this.#record, decision.change));
         return AT_ONCE;
+      case 'setNetworks':
+        return this.#setNetworks();
       case 'refuseSpec':
         this.#ledger.replace(giveUpChange(this.#record));
         return this.#rest(decision.change);
@@ -220,6 +223,27 @@ export class Moves {
   #observe(state: VmState): void {
     if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
     this.#ledger.observe({ state });
+  }
+
+  /** What is there of a card already is set right by plugging it in once more. */
+  async #setNetworks(): Promise<After> {
+    const { vmId, spec, wishedSpec } = this.#record;
+    const wished = wishedSpec ?? spec;
+    const { network } = this.#context;
+    await this.#carrier.within(
+      () => 'its cards to follow other rules',
+      CALL_TIMEOUT_MS,
+      async (signal) => {
+        for (const { subnet, nic } of cardsOf({ vmId, spec: wished })) {
+          await network.plug(subnet, nic, signal);
+        }
+      },
+    );
+    // A newer wish may have come meanwhile: then that one's rules are still to be set.
+    if (this.#record.wishedSpec === wishedSpec) {
+      this.#ledger.replace(settleChange(this.#record, 'networks'));
+    }
+    return AT_ONCE;
   }
 
   #abandonReboot(): After {

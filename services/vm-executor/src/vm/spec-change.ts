@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { VmSpec } from '@factory/contracts';
+import type { VmNetwork, VmSpec } from '@factory/contracts';
 import type { VmRecord } from './record.ts';
 
 /** What a VM is, and what it is to be. */
@@ -9,7 +9,7 @@ type Specs = Pick<VmRecord, 'spec' | 'wishedSpec'>;
  * Parts of a spec that are changed each by a move of its own, in this order; `others` is what counts
  * when it is needed next, so that nothing has to be done for it.
  */
-export type SpecChange = 'volumes' | 'others';
+export type SpecChange = 'volumes' | 'networks' | 'others';
 
 /** The record with a spec to be reached; null when it is so already. */
 export function withSpec<R extends Specs>(record: R, wished: VmSpec): R {
@@ -20,6 +20,7 @@ export function withSpec<R extends Specs>(record: R, wished: VmSpec): R {
 export function nextChange({ spec, wishedSpec: wished }: Specs): SpecChange | undefined {
   if (wished === null) return undefined;
   if (!isDeepStrictEqual(spec.volumes ?? [], wished.volumes ?? [])) return 'volumes';
+  if (!isDeepStrictEqual(networksOf(spec), networksOf(wished))) return 'networks';
   return 'others';
 }
 
@@ -35,11 +36,26 @@ export function giveUpChange<R extends Specs>(record: R): R {
   return record.wishedSpec === null ? record : { ...record, wishedSpec: null };
 }
 
+/** Whether a machine is to have other cards than it has, not just other rules for them. */
+export function hasOtherCards({ spec, wishedSpec: wished }: Specs): boolean {
+  const cards = (each: VmSpec) => networksOf(each).map((nic) => [nic.macAddress, nic.ipAddress]);
+  return wished !== null && !isDeepStrictEqual(cards(spec), cards(wished));
+}
+
+function networksOf({ network, nics = [] }: VmSpec): readonly VmNetwork[] {
+  return [network, ...nics];
+}
+
 function reached(spec: VmSpec, wished: VmSpec, change: SpecChange): VmSpec {
   switch (change) {
     case 'volumes': {
       const { volumes: _, ...others } = spec;
       return wished.volumes === undefined ? others : { ...others, volumes: wished.volumes };
+    }
+    case 'networks': {
+      const { nics: _, ...others } = spec;
+      const { network, nics } = wished;
+      return { ...others, network, ...(nics === undefined ? {} : { nics }) };
     }
     case 'others':
       return wished;
