@@ -8,6 +8,7 @@ import {
   LabelsSchema,
   MemoryMiBSchema,
   NameSchema,
+  SecurityRuleSchema,
   SshPublicKeySchema,
   VcpusSchema,
   VM_LIMITS,
@@ -54,7 +55,22 @@ export const BatchRequestSchema = Type.Object(
     ...NETWORK_FIELDS,
     ...PLACEMENT_FIELDS,
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [
+      { name: 'first', image: 'micro', count: 8, vcpus: 1, memoryMiB: 128 },
+      {
+        name: 'web',
+        image: 'debian-12',
+        count: 2,
+        memoryMiB: 1024,
+        network: { subnet: 'front' },
+        nics: [{ subnet: 'back' }],
+        securityRules: [{ direction: 'in', protocol: 'tcp', ports: [80, 80], action: 'accept' }],
+        group: { id: 'web', rule: 'anti-affinity' },
+      },
+    ],
+  },
 );
 export type BatchRequest = Static<typeof BatchRequestSchema>;
 
@@ -85,6 +101,8 @@ export const BatchSchema = Type.Object({
   settled: Type.Boolean(),
   /** Why machines are still waiting, in words, with counts. */
   pendingReason: Type.Union([Type.String(), Type.Null()]),
+  /** Those of its own, which come before those of the subnets. */
+  securityRules: Type.Optional(Type.Array(SecurityRuleSchema)),
   labels: LabelsSchema,
   createdAt: Type.String({ format: 'date-time' }),
 });

@@ -56,6 +56,7 @@ export type SubnetRequest = Static<typeof SubnetRequestSchema>;
 export const SubnetChangeSchema = Type.Object(
   {
     name: Type.Optional(NameSchema),
+    egress: Type.Optional(EgressSchema),
     securityRules: Type.Optional(SecurityRulesSchema),
   },
   { ...strict, examples: [{ securityRules: [] }] },

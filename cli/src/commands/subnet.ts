@@ -39,6 +39,11 @@ export function securityRuleOption(): Option {
   return new Option('--security-rule <rule>', text).argParser(each(parseSecurityRule));
 }
 
+function egressOption(): Option {
+  const text = 'nat: its machines reach the world through their hosts; none: only each other';
+  return new Option('--egress <how>', text).choices(['none', 'nat']);
+}
+
 function listCommand(): Command {
   return new Command('list')
     .description('list the subnets')
@@ -67,12 +72,7 @@ function createCommand(): Command {
       '--cidr <network>',
       'private, of /16 to /29; may be that of other subnets: they know nothing of each other',
     )
-    .addOption(
-      new Option(
-        '--egress <how>',
-        'nat: its machines reach the world through their hosts (default: none)',
-      ).choices(['none', 'nat']),
-    )
+    .addOption(egressOption())
     .option(
       '--dns-domain <domain>',
       'machines are <name>.<domain> in it (default: <subnet>.internal)',
@@ -112,6 +112,7 @@ function showCommand(): Command {
 
 interface ChangeOptions {
   readonly data?: string;
+  readonly egress?: 'none' | 'nat';
   readonly rename?: string;
   readonly securityRule?: readonly SecurityRule[];
   /** False with `--no-security-rules`. */
@@ -120,18 +121,20 @@ interface ChangeOptions {
 
 function changeCommand(): Command {
   return new Command('change')
-    .description('change the name or the security rules of a subnet')
+    .description('change a subnet, also for the machines that run in it')
     .argument('<subnet>', 'name or id')
     .option('--rename <name>', 'what it is called from now on')
+    .addOption(egressOption())
     .addOption(securityRuleOption())
     .option('--no-security-rules', 'let everything through')
     .addOption(dataOption())
     .addHelpText('after', CHANGE_EXAMPLES)
     .action(async (name: string, options: ChangeOptions) => {
-      const { rename, securityRule = [], securityRules } = options;
+      const { rename, egress, securityRule = [], securityRules } = options;
       const hasRules = securityRule.length > 0 || !securityRules;
       const change: SubnetChange = {
         ...(rename === undefined ? {} : { name: rename }),
+        ...(egress === undefined ? {} : { egress }),
         ...(hasRules ? { securityRules: [...securityRule] } : {}),
       };
       await withClient(options, async ({ client }) => {

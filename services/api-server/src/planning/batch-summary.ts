@@ -22,6 +22,7 @@ export function summariseBatch({ batch, tallies, waiting }: BatchView): Batch {
     readyCount: readyRunning(tallies),
     settled: isSettled(batch.state, tallies),
     pendingReason: pendingReason(batch.pendingReason, waiting),
+    securityRules: [...batch.securityRules],
     labels: { ...batch.labels },
     createdAt: new Date(batch.createdAtMs).toISOString(),
   };

@@ -8,6 +8,12 @@ import {
   wishCommands,
 } from '../planning/assignments.ts';
 import type { VmRecord } from '../vms/store.ts';
+import type { SubnetPatch } from './store.ts';
+
+/** Whether hosts have to know of a change of a subnet. */
+export function concernsHosts({ egress, securityRules }: SubnetPatch): boolean {
+  return egress !== undefined || securityRules !== undefined;
+}
 
 /**
  * Whether a machine's host is told now that its networks are others. It is a wish like any other, so

@@ -33,8 +33,9 @@ describeOnEachStore('subnets', (test) => {
     const url = `/v1/subnets/${subnet.id}`;
     expect(made.headers.location).toBe(url);
     const securityRules = [{ direction: 'in', protocol: 'tcp', ports: [22, 22], action: 'accept' }];
-    const changed = await caller.ok('PATCH', url, { name: 'farm', securityRules });
-    expect(changed).toEqual({ ...subnet, name: 'farm', securityRules });
+    const change = { name: 'farm', egress: 'none', securityRules };
+    const changed = await caller.ok('PATCH', url, change);
+    expect(changed).toEqual({ ...subnet, ...change });
     expect(await caller.ok('GET', url)).toEqual(changed);
     expect((await caller.ok('GET', '/v1/subnets?name=farm')).items).toEqual([changed]);
     expect((await caller.ok('GET', '/v1/subnets')).items).toMatchObject([
@@ -178,6 +179,14 @@ describeOnEachStore('subnets', (test) => {
       [own, rule],
       [own, rule],
     ]);
+    await caller.ok('PATCH', `/v1/subnets/${id}`, { egress: 'nat' });
+    expect(changesIn(await cluster.exchange())).toMatchObject(
+      new Array(3).fill({ spec: { network: { egress: 'nat', securityRules: [own, rule] } } }),
+    );
+    await caller.ok('PATCH', `/v1/subnets/${id}`, { name: 'farm' });
+    expect(changesIn(await cluster.exchange())).toEqual([]);
+    const { securityRules } = await caller.ok('GET', `/v1/batches/${batchId}`);
+    expect(securityRules).toEqual([own]);
     const bad = { ...own, ports: [1, 2] };
     const refused = await caller.call('PATCH', `/v1/batches/${batchId}`, { securityRules: [bad] });
     expect(refused.json()).toMatchObject({ status: 400, field: 'securityRules[0].ports' });

@@ -77,7 +77,7 @@ export function subnetRoutes(instance: FastifyInstance, subnets: SubnetService):
     {
       schema: {
         operationId: 'changeSubnet',
-        summary: 'Change the name or the security rules of a subnet',
+        summary: 'Change the name, the egress or the security rules of a subnet',
         tags,
         params,
         body: SubnetChangeSchema,

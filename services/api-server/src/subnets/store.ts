@@ -43,7 +43,7 @@ export type DeleteSubnetResult =
   | { readonly kind: 'inUse'; readonly vmCount: number; readonly waitingBatchCount: number };
 
 /** What may be changed of a subnet. */
-export type SubnetPatch = Partial<Pick<SubnetRecord, 'name' | 'securityRules'>>;
+export type SubnetPatch = Partial<Pick<SubnetRecord, 'name' | 'egress' | 'securityRules'>>;
 
 /** The subnets of projects. Every method is one transaction. */
 export interface SubnetStore {
@@ -58,6 +58,7 @@ export interface SubnetStore {
     readonly limit: number;
   }): Promise<readonly SubnetView[]>;
   find(projectId: ProjectId, id: SubnetId): Promise<SubnetView | undefined>;
+  /** Tells the hosts of its machines, where the change is one to them. */
   change(projectId: ProjectId, id: SubnetId, patch: SubnetPatch): Promise<ChangeSubnetResult>;
   /** Deletes it unless a machine is in it, or will be. */
   delete(projectId: ProjectId, id: SubnetId, nowMs: number): Promise<DeleteSubnetResult>;

@@ -1,5 +1,6 @@
 import { type ProjectId, SUBNET_LIMITS, type SubnetId } from '@factory/contracts';
 import { cardsOf } from '../../subnets/cards.ts';
+import { concernsHosts } from '../../subnets/network-change.ts';
 import type {
   ChangeSubnetResult,
   CreateSubnetResult,
@@ -76,7 +77,7 @@ function change(
   if (same !== undefined && same.id !== id) return { kind: 'nameTaken', subnetId: same.id };
   const changed = { ...subnet, ...patch };
   db.subnets.set(id, changed);
-  if (patch.securityRules !== undefined) {
+  if (concernsHosts(patch)) {
     tellOfNetworks(
       db,
       [...db.vms.values()].filter((vm) => cardsOf(vm).some((card) => card.subnetId === id)),

@@ -1,5 +1,6 @@
 import { type ProjectId, SUBNET_LIMITS, type SubnetId } from '@factory/contracts';
 import type { Knex } from 'knex';
+import { concernsHosts } from '../../subnets/network-change.ts';
 import type {
   ChangeSubnetResult,
   CreateSubnetResult,
@@ -79,12 +80,12 @@ async function change(
   const locked = ofProject(trx, projectId).andWhere({ id }).forNoKeyUpdate();
   const row: Row | undefined = await locked.first();
   if (row === undefined) return { kind: 'notFound' };
-  const { name, securityRules } = { ...subnetRows.fromRow(row), ...patch };
+  const { name, egress, securityRules } = { ...subnetRows.fromRow(row), ...patch };
   const same = await subnetNamed(trx, projectId, name);
   if (same !== undefined && same.id !== id) return { kind: 'nameTaken', subnetId: same.id };
   const security_rules = JSON.stringify(securityRules);
-  await trx('subnets').where({ id }).update({ name, security_rules });
-  if (patch.securityRules !== undefined) await tellOfNetworks(trx, wakes, { subnetId: id });
+  await trx('subnets').where({ id }).update({ name, egress, security_rules });
+  if (concernsHosts(patch)) await tellOfNetworks(trx, wakes, { subnetId: id });
   const view = await find(trx, projectId, id);
   return view === undefined ? { kind: 'notFound' } : { kind: 'changed', view };
 }
