@@ -1,4 +1,10 @@
-import type { ClusterId, LinkCommand } from '@factory/contracts';
+import {
+  type ClusterId,
+  type DesiredState,
+  type LinkCommand,
+  VM_STATES,
+  type VmState,
+} from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
 import {
   chunk,
@@ -15,16 +21,23 @@ export function concernsHosts({ egress, securityRules }: SubnetPatch): boolean {
   return egress !== undefined || securityRules !== undefined;
 }
 
+/** Where a machine stays, by itself or by somebody on its host, whatever was wished of it. */
+const ELSEWHERE: Readonly<Record<DesiredState, readonly VmState[]>> = {
+  running: ['stopped', 'suspended', 'failed'],
+  stopped: ['running', 'suspended', 'failed'],
+  suspended: ['running', 'stopped', 'failed'],
+  deleted: VM_STATES,
+};
+
 /**
  * Whether a machine's host is told now that its networks are others. It is a wish like any other, so
- * it would start a machine that has ended by itself; that one hears of it when it is started.
+ * it would start a machine that has ended by itself; such a one hears of it when it is started.
  */
 export function isToldAtOnce(vm: VmRecord): boolean {
-  if (vm.clusterId === null || vm.desired === 'deleted' || vm.state === 'deleted') return false;
-  if (vm.desired !== 'running') return true;
-  if (vm.state === 'failed') return false;
-  const isBeingStarted = vm.generation > vm.appliedGeneration;
-  return vm.state !== 'stopped' || isBeingStarted;
+  if (vm.clusterId === null || vm.desired === 'deleted') return false;
+  if (!ELSEWHERE[vm.desired].includes(vm.state)) return true;
+  const isUnderWay = vm.generation > vm.appliedGeneration;
+  return isUnderWay && vm.state !== 'failed';
 }
 
 /** The machine with one more wish, whose spec has the networks as they are now. */

@@ -50,7 +50,7 @@ export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecisio
   const wished = { ...vm, desired, generation: vm.generation + 1 };
   if (vm.clusterId === null) return { kind: 'changed', vm: applyAtOnce(wished, nowMs) };
   // What became of its networks while it was off is in its spec.
-  return { kind: 'changed', vm: wished, ...(wish === 'start' ? { hasNewSpec: true } : {}) };
+  return { kind: 'changed', vm: wished, ...(desired === 'running' ? { hasNewSpec: true } : {}) };
 }
 
 /** No cluster has it, so it is ours to move: it is gone, or waits for a cluster again. */
