@@ -1,7 +1,8 @@
 # Sourced by the build.sh of each image.
 
 # Puts an image and its manifest among the images of a factory, under the checksum of its bytes: a version
-# never changes, for disks lie upon it. Both are first written beside it, and synced.
+# never changes, for disks lie upon it. Both are first copied beside it, which may be on shared storage, and
+# synced.
 # publish_image NAME FILE VIRTUAL_SIZE_BYTES OUTPUT_DIR FIELDS: FIELDS are further lines of the manifest.
 # Sets IMAGE to where it is, without its ending.
 publish_image() {
@@ -22,9 +23,12 @@ $5
 END
   chmod 644 "$2" "$2.json"
   mkdir -p "$4/$1"
-  sync "$2" "$2.json"
+  partial="$4/$1/.partial-$sum"
+  cp "$2" "$partial.qcow2"
+  cp "$2.json" "$partial.json"
+  sync "$partial.qcow2" "$partial.json"
   # The image first: whoever sees the manifest finds what it describes.
-  mv "$2" "$IMAGE.qcow2"
-  mv "$2.json" "$IMAGE.json"
+  mv "$partial.qcow2" "$IMAGE.qcow2"
+  mv "$partial.json" "$IMAGE.json"
   sync "$4/$1"
 }

@@ -13,6 +13,7 @@ import { subnetCommand } from './commands/subnet.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 import { vmCommand } from './commands/vm.ts';
+import { volumeCommand } from './commands/volume.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing is running.`;
@@ -31,6 +32,7 @@ const commands = [
   statusCommand(),
   batchCommand(),
   vmCommand(),
+  volumeCommand(),
   imageCommand(),
   subnetCommand(),
   auditCommand(),

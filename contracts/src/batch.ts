@@ -14,6 +14,7 @@ import {
   VM_LIMITS,
 } from './vm.ts';
 import { VmHardwareSchema } from './vm-hardware.ts';
+import { BatchVolumesSchema } from './volume.ts';
 
 export const BATCH_LIMITS = { countMax: 10_000, totalVcpusMax: 100_000, shapesMax: 16 } as const;
 
@@ -53,6 +54,8 @@ export const BatchRequestSchema = Type.Object(
     hardware: Type.Optional(StrictHardwareSchema),
     autostart: Type.Optional(AutostartSchema),
     ...NETWORK_FIELDS,
+    /** Volumes of the project; its machines go where these are. */
+    volumes: Type.Optional(BatchVolumesSchema),
     ...PLACEMENT_FIELDS,
   },
   {

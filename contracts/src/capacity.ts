@@ -3,6 +3,7 @@ import { ImageVersionSchema } from './image.ts';
 import { HostAttributeSchema } from './requirements.ts';
 import { NameSchema } from './vm.ts';
 import { OrphanSchema } from './vm-task.ts';
+import { VolumeUsageSchema } from './volume.ts';
 
 /** What one host has. */
 export const HostCapacitySchema = Type.Object({
@@ -37,6 +38,8 @@ export const CapacitySchema = Type.Object({
   /** The newest version of each, by its name; what is planned now is made from it. */
   imageVersions: Type.Optional(Type.Record(NameSchema, ImageVersionSchema)),
   orphans: Type.Optional(Type.Array(HostOrphanSchema, { maxItems: 10_000 })),
+  /** All that there are; absent: not looked at since volumes were last dropped. */
+  volumes: Type.Optional(Type.Array(VolumeUsageSchema, { maxItems: 100_000 })),
 });
 export type Capacity = Static<typeof CapacitySchema>;
 

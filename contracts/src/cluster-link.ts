@@ -9,6 +9,7 @@ import {
   OperationResultSchema,
 } from './operations.ts';
 import { RequirementsSchema } from './requirements.ts';
+import { DropVolumesSchema } from './volume.ts';
 
 /**
  * The cluster link, version 1. The cluster dials out:
@@ -72,6 +73,7 @@ export const LinkCommandSchema = Type.Union([
   SetDesiredSchema,
   OperateSchema,
   DeclareHostGoneSchema,
+  DropVolumesSchema,
 ]);
 export type LinkCommand = Static<typeof LinkCommandSchema>;
 

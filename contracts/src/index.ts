@@ -20,3 +20,4 @@ export * from './vm-hardware.ts';
 export * from './vm-scheduler-api.ts';
 export * from './vm-states.ts';
 export * from './vm-task.ts';
+export * from './volume.ts';

@@ -69,6 +69,16 @@ export const PROBLEMS = {
     status: 409,
     title: 'There are as many as there may be',
   },
+  volumeUnusable: {
+    code: 'FACTORY_ERR_VOLUME_UNUSABLE',
+    status: 409,
+    title: 'The volume can not be given to these machines',
+  },
+  volumeInUse: {
+    code: 'FACTORY_ERR_VOLUME_IN_USE',
+    status: 409,
+    title: 'Machines have the volume',
+  },
   rateLimited: { code: 'FACTORY_ERR_RATE_LIMITED', status: 429, title: 'Too many requests' },
   notReady: {
     code: 'FACTORY_ERR_NOT_READY',

@@ -10,7 +10,8 @@ HERE=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)
 PATH="$PATH:/usr/sbin:/sbin"
 mkdir -p "$OUTPUT"
 OUTPUT=$(CDPATH= cd -- "$OUTPUT" && pwd -P)
-WORK=$(mktemp -d "$OUTPUT/.micro-build.XXXXXX")
+# Not in the output, which may be on shared storage: thousands of small files would take minutes there.
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/micro-build.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 
 # Sizes in 512-byte sectors. The root file system is sparse: it costs what is in it.

@@ -5,6 +5,7 @@ import {
   type BatchChange,
   type BatchRequest,
   BatchSchema,
+  type BatchVolume,
   type ConsoleKind,
   ConsoleTicketSchema,
   NONCE_HEADER,
@@ -18,6 +19,9 @@ import {
   TIMESTAMP_HEADER,
   type Vm,
   VmSchema,
+  type Volume,
+  type VolumeRequest,
+  VolumeSchema,
 } from '@factory/contracts';
 import {
   type ByteChannel,
@@ -39,6 +43,8 @@ const operationAnswer = Compile(OperationSchema);
 const subnetAnswer = Compile(SubnetSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
+const volumeAnswer = Compile(VolumeSchema);
+const volumePage = Compile(Type.Object({ items: Type.Array(VolumeSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
 const subnetPage = Compile(Type.Object({ items: Type.Array(SubnetSchema), nextCursor: cursor }));
 
@@ -184,6 +190,34 @@ export class FactoryClient {
     const { path } = await this.#call('POST', `/v1/vms/${id}:console`, decode, { kind });
     const url = `${this.#options.url}${path}`;
     return dialer.dial({ url, protocols: ['binary'], timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  createVolume(request: VolumeRequest): Promise<Volume> {
+    return this.#call('POST', '/v1/volumes', (value) => volumeAnswer.Parse(value), request);
+  }
+
+  volumes(): Promise<readonly Volume[]> {
+    return this.#all('/v1/volumes', (value) => volumePage.Parse(value));
+  }
+
+  /** The volume with this id or name. */
+  async findVolume(idOrName: string): Promise<Volume> {
+    const isId = /^vol_[0-9a-f]{32}$/.test(idOrName);
+    const found = (await this.volumes()).find(({ id, name }) => idOrName === (isId ? id : name));
+    if (found !== undefined) return found;
+    throw new NoSuchThingError('volume', idOrName, 'See: ./factory volume list');
+  }
+
+  changeVolumes(
+    vmId: string,
+    verb: 'attachVolume' | 'detachVolume',
+    volume: BatchVolume,
+  ): Promise<void> {
+    return this.#call('POST', `/v1/vms/${vmId}:${verb}`, () => undefined, volume);
+  }
+
+  deleteVolume(id: string): Promise<void> {
+    return this.#call('DELETE', `/v1/volumes/${id}`, () => undefined);
   }
 
   /** What is on hosts in the factory's name, and nothing speaks for it. */

@@ -17,6 +17,7 @@ import type { Layout } from '../supervisor/layout.ts';
 import type { HypervisorKind } from '../supervisor/process-plan.ts';
 import { runFactory } from '../supervisor/run-factory.ts';
 import { isSupervisorAlive, readRunState } from '../supervisor/run-state.ts';
+import { SHARED_STORAGES, type SharedStorage } from '../supervisor/shared-storage.ts';
 import { layoutFor, ROOT } from './context.ts';
 import { dataOption, integer, PORT_MAX } from './options.ts';
 
@@ -26,6 +27,7 @@ export interface UpCommandOptions {
   readonly clusters: number;
   readonly agents: number;
   readonly hypervisor: HypervisorKind;
+  readonly sharedStorage?: SharedStorage;
   readonly port: number;
 }
 
@@ -36,7 +38,8 @@ Examples:
   ./factory up                          in the foreground; Ctrl-C takes everything down
   ./factory up --detach                 in the background; returns when it is ready
   ./factory up --clusters 2 --agents 3  two clusters of three agents each, on this machine
-  ./factory up --hypervisor simulated   without root, libvirt and QEMU`;
+  ./factory up --hypervisor simulated   without root, libvirt and QEMU
+  ./factory up --shared-storage gluster images and volumes on GlusterFS (needs glusterfs-server)`;
 
 /** `./factory up` */
 export function upCommand(): Command {
@@ -49,6 +52,11 @@ export function upCommand(): Command {
       new Option('--hypervisor <kind>', 'what the machines run on')
         .choices(['libvirt', 'simulated'])
         .default(UP_DEFAULTS.hypervisor),
+    )
+    .addOption(
+      new Option('--shared-storage <kind>', 'what images and volumes lie on')
+        .choices(SHARED_STORAGES)
+        .default('folder'),
     )
     .option('--port <port>', 'port of the API', integer(1, PORT_MAX), UP_DEFAULTS.port)
     .addOption(dataOption())
@@ -99,12 +107,15 @@ export async function upDetached(
 ): Promise<void> {
   mkdirSync(layout.logs, { recursive: true });
   const log = openSync(join(layout.logs, 'supervisor.log'), 'a', 0o600);
-  const { clusters, agents, hypervisor, port } = options;
+  const { clusters, agents, hypervisor, sharedStorage, port } = options;
   const up: UpArguments = {
     root: ROOT,
     data: layout.data,
     port,
-    options: { clusters, agents, hypervisor },
+    options: {
+      ...{ clusters, agents, hypervisor },
+      ...(sharedStorage === undefined ? {} : { sharedStorage }),
+    },
   };
   const child = fork(
     join(import.meta.dirname, '../supervisor/background/main.ts'),

@@ -1,4 +1,4 @@
-import type { AttributeRule, NicRequest, SecurityRule } from '@factory/contracts';
+import type { AttributeRule, BatchVolume, NicRequest, SecurityRule } from '@factory/contracts';
 import { InvalidArgumentError } from 'commander';
 
 /** How a security rule is written. */
@@ -79,4 +79,18 @@ export function each<T>(
   parse: (text: string) => T,
 ): (text: string, before: readonly T[] | undefined) => readonly T[] {
   return (text, before) => [...(before ?? []), parse(text)];
+}
+
+/** `scratch`, `scratch:/data` or `scratch:/data:ro`. @throws InvalidArgumentError */
+export function parseVolume(text: string): BatchVolume {
+  const match = /^([^:]+)(?::(\/[^:]*))?(:ro)?$/.exec(text);
+  const [, volume, path, readOnly] = match ?? [];
+  if (volume === undefined) {
+    throw new InvalidArgumentError('It should be name, name:/path or name:/path:ro.');
+  }
+  return {
+    volume,
+    ...(path === undefined ? {} : { path }),
+    ...(readOnly === undefined ? {} : { readOnly: true }),
+  };
 }

@@ -1,4 +1,4 @@
-import type { Batch, Subnet, Vm } from '@factory/contracts';
+import type { Batch, Subnet, Vm, Volume } from '@factory/contracts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
@@ -68,6 +68,21 @@ const SUBNET_COLUMNS: readonly Column<Subnet>[] = [
   { head: 'ID', cell: (subnet) => subnet.id, wide: true },
 ];
 
+const VOLUME_COLUMNS: readonly Column<Volume>[] = [
+  { head: 'NAME', cell: (volume) => volume.name },
+  { head: 'KIND', cell: (volume) => volume.kind },
+  { head: 'SIZE', cell: (volume) => `${volume.sizeGiB} GiB` },
+  { head: 'USED', cell: ({ usedBytes }) => (usedBytes === null ? '-' : mebibytes(usedBytes)) },
+  { head: 'MACHINES', cell: (volume) => String(volume.machines) },
+  { head: 'CLUSTER', cell: (volume) => volume.cluster },
+  { head: 'STATE', cell: (volume) => colourState(volume.state) },
+  { head: 'ID', cell: (volume) => volume.id, wide: true },
+];
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+}
+
 /** `6 running (4 ready), 2 starting`. */
 export function describeCounts(batch: Batch): string {
   const counts = Object.entries(batch.vmCounts).sort(([, a], [, b]) => b - a);
@@ -96,8 +111,13 @@ export function formatSubnets(subnets: readonly Subnet[], format: OutputFormat):
   return formatList(subnets, SUBNET_COLUMNS, format, empty);
 }
 
+/** Volumes in the wished format. */
+export function formatVolumes(volumes: readonly Volume[], format: OutputFormat): string {
+  return formatList(volumes, VOLUME_COLUMNS, format, 'No volumes. See: ./factory volume --help');
+}
+
 /** One thing with all its fields: YAML reads best, unless something else was asked for. */
-export function formatOne(item: Batch | Subnet | Vm, format: OutputFormat): string {
+export function formatOne(item: Batch | Subnet | Vm | Volume, format: OutputFormat): string {
   if (format === 'json') return JSON.stringify(item, null, 2);
   return format === 'name' ? item.name : stringify(item).trimEnd();
 }

@@ -14,6 +14,7 @@ import { run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { answers, LIBVIRT_SOCKET } from './libvirt-daemons.ts';
 import { readRunState, removeRunState, writeRunState } from './run-state.ts';
+import { endSharedStorage } from './shared-storage.ts';
 
 const END_GRACE_MS = 10_000;
 
@@ -51,6 +52,7 @@ export async function cleanUp(options: CleanUpOptions): Promise<void> {
   } else {
     const daemons = [...(state?.daemons ?? [])].reverse();
     for (const { identity } of daemons) await end(identity, clock);
+    await endSharedStorage(layout, clock);
     await removeRunState(layout);
   }
   await rm(layout.endpointsFile, { force: true });

@@ -12,6 +12,7 @@ export interface Layout {
   readonly logs: string;
   readonly postgres: string;
   readonly images: string;
+  readonly volumes: string;
   readonly secrets: string;
   readonly endpointsFile: string;
   readonly credentialsFile: string;
@@ -31,6 +32,7 @@ export function layoutOf(root: string, data: string): Layout {
     logs: join(directory, 'logs'),
     postgres: join(directory, 'postgres'),
     images: join(directory, 'images'),
+    volumes: join(directory, 'volumes'),
     secrets: join(directory, 'secrets'),
     endpointsFile: join(directory, 'endpoints.json'),
     credentialsFile: join(directory, 'credentials.json'),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { clusterDirectory, hostDirectory, type Layout } from './layout.ts';
+import type { SharedStorage } from './shared-storage.ts';
 
 export type HypervisorKind = 'libvirt' | 'simulated';
 
@@ -9,6 +10,8 @@ export interface UpOptions {
   /** Per cluster. */
   readonly agents: number;
   readonly hypervisor: HypervisorKind;
+  /** A plain folder unless it says otherwise. */
+  readonly sharedStorage?: SharedStorage | undefined;
 }
 
 /** What one agent's host offers to Mesos. */
@@ -127,6 +130,7 @@ function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly Process
       FACTORY_MESOS_MASTERS: master,
       FACTORY_VM_SCHEDULER_URL: vmScheduler,
       FACTORY_IMAGE_DIR: layout.images,
+      FACTORY_VOLUME_DIR: layout.volumes,
     },
     readyUrl: `${urlOf(cluster.clusterServerPort)}/health/ready`,
     afterBootstrap: true,
@@ -171,6 +175,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
     FACTORY_HOST_NAME: agent.name,
     FACTORY_HOST_DIR: hostDirectory(layout, cluster.name, agent.name),
     FACTORY_IMAGE_DIR: layout.images,
+    FACTORY_VOLUME_DIR: layout.volumes,
     FACTORY_HYPERVISOR: options.hypervisor,
     FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'info',
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(layout.data, 'compile-cache'),

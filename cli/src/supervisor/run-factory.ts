@@ -3,6 +3,7 @@ import { cleanUp } from './clean-up.ts';
 import type { Layout } from './layout.ts';
 import { planFactory } from './plan-factory.ts';
 import type { UpOptions } from './process-plan.ts';
+import { layoutOn } from './shared-storage.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface RunFactoryOptions {
@@ -21,7 +22,8 @@ export interface RunFactoryOptions {
  * SIGUSR2 everything but the guests.
  */
 export async function runFactory(run: RunFactoryOptions): Promise<void> {
-  const { layout, options, port, clock, logger, onProgress } = run;
+  const { options, port, clock, logger, onProgress } = run;
+  const layout = layoutOn(run.layout, options.sharedStorage);
   const ending = Promise.withResolvers<{ keepVms: boolean }>();
   process.once('SIGTERM', () => ending.resolve({ keepVms: false }));
   process.once('SIGINT', () => ending.resolve({ keepVms: false }));

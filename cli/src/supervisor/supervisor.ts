@@ -19,6 +19,7 @@ import { ManagedProcess } from './managed-process.ts';
 import { type FactoryPlan, type ProcessSpec, processSpecs, urlOf } from './process-plan.ts';
 import { identify, type RunState, readRunState, writeRunState } from './run-state.ts';
 import { ensureSecrets, putSecret } from './secrets.ts';
+import { prepareSharedStorage, watchSharedStorage } from './shared-storage.ts';
 
 const READY_TIMEOUT_MS = 90_000;
 
@@ -40,6 +41,7 @@ export class Supervisor {
   #databases: Databases | undefined;
   #daemons: LibvirtDaemons | undefined;
   #isReady = false;
+  #unwatchStorage: () => void = () => undefined;
   #starting: Promise<void> = Promise.resolve();
   #isStopping = false;
   #writing: Promise<void> = Promise.resolve();
@@ -87,6 +89,7 @@ export class Supervisor {
   async stop(options: { readonly keepVms: boolean }): Promise<void> {
     const { plan, onProgress, clock } = this.#options;
     this.#isStopping = true;
+    this.#unwatchStorage();
     onProgress('stopping the services');
     for (const group of stopGroups(this.#processes)) {
       await Promise.all(group.map((each) => each.stop()));
@@ -94,6 +97,7 @@ export class Supervisor {
     // What is being started at this moment has to be there before it can be ended.
     await Promise.allSettled([this.#starting]);
     this.#daemons?.close();
+    this.#unwatchStorage();
     await this.#writing;
     await cleanUp({ layout: plan.layout, keepVms: options.keepVms, clock, onProgress });
     await this.#databases?.close();
@@ -113,7 +117,7 @@ export class Supervisor {
 
   async #prepareFolders(): Promise<void> {
     const { layout, clusters } = this.#options.plan;
-    for (const directory of [layout.run, layout.logs, layout.images]) {
+    for (const directory of [layout.run, layout.logs]) {
       await mkdir(directory, { recursive: true });
     }
     for (const cluster of clusters) {
@@ -138,14 +142,20 @@ export class Supervisor {
 
   /** What real guests need of this machine. */
   async #prepareHost(): Promise<void> {
-    const { plan, onProgress } = this.#options;
+    const { plan, clock, onProgress } = this.#options;
+    const { sharedStorage } = plan.options;
+    if (sharedStorage === 'gluster') onProgress('starting GlusterFS');
+    await prepareSharedStorage(plan.layout, sharedStorage, clock);
+    this.#unwatchStorage = watchSharedStorage(plan.layout, sharedStorage, this.#options);
     if (plan.options.hypervisor === 'simulated') {
       await ensureSimulatedImage(plan.layout);
       return;
     }
     await ensureMicroImage(plan.layout, onProgress);
     await this.#daemons?.start();
-    await grantTraversal({ path: plan.layout.images, user: 'libvirt-qemu' });
+    for (const path of [plan.layout.images, plan.layout.volumes]) {
+      await grantTraversal({ path, user: 'libvirt-qemu' });
+    }
   }
 
   async #ready(name: string): Promise<void> {

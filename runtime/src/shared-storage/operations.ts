@@ -83,6 +83,12 @@ export const operations = {
     return null;
   },
 
+  /** A folder with all that is in it, or a file. */
+  async removeTree({ path }: { readonly path: string }): Promise<null> {
+    await rm(path, { recursive: true, force: true });
+    return null;
+  },
+
   async makeFolder({ path }: { readonly path: string }): Promise<null> {
     await mkdir(path, { recursive: true, mode: 0o755 });
     return null;

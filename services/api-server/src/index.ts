@@ -40,6 +40,9 @@ import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
 import { vmRoutes } from './vms/routes.ts';
 import { VmService } from './vms/service.ts';
+import { volumeRoutes } from './volumes/routes.ts';
+import { VolumeService } from './volumes/service.ts';
+import { vmVolumeRoutes } from './volumes/vm-routes.ts';
 import { WakeHub } from './wakeups.ts';
 
 export type { BootstrapAnswer, BootstrapRequest } from './bootstrap/service.ts';
@@ -161,6 +164,9 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     orphanRoutes(api, new OrphanService(store));
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
     imageRoutes(api, store);
+    const volumes = new VolumeService({ store, clock, newId });
+    volumeRoutes(api, volumes);
+    vmVolumeRoutes(api, volumes);
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
   });

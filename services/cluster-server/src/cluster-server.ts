@@ -30,6 +30,7 @@ import type { VmSchedulerClient } from './picture/scheduler-client.ts';
 import { VmPicture } from './picture/vm-picture.ts';
 import { planShare } from './resource-plan.ts';
 import type { ClusterIdentity, ClusterStore } from './store.ts';
+import type { VolumeKeeper } from './volume-keeper.ts';
 
 /** How often the cluster's capacity is read from the Mesos master. */
 const CAPACITY_INTERVAL_MS = 2_000;
@@ -62,6 +63,8 @@ export interface ClusterServerOptions {
   readonly readHosts: () => Promise<readonly HostCapacity[]>;
   /** The images that this cluster's hosts can start, in their newest versions. */
   readonly readImages: () => Promise<readonly ImageRef[]>;
+  /** Absent: this cluster has no storage for volumes. */
+  readonly volumes?: VolumeKeeper | undefined;
   /** Tells the Mesos master that this agent will not come back. */
   readonly markAgentGone: (agentId: string) => Promise<void>;
   readonly onFenced: () => void;
@@ -209,6 +212,9 @@ export class ClusterServer {
       case 'declareHostGone':
         await this.#markGone(command.hostName);
         return vmScheduler.declareHostGone(command.hostName);
+      case 'dropVolumes':
+        this.#options.volumes?.drop(command.volumeIds);
+        return;
       case 'planShare': {
         const hosts = this.#hosts ?? (await this.#readHosts());
         const plan = planShare(command, hosts, this.#vms.promised());
@@ -299,7 +305,8 @@ export class ClusterServer {
   }
 
   #reportCapacity(images: readonly ImageRef[]): void {
-    const { clock } = this.#options;
+    const { clock, volumes: keeper } = this.#options;
+    const volumes = keeper === undefined ? [] : keeper.usage();
     const promised = this.#vms.promised();
     const facts = {
       hosts: [...(this.#hosts ?? [])],
@@ -309,6 +316,7 @@ export class ClusterServer {
       imageVersions: Object.fromEntries(
         images.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]])),
       ),
+      ...(volumes === undefined ? {} : { volumes: [...volumes] }),
       orphans: this.#orphans.slice(0, ORPHANS_MAX).map((orphan) => ({
         ...orphan,
         hostName: this.#hosts?.find(({ agentId }) => agentId === orphan.agentId)?.hostName ?? '',

@@ -20,6 +20,7 @@ import {
   VmSchedulerClient,
 } from './index.ts';
 import { settingsDefinition } from './settings.ts';
+import { createVolumeKeeper } from './volume-keeper.ts';
 
 runService({
   name: 'cluster-server',
@@ -34,6 +35,13 @@ runService({
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
     const helper = createStorageHelper({ clock, logger });
+    // Helpers of their own: to measure volumes takes long, and may hang where images don't.
+    const volumeHelper = createStorageHelper({ clock, logger });
+    const { volumeDirectory: folder } = settings;
+    const volumes =
+      folder === undefined
+        ? undefined
+        : createVolumeKeeper({ clock, logger, helper: volumeHelper, folder });
     const mesosTransport = createUndiciTransport({ tls });
     let ownUrl = '';
     const service = createClusterServer({
@@ -49,6 +57,7 @@ runService({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
       readImages: () => readNewestImages(helper, settings.imageDirectory),
+      volumes,
       markAgentGone: createGoneMarker({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
@@ -69,7 +78,9 @@ runService({
     return {
       close: async () => {
         await service.close();
+        volumes?.close();
         helper.close();
+        volumeHelper.close();
         await masters.close();
         await server.close();
         await transport.close();

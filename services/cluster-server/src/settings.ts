@@ -59,6 +59,12 @@ export const settingsDefinition = defineSettings({
     default: 'http://127.0.0.1:5601',
     describe: 'Where the vm-scheduler listens.',
   }),
+  volumeDirectory: optional(
+    textSetting({
+      env: 'FACTORY_VOLUME_DIR',
+      describe: 'Folder of the volumes on the shared storage; without it the cluster has none.',
+    }),
+  ),
   imageDirectory: textSetting({
     env: 'FACTORY_IMAGE_DIR',
     default: '/var/lib/compute-factory/images',

@@ -5,6 +5,7 @@ import {
   type SchedulerMessage,
   type VmId,
   type VmTaskData,
+  type VolumeId,
 } from '@factory/contracts';
 import {
   type Clock,
@@ -104,7 +105,8 @@ export class VmExecutor {
     const isKept = (vmId: VmId): boolean => this.#guarded.has(vmId);
     this.#volumes = volumes;
     this.#leases = new LeaseRenewal({
-      ...{ clock, logger, volumes, isKept },
+      ...{ clock, logger, volumes },
+      volumesOf: (vmId) => volumesOf(this.#guarded.get(vmId)?.keeper.record),
       onLost: ({ vmId }) => this.#inBackground('a lost disk', () => hypervisor.powerOff(vmId)),
     });
     this.#orphans = new OrphanSearch({
@@ -367,4 +369,11 @@ export function createVmExecutor(options: VmExecutorOptions): VmExecutor {
 function isEarlierAttempt(taskId: string, other: string): boolean {
   const attempt = parseVmTaskId(taskId)?.attempt ?? 0;
   return attempt < (parseVmTaskId(other)?.attempt ?? 0);
+}
+
+/** What it has, and what it is to have: a disk may be open for either. */
+function volumesOf(record: VmRecord | undefined): readonly VolumeId[] | undefined {
+  if (record === undefined) return undefined;
+  const mounts = [...(record.spec.volumes ?? []), ...(record.wishedSpec?.volumes ?? [])];
+  return mounts.map(({ volumeId }) => volumeId);
 }

@@ -83,6 +83,14 @@ export function describeVolumes(name: string, open: () => Promise<VolumesHarness
       await expect(one.prepare(vm, mount())).rejects.toMatchObject({ isTransient: false });
     });
 
+    it('is given the same disk anew, and loses nothing by it', async () => {
+      const [one] = hosts();
+      await one.prepare(vm, mount());
+      await one.prepare(vm, mount({ leaseEpoch: 2 }));
+      for (const lease of await one.listHeld()) expect(await one.renew(lease)).toBe('held');
+      expect((await one.listHeld()).map(({ epoch }) => epoch)).toEqual([2]);
+    });
+
     it('holds a disk for as long as its lease is renewed', async () => {
       const [one, two] = hosts();
       await one.prepare(vm, mount());

@@ -10,6 +10,7 @@ const UpArgumentsSchema = Type.Object({
     clusters: Type.Integer(),
     agents: Type.Integer(),
     hypervisor: Type.Union([Type.Literal('libvirt'), Type.Literal('simulated')]),
+    sharedStorage: Type.Optional(Type.Union([Type.Literal('folder'), Type.Literal('gluster')])),
   }),
 });
 export type UpArguments = Static<typeof UpArgumentsSchema>;

@@ -149,13 +149,15 @@ export class BatchService {
       state: 'accepted',
       nics: [],
       pendingReason: null,
+      // Given to it when it is kept.
+      ...{ volumes: [], volumeClusterId: null },
       needsPlanning: true,
       createdAtMs: nowMs,
       plannedAtMs: 0,
     };
     const subnet = defaultSubnetWish(this.#defaultCidr);
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
-    return { batch, cards: ruling.cards, defaultSubnet };
+    return { batch, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
   }
 
   async #requireImage(image: string): Promise<void> {
@@ -201,6 +203,8 @@ function refusalOf(
       const detail = `Subnet ${subnet} has ${addresses} addresses for machines; ask for fewer.`;
       return new ProblemError(PROBLEMS.subnetFull, detail, { field: 'count' });
     }
+    case 'volumeUnusable':
+      return new ProblemError(PROBLEMS.volumeUnusable, result.detail, { field: 'volumes' });
   }
 }
 

@@ -1,6 +1,8 @@
 import type {
   Batch,
   BatchId,
+  BatchVolume,
+  ClusterId,
   NicRequest,
   PlacementWishes,
   ProjectId,
@@ -10,6 +12,7 @@ import type {
   VmId,
   VmSpec,
   VmState,
+  VolumeMount,
 } from '@factory/contracts';
 import type { CardRefusal } from '../subnets/cards.ts';
 import type { NewSubnet } from '../subnets/store.ts';
@@ -47,6 +50,10 @@ export interface BatchRecord {
   readonly nics: readonly BatchNic[];
   /** For all their cards, before the rules of the subnets. */
   readonly securityRules: readonly SecurityRule[];
+  /** What its machines get of the project's volumes. */
+  readonly volumes: readonly VolumeMount[];
+  /** Where these are; null without any. */
+  readonly volumeClusterId: ClusterId | null;
   /** Why the last planning could not place everything. */
   readonly pendingReason: string | null;
   /** Whether something of it has no cluster yet. */
@@ -89,16 +96,19 @@ export type CreateBatchResult =
   | { readonly kind: 'keyReused' }
   | { readonly kind: 'nameTaken'; readonly batchId: BatchId }
   | { readonly kind: 'addressTaken'; readonly field: string; readonly vmId: VmId }
+  | { readonly kind: 'volumeUnusable'; readonly detail: string }
   | CardRefusal;
 
 /** A batch that is yet to be kept. */
 export interface NewBatch {
-  /** But for its cards. */
+  /** But for its cards and volumes. */
   readonly batch: BatchRecord;
   /** Its cards, by the names of their subnets. */
   readonly cards: readonly NicRequest[];
   /** Kept when one of the cards is in it, and the project has none yet. */
   readonly defaultSubnet: NewSubnet;
+  /** What its machines get of the project's volumes, by their names. */
+  readonly volumes: readonly BatchVolume[];
 }
 
 export interface BatchListQuery {

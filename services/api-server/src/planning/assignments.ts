@@ -21,7 +21,7 @@ const RULE_BYTES = 128;
 /** What a batch gives to all its machines. */
 export type VmTemplate = Pick<
   BatchRecord,
-  'sshPublicKeys' | 'userData' | 'wishes' | 'nics' | 'securityRules'
+  'sshPublicKeys' | 'userData' | 'wishes' | 'nics' | 'securityRules' | 'volumes'
 >;
 
 /** The subnets that machines are in, by id. */
@@ -61,6 +61,7 @@ export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById)
     ...(nics.length === 0 ? {} : { nics }),
     sshPublicKeys: [...template.sshPublicKeys],
     userData: template.userData,
+    ...(vm.volumes.length === 0 ? {} : { volumes: [...vm.volumes] }),
     ...template.wishes,
   };
 }
@@ -68,7 +69,8 @@ export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById)
 /** How many machines of a batch go into one command. */
 export function vmsPerCommand(template: VmTemplate, subnets: SubnetsById): number {
   const keyBytes = template.sshPublicKeys.reduce((sum, key) => sum + key.length, 0);
-  const wishBytes = Buffer.byteLength(JSON.stringify(template.wishes)) * 2;
+  const { wishes, volumes } = template;
+  const wishBytes = Buffer.byteLength(JSON.stringify([wishes, volumes])) * 2;
   const rulesOfSubnets = [...subnets.values()].flatMap((subnet) => subnet.securityRules);
   const ruleCount = template.securityRules.length * subnets.size + rulesOfSubnets.length;
   const networkBytes = ruleCount * RULE_BYTES + subnets.size * ASSIGNMENT_BYTES;

@@ -192,5 +192,6 @@ function newVm(
     revision: 0,
     appliedGeneration: 0,
     timeline: { accepted: batch.createdAtMs },
+    volumes: batch.volumes,
   };
 }

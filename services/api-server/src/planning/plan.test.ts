@@ -49,6 +49,7 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
       wishes: {},
       nics: [],
       securityRules: [],
+      ...{ volumes: [], volumeClusterId: null },
       pendingReason: null,
       needsPlanning: true,
       createdAtMs: nowMs,

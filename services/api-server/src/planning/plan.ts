@@ -24,12 +24,20 @@ type CoresSize = Extract<BatchSize, { readonly kind: 'cores' }>;
  * clusters first. Planning again from the state that the outcome led to changes nothing. Pure, but
  * for the new ids.
  */
-export function decidePlan(snapshot: PlanningSnapshot, newId: IdGenerator): PlanningOutcome {
+export function decidePlan(all: PlanningSnapshot, newId: IdGenerator): PlanningOutcome {
+  const snapshot = withItsVolumes(all);
   const draft = new PlanDraft(snapshot, newId);
   const { size } = snapshot.batch;
   return size.kind === 'count'
     ? planMachines(snapshot, size, draft)
     : planCores(snapshot, size, draft);
+}
+
+/** Machines go where their volumes are. */
+function withItsVolumes(snapshot: PlanningSnapshot): PlanningSnapshot {
+  const { volumeClusterId } = snapshot.batch;
+  if (volumeClusterId === null) return snapshot;
+  return { ...snapshot, clusters: snapshot.clusters.filter(({ id }) => id === volumeClusterId) };
 }
 
 function planMachines(

@@ -8,11 +8,13 @@ import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
 import type { VmStore } from '../vms/store.ts';
+import type { VolumeStore } from '../volumes/store.ts';
 
 /** Everything that the api-server remembers, by noun. */
 export interface ApiStore {
   readonly batches: BatchStore;
   readonly vms: VmStore;
+  readonly volumes: VolumeStore;
   readonly operations: OperationStore;
   readonly consoles: ConsoleStore;
   readonly orphans: OrphanStore;

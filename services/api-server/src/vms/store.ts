@@ -8,6 +8,7 @@ import type {
   VmId,
   VmReason,
   VmState,
+  VolumeMount,
 } from '@factory/contracts';
 import type { WishDecision } from './wishes.ts';
 
@@ -57,6 +58,7 @@ export interface VmRecord {
   readonly revision: number;
   readonly appliedGeneration: number;
   readonly timeline: Timeline;
+  readonly volumes: readonly VolumeMount[];
 }
 
 export interface VmListQuery {

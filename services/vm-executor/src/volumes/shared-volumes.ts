@@ -86,10 +86,23 @@ export function createSharedVolumes(options: {
           await held.remove(lease);
         }
       }),
-    renew: (lease) => orStorageFailure('renewing a lease', () => leases.renew(lease, holder ?? '')),
+    renew: (lease) =>
+      orStorageFailure('renewing a lease', async () => {
+        const isOutdated = (await held.list()).some((each) => isNewerOf(each, lease));
+        if (!isOutdated) return leases.renew(lease, holder ?? '');
+        // The VM was given the same disk anew: the lease before that one is nobody's loss.
+        await held.remove(lease);
+        return 'held';
+      }),
     listHeld: () => held.list(),
     close: async () => helper.close(),
   };
+}
+
+/** Whether one lease of a VM on a disk came after another. */
+function isNewerOf(newer: HeldLease, older: HeldLease): boolean {
+  const { vmId, volumeId, epoch } = newer;
+  return vmId === older.vmId && volumeId === older.volumeId && epoch > older.epoch;
 }
 
 /** A file system on a new disk. Nobody has written to it yet: what a guest writes is never read. */

@@ -9,9 +9,11 @@ import type {
 import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import { decideWish } from '../../vms/wishes.ts';
+import { machinesOf } from '../../volumes/bind.ts';
 import type { MemoryDatabase } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { putSubnet, subnetNamed, subnetsOf } from './subnets.ts';
+import { bindInMemory } from './volumes.ts';
 
 /** See {@link BatchStore}. */
 export function createMemoryBatches(db: MemoryDatabase): BatchStore {
@@ -58,7 +60,11 @@ function create(
   if (same !== undefined) return { kind: 'nameTaken', batchId: same.id };
   const resolved = resolve(db, input);
   if (resolved.kind !== 'sound') return resolved;
-  db.batches.set(batch.id, { ...batch, nics: resolved.nics });
+  const binding = bindInMemory(db, batch.projectId, input.volumes, machinesOf(batch.size));
+  if (binding.kind === 'refused') return { kind: 'volumeUnusable', detail: binding.detail };
+  const { mounts: volumes, clusterId: volumeClusterId } = binding.volumes;
+  const { nics } = resolved;
+  db.batches.set(batch.id, { ...batch, nics, volumes, volumeClusterId });
   if (idempotency !== undefined) {
     const { requestHash, answer } = idempotency;
     db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });

@@ -15,6 +15,7 @@ import type {
 import { assignmentAgain } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { MemoryCluster, MemoryDatabase } from './database.ts';
+import { takeVolumes } from './volumes.ts';
 
 /** See {@link ClusterStore}. */
 export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
@@ -123,6 +124,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     log.filter((each) => each.seq > appliedCommandSeq),
   );
   const { changed, foreign } = ingestVms(db, news);
+  takeVolumes(db, news);
   const refused = ingestRefusals(db, news);
   const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));
   for (const batchId of batches) closeIfGone(db, batchId);

@@ -9,6 +9,7 @@ import type {
   ProjectId,
   SubnetId,
   VmId,
+  VolumeId,
 } from '@factory/contracts';
 import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts';
 import type { EnrolmentToken } from '../../bootstrap/store.ts';
@@ -19,6 +20,7 @@ import type { OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
+import type { VolumeRecord } from '../../volumes/store.ts';
 import { AddressLedger } from './addresses.ts';
 
 /** A cluster with what only the link and planning need. */
@@ -57,6 +59,7 @@ export class MemoryDatabase {
   readonly batches = new Map<BatchId, BatchRecord>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
   readonly vms = new Map<VmId, VmRecord>();
+  readonly volumes = new Map<VolumeId, VolumeRecord>();
   readonly operations = new Map<OperationId, OperationRecord>();
   readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
   readonly idempotency = new Map<string, MemoryIdempotency>();

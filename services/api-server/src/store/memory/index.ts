@@ -8,6 +8,7 @@ import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
+import { createMemoryVolumes } from './volumes.ts';
 
 export { MemoryDatabase } from './database.ts';
 
@@ -18,6 +19,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),
     consoles: createMemoryConsoles(database),
+    volumes: createMemoryVolumes(database),
     orphans: createMemoryOrphans(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.keys.get(id) },

@@ -1,7 +1,8 @@
-import type { VmSpec } from '@factory/contracts';
+import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
 import { type OperationStore, requestOf } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
-import type { VmListQuery, VmRecord, VmStore } from '../../vms/store.ts';
+import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
+import type { WishDecision } from '../../vms/wishes.ts';
 import type { MemoryDatabase } from './database.ts';
 
 /** See {@link VmStore}. */
@@ -12,16 +13,24 @@ export function createMemoryVms(db: MemoryDatabase): VmStore {
       const vm = db.vms.get(id);
       return vm?.projectId === projectId ? vm : undefined;
     },
-    wish: async (projectId, id, decide) => {
-      const vm = db.vms.get(id);
-      if (vm?.projectId !== projectId) return { kind: 'notFound' };
-      const decision = decide(vm);
-      if (decision.kind === 'refused') return decision;
-      if (decision.kind === 'unchanged') return { kind: 'done', vm };
-      put(db, decision.vm, decision.hasNewSpec === true);
-      return { kind: 'done', vm: decision.vm };
-    },
+    wish: async (projectId, id, decide) => wishIn(db, projectId, id, decide),
   };
+}
+
+/** See {@link VmStore.wish}. */
+export function wishIn(
+  db: MemoryDatabase,
+  projectId: ProjectId,
+  id: VmId,
+  decide: (vm: VmRecord) => WishDecision,
+): WishResult {
+  const vm = db.vms.get(id);
+  if (vm?.projectId !== projectId) return { kind: 'notFound' };
+  const decision = decide(vm);
+  if (decision.kind === 'refused') return decision;
+  if (decision.kind === 'unchanged') return { kind: 'done', vm };
+  put(db, decision.vm, decision.hasNewSpec === true);
+  return { kind: 'done', vm: decision.vm };
 }
 
 function put(db: MemoryDatabase, vm: VmRecord, hasNewSpec: boolean): void {

@@ -15,10 +15,12 @@ import type {
 import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
 import type { VmRecord } from '../../vms/store.ts';
+import { machinesOf } from '../../volumes/bind.ts';
 import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
 import { insertSubnet, subnetNamed } from './subnet-rows.ts';
+import { bindInStore } from './volumes.ts';
 
 /** See {@link BatchStore}. */
 export function createPostgresBatches(db: PostgresDatabase): BatchStore {
@@ -107,9 +109,14 @@ async function insertBatch(
   const resolved = await resolve(trx, input);
   if (resolved.kind !== 'sound') return resolved;
   const { nics } = resolved;
+  const binding = await bindInStore(trx, batch.projectId, input.volumes, machinesOf(batch.size));
+  if (binding.kind === 'refused') return { kind: 'volumeUnusable', detail: binding.detail };
+  const { mounts, clusterId } = binding.volumes;
   const { size, labels, wishes, sshPublicKeys, securityRules } = batch;
   await trx('batches').insert({
     ...batchRows.toRow(batch),
+    volumes: JSON.stringify(mounts),
+    volume_cluster_id: clusterId,
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
     wishes: JSON.stringify(wishes),

@@ -11,6 +11,7 @@ import { createPostgresPlanning } from './planning.ts';
 import { keyRows, type Row } from './rows.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
+import { createPostgresVolumes } from './volumes.ts';
 
 /**
  * An {@link ApiStore} on PostgreSQL, whose migrations have been applied. Any number of processes
@@ -37,6 +38,7 @@ export function createPostgresStore(options: {
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
     consoles: createPostgresConsoles(db),
+    volumes: createPostgresVolumes(db),
     orphans: createPostgresOrphans(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),

@@ -8,6 +8,7 @@ import {
 import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
 import type { PostgresDatabase, WakeSet } from './database.ts';
 import { takeRefusals } from './refusals.ts';
+import { takeVolumes } from './volumes.ts';
 
 /**
  * Takes an exchange's news in one transaction, each kind of news in one statement however much
@@ -33,6 +34,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
     return { result: { kind: 'stale', epoch: door.epoch }, emptied: [] };
   }
   const vms = await takeVms(trx, news);
+  await takeVolumes(trx, wakes, news);
   const refused = await takeRefusals(trx, news);
   await takeProgress(trx, news);
   const operations = await takeOperations(trx, news);

@@ -5,6 +5,7 @@ import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
+import type { VolumeRecord } from '../../volumes/store.ts';
 
 /** A table's row: what pg makes of it. The columns are as the migrations say. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -25,6 +26,8 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   wishes: 'wishes',
   nics: 'nics',
   securityRules: 'security_rules',
+  volumes: 'volumes',
+  volumeClusterId: 'volume_cluster_id',
   pendingReason: 'pending_reason',
   needsPlanning: 'needs_planning',
   createdAtMs: 'created_at_ms',
@@ -62,6 +65,22 @@ const VM_COLUMNS: Columns<VmRecord> = {
   revision: 'revision',
   appliedGeneration: 'applied_generation',
   timeline: 'timeline',
+  volumes: 'volumes',
+};
+
+const VOLUME_COLUMNS: Columns<VolumeRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  name: 'name',
+  kind: 'kind',
+  sizeGiB: 'size_gib',
+  clusterId: 'cluster_id',
+  state: 'state',
+  leaseEpoch: 'lease_epoch',
+  usedBytes: 'used_bytes',
+  createdAtMs: 'created_at_ms',
+  droppedAtMs: 'dropped_at_ms',
+  droppedSeq: 'dropped_seq',
 };
 
 const OPERATION_COLUMNS: Columns<OperationRecord> = {
@@ -145,6 +164,7 @@ function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
 
 export const batchRows = codec<BatchRecord>(BATCH_COLUMNS);
 export const vmRows = codec<VmRecord>(VM_COLUMNS);
+export const volumeRows = codec<VolumeRecord>(VOLUME_COLUMNS);
 export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
 export const consoleTicketRows = codec<ConsoleTicketRecord>(CONSOLE_TICKET_COLUMNS);
 export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);

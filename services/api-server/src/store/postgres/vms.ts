@@ -4,6 +4,7 @@ import { type OperationStore, requestOf } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
+import type { WishDecision } from '../../vms/wishes.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 import { subnetsById } from './subnet-rows.ts';
@@ -14,21 +15,29 @@ export function createPostgresVms(db: PostgresDatabase): VmStore {
     list: (query) => list(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
     wish: (projectId, id, decide) =>
-      db.transaction(async (trx, wakes): Promise<WishResult> => {
-        // The batch's row first, as planning does: a machine can't get a cluster meanwhile.
-        await trx.raw(
-          'select 1 from batches where id = (select batch_id from vms where id = ?) for update',
-          [id],
-        );
-        const vm = await find(trx, projectId, id, true);
-        if (vm === undefined) return { kind: 'notFound' };
-        const decision = decide(vm);
-        if (decision.kind === 'refused') return decision;
-        if (decision.kind === 'unchanged') return { kind: 'done', vm };
-        await put(trx, wakes, decision.vm, decision.hasNewSpec === true);
-        return { kind: 'done', vm: decision.vm };
-      }),
+      db.transaction((trx, wakes) => wishIn(trx, wakes, { projectId, id }, decide)),
   };
+}
+
+/** See {@link VmStore.wish}; a part of a transaction. */
+export async function wishIn(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  { projectId, id }: { readonly projectId: ProjectId; readonly id: VmId },
+  decide: (vm: VmRecord) => WishDecision,
+): Promise<WishResult> {
+  // The batch's row first, as planning does: a machine can't get a cluster meanwhile.
+  await trx.raw(
+    'select 1 from batches where id = (select batch_id from vms where id = ?) for update',
+    [id],
+  );
+  const vm = await find(trx, projectId, id, true);
+  if (vm === undefined) return { kind: 'notFound' };
+  const decision = decide(vm);
+  if (decision.kind === 'refused') return decision;
+  if (decision.kind === 'unchanged') return { kind: 'done', vm };
+  await put(trx, wakes, decision.vm, decision.hasNewSpec === true);
+  return { kind: 'done', vm: decision.vm };
 }
 
 async function put(
@@ -38,7 +47,7 @@ async function put(
   hasNewSpec: boolean,
 ): Promise<void> {
   const { desired, generation, state, reason, message } = vm;
-  const since = { state_since_ms: vm.stateSinceMs };
+  const since = { state_since_ms: vm.stateSinceMs, volumes: JSON.stringify(vm.volumes) };
   await trx('vms')
     .where('id', vm.id)
     .update({ desired, generation, state, reason, message, ...since });
