@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger, type Timer, writeFileAtomic } from '@factory/runtime';
+import {
+  type Clock,
+  type Logger,
+  type Timer,
+  withDeadline,
+  writeFileAtomic,
+} from '@factory/runtime';
 import {
   clientPid,
   type GlusterPlace,
@@ -17,6 +23,7 @@ export type SharedStorage = (typeof SHARED_STORAGES)[number];
 
 /** How often the mount's client is looked for. */
 const WATCH_INTERVAL_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 60_000;
 
 /** Where images and volumes are on this kind of storage. Pure. */
 export function layoutOn(layout: Layout, storage: SharedStorage | undefined): Layout {
@@ -32,9 +39,12 @@ export async function prepareSharedStorage(
   clock: Clock,
 ): Promise<void> {
   if (storage === 'gluster') await startGluster({ ...placeOf(layout), clock });
-  for (const folder of [layout.images, layout.volumes]) await mkdir(folder, { recursive: true });
-  // By this file it is told from an empty mount point.
-  await writeFileAtomic(join(layout.volumes, '.factory-volumes'), '', { mode: 0o644 });
+  // A mount that hangs does not fail by itself.
+  await withDeadline(clock, `an answer of ${layout.volumes}`, ANSWER_TIMEOUT_MS, async () => {
+    for (const folder of [layout.images, layout.volumes]) await mkdir(folder, { recursive: true });
+    // By this file it is told from an empty mount point.
+    await writeFileAtomic(join(layout.volumes, '.factory-volumes'), '', { mode: 0o644 });
+  });
 }
 
 /** Mounts it again when the mount's client has died; gives how to stop that. */

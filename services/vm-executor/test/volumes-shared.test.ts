@@ -52,6 +52,20 @@ describeVolumes('simulated', async () => {
   };
 });
 
+it('a storage that hangs is a reason to wait, and to try again', async () => {
+  const harness = await openFolder();
+  // Opening a FIFO that nobody writes to blocks, as a file on a hung mount does.
+  const volumeId = 'vol_0199000000007000a000000000000001' as never;
+  const mount = { volumeId, kind: 'block', tag: 'd', readOnly: false, leaseEpoch: 2 } as const;
+  const [host] = harness.hosts;
+  host.identify('host-1');
+  execFileSync('mkdir', [join(harness.folder, volumeId)]);
+  execFileSync('mkfifo', [join(harness.folder, volumeId, 'lease-1.json')]);
+  const failure = { reason: 'STORAGE_UNAVAILABLE', isTransient: true };
+  await expect(host.prepare(testVmId(1), mount)).rejects.toMatchObject(failure);
+  await harness.close();
+}, 30_000);
+
 it('a new disk has an empty ext4 file system, and is not made anew', async () => {
   const harness = await openFolder();
   const [host] = harness.hosts;

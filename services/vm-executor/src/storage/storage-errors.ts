@@ -7,8 +7,17 @@ const MEANINGS: readonly { codes: readonly string[]; words: RegExp; reason: VmRe
   { codes: ['EROFS'], words: /read-only file system/i, reason: 'STORAGE_READONLY' },
   { codes: ['EIO'], words: /input\/output error/i, reason: 'IO_ERROR' },
   {
-    // What a FUSE mount says whose server is gone.
-    codes: ['ENOTCONN', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ECONNABORTED'],
+    // What a FUSE mount says whose server is gone, and helpers of one that says nothing at all.
+    codes: [
+      'FACTORY_ERR_STORAGE_HANGS',
+      'FACTORY_ERR_STORAGE',
+      'ENOTCONN',
+      'ESTALE',
+      'ETIMEDOUT',
+      'EHOSTDOWN',
+      'EHOSTUNREACH',
+      'ECONNABORTED',
+    ],
     words: /endpoint is not connected|stale file handle|timed out/i,
     reason: 'STORAGE_UNAVAILABLE',
   },

@@ -1,3 +1,4 @@
+import type { VmTaskData, VolumeId, VolumeMount } from '@factory/contracts';
 import { createLimiter } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +24,7 @@ function setUp() {
   const latency = { callMs: 0, powerOnMs: 0 };
   const host = new SimulatedHost({ clock, random: seededRandom(1), images, latency });
   const storage = createMemoryStorage(host);
-  let record = newRecord(testTask(1), clock.nowMs());
+  let record = newRecord(taskWithDisk(), clock.nowMs());
   let parts: HostParts = {};
   const context: VmSteps = {
     clock,
@@ -57,6 +58,14 @@ function setUp() {
   return { host, context, clock, run };
 }
 
+/** With a disk on shared storage, of which a crash must not leave the lease. */
+function taskWithDisk(): VmTaskData {
+  const task = testTask(1);
+  const volumeId = 'vol_1' as VolumeId;
+  const disk: VolumeMount = { volumeId, kind: 'block', tag: 'd', readOnly: false, leaseEpoch: 1 };
+  return { ...task, spec: { ...task.spec, volumes: [disk] } };
+}
+
 /** The faults of which one crashes. */
 function crashAt(name: string, moment: 'before' | 'after'): FaultPoints {
   return {
@@ -73,6 +82,7 @@ function expectMade(host: SimulatedHost): void {
   expect(host.runningVms()).toEqual([vmId]);
   expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
   expect(host.leases.size).toBe(1);
+  expect(host.sharedStorage.leases).toHaveLength(1);
   expect(host.network.cards()).toHaveLength(1);
 }
 
@@ -80,6 +90,7 @@ function expectCleanSlate(host: SimulatedHost): void {
   expect(host.domains.size).toBe(0);
   expect(host.folders.size).toBe(0);
   expect(host.leases.size).toBe(0);
+  expect(host.sharedStorage.leases).toEqual([]);
   expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
 }
 
