@@ -8,6 +8,7 @@ export * from './ids.ts';
 export * from './image.ts';
 export * from './inventory-digest.ts';
 export * from './link-signing.ts';
+export * from './metrics.ts';
 export * from './operations.ts';
 export * from './peers.ts';
 export * from './problems.ts';

@@ -30,7 +30,6 @@ import {
   systemRandom,
   waitFor,
 } from '@factory/runtime';
-import type { FastifyInstance } from 'fastify';
 import { FakeCluster } from './fake-cluster.ts';
 
 const INTERNAL_TOKEN = 'the internal token';
@@ -200,7 +199,7 @@ export class ConsoleFactory {
     this.vmPath = `/v1/vms/${vm.id}`;
   }
 
-  async #listen(app: FastifyInstance): Promise<ListeningServer> {
+  async #listen(app: Parameters<typeof listen>[0]): Promise<ListeningServer> {
     const server = await listen(app, { ...LOOPBACK, graceMs: 200 });
     this.#closers.push(() => server.close());
     return server;

@@ -16,14 +16,13 @@ import {
   systemClock,
 } from '@factory/runtime';
 import { Consoles } from '@factory/vm-executor';
-import type { FastifyInstance } from 'fastify';
 
 /**
  * A vm-scheduler and the one executor behind it: its guests are on as soon as they are given, and
  * the test has the guests' ends of their consoles.
  */
 export class FakeCluster {
-  readonly app: FastifyInstance;
+  readonly app: ReturnType<typeof createHttpApp>;
   readonly consoles: Consoles;
   /** Guests' ends, in the order in which they were opened. */
   readonly guests: { readonly kind: ConsoleKind; readonly channel: ByteChannel }[] = [];

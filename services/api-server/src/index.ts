@@ -28,6 +28,8 @@ import { keyRoutes } from './keys/routes.ts';
 import { SecretBox } from './keys/secret-box.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
+import { metricsRoutes } from './metrics/routes.ts';
+import { MetricsService } from './metrics/service.ts';
 import { createLinkMetrics } from './metrics.ts';
 import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
@@ -149,6 +151,7 @@ interface Services {
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
   const { newId, jobs, wakes, link, tickets } = services;
+  const use = new MetricsService(store, clock);
   const secrets = new SecretBox(parts.secretKey, random);
   const operations = new OperationService({ store, clock, newId, wakes });
   app.register(async (api) => {
@@ -160,6 +163,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     );
     vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
     consoleRoutes(api, tickets);
+    metricsRoutes(api, use);
     operationRoutes(api, operations);
     orphanRoutes(api, new OrphanService(store));
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
@@ -175,7 +179,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     keyRoutes(internal, { store, secrets });
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
-  app.register(async (outer) => linkRoutes(outer, { link, clock }));
+  app.register(async (outer) => linkRoutes(outer, { link, clock, use }));
 }
 
 async function sweepForEver(jobs: JobDispatcher, clock: Clock, signal: AbortSignal): Promise<void> {

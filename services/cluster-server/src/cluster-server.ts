@@ -6,6 +6,7 @@ import {
   type LinkCommand,
   PROBLEMS,
   type Refusal,
+  type VmSample,
 } from '@factory/contracts';
 import {
   type ByteChannel,
@@ -26,6 +27,7 @@ import { giveOperations, giveVms, giveWishes } from './link/give.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
 import { Outbox } from './link/outbox.ts';
+import { reportUse } from './metrics/use-reporter.ts';
 import type { VmSchedulerClient } from './picture/scheduler-client.ts';
 import { VmPicture } from './picture/vm-picture.ts';
 import { planShare } from './resource-plan.ts';
@@ -46,6 +48,7 @@ const HOSTS_TIMEOUT_MS = 30_000;
 const ORPHANS_MAX = 10_000;
 /** The gateway and the api-server answer a handshake in this time. */
 const CONSOLE_DIAL_TIMEOUT_MS = 8_000;
+const METRICS_INTERVAL_MS = 15_000;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
@@ -68,6 +71,10 @@ export interface ClusterServerOptions {
   /** Tells the Mesos master that this agent will not come back. */
   readonly markAgentGone: (agentId: string) => Promise<void>;
   readonly onFenced: () => void;
+  /** How often it is told what machines use. */
+  readonly metricsIntervalMs?: number;
+  /** Hears the same. */
+  readonly onUse?: (samples: readonly VmSample[]) => void;
   /** What consoles go through; without it there are none. */
   readonly consoles?: {
     readonly dialer: ChannelDialer;
@@ -121,6 +128,7 @@ export class ClusterServer {
   start(): void {
     this.#loops.push(
       this.#background('following the VMs', () => this.#followVms()),
+      this.#background('reporting use', () => this.#reportUse()),
       this.#background('reading the capacity', () => this.#followCapacity()),
       this.#background('linking', () => this.#startLink()),
     );
@@ -268,6 +276,14 @@ export class ClusterServer {
       this.#outbox.addChanges({ ...changes, vms });
       this.#link.wake();
     }
+  }
+
+  #reportUse(): Promise<void> {
+    const { clock, logger, vmScheduler, metricsIntervalMs = METRICS_INTERVAL_MS } = this.#options;
+    const read = () => vmScheduler.use();
+    const report = (samples: readonly VmSample[]) => this.#link.reportUse(samples);
+    const options = { clock, logger, intervalMs: metricsIntervalMs, read, report };
+    return reportUse(options, this.#options.onUse ?? (() => undefined), this.#closing.signal);
   }
 
   async #followCapacity(): Promise<void> {

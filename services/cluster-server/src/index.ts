@@ -1,6 +1,8 @@
+import type { VmSample } from '@factory/contracts';
 import { createHttpApp, createUpgrades } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 import { ClusterServer, type ClusterServerOptions } from './cluster-server.ts';
+import { createTotals } from './metrics/totals.ts';
 
 export type { ClusterServerOptions } from './cluster-server.ts';
 export { LinkClient } from './link/link-client.ts';
@@ -16,7 +18,9 @@ export interface ClusterServerService {
 
 /** The cluster-server on the given ports; `main.ts` wires the real ones, simulations theirs. */
 export function createClusterServer(options: ClusterServerOptions): ClusterServerService {
-  const server = new ClusterServer(options);
+  // The app exists before anything is told.
+  let count: (samples: readonly VmSample[]) => void = () => undefined;
+  const server = new ClusterServer({ ...options, onUse: (samples) => count(samples) });
   const app = createHttpApp({
     service: 'cluster-server',
     clock: options.clock,
@@ -27,6 +31,7 @@ export function createClusterServer(options: ClusterServerOptions): ClusterServe
         ? { ready: false, reasons: ['the api-server has not answered yet'] }
         : { ready: true, reasons: [] },
   });
+  count = createTotals(app.metricsRegistry);
   server.takeConsoles(createUpgrades(app));
   app.get('/v1/picture', async () => server.picture());
   return { app, start: () => server.start(), close: () => server.close() };

@@ -62,6 +62,7 @@ runService({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
       onFenced: () => process.exit(1),
+      metricsIntervalMs: settings.metricsIntervalMs,
       consoles: {
         dialer: createWebSocketDialer(clock),
         acceptor: createWebSocketAcceptor(clock),

@@ -1,5 +1,6 @@
 import {
   defineSettings,
+  durationMsSetting,
   integerSetting,
   optional,
   secretSetting,
@@ -28,6 +29,13 @@ export const settingsDefinition = defineSettings({
         'Where hosts reach this process, to bring consoles to; by default, the address it listens on.',
     }),
   ),
+  metricsIntervalMs: durationMsSetting({
+    env: 'FACTORY_METRICS_INTERVAL',
+    default: 15_000,
+    min: 1_000,
+    max: 60_000,
+    describe: 'How often it is told upward what machines use.',
+  }),
   name: textSetting({
     env: 'FACTORY_CLUSTER_NAME',
     default: 'cluster-1',

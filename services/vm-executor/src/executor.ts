@@ -1,4 +1,6 @@
 import {
+  type ExecutorMessage,
+  type MetricsMessage,
   type OperationRequest,
   type OperationResult,
   parseVmTaskId,
@@ -20,6 +22,8 @@ import type { Consoles } from './console/consoles.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import { Meter } from './metrics/meter.ts';
+import type { StatsPort } from './metrics/port.ts';
 import { PeersKeeper } from './network/peers-keeper.ts';
 import type { HostNetworkPort } from './network/port.ts';
 import { operate } from './operations/operate.ts';
@@ -58,6 +62,8 @@ export interface VmExecutorOptions {
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
+  /** Absent: nobody knows what guests use. */
+  readonly stats?: { readonly port: StatsPort; readonly intervalMs: number };
   /** Absent: none can be opened. */
   readonly consoles?: Consoles;
   readonly settings: VmExecutorSettings;
@@ -93,6 +99,7 @@ export class VmExecutor {
   readonly #leases: LeaseRenewal;
   readonly #peers: PeersKeeper;
   readonly #recovery: VmRecovery;
+  readonly #meter: Meter | undefined;
   readonly #guarded = new Map<VmId, Guarded>();
   readonly #inOrder = keyedMutex();
   readonly #ended = Promise.withResolvers<ExecutorEnd>();
@@ -114,6 +121,15 @@ export class VmExecutor {
       ...{ volumes, isKept, intervalMs: settings.orphanSearchMs },
     });
     this.#peers = new PeersKeeper(options);
+    const send = (message: ExecutorMessage | MetricsMessage) =>
+      options.link.sendMessage(encodeExecutorMessage(message));
+    this.#meter =
+      options.stats &&
+      new Meter({
+        ...{ clock, logger, isKept, stats: options.stats.port },
+        intervalMs: options.stats.intervalMs,
+        send: (samples) => send({ type: 'metrics', samples: [...samples] }),
+      });
     this.#recovery = new VmRecovery({
       ...options,
       signal: this.#closing.signal,
@@ -130,7 +146,7 @@ export class VmExecutor {
       seqOf: (vmId) => this.#guarded.get(vmId)?.keeper.record.seq,
       orphans: () => this.#orphans.reported(),
       tunnel: () => this.#peers.tunnel,
-      send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
+      send,
     });
     this.#context = {
       ...options,
@@ -165,6 +181,7 @@ export class VmExecutor {
     hypervisor.start((event) => this.#onHypervisorEvent(event));
     link.start(this.#handlers());
     this.#reporter.start();
+    this.#meter?.start();
     this.#leases.start();
     this.#watchIdleness();
     this.#orphans.start();
@@ -177,6 +194,7 @@ export class VmExecutor {
     this.#idleTimer?.cancel();
     this.#orphans.close();
     this.#peers.close();
+    this.#meter?.close();
     this.#options.consoles?.close();
     const keepers = Array.from(this.#guarded.values(), ({ keeper }) => keeper.close());
     await withDeadline(clock, 'ending moves', CLOSE_TIMEOUT_MS, () => Promise.all(keepers)).catch(

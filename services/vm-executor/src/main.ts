@@ -21,6 +21,7 @@ import { createVmExecutor } from './executor.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createMesosLink } from './mesos-link.ts';
+import type { StatsPort } from './metrics/port.ts';
 import type { HostNetworkPort } from './network/port.ts';
 import { executorSettings } from './settings.ts';
 import type { VmStorage } from './storage/port.ts';
@@ -35,6 +36,7 @@ interface World {
   readonly storage: VmStorage;
   readonly network: HostNetworkPort;
   readonly consolePort: ConsolePort;
+  readonly statsPort: StatsPort;
   readonly volumes?: VolumePort;
 }
 
@@ -55,7 +57,7 @@ runService({
     // Guests that boot take all cores; those that are still to be made must not wait for them.
     goBeforeOthers();
     await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
-    const { consolePort, ...world } =
+    const { consolePort, statsPort, ...world } =
       settings.hypervisor === 'simulated'
         ? await simulatedWorld(context, settings)
         : await libvirtWorld(context, settings, environment.agentUrl);
@@ -66,6 +68,7 @@ runService({
       logger,
       link: createMesosLink({ clock, random, logger, transport, environment }),
       ...world,
+      stats: { port: statsPort, intervalMs: settings.metricsIntervalMs },
       consoles: new Consoles({
         ...{ clock, logger, port: consolePort },
         dialer: createWebSocketDialer(clock),
@@ -126,6 +129,7 @@ async function libvirtWorld(
     disks,
     cache,
     { createLibvirtConsoles },
+    { createLibvirtStats },
   ] = await Promise.all([
     import('./hypervisor/libvirt.ts'),
     import('./network/this-host.ts'),
@@ -134,6 +138,7 @@ async function libvirtWorld(
     import('./host/qemu-img.ts'),
     import('./images/image-cache.ts'),
     import('./console/libvirt-consoles.ts'),
+    import('./metrics/libvirt-stats.ts'),
   ]);
   const { createLibvirtHypervisor } = libvirt;
   const images = cache.createImageCache({
@@ -147,6 +152,7 @@ async function libvirtWorld(
   domainType.catch(() => undefined);
   return {
     consolePort: createLibvirtConsoles({ clock, logger, socketPath }),
+    statsPort: createLibvirtStats({ clock, logger, socketPath }),
     storage: createFileStorage({ hostDir, images, logger, tools: disks.qemuDiskTools }),
     ...sharedVolumes(context, settings),
     hypervisor: createLibvirtHypervisor({
@@ -180,12 +186,14 @@ async function simulatedWorld(context: ServiceContext, settings: Settings): Prom
     { createMemoryStorage },
     { createSimulatedVolumes },
     { createSimulatedConsoles },
+    { createSimulatedStats },
   ] = await Promise.all([
     import('./hypervisor/simulated-host.ts'),
     import('./hypervisor/simulated.ts'),
     import('./storage/memory.ts'),
     import('./volumes/simulated.ts'),
     import('./console/simulated-consoles.ts'),
+    import('./metrics/simulated-stats.ts'),
   ]);
   const helper = createStorageHelper({ clock, logger });
   const manifests = await createImageFolder(settings.imageDir, helper).newestOfAll();
@@ -198,5 +206,6 @@ async function simulatedWorld(context: ServiceContext, settings: Settings): Prom
     network: host.network,
     volumes: createSimulatedVolumes(host.sharedStorage, clock),
     consolePort: createSimulatedConsoles(host),
+    statsPort: createSimulatedStats(host),
   };
 }

@@ -1,5 +1,6 @@
 import {
   type ExecutorMessage,
+  type MetricsMessage,
   type SchedulerMessage,
   SchedulerMessageSchema,
   type VmTaskData,
@@ -20,7 +21,7 @@ export function decodeSchedulerMessage(bytes: Uint8Array): SchedulerMessage | un
 }
 
 /** A framework message to the scheduler. */
-export function encodeExecutorMessage(message: ExecutorMessage): Uint8Array {
+export function encodeExecutorMessage(message: ExecutorMessage | MetricsMessage): Uint8Array {
   return Buffer.from(JSON.stringify(message));
 }
 

@@ -71,6 +71,13 @@ export const executorSettings = defineSettings({
       describe: 'Guests powered on at a time; by default as many as cores, at least 4.',
     }),
   ),
+  metricsIntervalMs: durationMsSetting({
+    env: 'FACTORY_METRICS_INTERVAL',
+    default: 15_000,
+    min: 1_000,
+    max: 60_000,
+    describe: 'How often it is looked at what machines use, with one call for all of a host.',
+  }),
   stopGraceMs: durationMsSetting({
     env: 'FACTORY_STOP_GRACE',
     default: 20_000,

@@ -8,12 +8,14 @@ import type { OrphanList } from './orphan-list.ts';
 import type { PeersDesk } from './peers-desk.ts';
 import type { SchedulerState } from './state.ts';
 import { applyObservation, applyTunnel, type VmRecord } from './vm-record.ts';
+import type { VmUse } from './vm-use.ts';
 
 interface ExecutorDeskOptions {
   readonly state: SchedulerState;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly silence: HostSilence;
+  readonly use: VmUse;
   readonly orphans: OrphanList;
   readonly operations: OperationDesk;
   readonly peers: PeersDesk;
@@ -35,13 +37,17 @@ export class ExecutorDesk {
 
   /** Takes a message of the executor on an agent; results are acknowledged when they are durable. */
   async take(agentId: string, data: string): Promise<void> {
-    const { state, clock, logger, silence, orphans, operations, peers, drive } = this.#options;
+    const { state, clock, logger, silence, use, orphans, operations, peers, drive } = this.#options;
     const message = decodeExecutorMessage(data);
     if (message === undefined) {
       logger.warn({ agentId }, 'an executor sent something that is no message');
       return;
     }
     silence.heard(agentId);
+    if (message.type === 'metrics') {
+      use.told(agentId, message.samples);
+      return;
+    }
     for (const observation of message.vms) {
       const record = state.vm(observation.vmId);
       if (record?.task?.agentId !== agentId) continue;

@@ -40,6 +40,8 @@ export function registerRoutes(
     return {};
   });
 
+  app.get('/v1/metrics', async () => ({ samples: scheduler.use.latest() }));
+
   app.get('/v1/agents', async () => ({ agents: scheduler.agents() }));
 
   app.post('/v1/hosts-gone', { schema: { body: PostHostGoneSchema } }, async (request) => {

@@ -35,6 +35,7 @@ import {
   type VmRecord,
   vmIdOf,
 } from './vm-record.ts';
+import { VmUse } from './vm-use.ts';
 
 /** How often deadlines and silences are looked for. */
 const SWEEP_INTERVAL_MS = 1_000;
@@ -70,6 +71,8 @@ export class VmScheduler {
   readonly #orphans: OrphanList;
   readonly #statuses: StatusDesk;
   readonly #executors: ExecutorDesk;
+  /** What machines use. */
+  readonly use: VmUse;
   #isSubscribed = false;
   #sweepTimer: Timer | undefined;
   #reportedRevision = 0;
@@ -80,6 +83,7 @@ export class VmScheduler {
     this.#calls = new MesosCalls(options.framework, options.logger);
     this.#identity = new FrameworkIdentity({ calls: this.#calls, save: options.saveFrameworkId });
     this.#silence = new HostSilence(options.clock);
+    this.use = new VmUse(options.state, options.clock);
     this.#placement = new PlacementDesk(options.state, options.clock);
     this.#launcher = new Launcher({
       state: options.state,
@@ -122,6 +126,7 @@ export class VmScheduler {
     this.#executors = new ExecutorDesk({
       ...{ state, clock, logger, drive },
       silence: this.#silence,
+      use: this.use,
       orphans: this.#orphans,
       operations: this.#operations,
       peers: this.#peers,

@@ -1,6 +1,7 @@
 import {
   EnrolRequestSchema,
   ExchangeRequestSchema,
+  LinkMetricsSchema,
   PROBLEMS,
   SessionRequestSchema,
 } from '@factory/contracts';
@@ -9,6 +10,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { LinkPeer } from '../clusters/store.ts';
 import { goneSignal } from '../http/gone.ts';
+import type { MetricsService } from '../metrics/service.ts';
 import { type LinkClaim, readLinkClaim, requireLinkSignature } from './authenticate.ts';
 import type { LinkService } from './service.ts';
 
@@ -25,7 +27,11 @@ declare module 'fastify' {
 /** `/cluster-link/v1`. To be registered as a plugin of its own: it reads bodies as bytes first. */
 export function linkRoutes(
   instance: FastifyInstance,
-  { link, clock }: { readonly link: LinkService; readonly clock: Clock },
+  {
+    link,
+    clock,
+    use,
+  }: { readonly link: LinkService; readonly clock: Clock; readonly use: MetricsService },
 ): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   app.post('/cluster-link/v1/enrol', { schema: { body: EnrolRequestSchema } }, async (request) => ({
@@ -34,6 +40,7 @@ export function linkRoutes(
   app.register(async (signed) => {
     signByCluster(signed, link, clock);
     signedRoutes(signed, link);
+    useRoute(signed, use);
   });
 }
 
@@ -53,6 +60,20 @@ function signedRoutes(instance: FastifyInstance, link: LinkService): void {
     async (request, reply) => {
       const { peer, claim } = signerOf(request);
       return link.exchange(peer, request.body, claim.nonce, goneSignal(reply));
+    },
+  );
+}
+
+/** What the cluster's machines use: beside the exchange, which does not wait for it. */
+function useRoute(instance: FastifyInstance, use: MetricsService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/cluster-link/v1/metrics',
+    { schema: { body: LinkMetricsSchema }, bodyLimit: EXCHANGE_BYTES_MAX },
+    async (request) => {
+      const { epoch, samples } = request.body;
+      await use.told(signerOf(request).peer.id, epoch, samples);
+      return {};
     },
   );
 }

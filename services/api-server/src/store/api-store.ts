@@ -3,6 +3,7 @@ import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { KeyStore } from '../keys/store.ts';
+import type { MetricsStore } from '../metrics/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
@@ -17,6 +18,7 @@ export interface ApiStore {
   readonly volumes: VolumeStore;
   readonly operations: OperationStore;
   readonly consoles: ConsoleStore;
+  readonly metrics: MetricsStore;
   readonly orphans: OrphanStore;
   readonly clusters: ClusterStore;
   readonly keys: KeyStore;

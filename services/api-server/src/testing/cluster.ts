@@ -63,7 +63,7 @@ export class TestCluster {
 
   /** A signed call; `overrides` replaces headers after signing. */
   post(
-    call: 'sessions' | 'exchange',
+    call: 'sessions' | 'exchange' | 'metrics',
     body: unknown,
     options: {
       readonly overrides?: Readonly<Record<string, string>>;

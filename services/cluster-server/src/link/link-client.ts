@@ -12,6 +12,7 @@ import {
   type SignedParts,
   signExchange,
   TIMESTAMP_HEADER,
+  type VmSample,
 } from '@factory/contracts';
 import { type Clock, type HttpTransport, type Random, requestJson } from '@factory/runtime';
 import { Compile } from 'typebox/compile';
@@ -91,6 +92,17 @@ export class LinkClient {
     return this.#signed(identity, 'exchange', body, request.waitMs, decode, signal);
   }
 
+  /** What machines use, in place of what was told before. */
+  async metrics(
+    identity: ClusterIdentity,
+    epoch: number,
+    samples: readonly VmSample[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, epoch, samples };
+    await this.#signed(identity, 'metrics', body, 0, () => undefined, signal);
+  }
+
   /** Where and with which headers a console's channel is opened at this path. */
   consoleAddress(
     identity: ClusterIdentity,
@@ -102,7 +114,7 @@ export class LinkClient {
 
   async #signed<T>(
     identity: ClusterIdentity,
-    call: 'sessions' | 'exchange',
+    call: 'sessions' | 'exchange' | 'metrics',
     json: object,
     waitMs: number,
     decode: (value: unknown) => T,

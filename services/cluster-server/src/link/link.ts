@@ -1,4 +1,4 @@
-import { LINK_LIMITS, type NumberedCommand, PROBLEMS } from '@factory/contracts';
+import { LINK_LIMITS, type NumberedCommand, PROBLEMS, type VmSample } from '@factory/contracts';
 import {
   type Clock,
   createBackoff,
@@ -69,6 +69,13 @@ export class Link {
   /** There is something new in the outbox. */
   wake(): void {
     this.#wakeReporter();
+  }
+
+  /** Tells what machines use; nothing is told before there is a session. */
+  async reportUse(samples: readonly VmSample[]): Promise<void> {
+    if (this.#identity === undefined || this.#epoch === undefined) return;
+    const { client } = this.#options;
+    await client.metrics(this.#identity, this.#epoch, samples, this.#closing.signal);
   }
 
   async #lane(step: () => Promise<void>): Promise<void> {

@@ -3,15 +3,18 @@ import {
   ChangesSchema,
   DesiredAnswerSchema,
   type DesiredChange,
+  MetricsAnswerSchema,
   type OperationRequest,
   type VmAssignment,
   type VmId,
+  type VmSample,
 } from '@factory/contracts';
 import { type HttpTransport, requestJson } from '@factory/runtime';
 import { Compile } from 'typebox/compile';
 
 const changesAnswer = Compile(ChangesSchema);
 const desiredAnswer = Compile(DesiredAnswerSchema);
+const metricsAnswer = Compile(MetricsAnswerSchema);
 const CALL_TIMEOUT_MS = 30_000;
 /** How long the answer to a long poll may take beyond its wait. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -46,6 +49,12 @@ export class VmSchedulerClient {
     return this.#send('POST', '/v1/hosts-gone', { hostName }, nothing);
   }
 
+  /** What machines use, as far as that is known. */
+  async use(): Promise<readonly VmSample[]> {
+    const decode = (value: unknown) => metricsAnswer.Parse(value);
+    return (await this.#send('GET', '/v1/metrics', undefined, decode)).samples;
+  }
+
   /**
    * Everything newer than `after`; waits up to `waitMs` for it. Up to `reported` it was passed on.
    */
@@ -64,13 +73,14 @@ export class VmSchedulerClient {
   }
 
   #send<T>(
-    method: 'PUT' | 'POST',
+    method: 'GET' | 'PUT' | 'POST',
     path: string,
-    json: object,
+    json: object | undefined,
     decode: (value: unknown) => T,
   ): Promise<T> {
-    const request = { method, url: `${this.#url}${path}`, json, timeoutMs: CALL_TIMEOUT_MS };
-    return requestJson(this.#transport, request, decode);
+    const request = { method, url: `${this.#url}${path}`, timeoutMs: CALL_TIMEOUT_MS };
+    const body = json === undefined ? {} : { json };
+    return requestJson(this.#transport, { ...request, ...body }, decode);
   }
 }
 

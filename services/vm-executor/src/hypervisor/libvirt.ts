@@ -8,10 +8,21 @@ import { createLinkPool } from './link-pool.ts';
 import { domainName, domainUuid, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
 
+/** What libvirt says of a guest that is off, gone, or without an agent that answers. */
+const NO_AGENT = [
+  'AGENT_UNRESPONSIVE',
+  'AGENT_UNSYNCED',
+  'ARGUMENT_UNSUPPORTED',
+  'OPERATION_INVALID',
+  'NO_DOMAIN',
+] as const;
 /** Starting QEMU on a crowded host takes its time; the state's deadline bounds it all. */
 const POWER_ON_TIMEOUT_MS = 290_000;
 /** Writing a guest's memory to a file. */
 const SUSPEND_TIMEOUT_MS = 590_000;
+
+/** An agent that is there answers at once; libvirtd's place for the call is not held for longer. */
+const PING_TIMEOUT_MS = 4_000;
 
 /** The hypervisor behind libvirtd. */
 export function createLibvirtHypervisor(options: {
@@ -70,6 +81,11 @@ export function createLibvirtHypervisor(options: {
       link.use(({ domains }) => ifRunning(domains.resume(refOf(vmId))), signal),
     reset: (vmId, signal) =>
       link.use(({ domains }) => ifRunning(domains.reset(refOf(vmId))), signal),
+    pingGuest: (vmId, signal) =>
+      link.use(
+        ({ guestAgent }) => answers(guestAgent.ping(refOf(vmId), { timeoutMs: PING_TIMEOUT_MS })),
+        signal,
+      ),
     powerOff: (vmId, signal) =>
       slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId))), signal),
     undefine: (vmId, signal) =>
@@ -210,6 +226,17 @@ async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
     return await promise;
   } catch (error) {
     if (isLibvirtError(error, 'NO_DOMAIN')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the guest agent answered. */
+async function answers(ping: Promise<void>): Promise<boolean> {
+  try {
+    await ping;
+    return true;
+  } catch (error) {
+    if (NO_AGENT.some((code) => isLibvirtError(error, code))) return false;
     throw error;
   }
 }

@@ -75,6 +75,8 @@ export interface Hypervisor {
   resume(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Presses the reset button. A domain that is off needs it no more. */
   reset(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Whether the guest's agent answers; false for a guest that is off, or has none. */
+  pingGuest(vmId: VmId, signal?: AbortSignal): Promise<boolean>;
   /** Pulls the plug. */
   powerOff(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Forgets the definition. */

@@ -98,6 +98,11 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       host.mayFail('resetting the domain');
       host.resetGuest(vmId);
     },
+    async pingGuest(vmId) {
+      await host.call();
+      const domain = host.domains.get(vmId);
+      return domain?.on === true && domain.hasBooted;
+    },
     async powerOff(vmId) {
       await host.call();
       host.mayFail('powering the domain off');

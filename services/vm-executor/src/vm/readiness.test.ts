@@ -12,10 +12,11 @@ const vmId = testVmId(1);
 const CALLS = ['findImage', 'watchConsole', 'readConsole'] as const;
 
 /** A console that is followed, on a storage of which one method fails at first. */
-function follow(failing: (typeof CALLS)[number] | undefined) {
+function follow(failing: (typeof CALLS)[number] | undefined, marker = true) {
   const clock = new VirtualClock();
   const random = seededRandom(1);
-  const image = { name: 'micro', virtualSizeBytes: 1, readyMarker: READY_MARKER };
+  const readyMarker = marker ? READY_MARKER : undefined;
+  const image = { name: 'micro', virtualSizeBytes: 1, readyMarker };
   const host = new SimulatedHost({ clock, random, images: [image] });
   const sound = createMemoryStorage(host);
   let failuresLeft = 2;
@@ -29,12 +30,23 @@ function follow(failing: (typeof CALLS)[number] | undefined) {
     },
   });
   let readyCount = 0;
+  const agent = { pings: 0, isUp: false, isAway: false };
+  const hypervisor = {
+    pingGuest: async () => {
+      agent.pings += 1;
+      if (agent.isAway) throw new Error('the hypervisor is away');
+      return agent.isUp;
+    },
+  };
   const record = newRecord(testTask(1), 0);
   const onReady = (): void => {
     readyCount += 1;
   };
-  const stop = watchReadiness({ clock, random, storage, record, logger: silentLogger, onReady });
-  return { clock, host, stop, ready: () => readyCount };
+  const stop = watchReadiness({
+    ...{ clock, random, storage, hypervisor, record, onReady },
+    logger: silentLogger,
+  });
+  return { clock, host, stop, agent, ready: () => readyCount };
 }
 
 describe('following a console for the word that the guest is up', () => {
@@ -65,5 +77,38 @@ describe('following a console for the word that the guest is up', () => {
     await clock.run(60_000);
     expect(ready()).toBe(0);
     expect(host.consoleListeners.size).toBe(0);
+  });
+});
+
+describe('looking whether a guest is up whose image has no word for it', () => {
+  it('says so once, when its agent answers', async () => {
+    const { clock, agent, ready } = follow(undefined, false);
+    await clock.run(30_000);
+    expect(ready()).toBe(0);
+    agent.isUp = true;
+    await clock.run(70_000);
+    expect(ready()).toBe(1);
+    const { pings } = agent;
+    await clock.run(600_000);
+    expect(agent.pings).toBe(pings);
+  });
+
+  it('looks seldom at one that never answers, and no more when it is told so', async () => {
+    const { clock, agent, stop } = follow(undefined, false);
+    await clock.run(3_600_000);
+    expect(agent.pings).toBeLessThan(150);
+    stop();
+    const { pings } = agent;
+    await clock.run(600_000);
+    expect(agent.pings).toBe(pings);
+  });
+
+  it('goes on when the hypervisor comes back', async () => {
+    const { clock, agent, ready } = follow(undefined, false);
+    agent.isAway = true;
+    await clock.run(60_000);
+    Object.assign(agent, { isAway: false, isUp: true });
+    await clock.run(120_000);
+    expect(ready()).toBe(1);
   });
 });

@@ -11,7 +11,7 @@ import { endReboot } from './reboot.ts';
 const REST_TIMEOUT_MS = 30_000;
 
 /** What a VM at rest is seen to by. */
-interface RestContext extends Pick<CarrierContext, 'clock' | 'network' | 'storage'> {
+interface RestContext extends Pick<CarrierContext, 'clock' | 'network' | 'storage' | 'hypervisor'> {
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -102,9 +102,9 @@ export class Resting {
   #watchReadiness(): void {
     const { record } = this.#ledger;
     if (record.guestReady || this.#stopWatching !== undefined) return;
-    const { clock, random, storage, logger } = this.#context;
+    const { clock, random, storage, hypervisor, logger } = this.#context;
     this.#stopWatching = watchReadiness({
-      ...{ clock, random, storage, record, logger },
+      ...{ clock, random, storage, hypervisor, record, logger },
       onReady: () => {
         this.watchNoMore();
         this.#ledger.observe({ guestReady: true, stage: 'ready' });

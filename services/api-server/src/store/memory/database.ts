@@ -16,6 +16,7 @@ import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
+import type { ClusterMetrics } from '../../metrics/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
@@ -61,6 +62,7 @@ export class MemoryDatabase {
   readonly vms = new Map<VmId, VmRecord>();
   readonly volumes = new Map<VolumeId, VolumeRecord>();
   readonly operations = new Map<OperationId, OperationRecord>();
+  readonly clusterMetrics = new Map<ClusterId, ClusterMetrics>();
   readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
   readonly idempotency = new Map<string, MemoryIdempotency>();
   readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();

@@ -4,6 +4,7 @@ import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
+import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemorySubnets } from './subnets.ts';
@@ -20,6 +21,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     operations: createMemoryOperations(database),
     consoles: createMemoryConsoles(database),
     volumes: createMemoryVolumes(database),
+    metrics: createMemoryMetrics(database),
     orphans: createMemoryOrphans(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.keys.get(id) },

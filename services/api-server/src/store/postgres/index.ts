@@ -6,6 +6,7 @@ import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
+import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { keyRows, type Row } from './rows.ts';
@@ -39,6 +40,7 @@ export function createPostgresStore(options: {
     operations: createPostgresOperations(db),
     consoles: createPostgresConsoles(db),
     volumes: createPostgresVolumes(db),
+    metrics: createPostgresMetrics(db),
     orphans: createPostgresOrphans(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),

@@ -1,0 +1,54 @@
+import { type Static, Type } from 'typebox';
+import { VmIdSchema } from './ids.ts';
+
+const Rate = Type.Number({ minimum: 0 });
+
+/** What a machine used, on average over the time since the look before. Rates are per second. */
+export const VmSampleSchema = Type.Object({
+  vmId: VmIdSchema,
+  /** Of the later look, by its host's clock. */
+  atMs: Type.Number(),
+  /** Of one core: a machine with four busy ones uses 400. */
+  cpuPercent: Rate,
+  /** Given to the guest. */
+  memoryMiB: Rate,
+  /** Of it, what its host has really had to find room for; 0 where that is not known. */
+  residentMiB: Rate,
+  diskReadBytes: Rate,
+  diskWriteBytes: Rate,
+  diskReads: Rate,
+  diskWrites: Rate,
+  /** All its network cards together, seen from the guest. */
+  netReceivedBytes: Rate,
+  netSentBytes: Rate,
+  netReceivedPackets: Rate,
+  netSentPackets: Rate,
+});
+export type VmSample = Static<typeof VmSampleSchema>;
+
+/** Machines in one message about their use. */
+export const SAMPLES_PER_MESSAGE_MAX = 1_000;
+
+/** Executor to scheduler, at each of its intervals: not repeated, not stored. */
+export const MetricsMessageSchema = Type.Object({
+  type: Type.Literal('metrics'),
+  samples: Type.Array(VmSampleSchema, { maxItems: SAMPLES_PER_MESSAGE_MAX }),
+});
+export type MetricsMessage = Static<typeof MetricsMessageSchema>;
+
+/** `GET /v1/metrics` of the vm-scheduler: the newest of each machine that has some. */
+export const MetricsAnswerSchema = Type.Object({ samples: Type.Array(VmSampleSchema) });
+
+/** `POST /cluster-link/v1/metrics`: the newest of each machine; they replace those before. */
+export const LinkMetricsSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  epoch: Type.Integer({ minimum: 1 }),
+  samples: Type.Array(VmSampleSchema),
+});
+
+/** What is shown of a machine; null while nothing is known, as when it is off. */
+export const VmMetricsSchema = Type.Object({
+  vmId: VmIdSchema,
+  latest: Type.Union([Type.Omit(VmSampleSchema, ['vmId']), Type.Null()]),
+});
+export type VmMetrics = Static<typeof VmMetricsSchema>;
