@@ -1,4 +1,10 @@
-import { systemClock, waitFor } from '@factory/runtime';
+import {
+  type ByteChannel,
+  createWebSocketDialer,
+  NORMAL_END,
+  systemClock,
+  waitFor,
+} from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   domainsOf,
@@ -11,6 +17,7 @@ import {
 } from '../support/real-factory.ts';
 
 const TIMEOUT_MS = 240_000;
+const dialer = createWebSocketDialer(systemClock);
 
 describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
   let factory: RealFactory;
@@ -41,6 +48,24 @@ describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
 
   it('shows the serial console', async () => {
     expect(await factory.run('vm', 'logs', 'trio-1')).toContain('FACTORY-READY trio-1');
+  });
+
+  it('answers on its serial console what is typed, and keeps it in its log', async () => {
+    const vm = await vmNamed('trio-1');
+    const console_ = await factory.client.openConsole(vm.id, 'serial', dialer);
+    await console_.send(Buffer.from('\n\n'));
+    await untilShown(console_, '#');
+    await console_.send(Buffer.from('echo $((6 * 7)) is $(hostname)\n'));
+    await untilShown(console_, '42 is trio-1');
+    console_.close(NORMAL_END);
+    expect(await factory.run('vm', 'logs', 'trio-1')).toContain('42 is trio-1');
+  });
+
+  it('shows its screen by RFB', async () => {
+    const vm = await vmNamed('trio-1');
+    const screen = await factory.client.openConsole(vm.id, 'vnc', dialer);
+    await untilShown(screen, 'RFB 003.008\n');
+    screen.close(NORMAL_END);
   });
 
   it('stops a machine gently, and starts it again from its disk', async () => {
@@ -78,6 +103,16 @@ describe('a factory with real guests', { timeout: TIMEOUT_MS }, () => {
     expect(await networkLeft(factory.layout)).toEqual([]);
   });
 });
+
+/** Reads until the text has come. */
+async function untilShown(channel: ByteChannel, text: string): Promise<void> {
+  let shown = '';
+  for await (const bytes of channel.received) {
+    shown += Buffer.from(bytes).toString('latin1');
+    if (shown.includes(text)) return;
+  }
+  throw new Error(`the console ended (${(await channel.ended).reason}) after: ${shown}`);
+}
 
 /** Types `poweroff` on the machine's serial console. */
 async function powerOffInside(vmId: string): Promise<void> {
