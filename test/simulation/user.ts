@@ -1,5 +1,6 @@
 import {
   type Batch,
+  type BatchChange,
   type BatchId,
   type BatchRequest,
   BatchSchema,
@@ -79,6 +80,10 @@ export class User {
 
   async deleteBatch(id: BatchId): Promise<void> {
     await this.#call(asBatch, 'DELETE', `/v1/batches/${id}`);
+  }
+
+  changeBatch(id: BatchId, change: BatchChange): Promise<Batch> {
+    return this.#call(asBatch, 'PATCH', `/v1/batches/${id}`, { json: change });
   }
 
   async wish(vmId: VmId, wish: 'start' | 'stop'): Promise<void> {

@@ -64,6 +64,21 @@ describeOnEachStore('subnets', (test) => {
     expect((await other.ok('GET', '/v1/subnets')).items).toEqual([]);
   });
 
+  it('get numbers of their own, however many are made at once', async () => {
+    const { caller } = test().factory;
+    const other = caller.as('admin', otherProject());
+    const names = Array.from({ length: 12 }, (_, index) => `net-${index % 10}`);
+    const made = await Promise.all(
+      names.map((name) => caller.call('POST', '/v1/subnets', { ...render, name })),
+    );
+    const statuses = made.map((answer) => answer.statusCode).sort();
+    expect(statuses).toEqual([...new Array(10).fill(201), 409, 409]);
+    const { items } = await caller.ok('GET', '/v1/subnets');
+    const vnis = items.map((subnet: { vni: number }) => subnet.vni);
+    expect(new Set(vnis).size).toBe(11);
+    expect((await other.ok('GET', '/v1/subnets')).items).toEqual([]);
+  });
+
   it('of other projects are not there', async () => {
     const { caller } = test().factory;
     const { id } = await caller.ok('POST', '/v1/subnets', render);

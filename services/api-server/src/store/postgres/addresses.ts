@@ -1,3 +1,4 @@
+import type { SubnetId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { PlanningCard, TakenAddress } from '../../planning/store.ts';
 import { type AddressPool, usableAddresses } from '../../subnets/addresses.ts';
@@ -22,18 +23,41 @@ export async function poolOf(
       .first('vm_id');
     return { pool, asked: { offset: asked, isFree: held === undefined } };
   }
-  const ahead = await trx('subnet_addresses')
-    .where({ subnet_id: id })
-    .andWhere('address_offset', '>=', nextOffset)
-    .pluck('address_offset');
+  const ahead = await givenFrom(trx, id, nextOffset);
   const neverUsed = usableAddresses(cidr) + 2 - nextOffset - ahead.length;
   if (neverUsed >= count) return { pool: { ...pool, ahead }, asked: undefined };
-  const released = await trx('subnet_addresses')
+  const released = await trx('subnet_addresses as a')
     .where({ subnet_id: id, vm_id: null })
+    .whereNotExists(ofOldRelease(trx))
     .orderBy(['released_at_ms', 'address_offset'])
     .limit(count)
     .pluck('address_offset');
   return { pool: { ...pool, ahead, released }, asked: undefined };
+}
+
+/** Offsets from `first` on that were given out. */
+async function givenFrom(
+  trx: Knex.Transaction,
+  subnetId: SubnetId,
+  first: number,
+): Promise<readonly number[]> {
+  const { rows } = await trx.raw<{ rows: readonly { address_offset: number }[] }>(
+    `select address_offset from subnet_addresses
+     where subnet_id = :subnetId and address_offset >= :first
+     union
+     select address_offset from vms
+     where subnet_id = :subnetId and address_offset >= :first and state <> 'deleted'`,
+    { subnetId, first },
+  );
+  return rows.map((row) => row.address_offset);
+}
+
+/** An api-server of the release before gives addresses out without writing them down here. */
+function ofOldRelease(trx: Knex.Transaction): Knex.QueryBuilder {
+  return trx('vms')
+    .select(trx.raw('1'))
+    .whereRaw(`vms.subnet_id = a.subnet_id and vms.address_offset = a.address_offset`)
+    .whereNot('vms.state', 'deleted');
 }
 
 /** @throws Error when a machine has one of them: then nothing of the plan is written. */
