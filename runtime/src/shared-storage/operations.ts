@@ -89,10 +89,7 @@ export const operations = {
     return null;
   },
 
-  async makeFolder({ path }: { readonly path: string }): Promise<null> {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-    return null;
-  },
+  makeFolder,
 
   /** Runs a program to its end within limits of the kernel's (setrlimit(2)). */
   run: runProgram,
@@ -116,6 +113,24 @@ async function createTextFile(file: {
   }
   await syncDirectory(dirname(file.path));
   return true;
+}
+
+/** Not by Node's own recursion: on a read-only file system that says ENOENT instead of EROFS. */
+async function makeFolder({ path }: { readonly path: string }): Promise<null> {
+  try {
+    await makeOneFolder(path);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT') || dirname(path) === path) throw error;
+    await makeFolder({ path: dirname(path) });
+    await makeOneFolder(path);
+  }
+  return null;
+}
+
+async function makeOneFolder(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+    if (!hasErrorCode(error, 'EEXIST')) throw error;
+  });
 }
 
 interface ReadBytes {
