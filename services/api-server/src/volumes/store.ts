@@ -35,8 +35,6 @@ export interface BoundVolumes {
   readonly clusterId: ClusterId | null;
 }
 
-export const NO_VOLUMES: BoundVolumes = { mounts: [], clusterId: null };
-
 export type CreateVolumeResult =
   | { readonly kind: 'created'; readonly view: VolumeView }
   | { readonly kind: 'nameTaken'; readonly id: VolumeId };
