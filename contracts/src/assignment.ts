@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import {
+  AppliedSpecSchema,
   DesiredStateSchema,
   TimelineSchema,
   VmReasonSchema,
@@ -53,5 +54,7 @@ export const VmReportSchema = Type.Object({
   message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
   hostName: Type.Union([Type.String(), Type.Null()]),
   timeline: TimelineSchema,
+  /** What the machine is by that wish; absent before a second one. */
+  applied: Type.Optional(AppliedSpecSchema),
 });
 export type VmReport = Static<typeof VmReportSchema>;

@@ -136,6 +136,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
       'suspending',
       'suspended',
       'resuming',
+      'resizing',
       'rebuilding',
       'deleting',
       'deleted',

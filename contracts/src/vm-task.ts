@@ -9,6 +9,7 @@ import {
 } from './operations.ts';
 import { HostTunnelSchema, PeersMessageSchema } from './peers.ts';
 import {
+  AppliedSpecSchema,
   DesiredStateSchema,
   TimelineSchema,
   VmReasonSchema,
@@ -49,6 +50,8 @@ export const SchedulerMessageSchema = Type.Union([
     operationIds: Type.Array(OperationIdSchema),
   }),
   PeersMessageSchema,
+  /** These tasks end, and what they were launched for is kept, if nothing runs in it. */
+  Type.Object({ type: Type.Literal('release'), taskIds: Type.Array(Type.String()) }),
   /** Asks for a full heartbeat at once. */
   Type.Object({ type: Type.Literal('report') }),
 ]);
@@ -65,6 +68,8 @@ export const VmObservationSchema = Type.Object({
   reason: Type.Union([VmReasonSchema, Type.Null()]),
   message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
   timeline: TimelineSchema,
+  /** What the machine is by that wish; absent before a second one. */
+  applied: Type.Optional(AppliedSpecSchema),
 });
 export type VmObservation = Static<typeof VmObservationSchema>;
 

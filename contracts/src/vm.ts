@@ -133,6 +133,15 @@ export const VmSpecSchema = Type.Object({
 });
 export type VmSpec = Static<typeof VmSpecSchema>;
 
+/** What a machine has of what it was to be: where that could not be, not what was wished. */
+export const AppliedSpecSchema = Type.Object({
+  vcpus: VcpusSchema,
+  memoryMiB: MemoryMiBSchema,
+  diskGiB: DiskGiBSchema,
+  image: VmSpecSchema.properties.image,
+});
+export type AppliedSpec = Static<typeof AppliedSpecSchema>;
+
 export const VmStateSchema = stringEnum(VM_STATES);
 export const DesiredStateSchema = stringEnum(DESIRED_STATES);
 export const VmReasonSchema = stringEnum(VM_REASONS);
@@ -176,7 +185,10 @@ export const VmSchema = Type.Object({
     ),
   ),
   desiredState: DesiredStateSchema,
+  /** Counts what was wished of it. */
   generation: Type.Integer(),
+  /** The wish that its host has carried out, or has failed to. */
+  appliedGeneration: Type.Integer(),
   state: VmStateSchema,
   /** The guest has finished booting and its network answers; only known for images that say so. */
   guestReady: Type.Boolean(),

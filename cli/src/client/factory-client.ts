@@ -138,6 +138,11 @@ export class FactoryClient {
     throw new NoSuchThingError('machine', idOrName, 'See: ./factory vm list');
   }
 
+  /** Wishes that a machine be another than it is; the machine with that wish. */
+  respecVm(id: string, verb: 'resize' | 'rebuild', body: object): Promise<Vm> {
+    return this.#call('POST', `/v1/vms/${id}:${verb}`, (value) => vmAnswer.Parse(value), body);
+  }
+
   actOnVm(id: string, verb: VmVerb): Promise<void> {
     return this.#call('POST', `/v1/vms/${id}:${verb}`, () => undefined, {});
   }

@@ -4,6 +4,7 @@ import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
+import { vmChangeCommands } from './vm-changes.ts';
 import { consoleCommand } from './vm-console.ts';
 import { vmOperationCommands } from './vm-operations.ts';
 import { waitForVm } from './wait.ts';
@@ -28,6 +29,7 @@ export function vmCommand(): Command {
   );
   command.addCommand(actionCommand('delete', 'delete machines with their disks', ['deleted']));
   for (const operation of vmOperationCommands()) command.addCommand(operation);
+  for (const change of vmChangeCommands()) command.addCommand(change);
   return command;
 }
 

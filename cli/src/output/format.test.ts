@@ -27,6 +27,7 @@ const vm: Vm = {
   macAddress: '52:54:00:00:00:01',
   desiredState: 'running',
   generation: 1,
+  appliedGeneration: 1,
   state: 'running',
   guestReady: true,
   reason: null,

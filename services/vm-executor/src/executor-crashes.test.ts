@@ -4,6 +4,8 @@ import { RESET } from './operations/reset.ts';
 import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
+import { DROP_NEW_DISK, REBUILD } from './vm/rebuild.ts';
+import { RESIZE } from './vm/resize.ts';
 import { FORGET_MEMORY, RESUME, SUSPEND } from './vm/suspend.ts';
 
 const vmId = testVmId(1);
@@ -33,7 +35,56 @@ const suspended = async (test: TestHost): Promise<void> => {
   await test.run(10_000);
 };
 
+const stopped = async (test: TestHost): Promise<void> => {
+  await made(test);
+  test.wish(vmId, 2, 'stopped');
+  await test.run(10_000);
+};
+
+const { spec } = testTask(1);
+const bigger = { ...spec, vcpus: 2, diskGiB: 2 };
+const anew = { ...spec, image: { name: 'micro', generation: 3 } };
+const unknown = { ...spec, image: { name: 'unknown', generation: 3 } };
+
 const SCENARIOS: readonly Scenario[] = [
+  {
+    procedure: RESIZE,
+    wish: { generation: 3, desired: 'stopped', spec: bigger },
+    before: stopped,
+    begin: (test) =>
+      void test.launch(testTask(1, { generation: 3, desired: 'stopped', spec: bigger }), 2),
+    end(test) {
+      expectWhole(test, 'stopped', 3);
+      expect(test.link.latest(vmId)?.applied).toMatchObject({ vcpus: 2, diskGiB: 2 });
+      expect(test.host.folders.get(vmId)?.disk?.sizeGiB).toBe(2);
+      expect(test.host.domains.get(vmId)?.plan.vcpus).toBe(2);
+    },
+  },
+  {
+    procedure: REBUILD,
+    wish: { generation: 3, spec: anew },
+    before: made,
+    begin: (test) => wishFor(test, anew),
+    end(test) {
+      expectWhole(test, 'running', 3);
+      expect(test.link.latest(vmId)?.applied?.image.generation).toBe(3);
+      expect(test.host.folders.get(vmId)?.newDisk).toBeUndefined();
+      expect(test.executor.records()[0]?.hasNewDisk).toBe(false);
+    },
+  },
+  {
+    procedure: DROP_NEW_DISK,
+    wish: { generation: 3, spec: unknown },
+    before: made,
+    begin: (test) => wishFor(test, unknown),
+    end(test) {
+      expectWhole(test, 'running', 3);
+      expect(test.link.latest(vmId)?.applied?.image).toEqual({ name: 'micro' });
+      expect(test.executor.records()[0]?.hasNewDisk).toBe(false);
+    },
+    // Its host's restart took the guest down, and a machine that failed is not started by itself.
+    endWithoutPower: (test) => expect(test.executor.records()[0]?.hasNewDisk).toBe(false),
+  },
   {
     procedure: SUSPEND,
     wish: { generation: 2, desired: 'suspended' },
@@ -111,6 +162,11 @@ const OPERATIONS: readonly Scenario[] = [
   },
 ];
 
+function wishFor(test: TestHost, wished: typeof spec): void {
+  const change = { vmId, generation: 3, desired: 'running' as const, spec: wished };
+  test.link.say({ type: 'setDesired', changes: [change] });
+}
+
 function expectSuspended(test: TestHost): void {
   expect(test.link.latest(vmId)).toMatchObject({ state: 'suspended', generation: 2 });
   expect(test.host.domains.get(vmId)).toMatchObject({ on: false, isSaved: true, life: 1 });
@@ -182,7 +238,7 @@ describe('an executor that dies', () => {
         scenario.begin(test);
         await test.run(30_000);
         expect(left(), 'the point was reached').toBe(times - 1);
-        for (let attempt = 2; attempt <= 4; attempt += 1) {
+        for (let attempt = 3; attempt <= 5; attempt += 1) {
           await test.killExecutor();
           test.launch(testTask(1, scenario.wish), attempt);
           await test.run(1_000);
@@ -208,7 +264,7 @@ describe('an executor that dies', () => {
       scenario.begin(test);
       await test.run(30_000);
       await test.killExecutor();
-      test.launch(testTask(1, { generation: 9, desired: 'deleted' }), 2);
+      test.launch(testTask(1, { generation: 9, desired: 'deleted' }), 3);
       await test.run(30_000);
       expectNothingLeft(test);
     },
@@ -225,7 +281,7 @@ describe('an executor that dies', () => {
       await test.run(30_000);
       test.host.restart();
       await test.killExecutor();
-      test.launch(testTask(1, scenario.wish), 2);
+      test.launch(testTask(1, scenario.wish), 3);
       await test.run(1_000);
       if (OPERATIONS.includes(scenario)) scenario.begin(test);
       await test.run(60_000);

@@ -290,6 +290,15 @@ export class VmExecutor {
     });
   }
 
+  /** The scheduler launches this VM again in another task; one that is not here has ended. */
+  #letGo(taskId: string): void {
+    for (const [vmId, guarded] of this.#guarded) {
+      if (guarded.taskId !== taskId) continue;
+      const letGo = async () => guarded.taskId === taskId && guarded.keeper.letGo();
+      this.#inBackground('letting a task go', () => this.#inOrder(vmId, letGo));
+    }
+  }
+
   #onMessage(data: Uint8Array): void {
     const message = decodeSchedulerMessage(data);
     if (message === undefined) {
@@ -317,6 +326,9 @@ export class VmExecutor {
       case 'peers':
         this.#peers.take(message);
         return;
+      case 'release':
+        for (const taskId of message.taskIds) this.#letGo(taskId);
+        return;
       case 'report':
         this.#reporter.reportAll();
         return;
@@ -341,7 +353,8 @@ export class VmExecutor {
     const message = record.message ?? '';
     const { taskId, wasKilled } = guarded;
     if (end === 'released') {
-      this.#options.link.updateTask(taskId, 'TASK_KILLED', `RELEASED: ${message}`);
+      const state = wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED';
+      this.#options.link.updateTask(taskId, state, `RELEASED: ${message}`);
     } else if (record.state === 'failed') {
       this.#options.link.updateTask(taskId, 'TASK_FAILED', `${record.reason}: ${message}`);
     } else {

@@ -36,6 +36,7 @@ const storage = createFileStorage({
   },
   tools: {
     createOverlay: ({ path, basePath }) => writeFile(path, basePath),
+    grow: ({ path, sizeBytes }) => writeFile(path, `grown ${sizeBytes}`),
     writeSeed: (path, seed) => writeFile(path, seed.hostname),
   },
 });

@@ -16,6 +16,7 @@ import { describeStorage } from './storage-contract.ts';
 /** Files with something in them; real disks are the subject of host/. */
 const tools: DiskTools = {
   createOverlay: ({ path, basePath, sizeBytes }) => writeFile(path, `${basePath} ${sizeBytes}`),
+  grow: ({ path, sizeBytes }) => writeFile(path, `grown ${sizeBytes}`),
   writeSeed: (path, seed) => writeFile(path, seed.hostname),
 };
 

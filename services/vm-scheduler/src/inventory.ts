@@ -49,7 +49,8 @@ export class Inventories {
     if (isCurrent && observation !== null) inventory.digest.set(vmId, observation.seq);
     else inventory.digest.delete(vmId);
     const action = nextAction(record).type;
-    if (action === 'tellDesired' || action === 'kill') inventory.unanswered.add(vmId);
+    if (action === 'tellDesired' || action === 'release' || action === 'kill')
+      inventory.unanswered.add(vmId);
     else inventory.unanswered.delete(vmId);
   }
 

@@ -3,8 +3,10 @@ import type { Offer, SchedulerCall } from 'mesos-core/protocol';
 import { nextAction } from './next-action.ts';
 import { acceptCall, type ExecutorTemplate, groupByAgent } from './offers.ts';
 import type { Placement } from './placement.ts';
-import { type Amounts, NOTHING, needOf, plus } from './placement-amounts.ts';
+import { type Amounts, fits, growth, NOTHING, needOf, plus } from './placement-amounts.ts';
 import type { PlacementDesk } from './placement-desk.ts';
+import { assignmentOfTask } from './resize.ts';
+import { amountsOf } from './resource-pool.ts';
 import type { SchedulerState } from './state.ts';
 import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
 
@@ -106,7 +108,7 @@ export class Launcher {
     const doubtful = [...this.#doubtful.values()];
     this.#doubtful.clear();
     const agents = groupByAgent(offers);
-    const placement = this.#options.desk.place(wanting, agents, this.#claims());
+    const placement = this.#options.desk.place(wanting, agents, this.#claims(wanting, agents));
     const launched = this.#recordLaunches(wanting, placement, agents);
     const rest = this.#keepHeld(offers.filter((offer) => !launched.has(offer.agent_id.value)));
     this.#tellWaiting(wanting, placement, offers.length > 0);
@@ -167,12 +169,27 @@ export class Launcher {
   }
 
   /** What VMs need that go back to an agent in a moment: others must not take it meanwhile. */
-  #claims(): ReadonlyMap<string, Amounts> {
+  #claims(
+    wanting: readonly VmRecord[],
+    agents: ReadonlyMap<string, readonly Offer[]>,
+  ): ReadonlyMap<string, Amounts> {
+    const { state, clock } = this.#options;
     const claims = new Map<string, Amounts>();
-    for (const record of this.#toLaunch((at) => at > this.#options.clock.nowMs())) {
-      const { boundAgentId, assignment } = record;
-      if (boundAgentId === null) continue;
-      claims.set(boundAgentId, plus(claims.get(boundAgentId) ?? NOTHING, needOf(assignment)));
+    const claim = (agentId: string, need: Amounts): void => {
+      claims.set(agentId, plus(claims.get(agentId) ?? NOTHING, need));
+    };
+    for (const { boundAgentId, assignment } of this.#toLaunch((at) => at > clock.nowMs())) {
+      if (boundAgentId !== null) claim(boundAgentId, needOf(assignment));
+    }
+    for (const record of [...state.resizing].flatMap((vmId) => state.vm(vmId) ?? [])) {
+      if (record.task !== null) claim(record.task.agentId, growthOf(record));
+    }
+    for (const { boundAgentId, assignment, resize } of wanting) {
+      if (boundAgentId === null || resize === undefined) continue;
+      // The room that its task gave back comes in parts: nobody takes them before they are enough.
+      const need = needOf(assignment);
+      const offered = amountsOf(agents.get(boundAgentId) ?? []);
+      if (!fits(need, offered)) claim(boundAgentId, need);
     }
     return claims;
   }
@@ -280,4 +297,9 @@ export class Launcher {
       return false;
     }
   }
+}
+
+/** What a VM will need beyond what its task has, which is given back for it. */
+function growthOf(record: VmRecord): Amounts {
+  return growth(needOf(assignmentOfTask(record)), needOf(record.assignment));
 }

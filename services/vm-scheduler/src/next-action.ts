@@ -1,3 +1,4 @@
+import { isToBeReleased } from './resize.ts';
 import { isMissing, type VmRecord } from './vm-record.ts';
 
 /** First pause before a VM is launched again after a launch that came to nothing, in ms. */
@@ -20,6 +21,8 @@ export type NextAction =
   | { readonly type: 'markDeleted' }
   /** Tell the executor that the VM is to be deleted, and end the task if no executor has it yet. */
   | { readonly type: 'kill' }
+  /** Let its task end, with the VM kept: the next one has other amounts. */
+  | { readonly type: 'release' }
   /** Tell the executor the wish that it has not applied yet. */
   | { readonly type: 'tellDesired' };
 
@@ -42,6 +45,7 @@ export function nextAction(record: VmRecord): NextAction {
     case 'stalled':
       // It removes the VM and then ends the task. A kill that overtook the word would only stop it.
       if (desired === 'deleted') return { type: 'tellDesired' };
+      if (isToBeReleased(record)) return { type: 'release' };
       return (record.observation?.generation ?? 0) < generation ? { type: 'tellDesired' } : NONE;
   }
 }

@@ -68,6 +68,16 @@ export function minus(a: Amounts, b: Amounts): Amounts {
   return combine(a, b, -1);
 }
 
+/** What `to` has beyond `from`; what it has less counts for nothing. */
+export function growth(from: Amounts, to: Amounts): Amounts {
+  const { cpus, memoryMiB, diskMiB } = minus(to, from);
+  return {
+    cpus: Math.max(0, cpus),
+    memoryMiB: Math.max(0, memoryMiB),
+    diskMiB: Math.max(0, diskMiB),
+  };
+}
+
 function combine(a: Amounts, b: Amounts, sign: 1 | -1): Amounts {
   const sum = {
     cpus: roundToMilli(a.cpus + sign * b.cpus),

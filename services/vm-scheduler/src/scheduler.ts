@@ -238,6 +238,7 @@ export class VmScheduler {
   #drive(records: readonly VmRecord[]): void {
     const tellByAgent = new Map<string, VmRecord[]>();
     const kills: VmRecord[] = [];
+    const releases: VmRecord[] = [];
     let isLaunchNeeded = false;
     for (const record of records) {
       const action = nextAction(record);
@@ -249,6 +250,9 @@ export class VmScheduler {
           break;
         case 'markDeleted':
           this.#state.putVm(applyRemoval(record, this.#options.clock.nowMs()));
+          break;
+        case 'release':
+          releases.push(record);
           break;
         // A task that ends without the wish to delete its VM leaves the VM as it is: the wish first.
         case 'kill':
@@ -262,11 +266,18 @@ export class VmScheduler {
     }
     for (const [agentId, ofAgent] of tellByAgent) this.#tellDesired(agentId, ofAgent);
     for (const record of kills) this.#kill(record);
+    for (const record of releases) this.#release(record);
     if (isLaunchNeeded) this.#launcher.revive();
   }
 
   #tellDesired(agentId: string, records: readonly VmRecord[]): void {
     this.#calls.tell(agentId, { type: 'setDesired', changes: records.map(toDesiredChange) });
+  }
+
+  #release(record: VmRecord): void {
+    const taskId = currentTaskId(record);
+    const agentId = record.task?.agentId ?? '';
+    if (taskId !== undefined) this.#calls.tell(agentId, { type: 'release', taskIds: [taskId] });
   }
 
   #kill(record: VmRecord): void {

@@ -5,6 +5,7 @@ import { GroupCommit } from './group-commit.ts';
 import { Inventories } from './inventory.ts';
 import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
 import { GroupIndex } from './placement-groups.ts';
+import { assignmentOfTask } from './resize.ts';
 import type { OperationRecord, SchedulerStore } from './store/store.ts';
 import { isLegalChange, shownState, type VmRecord, vmIdOf } from './vm-record.ts';
 
@@ -25,6 +26,8 @@ export class SchedulerState {
   readonly inventories = new Inventories();
   /** Which network cards are on which hosts. */
   readonly cards = new CardIndex();
+  /** VMs whose tasks are to be let go for others of another size. */
+  readonly resizing = new Set<string>();
   /** Changes that the state table does not know: each one is a fault of ours. */
   illegalChangeCount = 0;
   readonly #vms = new Map<string, VmRecord>();
@@ -210,13 +213,14 @@ export class SchedulerState {
     this.inventories.change(before, record);
     this.cards.change(before, record);
     this.groups.add(record);
+    if (record.task?.size !== undefined) this.resizing.add(vmId);
     if (record.task === null) {
       if (record.phase !== 'deleted') this.withoutTask.add(vmId);
       return;
     }
     const ofAgent = this.#vmsByAgent.get(record.task.agentId) ?? new Set<string>();
     this.#vmsByAgent.set(record.task.agentId, ofAgent.add(vmId));
-    const used = plus(this.usedAt(record.task.agentId), needOf(record.assignment));
+    const used = plus(this.usedAt(record.task.agentId), needOf(assignmentOfTask(record)));
     this.#usedByAgent.set(record.task.agentId, used);
   }
 
@@ -224,8 +228,9 @@ export class SchedulerState {
     const vmId = vmIdOf(record);
     this.withoutTask.delete(vmId);
     this.groups.remove(record);
+    this.resizing.delete(vmId);
     if (record.task === null) return;
-    const used = minus(this.usedAt(record.task.agentId), needOf(record.assignment));
+    const used = minus(this.usedAt(record.task.agentId), needOf(assignmentOfTask(record)));
     this.#usedByAgent.set(record.task.agentId, used);
     const ofAgent = this.#vmsByAgent.get(record.task.agentId);
     ofAgent?.delete(vmId);

@@ -1,5 +1,6 @@
 import { stateDeadlineMs, VM_STATE_TABLE } from '@factory/contracts';
 import { nextAction } from './next-action.ts';
+import { goBack, isResizing, isWithoutRoom } from './resize.ts';
 import type { SchedulerState } from './state.ts';
 import {
   applyNotFound,
@@ -62,6 +63,9 @@ export function overdueChanges(
         const action = nextAction(record);
         if (isMissing(record)) someMissing = true;
         if (isNowhere(record, ageMs)) changed.push(applyNotFound(record));
+        else if (isResizing(record) && ageMs > deadlineOf('resizing')) {
+          changed.push(toPhase(record, 'failed', nowMs));
+        } else if (isWithoutRoom(record, ageMs)) changed.push(goBack(record));
         else if (action.type === 'markDeleted') changed.push(applyRemoval(record, nowMs));
         else if (isHopeless(record)) changed.push(giveUp(record, nowMs));
         else if (isUnplaced(record, ageMs)) changed.push(failUnplaced(record, nowMs));
@@ -153,7 +157,7 @@ function abandonLaunch(record: VmRecord, nowMs: number): VmRecord {
   return toPhase({ ...next, reason: 'DEADLINE_EXCEEDED', message }, 'waiting', nowMs);
 }
 
-function deadlineOf(state: 'launching' | 'scheduled'): number {
+function deadlineOf(state: 'launching' | 'scheduled' | 'resizing'): number {
   const rule = VM_STATE_TABLE[state];
   return rule.kind === 'transitional' ? rule.deadlineMs : Number.POSITIVE_INFINITY;
 }

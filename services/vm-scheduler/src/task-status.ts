@@ -135,7 +135,7 @@ function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): Vm
     const why = { reason: 'EXECUTOR_LOST' as const, message: textOf(status) };
     return withoutTask(countFailure(record), 'waiting', why, nowMs);
   }
-  if (!isGone && isReleased(status)) return whenReleased(record, nowMs);
+  if (!isGone && isReleased(status)) return whenReleased(record, status, nowMs);
   if (isGone || status.state === 'TASK_FINISHED' || status.state === 'TASK_KILLED') {
     return whenRemoved(record, isGone, nowMs);
   }
@@ -157,7 +157,12 @@ function isReleased({ message }: TaskStatusFacts): boolean {
 }
 
 /** Everything is still on its host: what is unwanted has yet to be removed there, by a new task. */
-function whenReleased(record: VmRecord, nowMs: number): VmRecord {
+function whenReleased(record: VmRecord, status: TaskStatusFacts, nowMs: number): VmRecord {
+  // As it was asked to: it is launched again with the amounts that it is to have.
+  const isAsked = status.state === 'TASK_FINISHED' || record.resize !== undefined;
+  if (isAsked && record.assignment.desired !== 'deleted') {
+    return toPhase({ ...record, task: null, reason: null, message: null }, 'waiting', nowMs);
+  }
   const why = {
     reason: 'KILLED_FROM_OUTSIDE' as const,
     message:

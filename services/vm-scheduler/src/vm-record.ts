@@ -11,6 +11,16 @@ import {
   vmTaskId,
 } from '@factory/contracts';
 
+import {
+  assignmentOfTask,
+  isResizing,
+  type Notice,
+  type Resize,
+  type Size,
+  withApplied,
+  withSpecOf,
+} from './resize.ts';
+
 /**
  * Where a VM stands from the scheduler's point of view:
  * - `waiting`: no task; needs an offer (of its bound agent, if it has one);
@@ -35,6 +45,8 @@ export interface VmTask {
   readonly attempt: number;
   readonly agentId: string;
   readonly launchedAtMs: number;
+  /** What it was launched for, while that is not what its VM is to be. */
+  readonly size?: Size;
 }
 
 /** All that the scheduler knows of one VM. Immutable: every change makes a new one. */
@@ -51,6 +63,9 @@ export interface VmRecord {
   readonly task: VmTask | null;
   /** The agent that holds (or may hold) its disk: it is launched nowhere else. */
   readonly boundAgentId: string | null;
+  readonly resize?: Resize;
+  /** Of the wish at hand, when it could not be carried out as it was made. */
+  readonly notice?: Notice;
   readonly hostName: string | null;
   /** Where the tunnels of its bound agent's host end, as its executor said last; null: it has none. */
   readonly tunnelAddress?: string | null;
@@ -104,7 +119,7 @@ export function applyAssignment(
   if (isOlder || (!isNewEpoch && assignment.generation === current.generation)) return record;
   if (record.phase !== 'deleted') {
     const specGeneration = assignment.generation;
-    return withWish({ ...record, assignment, specGeneration }, nowMs);
+    return withWish({ ...withSpecOf(record, assignment), specGeneration }, nowMs);
   }
   return isNewEpoch
     ? { ...newVmRecord(assignment, nowMs), attempts: record.attempts }
@@ -117,17 +132,15 @@ export function applyDesired(record: VmRecord, change: DesiredChange, nowMs: num
   const { generation, desired, spec } = change;
   const assignment = { ...record.assignment, generation, desired };
   if (spec === undefined) return withWish({ ...record, assignment }, nowMs);
-  const next = { ...record, assignment: { ...assignment, spec }, specGeneration: generation };
-  return withWish(next, nowMs);
+  const next = withSpecOf(record, { ...assignment, spec });
+  return withWish({ ...next, specGeneration: generation }, nowMs);
 }
 
 /** What the executor is told of the wish; the spec with it until it has carried that out. */
-export function toDesiredChange({
-  assignment,
-  specGeneration = 0,
-  observation,
-}: VmRecord): DesiredChange {
-  const { vmId, generation, desired, spec } = assignment;
+export function toDesiredChange(record: VmRecord): DesiredChange {
+  const { specGeneration = 0, observation } = record;
+  // Of another size it hears with the task that has it.
+  const { vmId, generation, desired, spec } = assignmentOfTask(record);
   const isSpecNew = specGeneration > (observation?.generation ?? 0);
   return { vmId, generation, desired, ...(isSpecNew ? { spec } : {}) };
 }
@@ -229,8 +242,9 @@ export function applyObservation(
   }
   const heard = record.phase === 'hosted' ? record : toPhase(record, 'hosted', nowMs);
   if (known?.seq === observation.seq && heard === record) return record;
+  const settled = withApplied(heard, observation.generation, observation.applied);
   return {
-    ...heard,
+    ...settled,
     observation,
     heardStateAtMs: moved ? nowMs : (record.heardStateAtMs ?? nowMs),
     failedLaunches: 0,
@@ -293,6 +307,7 @@ export function toPhase(record: VmRecord, phase: VmPhase, nowMs: number): VmReco
 
 /** The state that the world sees: derived from the phase and the observation, never stored apart. */
 export function shownState(record: VmRecord): VmState {
+  if (isResizing(record)) return 'resizing';
   switch (record.phase) {
     case 'waiting':
       return record.observation === null ? 'scheduled' : 'unreachable';
@@ -326,6 +341,7 @@ function shownSinceMs(record: VmRecord): number {
 export function toReport(record: VmRecord): VmReport {
   const { observation, assignment } = record;
   const isHosted = record.phase === 'hosted';
+  const notice = isHosted ? noticeFor(record) : undefined;
   return {
     vmId: assignment.vmId,
     assignmentEpoch: assignment.assignmentEpoch,
@@ -334,11 +350,18 @@ export function toReport(record: VmRecord): VmReport {
     state: shownState(record),
     stateSinceMs: shownSinceMs(record),
     guestReady: isHosted && (observation?.guestReady ?? false),
-    reason: record.reason,
-    message: record.message,
+    reason: notice?.reason ?? record.reason,
+    message: notice?.message ?? record.message,
     hostName: record.hostName,
     timeline: record.timeline,
+    ...(observation?.applied === undefined ? {} : { applied: observation.applied }),
   };
+}
+
+/** What is told of the wish at hand beside its outcome; a failure goes before. */
+function noticeFor({ notice, assignment, observation }: VmRecord): Notice | undefined {
+  const isAtHand = notice?.generation === assignment.generation;
+  return isAtHand && observation?.state !== 'failed' ? notice : undefined;
 }
 
 /** The id of the task that is alive for the VM, if one is. */

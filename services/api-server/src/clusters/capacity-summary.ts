@@ -12,6 +12,8 @@ export interface CapacitySummary {
   readonly promisedVcpus: number;
   readonly promisedMemoryMiB: number;
   readonly images: readonly string[];
+  /** The newest of each; summaries of before images had versions lack it. */
+  readonly imageVersions?: Readonly<Record<string, string>>;
 }
 
 /** Sums of a capacity report; hosts that are not active add nothing. */
@@ -28,6 +30,7 @@ export function summariseCapacity(capacity: Capacity): CapacitySummary {
     promisedVcpus: capacity.promisedVcpus,
     promisedMemoryMiB: capacity.promisedMemoryMiB,
     images: [...new Set(capacity.images)].sort(),
+    ...(capacity.imageVersions === undefined ? {} : { imageVersions: capacity.imageVersions }),
   };
 }
 

@@ -53,6 +53,7 @@ export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById)
     image: {
       name: vm.image,
       ...(vm.imageVersion === null ? {} : { version: vm.imageVersion }),
+      ...(vm.imageGeneration === 0 ? {} : { generation: vm.imageGeneration }),
     },
     vcpus: vm.vcpus,
     memoryMiB: vm.memoryMiB,

@@ -169,6 +169,7 @@ function newVm(
     name: `${batch.name}-${number}`,
     image: batch.image,
     imageVersion: null,
+    imageGeneration: 0,
     vcpus: shape.vcpus,
     memoryMiB: shape.memoryMiB,
     diskGiB: batch.diskGiB,

@@ -1,4 +1,13 @@
-import { BatchIdSchema, NameSchema, VmIdSchema, VmSchema, VmStateSchema } from '@factory/contracts';
+import {
+  BatchIdSchema,
+  DiskGiBSchema,
+  MemoryMiBSchema,
+  NameSchema,
+  VcpusSchema,
+  VmIdSchema,
+  VmSchema,
+  VmStateSchema,
+} from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
@@ -30,6 +39,7 @@ interface VmRouteParts {
 export function vmRoutes(instance: FastifyInstance, parts: VmRouteParts): void {
   readingRoutes(instance, parts);
   wishRoutes(instance, parts);
+  specRoutes(instance, parts);
   vmOperationRoutes(instance, parts.operations);
 }
 
@@ -144,6 +154,63 @@ function wishRoutes(instance: FastifyInstance, { vms }: Pick<VmRouteParts, 'vms'
     async (request, reply) => {
       const vm = await vms.wish(principalOf(request).projectId, request.params.id, 'delete');
       return reply.status(202).send(vm);
+    },
+  );
+}
+
+const ResizeBody = Type.Object(
+  {
+    vcpus: Type.Optional(VcpusSchema),
+    memoryMiB: Type.Optional(MemoryMiBSchema),
+    diskGiB: Type.Optional(DiskGiBSchema),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+const RebuildBody = Type.Object(
+  {
+    image: NameSchema,
+    imageVersion: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        description: 'SHA-256 of the image; absent: the newest that its cluster has.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** Wishes that a machine be another than it is. */
+function specRoutes(instance: FastifyInstance, { vms }: VmRouteParts): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const schema = { tags, params: VmParams, response: answers(202, VmSchema) };
+  app.post(
+    '/v1/vms/:id([^:/]+)::resize',
+    {
+      schema: {
+        ...schema,
+        operationId: 'resizeVm',
+        summary: 'Give a stopped machine another size; its disk can only grow',
+        body: ResizeBody,
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      return reply.status(202).send(await vms.resize(projectId, request.params.id, request.body));
+    },
+  );
+  app.post(
+    '/v1/vms/:id([^:/]+)::rebuild',
+    {
+      schema: {
+        ...schema,
+        operationId: 'rebuildVm',
+        summary: "Make a machine's disk anew of an image; what was on it is lost",
+        body: RebuildBody,
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      return reply.status(202).send(await vms.rebuild(projectId, request.params.id, request.body));
     },
   );
 }

@@ -2,18 +2,19 @@ import { PROBLEMS, type ProjectId, type Vm, type VmId } from '@factory/contracts
 import { type Clock, ProblemError } from '@factory/runtime';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { decideRebuild, decideResize, type SizeWish } from './spec-wishes.ts';
 import type { VmListQuery, VmRecord } from './store.ts';
 import { showVm } from './view.ts';
-import { decideWish, type Wish } from './wishes.ts';
+import { decideWish, type Wish, type WishDecision } from './wishes.ts';
 
 /** What the machine routes can do. */
 export class VmService {
-  readonly #store: Pick<ApiStore, 'vms'>;
+  readonly #store: Pick<ApiStore, 'vms' | 'clusters'>;
   readonly #clock: Clock;
   readonly #jobs: JobDispatcher;
 
   constructor(parts: {
-    readonly store: Pick<ApiStore, 'vms'>;
+    readonly store: Pick<ApiStore, 'vms' | 'clusters'>;
     readonly clock: Clock;
     readonly jobs: JobDispatcher;
   }) {
@@ -35,9 +36,43 @@ export class VmService {
    * Changes what is wished of a machine; its host follows.
    * @throws ProblemError 404, or 409 with what to do instead.
    */
-  async wish(projectId: ProjectId, id: VmId, wish: Wish): Promise<Vm> {
+  wish(projectId: ProjectId, id: VmId, wish: Wish): Promise<Vm> {
     const nowMs = this.#clock.nowMs();
-    const result = await this.#store.vms.wish(projectId, id, (vm) => decideWish(vm, wish, nowMs));
+    return this.#decide(projectId, id, (vm) => decideWish(vm, wish, nowMs));
+  }
+
+  /** Gives a stopped machine another size. @throws ProblemError as {@link wish}. */
+  resize(projectId: ProjectId, id: VmId, size: SizeWish): Promise<Vm> {
+    return this.#decide(projectId, id, (vm) => decideResize(vm, size));
+  }
+
+  /**
+   * Makes a machine's disk anew of an image that its cluster has.
+   * @throws ProblemError as {@link wish}; 422 when its cluster has no such image.
+   */
+  async rebuild(
+    projectId: ProjectId,
+    id: VmId,
+    { image, imageVersion }: { readonly image: string; readonly imageVersion?: string },
+  ): Promise<Vm> {
+    const { clusterId } = (await this.#store.vms.find(projectId, id)) ?? throwNotFound(id);
+    const clusters = await this.#store.clusters.list();
+    const known = clusters.find((cluster) => cluster.id === clusterId)?.capacity;
+    if (clusterId !== null && known?.images.includes(image) !== true) {
+      const detail = `The cluster of this machine has no image ${image}. See: ./factory image list`;
+      throw new ProblemError(PROBLEMS.unknownImage, detail);
+    }
+    const newest = known?.imageVersions?.[image] ?? null;
+    const wish = { image, imageVersion: imageVersion ?? newest };
+    return this.#decide(projectId, id, (vm) => decideRebuild(vm, wish));
+  }
+
+  async #decide(
+    projectId: ProjectId,
+    id: VmId,
+    decide: (vm: VmRecord) => WishDecision,
+  ): Promise<Vm> {
+    const result = await this.#store.vms.wish(projectId, id, decide);
     switch (result.kind) {
       case 'notFound':
         return throwNotFound(id);

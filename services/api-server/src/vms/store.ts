@@ -31,6 +31,8 @@ export interface VmRecord {
   readonly image: string;
   /** Of the image; null until it has a cluster, and for those of before images had versions. */
   readonly imageVersion: string | null;
+  /** The wish by which its disk is made of the image; 0: it was made with it. */
+  readonly imageGeneration: number;
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly diskGiB: number;

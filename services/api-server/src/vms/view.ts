@@ -25,6 +25,7 @@ export function showVm(vm: VmRecord): Vm {
     })),
     desiredState: vm.desired,
     generation: vm.generation,
+    appliedGeneration: vm.appliedGeneration,
     state: vm.state,
     guestReady: vm.guestReady,
     reason: vm.reason,

@@ -51,12 +51,21 @@ interface SimulatedDomain {
   isSaved?: boolean;
 }
 
+/** A disk: the image that it was made of, and its size. */
+export interface SimulatedDisk {
+  readonly image: string;
+  readonly sizeGiB: number;
+}
+
 /** A VM's folder. */
 export interface SimulatedFiles {
   record: string | undefined;
   /** What is left of the record after a power failure. */
   durableRecord?: string | undefined;
   hasDisk: boolean;
+  /** What the disk is. */
+  disk?: SimulatedDisk;
+  newDisk?: SimulatedDisk;
   hasSeed: boolean;
 }
 

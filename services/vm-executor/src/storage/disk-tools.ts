@@ -11,6 +11,12 @@ export interface DiskTools {
     /** Ends the tool; nothing appears at `path` afterwards. */
     readonly signal?: AbortSignal | undefined;
   }): Promise<void>;
+  /** Makes a qcow2 file's disk larger, or leaves it when it is as large already. */
+  grow(options: {
+    readonly path: string;
+    readonly sizeBytes: number;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<void>;
   /** Writes the seed as an ISO 9660 file, in place of one that is there. */
   writeSeed(path: string, seed: Seed): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type VmId, VmIdSchema } from '@factory/contracts';
+import { type ImageRef, type VmId, VmIdSchema } from '@factory/contracts';
 import {
   BadJsonFileError,
   hasErrorCode,
@@ -38,8 +38,26 @@ export function createFileStorage(options: {
   const folderOf = (vmId: VmId): string => join(overlays, vmId);
   const recordPath = (vmId: VmId): string => join(folderOf(vmId), RECORD);
   const diskPath = (vmId: VmId): string => join(folderOf(vmId), 'disk.qcow2');
+  const newDiskPath = (vmId: VmId): string => join(folderOf(vmId), 'disk.new.qcow2');
   const seedPath = (vmId: VmId): string => join(folderOf(vmId), SEED);
   const leasePath = (vmId: VmId): string => join(leases, `${vmId}.json`);
+
+  const makeDisk: MakeDisk = async (path, ref, sizeGiB, signal) => {
+    const image = await images.acquire(ref, signal);
+    try {
+      signal?.throwIfAborted();
+      await tools.createOverlay({
+        path,
+        basePath: image.path,
+        baseFormat: image.format,
+        // A disk smaller than its image would be cut off.
+        sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
+        signal,
+      });
+    } finally {
+      image.release();
+    }
+  };
 
   return {
     ...consoleFiles,
@@ -85,21 +103,27 @@ export function createFileStorage(options: {
       orStorageFailure('making the disk', async () => {
         // First: a disk that is there needs no image.
         if (await exists(diskPath(vmId))) return;
-        const image = await images.acquire(ref, signal);
-        try {
-          signal?.throwIfAborted();
-          await tools.createOverlay({
-            path: diskPath(vmId),
-            basePath: image.path,
-            baseFormat: image.format,
-            // A disk smaller than its image would be cut off.
-            sizeBytes: Math.max(sizeGiB * GIB, image.virtualSizeBytes),
-            signal,
-          });
-        } finally {
-          image.release();
-        }
+        await makeDisk(diskPath(vmId), ref, sizeGiB, signal);
       }),
+    createNewDisk: (vmId, ref, sizeGiB, signal) =>
+      orStorageFailure('making the new disk', async () => {
+        await rm(newDiskPath(vmId), { force: true });
+        await makeDisk(newDiskPath(vmId), ref, sizeGiB, signal);
+        // It takes the place of one that its user may have years of work on.
+        await syncFile(newDiskPath(vmId));
+      }),
+    useNewDisk: (vmId) =>
+      orStorageFailure('using the new disk', () =>
+        rename(newDiskPath(vmId), diskPath(vmId)).catch((error: unknown) => {
+          if (!hasErrorCode(error, 'ENOENT')) throw error;
+        }),
+      ),
+    dropNewDisk: (vmId) =>
+      orStorageFailure('removing the new disk', () => rm(newDiskPath(vmId), { force: true })),
+    growDisk: (vmId, sizeGiB, signal) =>
+      orStorageFailure('growing the disk', () =>
+        tools.grow({ path: diskPath(vmId), sizeBytes: sizeGiB * GIB, signal }),
+      ),
     writeSeed: (vmId, seed) =>
       orStorageFailure('writing the seed', () => tools.writeSeed(seedPath(vmId), seed)),
     removeVm: (vmId, signal) =>
@@ -125,6 +149,22 @@ async function removeFolder(folder: string): Promise<void> {
   const recordLast = names.toSorted((a, b) => Number(a === RECORD) - Number(b === RECORD));
   for (const name of recordLast) await rm(join(folder, name), { force: true });
   await rmdir(folder);
+}
+
+type MakeDisk = (
+  path: string,
+  ref: ImageRef,
+  sizeGiB: number,
+  signal: AbortSignal | undefined,
+) => Promise<void>;
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 const RECORD = 'record.json';

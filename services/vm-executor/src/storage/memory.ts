@@ -53,12 +53,36 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
       host.useStorage('looking for the disk');
       return host.folders.get(vmId)?.hasDisk ?? false;
     },
-    async createDisk(vmId, image) {
+    async createDisk(vmId, image, sizeGiB) {
       host.useStorage('making the disk');
       if (host.folders.get(vmId)?.hasDisk) return;
       await findImage(image);
       host.mayFail('making the disk');
       folderOf(vmId).hasDisk = true;
+      folderOf(vmId).disk = { image: image.name, sizeGiB };
+    },
+    async createNewDisk(vmId, image, sizeGiB) {
+      host.useStorage('making the new disk');
+      await findImage(image);
+      host.mayFail('making the new disk');
+      folderOf(vmId).newDisk = { image: image.name, sizeGiB };
+    },
+    async useNewDisk(vmId) {
+      host.useStorage('using the new disk');
+      const folder = folderOf(vmId);
+      if (folder.newDisk !== undefined) folder.disk = folder.newDisk;
+      delete folder.newDisk;
+    },
+    async dropNewDisk(vmId) {
+      host.useStorage('removing the new disk');
+      delete folderOf(vmId).newDisk;
+    },
+    async growDisk(vmId, sizeGiB) {
+      host.useStorage('growing the disk');
+      const { disk } = folderOf(vmId);
+      if (disk === undefined) throw new VmFailure('STORAGE_UNAVAILABLE', 'no disk (simulated)');
+      host.mayFail('growing the disk');
+      folderOf(vmId).disk = { ...disk, sizeGiB: Math.max(disk.sizeGiB, sizeGiB) };
     },
     async writeSeed(vmId) {
       host.useStorage('writing the seed');

@@ -111,6 +111,14 @@ export interface VmStorage {
   hasDisk(vmId: VmId, signal?: AbortSignal): Promise<boolean>;
   /** Makes the VM's disk on top of the image; one that exists is left as it is. */
   createDisk(vmId: VmId, image: ImageRef, sizeGiB: number, signal?: AbortSignal): Promise<void>;
+  /** Makes another disk beside the VM's own, in place of one that was begun before. */
+  createNewDisk(vmId: VmId, image: ImageRef, sizeGiB: number, signal?: AbortSignal): Promise<void>;
+  /** Puts the other disk in the place of the VM's own; it is the VM's own if there is none. */
+  useNewDisk(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Removes the other disk. */
+  dropNewDisk(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** Makes the disk larger; one that is as large already is left as it is. */
+  growDisk(vmId: VmId, sizeGiB: number, signal?: AbortSignal): Promise<void>;
   writeSeed(vmId: VmId, seed: Seed, signal?: AbortSignal): Promise<void>;
   /** Removes the VM's folder with all in it, and its console log. */
   removeVm(vmId: VmId, signal?: AbortSignal): Promise<void>;

@@ -11,6 +11,7 @@ import { OFF_CAUSES, type Power } from '../hypervisor/port.ts';
 import { testOperationId, testTask, testVmId } from '../testing.ts';
 import { type Decision, decide, type Situation } from './decide.ts';
 import { newRecord, type VmRecord } from './record.ts';
+import { nextChange } from './spec-change.ts';
 
 /** States in which a record can be found, once the VM was made. */
 const MADE_STATES = [
@@ -37,6 +38,8 @@ const VOLUME = {
 };
 /** Each differs from the spec in a part that has a move of its own. */
 const WISHED_SPECS: readonly VmSpec[] = [
+  { ...spec, image: { name: 'debian-12', generation: 2 } },
+  { ...spec, vcpus: 2, diskGiB: 2 },
   { ...spec, userData: '#!/bin/sh' },
   { ...spec, volumes: [VOLUME] },
   { ...spec, network: { ...spec.network, egress: 'nat' } },
@@ -60,12 +63,14 @@ const record: fc.Arbitrary<VmRecord> = fc
     phase: fc.constantFrom('off' as const, 'on' as const, undefined),
     hasMakingFailed: fc.boolean(),
     wishedSpec: fc.constantFrom(null, ...WISHED_SPECS),
+    hasNewDisk: fc.boolean(),
   })
   .map((given) => ({
     ...newRecord(testTask(1), 1000),
     isMade: given.isMade,
     desired: given.desired,
     wishedSpec: given.wishedSpec,
+    hasNewDisk: given.hasNewDisk,
     generation: given.generation,
     appliedGeneration: given.isMade ? given.generation - given.lag : 0,
     ...stateOf(given),
@@ -96,6 +101,7 @@ const situation: fc.Arbitrary<Situation> = fc.record({
   ),
   hasDisk: fc.boolean(),
   isReleased: fc.boolean(),
+  isLetGo: fc.boolean(),
   isFirstLook: fc.boolean(),
 });
 
@@ -115,6 +121,10 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
       return [reboot === null ? 'starting' : state];
     case 'powerOff':
       return byRunning(state, reboot === null ? 'stopping' : 'rebooting');
+    case 'rebuild':
+      return byRunning(state, 'rebuilding');
+    case 'resize':
+      return byRunning(state, 'resizing');
     case 'suspend':
       return byRunning(state, 'suspending');
     case 'resume':
@@ -129,6 +139,8 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
     case 'abandonReboot':
     case 'setNetworks':
     case 'takeSpec':
+    case 'dropNewDisk':
+    case 'stay':
       return [state];
   }
 }
@@ -158,12 +170,17 @@ describe('decide', () => {
         fc.pre(!given.isReleased);
         fc.pre(desired === 'running' && reboot === null && makingFailure === null);
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
-        const { isMade, wishedSpec } = given.record;
-        // What is changed of what it is to be does not touch it either.
-        const ofSpec = ['takeSpec', 'refuseSpec', 'setNetworks'];
+        const { isMade, wishedSpec, hasNewDisk } = given.record;
+        const change = nextChange(given.record);
+        // These are wishes to touch it.
+        fc.pre(change !== 'image' && change !== 'size');
+        // What is changed of what it is to be, and of what is about it, does not touch it either.
         const { hasDiskError = false, isPaused = false } = given.domain.power;
-        if (isMade && wishedSpec !== null) expect(ofSpec).toContain(decide(given).move);
-        else if (hasDiskError && isMade) expect(decide(given).move).toBe('retryDisk');
+        if (given.isLetGo) expect(decide(given).move).toBe('stay');
+        else if (isMade && hasNewDisk) expect(decide(given).move).toBe('dropNewDisk');
+        else if (isMade && wishedSpec !== null) {
+          expect(['takeSpec', 'refuseSpec', 'setNetworks']).toContain(decide(given).move);
+        } else if (hasDiskError && isMade) expect(decide(given).move).toBe('retryDisk');
         else if (isPaused && isMade) expect(['rest', 'unpause']).toContain(decide(given).move);
         else expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
       }),
@@ -196,10 +213,12 @@ describe('decide', () => {
     fc.assert(
       fc.property(situation, (given) => {
         const { isMade, desired } = given.record;
-        fc.pre(isMade && desired !== 'deleted' && given.domain?.power.kind === 'on');
-        fc.pre(given.record.makingFailure === null && given.record.wishedSpec === null);
-        fc.pre(given.record.reboot === null && given.domain.power.isPaused === true);
-        const decision = decide(given);
+        fc.pre(isMade && desired !== 'deleted');
+        const still = { wishedSpec: null, hasNewDisk: false, makingFailure: null, reboot: null };
+        const record = { ...given.record, ...still };
+        const power = { kind: 'on', isPaused: true } as const;
+        const domain = { vmId: record.vmId, power, detail: 'paused' };
+        const decision = decide({ ...given, record, domain });
         if (decision.move === 'rest') expect(decision.change.state).not.toBe('running');
       }),
     );
@@ -214,6 +233,26 @@ describe('decide', () => {
         const { move } = decide(given);
         expect(move).not.toBe('powerOn');
         if (move === 'forgetMemory') expect(record.desired).toBe('stopped');
+      }),
+    );
+  });
+
+  it('never changes the size, nor lets go the task, of a machine whose guest is on', () => {
+    fc.assert(
+      fc.property(situation, (given) => {
+        const { move } = decide(given);
+        if (move === 'resize' || move === 'release') {
+          expect(given.domain?.power.kind).not.toBe('on');
+        }
+      }),
+    );
+  });
+
+  it('never powers on a machine whose disk or size is about to be another', () => {
+    fc.assert(
+      fc.property(situation, (given) => {
+        fc.pre(given.record.isMade && nextChange(given.record) !== undefined);
+        expect(['powerOn', 'resume', 'unpause']).not.toContain(decide(given).move);
       }),
     );
   });
@@ -254,7 +293,7 @@ describe('decide', () => {
     const made = { ...newRecord(testTask(1), 1000), isMade: true, desired: 'stopped' as const };
     const failed = { ...made, state: 'failed' as const, generation: 2, appliedGeneration: 2 };
     const domain = { vmId: testVmId(1), power: { kind: 'on' } as const, detail: 'running' };
-    const seen = { hasDisk: true, isReleased: false, isFirstLook: false };
+    const seen = { hasDisk: true, isReleased: false, isLetGo: false, isFirstLook: false };
     expect(decide({ record: failed, domain, ...seen })).toEqual({ move: 'rest', change: {} });
   });
 });

@@ -12,6 +12,8 @@ export interface Situation {
   readonly hasDisk: boolean;
   /** The VM's task is to end, and nobody wished the VM deleted: it is switched off and kept. */
   readonly isReleased: boolean;
+  /** The scheduler lets its task go, for another one: it is kept as it is, if it is off. */
+  readonly isLetGo: boolean;
   /** This executor has not seen the domain before: the host may have been down meanwhile. */
   readonly isFirstLook: boolean;
 }
@@ -42,10 +44,18 @@ export type Decision =
   | { readonly move: 'unpause' }
   /** It is to be off: throw away the memory that was kept. */
   | { readonly move: 'forgetMemory' }
+  /** Off: grow its disk and define its domain anew. */
+  | { readonly move: 'resize' }
+  /** Make a disk of the wished image, power it off, and put the new disk in the old one's place. */
+  | { readonly move: 'rebuild' }
+  /** Throw away a new disk that is not to be used. */
+  | { readonly move: 'dropNewDisk' }
   /** Ask the guest to power off, and force it after a while. */
   | { readonly move: 'powerOff' }
   /** Off and kept: the task ends. */
   | { readonly move: 'release'; readonly change: Change }
+  /** Its task is not let go after all. */
+  | { readonly move: 'stay' }
   /** The restart that was asked for is done. */
   | { readonly move: 'finishReboot' }
   /** The restart that was asked for is overtaken by another wish. */
@@ -59,8 +69,10 @@ export function decide(situation: Situation): Decision {
   if (record.desired === 'deleted') return { move: 'unmake', end: 'deleted' };
   if (record.makingFailure !== null) return { move: 'unmake', end: 'failed' };
   if (isReleased) return decideRelease(situation);
+  if (situation.isLetGo) return decideLettingGo(situation);
   if (!record.isMade) return decideMaking(situation);
   const change = nextChange(record);
+  if (record.hasNewDisk && change !== 'image') return { move: 'dropNewDisk' };
   if (change !== undefined) return decideChange(situation, change);
   switch (record.desired) {
     case 'running':
@@ -75,6 +87,10 @@ export function decide(situation: Situation): Decision {
 /** What is wished of a machine that is to be another than it is; the power comes after. */
 function decideChange({ record, domain }: Situation, change: SpecChange): Decision {
   switch (change) {
+    case 'image':
+      return { move: 'rebuild' };
+    case 'size':
+      return domain?.power.kind === 'on' ? { move: 'powerOff' } : { move: 'resize' };
     case 'volumes':
       // Memory that is kept is of a machine with the volumes that it had.
       if (domain?.power.kind !== 'on' && !isSaved(domain)) return { move: 'takeSpec', change };
@@ -86,6 +102,12 @@ function decideChange({ record, domain }: Situation, change: SpecChange): Decisi
     case 'others':
       return { move: 'takeSpec', change };
   }
+}
+
+/** A guest that is on keeps its task: the scheduler asks again when it is off. */
+function decideLettingGo({ record, domain }: Situation): Decision {
+  const isOff = record.isMade && domain?.power.kind !== 'on';
+  return isOff ? { move: 'release', change: {} } : { move: 'stay' };
 }
 
 /** Whoever ends a task (an operator, an agent that is drained) may stop its guest, and no more. */

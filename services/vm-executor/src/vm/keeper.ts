@@ -53,6 +53,7 @@ export class VmKeeper {
   readonly #operations: OperationQueue;
   #isFirstLook = true;
   #isReleased = false;
+  #isLetGo = false;
   #isClosed = false;
   #loop: Promise<void> | undefined;
 
@@ -115,6 +116,12 @@ export class VmKeeper {
     this.#bell.ring();
   }
 
+  /** Ends as `release` does, if the guest is off; else nothing happens. */
+  letGo(): void {
+    this.#isLetGo = true;
+    this.#bell.ring();
+  }
+
   /** Takes a one-shot operation, once per id; the result appears in the record. */
   operate(request: OperationRequest): void {
     const known = this.#record.operations.find((each) => each.operationId === request.operationId);
@@ -153,6 +160,7 @@ export class VmKeeper {
       const decision = decide(await this.#lookAround());
       // To take a new spec in is no look at what became of the guest.
       if (decision.move !== 'takeSpec') this.#isFirstLook = false;
+      if (decision.move === 'stay') this.#isLetGo = false;
       const after = await this.#moves.make(decision);
       this.#retry.reset();
       if ('end' in after) return this.#end(after.end);
@@ -175,7 +183,8 @@ export class VmKeeper {
     const { hypervisor, storage } = this.#context;
     // What is to be removed is removed, whatever there is.
     const isGoing = this.#record.desired === 'deleted' || this.#record.makingFailure !== null;
-    const seen = { isFirstLook: this.#isFirstLook, isReleased: this.#isReleased };
+    const asked = { isReleased: this.#isReleased, isLetGo: this.#isLetGo };
+    const seen = { isFirstLook: this.#isFirstLook, ...asked };
     if (isGoing) return { record: this.#record, domain: undefined, hasDisk: true, ...seen };
     const { domain, hasDisk } = await this.#carrier.within(
       () => 'a look at its domain and disk',

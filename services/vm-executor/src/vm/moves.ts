@@ -9,7 +9,9 @@ import type { Ledger } from './ledger.ts';
 import type { Change } from './observe.ts';
 import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON } from './procedures.ts';
 import { endReboot } from './reboot.ts';
+import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
 import type { VmRecord } from './record.ts';
+import { RESIZE } from './resize.ts';
 import { Resting } from './resting.ts';
 import { giveUpChange, settleChange } from './spec-change.ts';
 import { FORGET_MEMORY, RESUME, SUSPEND } from './suspend.ts';
@@ -86,6 +88,15 @@ export class Moves {
         return this.#unpause();
       case 'forgetMemory':
         return this.#forgetMemory();
+      case 'stay':
+        return AT_ONCE;
+      case 'resize':
+        return this.#resize();
+      case 'rebuild':
+        return this.#rebuild();
+      case 'dropNewDisk':
+        await this.#carrier.carry(DROP_NEW_DISK, CALL_TIMEOUT_MS);
+        return AT_ONCE;
       case 'takeSpec':
         this.#ledger.replace(settleChange(this.#record, decision.change));
         return AT_ONCE;
@@ -208,6 +219,41 @@ export class Moves {
     this.#observe('stopping');
     await this.#carrier.carry(FORGET_MEMORY, this.#ledger.remainingMs);
     return AT_ONCE;
+  }
+
+  async #resize(): Promise<After> {
+    this.#observe('resizing');
+    await this.#carrier.carry(RESIZE, this.#ledger.remainingMs);
+    return AT_ONCE;
+  }
+
+  async #rebuild(): Promise<After> {
+    const { generation } = this.#record;
+    this.#observe('rebuilding');
+    try {
+      await this.#carrier.carry(REBUILD, this.#ledger.remainingMs);
+      this.#resting.watchNoMore();
+      return AT_ONCE;
+    } catch (error) {
+      if (!(await this.#runsOnAfter(error))) throw error;
+      // The new disk could not be made, and nothing else was begun.
+      this.#ledger.replace(giveUpChange(this.#record));
+      const why = explainFailure(error);
+      this.#ledger.observe({ state: 'running', ...why, appliedGeneration: generation });
+      return AT_ONCE;
+    }
+  }
+
+  /** Whether the guest is still on after something that will not work by being tried again. */
+  async #runsOnAfter(error: unknown): Promise<boolean> {
+    if (!(error instanceof VmFailure) || error.isTransient || this.#carrier.isBusy) return false;
+    const { hypervisor } = this.#context;
+    const domain = await this.#carrier.within(
+      () => 'a look at its domain',
+      CALL_TIMEOUT_MS,
+      (signal) => hypervisor.findDomain(this.#record.vmId, signal),
+    );
+    return domain?.power.kind === 'on';
   }
 
   #letGoOn(): Promise<void> {

@@ -1,6 +1,7 @@
 import { isFullDisk } from '../failures.ts';
-import { powerOffGuest } from './power-off.ts';
 import { type Procedure, undoing } from './procedure.ts';
+import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
+import { RESIZE } from './resize.ts';
 import {
   domain,
   inFolder,
@@ -8,6 +9,7 @@ import {
   lease,
   network,
   power,
+  powerOff,
   restated,
   seed,
   type VmSteps,
@@ -117,16 +119,7 @@ export const POWER_ON: Procedure<VmSteps> = {
 /** How a guest is powered off; its domain stays. */
 export const POWER_OFF: Procedure<VmSteps> = {
   name: 'powerOff',
-  steps: [
-    intent,
-    {
-      name: 'off',
-      waitsFor: 'its guest to power off',
-      do: ({ clock, hypervisor, bell, record, powerOff }, signal) =>
-        powerOffGuest({ clock, hypervisor, bell, vmId: record().vmId, limits: powerOff, signal }),
-      undo: { none: 'a guest that is off is powered on by a procedure of its own' },
-    },
-  ],
+  steps: [intent, powerOff],
 };
 
 /** All of them: what a crash at every step has to be tried with. */
@@ -138,4 +131,7 @@ export const PROCEDURES: readonly Procedure<VmSteps>[] = [
   SUSPEND,
   RESUME,
   FORGET_MEMORY,
+  RESIZE,
+  REBUILD,
+  DROP_NEW_DISK,
 ];

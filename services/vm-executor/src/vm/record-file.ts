@@ -43,6 +43,7 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
     version: RECORD_VERSION,
     spec: decodeSpec(given.spec, task.spec),
     wishedSpec: read(properties.wishedSpec, given.wishedSpec, null),
+    hasNewDisk: read(properties.hasNewDisk, given.hasNewDisk, false),
     makingFailure: read(properties.makingFailure, given.makingFailure, null),
     reboot: read(properties.reboot, given.reboot, null),
     operation: read(properties.operation, given.operation, null),

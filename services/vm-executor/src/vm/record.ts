@@ -36,6 +36,8 @@ export const VmRecordSchema = Type.Object({
   spec: VmSpecSchema,
   /** What it is to be by a newer wish; null when it is so already. */
   wishedSpec: Type.Union([VmSpecSchema, Type.Null()]),
+  /** A disk for it, made of another image, may lie beside the one that it has. */
+  hasNewDisk: Type.Boolean(),
   /** The newest wish heard, and the one that has been carried out (or has failed). */
   desired: DesiredStateSchema,
   generation: Type.Integer(),
@@ -82,6 +84,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     assignmentEpoch: task.assignmentEpoch,
     spec: task.spec,
     wishedSpec: null,
+    hasNewDisk: false,
     desired: task.desired,
     generation: task.generation,
     appliedGeneration: 0,
@@ -125,6 +128,8 @@ export function withWish(record: VmRecord, wish: Wish): VmRecord {
 
 /** What is said of the VM to the scheduler. */
 export function toObservation(record: VmRecord): VmObservation {
+  const { vcpus, memoryMiB, diskGiB, image } = record.spec;
+  const applied = { vcpus, memoryMiB, diskGiB, image };
   return {
     vmId: record.vmId,
     seq: record.seq,
@@ -135,6 +140,8 @@ export function toObservation(record: VmRecord): VmObservation {
     reason: record.reason,
     message: record.message,
     timeline: record.timeline,
+    // With the first wish it is what it was launched for.
+    ...(record.appliedGeneration > 1 ? { applied } : {}),
   };
 }
 

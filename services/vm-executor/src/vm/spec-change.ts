@@ -9,16 +9,26 @@ type Specs = Pick<VmRecord, 'spec' | 'wishedSpec'>;
  * Parts of a spec that are changed each by a move of its own, in this order; `others` is what counts
  * when it is needed next, so that nothing has to be done for it.
  */
-export type SpecChange = 'volumes' | 'networks' | 'others';
+export type SpecChange = 'image' | 'size' | 'volumes' | 'networks' | 'others';
 
 /** The record with a spec to be reached; null when it is so already. */
 export function withSpec<R extends Specs>(record: R, wished: VmSpec): R {
-  return { ...record, wishedSpec: isDeepStrictEqual(record.spec, wished) ? null : wished };
+  const { spec } = record;
+  // A disk is only replaced on somebody's explicit word; else the image is the one that it is of.
+  const image = isRebuild(spec, wished) ? wished.image : spec.image;
+  const next = { ...wished, image };
+  return { ...record, wishedSpec: isDeepStrictEqual(spec, next) ? null : next };
+}
+
+function isRebuild({ image }: VmSpec, { image: wished }: VmSpec): boolean {
+  return (wished.generation ?? 0) > (image.generation ?? 0);
 }
 
 /** What has to be changed next; undefined when the VM is what it is to be. */
 export function nextChange({ spec, wishedSpec: wished }: Specs): SpecChange | undefined {
   if (wished === null) return undefined;
+  if (isRebuild(spec, wished)) return 'image';
+  if (!isDeepStrictEqual(sizeOf(spec), sizeOf(wished))) return 'size';
   if (!isDeepStrictEqual(spec.volumes ?? [], wished.volumes ?? [])) return 'volumes';
   if (!isDeepStrictEqual(networksOf(spec), networksOf(wished))) return 'networks';
   return 'others';
@@ -46,8 +56,16 @@ function networksOf({ network, nics = [] }: VmSpec): readonly VmNetwork[] {
   return [network, ...nics];
 }
 
+function sizeOf({ vcpus, memoryMiB, diskGiB }: VmSpec) {
+  return { vcpus, memoryMiB, diskGiB };
+}
+
 function reached(spec: VmSpec, wished: VmSpec, change: SpecChange): VmSpec {
   switch (change) {
+    case 'image':
+      return { ...spec, image: wished.image };
+    case 'size':
+      return { ...spec, ...sizeOf(wished) };
     case 'volumes': {
       const { volumes: _, ...others } = spec;
       return wished.volumes === undefined ? others : { ...others, volumes: wished.volumes };

@@ -8,7 +8,7 @@ import { inTurn } from '../turns.ts';
 import type { VolumePort } from '../volumes/port.ts';
 import type { Change } from './observe.ts';
 import { domainPlan, type HostParts, seedOf } from './planned.ts';
-import type { PowerOffLimits } from './power-off.ts';
+import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
 import type { Step } from './procedure.ts';
 import { leaseOf, type VmRecord } from './record.ts';
 
@@ -125,4 +125,13 @@ export const intent: VmStep<'intent'> = {
   waitsFor: 'its record to be written',
   do: ({ save }, signal) => save(signal),
   undo: restated,
+};
+
+/** The guest off, gently first; its domain stays. */
+export const powerOff: VmStep<'off'> = {
+  name: 'off',
+  waitsFor: 'its guest to power off',
+  do: ({ clock, hypervisor, bell, record, powerOff: limits }, signal) =>
+    powerOffGuest({ clock, hypervisor, bell, vmId: record().vmId, limits, signal }),
+  undo: { none: 'a guest that is off is powered on by a procedure of its own' },
 };

@@ -190,6 +190,7 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
   const isSeen = timeline.started === undefined || timeline.seen !== undefined;
   return {
     ...vm,
+    ...appliedOf(vm, report),
     state: report.state,
     stateSinceMs: report.stateSinceMs,
     guestReady: report.guestReady,
@@ -200,6 +201,14 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
     appliedGeneration: report.generation,
     timeline: isSeen ? timeline : { ...timeline, seen: nowMs },
   };
+}
+
+/** What the machine is by its last wish; one that is still open says what it is to be. */
+function appliedOf(vm: VmRecord, { applied, generation }: VmReport): Partial<VmRecord> {
+  if (applied === undefined || generation < vm.generation) return {};
+  const { image, vcpus, memoryMiB, diskGiB } = applied;
+  const { name, version = null, generation: imageGeneration = 0 } = image;
+  return { vcpus, memoryMiB, diskGiB, image: name, imageVersion: version, imageGeneration };
 }
 
 function closeIfGone(db: MemoryDatabase, batchId: BatchId): void {

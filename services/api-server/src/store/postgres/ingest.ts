@@ -105,7 +105,7 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
        select * from jsonb_to_recordset(:reports::jsonb) as r(
          "vmId" text, "assignmentEpoch" int, revision bigint, generation int, state text,
          "stateSinceMs" double precision, "guestReady" boolean, reason text, message text,
-         "hostName" text, timeline jsonb)
+         "hostName" text, timeline jsonb, applied jsonb)
      ), known as (
        select v.id from report r join vms v on v.id = r."vmId"
          and v.cluster_id = :clusterId and v.assignment_epoch = r."assignmentEpoch"
@@ -113,6 +113,7 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
        update vms v set state = r.state, state_since_ms = r."stateSinceMs",
          guest_ready = r."guestReady", reason = r.reason, message = r.message,
          host_name = r."hostName", revision = r.revision, applied_generation = r.generation,
+         ${appliedColumns()},
          timeline = v.timeline || r.timeline || case
            when (v.timeline || r.timeline) ->> 'started' is not null
              and (v.timeline || r.timeline) ->> 'seen' is null
@@ -135,6 +136,22 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
     batchIds: row?.batch_ids ?? [],
     emptied: row?.emptied ?? [],
   };
+}
+
+/** What a machine is by its last wish; one that is still open says what it is to be. */
+function appliedColumns(): string {
+  const isTold = 'r.applied is not null and r.generation >= v.generation';
+  const columns = {
+    vcpus: "(r.applied ->> 'vcpus')::int",
+    memory_mib: "(r.applied ->> 'memoryMiB')::int",
+    disk_gib: "(r.applied ->> 'diskGiB')::int",
+    image: "r.applied -> 'image' ->> 'name'",
+    image_version: "r.applied -> 'image' ->> 'version'",
+    image_generation: "coalesce((r.applied -> 'image' ->> 'generation')::int, 0)",
+  };
+  return Object.entries(columns)
+    .map(([column, told]) => `${column} = case when ${isTold} then ${told} else v.${column} end`)
+    .join(', ');
 }
 
 async function takeProgress(trx: Knex.Transaction, news: ExchangeNews): Promise<void> {

@@ -42,6 +42,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   name: 'name',
   image: 'image',
   imageVersion: 'image_version',
+  imageGeneration: 'image_generation',
   vcpus: 'vcpus',
   memoryMiB: 'memory_mib',
   diskGiB: 'disk_gib',

@@ -46,11 +46,15 @@ async function put(
   vm: VmRecord,
   hasNewSpec: boolean,
 ): Promise<void> {
-  const { desired, generation, state, reason, message } = vm;
+  const { desired, generation, state, reason, message, image, vcpus } = vm;
+  const spec = {
+    ...{ image, image_version: vm.imageVersion, image_generation: vm.imageGeneration },
+    ...{ vcpus, memory_mib: vm.memoryMiB, disk_gib: vm.diskGiB },
+  };
   const since = { state_since_ms: vm.stateSinceMs, volumes: JSON.stringify(vm.volumes) };
   await trx('vms')
     .where('id', vm.id)
-    .update({ desired, generation, state, reason, message, ...since });
+    .update({ desired, generation, state, reason, message, ...since, ...spec });
   const commands = wishCommands([hasNewSpec ? { ...vm, spec: await specNow(trx, vm) } : vm]);
   for (const [clusterId, list] of commands) await appendCommands(trx, clusterId, list);
   if (vm.clusterId === null && vm.state === 'pending') {
