@@ -71,6 +71,28 @@ try {
   await useDisk('reader', READ, 'read: kept');
   expectThat('a disk keeps what was written for the next machine', true);
 
+  await factory.run(
+    'batch',
+    'create',
+    '--name',
+    'late',
+    '--image',
+    'micro',
+    '--count',
+    '1',
+    '--wait',
+  );
+  const late = await client.findVm('late-1');
+  await client.actOnVm(late.id, 'stop');
+  await waitFor(systemClock, 'it to stop', TIMEOUT_MS, async () =>
+    (await client.vm(late.id)).state === 'stopped' ? true : undefined,
+  );
+  await factory.run('volume', 'attach', 'late-1', 'disk:/disk');
+  await client.actOnVm(late.id, 'start');
+  await consoleWith(late.id, 'FACTORY-MOUNT /disk');
+  expectThat('a stopped machine is given a disk, and mounts it at its next start', true);
+  await factory.run('batch', 'delete', 'late', '--wait');
+
   for (const name of ['shared', 'disk']) await factory.run('volume', 'delete', name);
   const gone = await waitFor(systemClock, 'the end of the volumes', TIMEOUT_MS, async () =>
     (await client.volumes()).length === 0 ? true : undefined,

@@ -34,7 +34,7 @@ const { domains, networks } = await removeInstance({
   onProgress: say,
 });
 if (purge === true) {
-  for (const folder of ['overlays', 'leases', 'consoles']) {
+  for (const folder of ['overlays', 'leases', 'volume-leases', 'consoles']) {
     if (settings.hostDir === undefined) throw new Error('--purge needs --host-dir');
     await rm(join(settings.hostDir, folder), { recursive: true, force: true });
   }

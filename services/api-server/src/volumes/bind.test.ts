@@ -54,6 +54,11 @@ describe('the volumes of a batch', () => {
     expect(refusal([{ volume: 'disk' }], 1, [{ ...disk, machines: 1 }])).toContain('already');
   });
 
+  it('are each named once', () => {
+    const wanted = [{ volume: 'a' }, { volume: 'a', path: '/b' }];
+    expect(refusal(wanted, 1, [view('a')])).toContain('twice');
+  });
+
   it('must exist, live in one cluster, and not be full or going', () => {
     expect(refusal([{ volume: 'none' }], 1, [])).toContain('create it first');
     const apart = [view('a'), view('b', { clusterId: cluster(2) })];

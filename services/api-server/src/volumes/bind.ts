@@ -22,6 +22,8 @@ export function bindVolumes(
 ): Binding {
   const mounts: VolumeMount[] = [];
   const clusters = new Map<string, string>();
+  const twice = wanted.find(({ volume }, at) => wanted.findIndex((w) => w.volume === volume) < at);
+  if (twice !== undefined) return refused(`The volume ${twice.volume} is named twice.`);
   for (const each of wanted) {
     const view = found.find(({ volume }) => volume.name === each.volume);
     if (view === undefined) return refused(`There is no volume ${each.volume}; create it first.`);
