@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { VolumeId, VolumeMount } from '@factory/contracts';
 import type { CallOptions, Clock, StorageHelper } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
@@ -88,7 +89,10 @@ export function createSharedVolumes(options: {
       }),
     renew: (lease) =>
       orStorageFailure('renewing a lease', async () => {
-        const isOutdated = (await held.list()).some((each) => isNewerOf(each, lease));
+        const now = await held.list();
+        // Given back meanwhile: it must not appear again.
+        if (!now.some((each) => isDeepStrictEqual(each, lease))) return 'held';
+        const isOutdated = now.some((each) => isNewerOf(each, lease));
         if (!isOutdated) return leases.renew(lease, holder ?? '');
         // The VM was given the same disk anew: the lease before that one is nobody's loss.
         await held.remove(lease);
