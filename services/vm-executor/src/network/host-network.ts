@@ -39,6 +39,25 @@ export interface HostNetworkContext extends HostNetworkOptions {
   batch(program: 'ip' | 'bridge', lines: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
+/** A card that somebody waits for. */
+interface PlugRequest {
+  readonly subnet: SubnetOnHost;
+  readonly nic: Nic;
+  readonly signal: AbortSignal;
+  readonly resolve: (tapName: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A card with the names that it gets. */
+interface CardPlan extends Pick<PlugRequest, 'subnet' | 'nic'> {
+  readonly bridgeName: string;
+  readonly tapName: string;
+  readonly tag: string;
+  readonly isThere: boolean;
+}
+
+const NOT_PLUGGED = { master: null, isUp: false, vxlan: null } as const;
+
 /** Others may be making a subnet, which takes about 0.2 s. */
 const LOCK_TIMEOUT_MS = 30_000;
 
@@ -105,12 +124,45 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     if (left.length === 0) await context.nft(removeHostRulesScript(instance), signal);
   };
 
-  const plugLocked = async (
-    subnet: SubnetOnHost,
-    nic: Nic,
-    signal: AbortSignal,
-  ): Promise<string> => {
-    const links = await context.readLinks(signal);
+  /** Plugs cards with one run of each program, so that many cost little more than one. */
+  const plugLocked = async (wanted: readonly PlugRequest[], signal: AbortSignal) => {
+    const links = [...(await context.readLinks(signal))];
+    const bridges = new Map<string, string>();
+    const cards: CardPlan[] = [];
+    for (const { subnet, nic } of wanted) {
+      await makeWay(nic, links, signal);
+      const key = JSON.stringify(subnet);
+      const bridgeName = bridges.get(key) ?? (await subnets.ensure(subnet, links, signal)).bridge;
+      bridges.set(key, bridgeName);
+      const tag = linkTag(instance, 'tap', nicIdentity({ ...nic, ownerName }));
+      const tapName = chooseLinkName(instance, 'tap', nicIdentity({ ...nic, ownerName }), links);
+      const isThere = links.some((link) => link.name === tapName);
+      if (!isThere) links.push({ name: tapName, alias: tag, ...NOT_PLUGGED });
+      cards.push({ subnet, nic, bridgeName, tapName, tag, isThere });
+    }
+    // The tag goes on at once: all else is found by it, whenever this is broken off. Until the card
+    // has rules, those of the host let nothing out of it.
+    const ip = cards.flatMap(({ tapName, tag, bridgeName, isThere }) => [
+      ...(isThere ? [] : [makeTap(tapName)]),
+      `link set dev ${tapName} alias ${tag}`,
+      `link set dev ${tapName} addrgenmode none mtu ${mtuBytes} master ${bridgeName}`,
+      // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
+      `link set dev ${tapName} type bridge_slave guard on learning off flood off`,
+      `link set dev ${tapName} up`,
+    ]);
+    await context.batch('ip', ip, signal);
+    const fdb = cards.map(
+      ({ nic, tapName }) => `fdb replace ${nic.macAddress} dev ${tapName} master static`,
+    );
+    await context.batch('bridge', fdb, signal);
+    await writeRules(cards, signal);
+    for (const { subnet, nic } of cards)
+      await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
+    return cards.map(({ tapName }) => tapName);
+  };
+
+  /** Refuses a card whose address another has; one of its own that is otherwise goes. */
+  const makeWay = async (nic: Nic, links: SeenLink[], signal: AbortSignal): Promise<void> => {
     const seen = nicsOf(instance, links);
     const rival = seen.find((each) => isRival(each, nic));
     if (rival !== undefined)
@@ -120,47 +172,63 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
       );
     const facts = { ...nic, ownerName };
     const former = seen.find((each) => isSameNic(each, nic) && !isSameIdentity(each, facts));
-    if (former !== undefined) {
-      await removeCard(former, links, signal);
-      return await plugLocked(subnet, nic, signal);
-    }
-
-    const { bridge } = await subnets.ensure(subnet, links, signal);
-    const identity = nicIdentity(facts);
-    const tap = chooseLinkName(instance, 'tap', identity, links);
-    const isThere = links.some((link) => link.name === tap);
-    // The tag goes on at once: all else is found by it, whenever this is broken off. Until the card
-    // has rules, those of the host let nothing out of it.
-    await context.batch(
-      'ip',
-      [
-        ...(isThere ? [] : [makeTap(tap)]),
-        `link set dev ${tap} alias ${linkTag(instance, 'tap', identity)}`,
-        `link set dev ${tap} addrgenmode none mtu ${mtuBytes} master ${bridge}`,
-        // Where it is, is told to the bridge; so it learns nothing, and nothing is tried out on it.
-        `link set dev ${tap} type bridge_slave guard on learning off flood off`,
-        `link set dev ${tap} up`,
-      ],
-      signal,
+    if (former === undefined) return;
+    await removeCard(former, links, signal);
+    links.splice(
+      links.findIndex(({ name }) => name === former.tapName),
+      1,
     );
-    const entry = `fdb replace ${nic.macAddress} dev ${tap} master static`;
-    await context.batch('bridge', [entry], signal);
-    await writeRules(subnet, nic, tap, bridge, signal);
-    await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
-    return tap;
+  };
+
+  const waiting: PlugRequest[] = [];
+  /** Plugs all that have come while others had their turn; one that can't be holds up no other. */
+  const plugWaiting = async (): Promise<void> => {
+    const requests = waiting.splice(0).filter(({ signal, reject }) => {
+      if (signal.aborted) reject(signal.reason);
+      return !signal.aborted;
+    });
+    const [only] = requests;
+    if (only === undefined) return;
+    // Of several none ends the others' work: each command has a deadline of its own.
+    const signal = requests.length === 1 ? only.signal : new AbortController().signal;
+    try {
+      const taps = await plugLocked(requests, signal);
+      for (const [index, { resolve }] of requests.entries()) resolve(taps[index] ?? '');
+    } catch (error) {
+      if (requests.length === 1) only.reject(error);
+      else for (const request of requests) await plugAlone(request);
+    }
+  };
+  const plugAlone = async (request: PlugRequest): Promise<void> => {
+    try {
+      const [tap = ''] = await plugLocked([request], request.signal);
+      request.resolve(tap);
+    } catch (error) {
+      request.reject(error);
+    }
+  };
+  const plug = async (subnet: SubnetOnHost, nic: Nic, signal: AbortSignal): Promise<string> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    waiting.push({ subnet, nic, signal, resolve, reject });
+    const refuse = (error: unknown): void => {
+      for (const request of waiting.splice(0)) request.reject(error);
+    };
+    if (waiting.length === 1) locked(plugWaiting).catch(refuse);
+    return await promise;
   };
 
   const writeRules = async (
-    subnet: Pick<SubnetOnHost, 'gatewayAddress'>,
-    nic: Nic,
-    tapName: string,
-    bridgeName: string,
+    cards: readonly Pick<CardPlan, 'subnet' | 'nic' | 'tapName' | 'bridgeName'>[],
     signal: AbortSignal,
   ): Promise<void> => {
-    const { gatewayAddress } = subnet;
-    if (nic.securityRules.length > 0) await subnets.trackConnections(bridgeName, signal);
-    const script = nicRulesScript({ instance, tapName, bridgeName, gatewayAddress, ...nic });
-    await subnets.applyRules(script, signal);
+    const isTracked = cards.filter(({ nic }) => nic.securityRules.length > 0);
+    for (const bridgeName of new Set(isTracked.map((card) => card.bridgeName)))
+      await subnets.trackConnections(bridgeName, signal);
+    const scripts = cards.map(({ subnet, nic, tapName, bridgeName }) => {
+      const { gatewayAddress } = subnet;
+      return nicRulesScript({ instance, tapName, bridgeName, gatewayAddress, ...nic });
+    });
+    await subnets.applyRules(scripts.join(''), signal);
   };
 
   const dropUnusedLocked = async (signal: AbortSignal): Promise<readonly SubnetId[]> => {
@@ -185,7 +253,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
       locked(async () => {
         await subnets.ensure(subnet, await context.readLinks(signal), signal);
       }),
-    plug: (subnet, nic, signal) => locked(() => plugLocked(subnet, nic, signal)),
+    plug,
     unplug: (nic, signal) => locked(() => unplugLocked(() => [nic], signal)),
     unplugVm: (vmId, nics, signal) =>
       locked(() => {
@@ -200,8 +268,8 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
         const seen = nicsOf(instance, links).find((each) => isSameNic(each, nic));
         if (seen === undefined)
           throw new VmFailure('NETWORK_ERROR', `${nic.vmId} has no card ${nic.macAddress} here`);
-        const { bridge } = nameSubnet(context, nic, links);
-        await writeRules(subnet, nic, seen.tapName, bridge, signal);
+        const { bridge: bridgeName } = nameSubnet(context, nic, links);
+        await writeRules([{ subnet, nic, tapName: seen.tapName, bridgeName }], signal);
       }),
     dropUnused: (signal) => locked(() => dropUnusedLocked(signal)),
     removeAll: (signal) =>
