@@ -70,6 +70,7 @@ interface CreateOptions {
   readonly os?: 'linux' | 'windows';
   readonly devices?: 'virtio' | 'emulated';
   readonly tpm?: true;
+  readonly autostart: boolean;
   readonly cpuModel?: string;
   readonly pinCpus?: true;
   readonly numaNodes?: number;
@@ -164,6 +165,7 @@ function hardwareOptions(): readonly Option[] {
       'emulated: SATA and e1000e, for guests without virtio drivers',
     ).choices(['virtio', 'emulated']),
     new Option('--tpm', 'with a TPM 2.0'),
+    new Option('--no-autostart', 'not started again by itself after a restart of its host'),
     new Option('--cpu-model <name>', "the CPU that the guest sees; host: the host's"),
     new Option('--pin-cpus', 'a core of the host for each virtual cpu'),
     new Option('--numa-nodes <n>', 'NUMA nodes that the guest sees').argParser(integer(1, 8)),
@@ -206,6 +208,7 @@ async function requestOf(options: CreateOptions): Promise<BatchRequest> {
     ...networksOf(options),
     ...placementOf(options),
     ...hardwareOf(options),
+    ...(options.autostart ? {} : { autostart: false }),
   };
 }
 

@@ -11,7 +11,7 @@ import { observe } from '../src/vm/observe.ts';
 import type { HostParts } from '../src/vm/planned.ts';
 import { runProcedure } from '../src/vm/procedure.ts';
 import { PROCEDURES, type VmSteps } from '../src/vm/procedures.ts';
-import { newRecord } from '../src/vm/record.ts';
+import { newRecord, withWish } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
 import { createSimulatedVolumes } from '../src/volumes/simulated.ts';
 
@@ -48,6 +48,16 @@ const host = new SimulatedHost({ clock, random: seededRandom(1), images: [image]
 host.folders.set(task.vmId, { record: undefined, hasDisk: true, hasSeed: true });
 let record = recoverRecord(await storage.readVm(task.vmId), task, clock.nowMs()).record;
 if (record.state === 'failed') record = newRecord(task, clock.nowMs());
+/** What procedures are for that change what a VM is. */
+const { spec } = task;
+const WISHES: Readonly<Record<string, typeof spec>> = {
+  resize: { ...spec, vcpus: 2, diskGiB: 2 },
+  rebuild: { ...spec, image: { ...spec.image, generation: 2 } },
+};
+const wished = WISHES[name];
+if (wished !== undefined) {
+  record = withWish(record, { generation: 2, desired: 'stopped', spec: wished });
+}
 let parts: HostParts = {};
 const steps: VmSteps = {
   clock,

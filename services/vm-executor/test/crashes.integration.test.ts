@@ -28,6 +28,12 @@ const points = [CREATE, DELETE].flatMap(({ name, steps }) =>
 /** Three starts of Node, on a machine that may have more to do. */
 const TIMEOUT_MS = 60_000;
 
+/** Steps that leave something on the disk. */
+const changes = [
+  ...['resize/disk', 'resize/settled'],
+  ...['rebuild/disk', 'rebuild/swap', 'rebuild/settled'],
+].flatMap((step) => ['before', 'after'].map((when) => `${step}/${when}`));
+
 describe('a process that is killed (SIGKILL) on real files', () => {
   let hostDir: string;
   beforeEach(async () => {
@@ -51,6 +57,27 @@ describe('a process that is killed (SIGKILL) on real files', () => {
       expect(await left('leases')).toEqual([`${vmId}.json`]);
       const record = await readFile(join(hostDir, folder, 'record.json'), 'utf8');
       expect(JSON.parse(record)).toMatchObject({ isMade: true });
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each(changes)(
+    'at %s leaves a machine that the next one makes what it is to be',
+    async (point) => {
+      const [name = ''] = point.split('/');
+      expect(await run(hostDir, 'create')).toBe(0);
+      expect(await run(hostDir, name, point)).toBe('SIGKILL');
+      const folder = join(hostDir, 'overlays', vmId);
+      expect(await readdir(folder)).toContain('disk.qcow2');
+      expect(await run(hostDir, name)).toBe(0);
+      expect((await readdir(folder)).toSorted()).toEqual([
+        ...['disk.qcow2', 'record.json', 'seed.iso'],
+      ]);
+      const record = JSON.parse(await readFile(join(folder, 'record.json'), 'utf8'));
+      expect(record).toMatchObject({ wishedSpec: null, hasNewDisk: false });
+      expect(record.spec).toMatchObject(
+        name === 'resize' ? { vcpus: 2, diskGiB: 2 } : { image: { generation: 2 } },
+      );
     },
     TIMEOUT_MS,
   );

@@ -8,6 +8,7 @@ import { toReport } from './vm-record.ts';
 const { spec } = sampleAssignment(1);
 const bigger = { ...spec, vcpus: 2, diskGiB: 3 };
 const OLD: AppliedSpec = { vcpus: 1, memoryMiB: 128, diskGiB: 1, image: { name: 'micro' } };
+const DONE = { seq: 1_009, generation: 3, state: 'stopped' } as const;
 const RELEASED = { source: 'SOURCE_EXECUTOR', message: 'RELEASED: ' } as const;
 
 /** VM 1 is off by its second wish, and wished to be bigger by its third. */
@@ -156,6 +157,34 @@ describe('a change of size', () => {
       taskIds: [`${vmIdNumber(1)}.1`],
     });
   });
+
+  it.each(['wished', 'released', 'launched'] as const)(
+    'is carried out by the next scheduler, when one dies after it was %s',
+    async (moment) => {
+      let world = await wishedBigger();
+      const successor = async (): Promise<World> => {
+        const next = await World.subscribed(world);
+        next.framework.say('agent-1', [sampleObservation(1, { seq: 1_001, state: 'stopped' })], {
+          full: true,
+        });
+        await next.settle();
+        return next;
+      };
+      if (moment === 'wished') world = await successor();
+      world.framework.status(1, 1, 'TASK_FINISHED', RELEASED);
+      await world.settle();
+      if (moment === 'released') world = await successor();
+      world.framework.offer(sampleOffer('o2', 'agent-1'));
+      await world.settle();
+      expect(launched(world)).toHaveLength(1);
+      if (moment === 'launched') world = await World.subscribed(world);
+      say(world, { ...DONE, applied: { ...OLD, ...sizes(bigger) } });
+      await world.settle();
+      expect(world.record()).toMatchObject({ attempts: 2, phase: 'hosted' });
+      expect(world.record().resize).toBeUndefined();
+      expect(world.record().task?.size).toBeUndefined();
+    },
+  );
 
   it('keeps the room that it is to have from other machines of the factory', async () => {
     const world = await wishedBigger();
