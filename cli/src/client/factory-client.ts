@@ -54,6 +54,7 @@ const Orphan = Type.Object({
   hostName: Type.String(),
   hasDomain: Type.Boolean(),
   hasFiles: Type.Boolean(),
+  hasCards: Type.Boolean(),
   vm: Type.Union([Type.Null(), Type.Object({ name: Type.String(), state: Type.String() })]),
 });
 export type Orphan = Static<typeof Orphan>;

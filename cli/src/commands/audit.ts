@@ -25,8 +25,13 @@ export function auditCommand(): Command {
 }
 
 /** `vm_…  idc-1/host-2  domain and files  (web-1, deleted)`. */
-function describeOrphan({ vmId, cluster, hostName, hasDomain, hasFiles, vm }: Orphan): string {
-  const what = [hasDomain ? 'domain' : '', hasFiles ? 'files' : ''].filter(Boolean).join(' and ');
+function describeOrphan({ vmId, cluster, hostName, vm, ...has }: Orphan): string {
+  const parts = [
+    ...(has.hasDomain ? ['domain'] : []),
+    ...(has.hasFiles ? ['files'] : []),
+    ...(has.hasCards ? ['network cards'] : []),
+  ];
+  const what = parts.join(' and ');
   const whose = vm === null ? 'no machine of this project' : `${vm.name}, ${vm.state}`;
   return `${vmId}  ${cluster}/${hostName}  ${what}  (${whose})`;
 }

@@ -15,8 +15,12 @@ describeOnEachStore('orphans', (test) => {
     const [vm] = assignedIn(await cluster.exchange({}, 5_000));
     if (vm === undefined) throw new Error('a machine is assigned');
     const on = { agentId: 'agent-7', hostName: 'host-7', hasDomain: true, hasFiles: true };
+    const hasCards = true;
     const stranger = { ...vm, vmId: `vm_${'f'.repeat(32)}` as typeof vm.vmId };
-    const orphans = [vm, stranger].map(({ vmId }) => ({ vmId, ...on }));
+    const orphans = [
+      { vmId: vm.vmId, ...on, hasCards },
+      { vmId: stranger.vmId, ...on },
+    ];
     await cluster.exchange({ capacity: { ...capacity, orphans } });
     return { factory, cluster, batch, vm, stranger };
   };
@@ -25,8 +29,11 @@ describeOnEachStore('orphans', (test) => {
     const { factory, vm, stranger } = await found();
     const { items } = await factory.caller.ok('GET', '/v1/orphans');
     expect(items).toMatchObject([
-      { vmId: vm.vmId, cluster: 'idc-1', hostName: 'host-7', vm: { state: 'scheduled' } },
-      { vmId: stranger.vmId, vm: null },
+      {
+        ...{ vmId: vm.vmId, cluster: 'idc-1', hostName: 'host-7', hasCards: true },
+        vm: { state: 'scheduled' },
+      },
+      { vmId: stranger.vmId, hasCards: false, vm: null },
     ]);
     const seen = await factory.caller.as('member').ok('GET', '/v1/orphans');
     expect(seen.items).toHaveLength(1);

@@ -67,6 +67,7 @@ function actionSchema(action: OrphanAction, summary: string) {
 
 function showOrphan({ orphan, vm }: FoundOrphan): Static<typeof OrphanItemSchema> {
   const { vmId, agentId, hostName, hasDomain, hasFiles, clusterName: cluster } = orphan;
+  const hasCards = orphan.hasCards ?? false;
   const shown = vm === undefined ? null : { name: vm.name, state: vm.state, hostName: vm.hostName };
-  return { vmId, agentId, hostName, hasDomain, hasFiles, cluster, vm: shown };
+  return { vmId, agentId, hostName, hasDomain, hasFiles, hasCards, cluster, vm: shown };
 }

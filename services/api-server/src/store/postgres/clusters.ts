@@ -37,7 +37,8 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
       const { rows } = await db.knex.raw<{ rows: readonly ClusterOrphan[] }>(
         `select c.id as "clusterId", c.name as "clusterName", o.*
          from clusters c, jsonb_to_recordset(c.capacity -> 'orphans') as o(
-           "vmId" text, "agentId" text, "hostName" text, "hasDomain" boolean, "hasFiles" boolean)
+           "vmId" text, "agentId" text, "hostName" text, "hasDomain" boolean, "hasFiles" boolean,
+           "hasCards" boolean)
          order by c.name, o."hostName", o."vmId"`,
       );
       return rows;
