@@ -18,6 +18,8 @@ import {
   signRequest,
   TIMESTAMP_HEADER,
   type Vm,
+  type VmMetrics,
+  VmMetricsSchema,
   VmSchema,
   type Volume,
   type VolumeRequest,
@@ -42,6 +44,9 @@ const batchAnswer = Compile(BatchSchema);
 const operationAnswer = Compile(OperationSchema);
 const subnetAnswer = Compile(SubnetSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
+const metricsPage = Compile(
+  Type.Object({ items: Type.Array(VmMetricsSchema), nextCursor: cursor }),
+);
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
 const volumeAnswer = Compile(VolumeSchema);
 const volumePage = Compile(Type.Object({ items: Type.Array(VolumeSchema), nextCursor: cursor }));
@@ -188,6 +193,13 @@ export class FactoryClient {
 
   deleteSubnet(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/subnets/${id}`, () => undefined);
+  }
+
+  /** What machines use, in the order of their list. */
+  metrics(filter: { readonly batchId?: string } = {}): Promise<readonly VmMetrics[]> {
+    const query = new URLSearchParams({ ...filter }).toString();
+    const path = query === '' ? '/v1/metrics' : `/v1/metrics?${query}`;
+    return this.#all(path, (value) => metricsPage.Parse(value));
   }
 
   /** A console of a running machine, by a ticket of its own. @throws WebSocketRefusedError */

@@ -1,4 +1,4 @@
-import type { Batch, Subnet, Vm, Volume } from '@factory/contracts';
+import type { Batch, Subnet, Vm, VmMetrics, Volume } from '@factory/contracts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
@@ -44,6 +44,34 @@ const VM_COLUMNS: readonly Column<Vm>[] = [
   { head: 'WANTED', cell: (vm) => vm.desiredState, wide: true },
   { head: 'ID', cell: (vm) => vm.id, wide: true },
 ];
+
+/** A machine, and what it uses. */
+export interface MeasuredVm {
+  readonly name: string;
+  readonly latest: VmMetrics['latest'];
+}
+
+const USE_COLUMNS: readonly Column<MeasuredVm>[] = [
+  { head: 'NAME', cell: ({ name }) => name },
+  {
+    head: 'CPU',
+    cell: ({ latest }) => (latest === null ? '-' : `${latest.cpuPercent.toFixed(0)} %`),
+  },
+  { head: 'MEMORY', cell: ({ latest }) => (latest === null ? '-' : `${latest.memoryMiB} MiB`) },
+  { head: 'TAKEN', cell: ({ latest }) => inMiB(latest?.residentMiB) },
+  { head: 'READ', cell: ({ latest }) => perSecond(latest?.diskReadBytes) },
+  { head: 'WRITTEN', cell: ({ latest }) => perSecond(latest?.diskWriteBytes) },
+  { head: 'RECEIVED', cell: ({ latest }) => perSecond(latest?.netReceivedBytes) },
+  { head: 'SENT', cell: ({ latest }) => perSecond(latest?.netSentBytes) },
+];
+
+function inMiB(mebibytes: number | undefined): string {
+  return mebibytes === undefined ? '-' : `${mebibytes.toFixed(0)} MiB`;
+}
+
+function perSecond(bytes: number | undefined): string {
+  return bytes === undefined ? '-' : `${(bytes / 1024).toFixed(1)} KiB/s`;
+}
 
 const BATCH_COLUMNS: readonly Column<Batch>[] = [
   { head: 'NAME', cell: (batch) => batch.name },
@@ -98,6 +126,11 @@ export function describeCounts(batch: Batch): string {
 /** VMs in the wished format. */
 export function formatVms(vms: readonly Vm[], format: OutputFormat): string {
   return formatList(vms, VM_COLUMNS, format, 'No machines.');
+}
+
+/** What machines use, in the wished format. */
+export function formatUse(vms: readonly MeasuredVm[], format: OutputFormat): string {
+  return formatList(vms, USE_COLUMNS, format, 'No machines.');
 }
 
 /** Batches in the wished format. */
