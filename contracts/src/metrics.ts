@@ -12,7 +12,7 @@ export const VmSampleSchema = Type.Object({
   cpuPercent: Rate,
   /** Given to the guest. */
   memoryMiB: Rate,
-  /** Of it, what its host has really had to find room for; 0 where that is not known. */
+  /** What it takes of its host's memory, QEMU's own part included; 0 where that is not known. */
   residentMiB: Rate,
   diskReadBytes: Rate,
   diskWriteBytes: Rate,

@@ -10,7 +10,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { LinkPeer } from '../clusters/store.ts';
 import { goneSignal } from '../http/gone.ts';
-import type { MetricsService } from '../metrics/service.ts';
+import type { MetricsService } from '../vm-metrics/service.ts';
 import { type LinkClaim, readLinkClaim, requireLinkSignature } from './authenticate.ts';
 import type { LinkService } from './service.ts';
 

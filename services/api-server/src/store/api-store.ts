@@ -3,11 +3,11 @@ import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { KeyStore } from '../keys/store.ts';
-import type { MetricsStore } from '../metrics/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
+import type { MetricsStore } from '../vm-metrics/store.ts';
 import type { VmStore } from '../vms/store.ts';
 import type { VolumeStore } from '../volumes/store.ts';
 

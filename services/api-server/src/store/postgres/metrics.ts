@@ -1,4 +1,4 @@
-import type { MetricsStore } from '../../metrics/store.ts';
+import type { MetricsStore } from '../../vm-metrics/store.ts';
 import type { PostgresDatabase } from './database.ts';
 
 /** See {@link MetricsStore}. */
