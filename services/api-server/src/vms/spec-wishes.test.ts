@@ -28,6 +28,13 @@ describe('a wish for another size', () => {
     });
   });
 
+  it('leaves a machine off that powered itself off', () => {
+    const off = { ...vm, desired: 'running' } as const;
+    expect(decideResize(off, { vcpus: 4 })).toMatchObject({ vm: { desired: 'stopped' } });
+    const wish = { image: 'micro', imageVersion: null };
+    expect(decideRebuild(off, wish)).toMatchObject({ vm: { desired: 'stopped' } });
+  });
+
   it('changes nothing when that is its size', () => {
     expect(decideResize(vm, { vcpus: 1, diskGiB: 2 })).toEqual({ kind: 'unchanged' });
   });

@@ -1,4 +1,4 @@
-import type { VmState } from '@factory/contracts';
+import type { DesiredState, VmState } from '@factory/contracts';
 import type { VmRecord } from './store.ts';
 import type { WishDecision } from './wishes.ts';
 
@@ -24,7 +24,8 @@ export function decideResize(vm: VmRecord, size: SizeWish): WishDecision {
   if (diskGiB < vm.diskGiB) {
     return refuse(`The disk of ${vm.name} has ${vm.diskGiB} GiB, and can only be made larger.`);
   }
-  const next = { ...vm, vcpus, memoryMiB, diskGiB };
+  // One that powered itself off is still wished on; that must not start it now.
+  const next: VmRecord = { ...vm, vcpus, memoryMiB, diskGiB, desired: 'stopped' };
   const isSame = vcpus === vm.vcpus && memoryMiB === vm.memoryMiB && diskGiB === vm.diskGiB;
   return isSame ? { kind: 'unchanged' } : changed(next);
 }
@@ -33,7 +34,14 @@ export function decideResize(vm: VmRecord, size: SizeWish): WishDecision {
 export function decideRebuild(vm: VmRecord, wish: ImageWish): WishDecision {
   const refusal = whyNot(vm, 'rebuilt', ['running', 'stopped', 'failed']);
   if (refusal !== undefined) return refuse(refusal);
-  return changed({ ...vm, ...wish, imageGeneration: vm.generation + 1 });
+  const imageGeneration = vm.generation + 1;
+  return changed({ ...vm, ...wish, imageGeneration, desired: desiredAfter(vm) });
+}
+
+/** As it is, so it is to be; what failed is to be what it was to be. */
+function desiredAfter({ state, desired }: VmRecord): DesiredState {
+  if (state === 'running' || state === 'stopped') return state;
+  return desired === 'suspended' ? 'running' : desired;
 }
 
 function whyNot(vm: VmRecord, what: string, states: readonly VmState[]): string | undefined {

@@ -191,6 +191,7 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
   return {
     ...vm,
     ...appliedOf(vm, report),
+    desired: isAwake(vm, report) ? 'running' : vm.desired,
     state: report.state,
     stateSinceMs: report.stateSinceMs,
     guestReady: report.guestReady,
@@ -201,6 +202,12 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
     appliedGeneration: report.generation,
     timeline: isSeen ? timeline : { ...timeline, seen: nowMs },
   };
+}
+
+/** It could not be suspended, or somebody has woken it: nothing else is to suspend it again. */
+function isAwake({ desired, generation }: VmRecord, report: VmReport): boolean {
+  const isDone = report.generation >= generation;
+  return desired === 'suspended' && report.state === 'running' && isDone;
 }
 
 /** What the machine is by its last wish; one that is still open says what it is to be. */

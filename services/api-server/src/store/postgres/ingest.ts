@@ -113,6 +113,9 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
        update vms v set state = r.state, state_since_ms = r."stateSinceMs",
          guest_ready = r."guestReady", reason = r.reason, message = r.message,
          host_name = r."hostName", revision = r.revision, applied_generation = r.generation,
+         -- It could not be suspended, or somebody has woken it: nothing else is to suspend it again.
+         desired = case when v.desired = 'suspended' and r.state = 'running'
+           and r.generation >= v.generation then 'running' else v.desired end,
          ${appliedColumns()},
          timeline = v.timeline || r.timeline || case
            when (v.timeline || r.timeline) ->> 'started' is not null
