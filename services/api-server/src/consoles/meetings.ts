@@ -56,6 +56,8 @@ export class ConsoleMeetings {
     } finally {
       // Nobody is to wait for what will not come.
       meeting.cluster.resolve(undefined);
+      // One that was let in just now would find nobody, and stay.
+      meeting.arrival.promise.then((late) => late.close(CONSOLE_ENDS.notOpened));
       this.#expected.delete(operationId);
       this.#users.delete(user);
     }

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
+  CONSOLE_ENDS,
   CONSOLE_OPENING_TIMEOUT_MS,
   CONSOLE_PATHS,
   CONSOLE_TOKEN_HEADER,
@@ -92,7 +93,10 @@ export class Relay {
       return undefined;
     });
     if (far === undefined) return refuseUpgrade(socket, 502);
-    const near = await acceptor.accept(request, socket, head);
+    const near = await acceptor.accept(request, socket, head).catch((error: unknown) => {
+      far.close(CONSOLE_ENDS.hostAway);
+      throw error;
+    });
     logger.info({ operationId: id }, 'passing a console on');
     const end = await joinChannels(near, far, { clock });
     logger.info({ operationId: id, ...end }, 'a console has ended');

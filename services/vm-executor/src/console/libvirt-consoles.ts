@@ -74,7 +74,8 @@ function fromStream(stream: LibvirtStream, libvirt: Libvirt): ByteChannel {
     try {
       yield* stream;
     } catch {
-      // The connection or the stream broke; for who looks, the console is gone.
+      // libvirtd is gone, or the stream broke; the guest may be well.
+      end(CONSOLE_ENDS.hostAway);
     } finally {
       end(CONSOLE_ENDS.machineOff);
     }
