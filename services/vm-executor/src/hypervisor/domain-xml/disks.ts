@@ -74,12 +74,19 @@ function cdrom(path: string, target: XmlElement): XmlElement {
   );
 }
 
+/**
+ * Past the caches of host and GlusterFS (O_DIRECT): a write that they had taken and could not bring to the
+ * disk would be lost, and QEMU, told so by fsync, fails every later flush until it is started anew.
+ * Source: handle_aiocb_flush (page_cache_inconsistent) in QEMU's block/file-posix.c
+ */
+const UNCACHED = { cache: 'none' } as const;
+
 function volumeDisk(volume: PlannedVolume, target: XmlElement): XmlElement {
   const { path, source, format, serial, readOnly } = volume;
   return xml(
     'disk',
     { type: source, device: 'disk' },
-    xml('driver', { name: 'qemu', type: format, ...ON_ERROR, discard: 'unmap' }),
+    xml('driver', { name: 'qemu', type: format, ...UNCACHED, ...ON_ERROR, discard: 'unmap' }),
     xml('source', source === 'file' ? { file: path } : { dev: path }),
     target,
     ...(readOnly ? [xml('readonly')] : []),
