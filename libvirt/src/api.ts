@@ -4,6 +4,7 @@ import { createDomains } from './domains.ts';
 import { createGuestAgent, type GuestAgent } from './guest-agent.ts';
 import { createHost } from './host.ts';
 import { createJobs, type Jobs } from './jobs.ts';
+import { createMonitor, type Monitor } from './monitor.ts';
 import { createNetworks } from './networks.ts';
 import type { Rpc } from './rpc.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
@@ -17,6 +18,7 @@ export interface LibvirtApi {
   readonly blockJobs: BlockJobs;
   readonly jobs: Jobs;
   readonly guestAgent: GuestAgent;
+  readonly monitor: Monitor;
   readonly networks: Networks;
   readonly host: Host;
 }
@@ -30,6 +32,7 @@ export function createApi(rpc: Rpc): LibvirtApi {
     blockJobs: createBlockJobs(rpc),
     jobs: createJobs(rpc),
     guestAgent: createGuestAgent(rpc),
+    monitor: createMonitor(rpc),
     networks: createNetworks(rpc),
     host: createHost(rpc),
   };

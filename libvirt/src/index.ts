@@ -42,6 +42,7 @@ export type {
   GuestOs,
 } from './guest-info.ts';
 export type { DomainJobOutcome, DomainJobStats, Jobs } from './jobs.ts';
+export { type Monitor, MonitorError } from './monitor.ts';
 export {
   createReconnectingLibvirt,
   type ReconnectingLibvirt,

@@ -5,6 +5,7 @@ import { DEVICE_PROCEDURES } from './procedures/devices.ts';
 import { DOMAIN_PROCEDURES } from './procedures/domains.ts';
 import { GUEST_AGENT_PROCEDURES } from './procedures/guest-agent.ts';
 import { JOB_PROCEDURES } from './procedures/jobs.ts';
+import { MONITOR_PROCEDURES } from './procedures/monitor.ts';
 import { NETWORK_PROCEDURES } from './procedures/networks.ts';
 import { SNAPSHOT_PROCEDURES } from './procedures/snapshots.ts';
 import { PROCEDURES } from './procedures.ts';
@@ -15,6 +16,7 @@ const FAMILIES = [
   DOMAIN_PROCEDURES,
   GUEST_AGENT_PROCEDURES,
   JOB_PROCEDURES,
+  MONITOR_PROCEDURES,
   NETWORK_PROCEDURES,
   SNAPSHOT_PROCEDURES,
 ];

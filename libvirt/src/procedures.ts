@@ -3,6 +3,7 @@ import { DEVICE_PROCEDURES } from './procedures/devices.ts';
 import { DOMAIN_PROCEDURES } from './procedures/domains.ts';
 import { GUEST_AGENT_PROCEDURES } from './procedures/guest-agent.ts';
 import { JOB_PROCEDURES } from './procedures/jobs.ts';
+import { MONITOR_PROCEDURES } from './procedures/monitor.ts';
 import { NETWORK_PROCEDURES } from './procedures/networks.ts';
 import { SNAPSHOT_PROCEDURES } from './procedures/snapshots.ts';
 
@@ -19,6 +20,7 @@ export const PROCEDURES = {
   ...DEVICE_PROCEDURES,
   ...SNAPSHOT_PROCEDURES,
   ...JOB_PROCEDURES,
+  ...MONITOR_PROCEDURES,
 } as const;
 
 /** A name in the table. */

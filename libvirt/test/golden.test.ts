@@ -48,6 +48,14 @@ const CALLS: Readonly<Record<string, Golden>> = {
     sent: `${ONE}000000187b2265786563757465223a2267756573742d70696e67227d0000000300000000`,
     answer: `00000001${'0000000d'}${Buffer.from('{"return":{}}\0\0\0').toString('hex')}`,
   },
+  'monitor command': {
+    call: ({ monitor }) => monitor.command(DOMAIN, { execute: 'query-name' }),
+    program: PROGRAM.qemu,
+    procedure: 1,
+    sent: `${ONE}000000187b2265786563757465223a2271756572792d6e616d65227d00000000`,
+    answer: `0000000d${Buffer.from('{"return":{}}\0\0\0').toString('hex')}`,
+    gives: {},
+  },
   'guest agent time-out': {
     call: ({ guestAgent }) => guestAgent.fsThaw(DOMAIN, { timeoutMs: 5_000 }),
     procedure: 420,

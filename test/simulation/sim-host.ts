@@ -2,6 +2,7 @@ import type { Shape, VmId, VmReason } from '@factory/contracts';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { type SimulatedNetwork, seededRandom } from '@factory/runtime/simulated';
 import {
+  createMemoryPublisher,
   createMemoryStorage,
   createMesosLink,
   createSimulatedHypervisor,
@@ -118,6 +119,7 @@ export class SimHost {
       hypervisor: life.guard(this.#faulty(hypervisor, HYPERVISOR_REASONS)),
       network: life.guard(this.#faulty(this.machine.network, NETWORK_REASONS)),
       storage: life.guard(this.#faulty(storage, STORAGE_REASONS)),
+      images: life.guard(createMemoryPublisher(this.machine)),
       settings: EXECUTOR_SETTINGS,
     });
     const run = async (): Promise<number> => {

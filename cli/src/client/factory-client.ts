@@ -3,6 +3,8 @@ import {
   authorizationHeader,
   type Batch,
   type BatchChange,
+  type BatchOperation,
+  BatchOperationSchema,
   type BatchRequest,
   BatchSchema,
   type BatchVolume,
@@ -41,11 +43,15 @@ import type { Connection } from './connection.ts';
 const ticketAnswer = Compile(ConsoleTicketSchema);
 const vmAnswer = Compile(VmSchema);
 const batchAnswer = Compile(BatchSchema);
+const batchOperationAnswer = Compile(BatchOperationSchema);
 const operationAnswer = Compile(OperationSchema);
 const subnetAnswer = Compile(SubnetSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const metricsPage = Compile(
   Type.Object({ items: Type.Array(VmMetricsSchema), nextCursor: cursor }),
+);
+const operationPage = Compile(
+  Type.Object({ items: Type.Array(OperationSchema), nextCursor: cursor }),
 );
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
 const volumeAnswer = Compile(VolumeSchema);
@@ -64,6 +70,11 @@ const Orphan = Type.Object({
 });
 export type Orphan = Static<typeof Orphan>;
 const orphanList = Compile(Type.Object({ items: Type.Array(Orphan) }));
+
+const SnapshotList = Type.Object({
+  items: Type.Array(Type.Object({ name: Type.String(), createdAt: Type.String() })),
+});
+const snapshotList = Compile(SnapshotList);
 
 const CALL_TIMEOUT_MS = 30_000;
 const PAGE_LIMIT = 500;
@@ -163,6 +174,24 @@ export class FactoryClient {
     return this.#call('GET', `/v1/operations/${id}`, (value) => operationAnswer.Parse(value));
   }
 
+  /** Begins something on all machines of a batch; sent again by a proxy, it is begun once. */
+  operateOnBatch(id: string, verb: string, params: object): Promise<BatchOperation> {
+    const headers = { 'idempotency-key': randomBytes(16).toString('hex') };
+    const decode = (value: unknown) => batchOperationAnswer.Parse(value);
+    return this.#call('POST', `/v1/batches/${id}:${verb}`, decode, params, headers);
+  }
+
+  batchOperation(id: string): Promise<BatchOperation> {
+    const decode = (value: unknown) => batchOperationAnswer.Parse(value);
+    return this.#call('GET', `/v1/operations/${id}`, decode);
+  }
+
+  /** What became of the machines of a batch, of those in this state. */
+  operationResults(id: string, state: Operation['state']): Promise<readonly Operation[]> {
+    const path = `/v1/operations/${id}/results?state=${state}`;
+    return this.#all(path, (value) => operationPage.Parse(value));
+  }
+
   deleteVm(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/vms/${id}`, () => undefined);
   }
@@ -256,10 +285,25 @@ export class FactoryClient {
 
   /** The end of the machine's serial console. */
   async logs(id: string): Promise<string> {
-    const response = await this.#signed('GET', `/v1/vms/${id}/logs`, '');
-    const text = Buffer.from(response.body).toString('utf8');
-    if (response.status === 200) return text;
-    throw new RemoteProblemError(`/v1/vms/${id}/logs`, response.status, parseOrText(text));
+    return (await this.#bytes(`/v1/vms/${id}/logs`)).toString('utf8');
+  }
+
+  /** The machine's snapshots, oldest first. */
+  async snapshots(id: string): Promise<Static<typeof SnapshotList>['items']> {
+    const path = `/v1/vms/${id}/snapshots`;
+    return (await this.#call('GET', path, (value) => snapshotList.Parse(value))).items;
+  }
+
+  /** What is on the machine's screen, as PNG. */
+  screenshot(id: string): Promise<Buffer> {
+    return this.#bytes(`/v1/vms/${id}/screenshot`);
+  }
+
+  async #bytes(path: string): Promise<Buffer> {
+    const response = await this.#signed('GET', path, '');
+    const body = Buffer.from(response.body);
+    if (response.status === 200) return body;
+    throw new RemoteProblemError(path, response.status, parseOrText(body.toString('utf8')));
   }
 
   async #all<T>(

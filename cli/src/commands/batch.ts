@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { formatBatches, formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { createCommand } from './batch-create.ts';
+import { batchOperationCommands } from './batch-operations.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
 import { securityRuleOption } from './subnet.ts';
@@ -16,6 +17,7 @@ export function batchCommand(): Command {
   command.addCommand(showCommand());
   command.addCommand(waitCommand());
   command.addCommand(changeCommand());
+  for (const operation of batchOperationCommands()) command.addCommand(operation);
   command.addCommand(deleteCommand());
   return command;
 }

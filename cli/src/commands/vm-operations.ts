@@ -1,22 +1,20 @@
-import type { Operation } from '@factory/contracts';
-import { type Clock, sleep } from '@factory/runtime';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import type { FactoryClient } from '../client/factory-client.ts';
-import { createProgress, type Progress } from '../output/progress.ts';
-import { type ClientContext, withClient } from './context.ts';
-import { dataOption, timeoutOption } from './options.ts';
-import { WaitError } from './wait.ts';
-
-const POLL_MS = 250;
+import { withClient } from './context.ts';
+import { dataOption } from './options.ts';
+import { readSecret } from './read-secret.ts';
+import { type OperationOptions, operationCommand, runOperation } from './run-operation.ts';
+import { vmDiskCommands } from './vm-disk.ts';
 
 /** `./factory vm <verb>` for what is done once, and either succeeds or says why not. */
 export function vmOperationCommands(): readonly Command[] {
-  return [resetCommand()];
-}
-
-interface OperationOptions {
-  readonly data?: string;
-  readonly timeout: number;
+  return [
+    resetCommand(),
+    setPasswordCommand(),
+    addSshKeyCommand(),
+    screenshotCommand(),
+    ...vmDiskCommands(),
+  ];
 }
 
 function resetCommand(): Command {
@@ -30,59 +28,59 @@ function resetCommand(): Command {
     });
 }
 
-function operationCommand(verb: string, description: string, timeoutS: number): Command {
-  return new Command(verb)
-    .description(description)
-    .addOption(timeoutOption(timeoutS))
-    .addOption(dataOption());
+const SET_PASSWORD_EXAMPLES = `
+The password is asked for, or read from standard input; never give it on the command line.
+The guest needs qemu-guest-agent (the image debian-12 has it).
+
+Examples:
+  ./factory vm set-password farm-1
+  pass show farm | ./factory vm set-password farm-1 --user debian`;
+
+function setPasswordCommand(): Command {
+  return operationCommand('set-password', 'give a user of the guest a password', 60)
+    .argument('<vm>', 'name or id')
+    .option('--user <name>', 'user of the guest', 'root')
+    .addHelpText('after', SET_PASSWORD_EXAMPLES)
+    .action(async (name: string, options: OperationOptions & { user: string }) => {
+      const password = await readSecret(`Password for ${options.user} of ${name}`);
+      const params = { user: options.user, password };
+      await withClient(options, (context) =>
+        runOperation(context, options, name, 'setPassword', params),
+      );
+    });
 }
 
-/** Begins an operation and waits for its end. @throws WaitError with why it failed. */
-async function runOperation(
-  { client, clock }: ClientContext,
-  { timeout }: OperationOptions,
-  name: string,
-  verb: string,
-  params: object,
-): Promise<Operation> {
-  const vm = await client.findVm(name);
-  const started = await client.operateOnVm(vm.id, verb, params);
-  const progress = createProgress(clock);
-  const what = `${vm.name}: ${verb}`;
-  return waitForOperation(client, clock, { started, what, progress, timeoutMs: timeout * 1000 });
+function addSshKeyCommand(): Command {
+  return operationCommand('add-ssh-key', 'let the owner of an SSH key into the guest', 60)
+    .argument('<vm>', 'name or id')
+    .requiredOption('--key <file>', 'public key')
+    .option('--user <name>', 'user of the guest', 'root')
+    .addHelpText(
+      'after',
+      '\nExample:\n  ./factory vm add-ssh-key farm-1 --user debian --key ~/.ssh/id_ed25519.pub',
+    )
+    .action(async (name: string, options: OperationOptions & { user: string; key: string }) => {
+      const publicKey = (await readFile(options.key, 'utf8')).trim();
+      const params = { user: options.user, publicKey };
+      await withClient(options, (context) =>
+        runOperation(context, options, name, 'addSshKey', params),
+      );
+    });
 }
 
-async function waitForOperation(
-  client: FactoryClient,
-  clock: Clock,
-  wait: {
-    readonly started: Operation;
-    /** In words, for people. */
-    readonly what: string;
-    readonly progress: Progress;
-    readonly timeoutMs: number;
-  },
-): Promise<Operation> {
-  const { started, what, progress, timeoutMs } = wait;
-  const startedAtMs = clock.monotonicMs();
-  for (;;) {
-    const operation = await client.operation(started.id);
-    if (operation.state === 'succeeded') {
-      progress.done(`${what}: done`);
-      return operation;
-    }
-    const isLate = clock.monotonicMs() - startedAtMs > timeoutMs;
-    if (operation.state === 'failed' || isLate) {
-      progress.end();
-      const why = isLate ? `not done after ${timeoutMs / 1000} s` : operation.message;
-      throw new WaitError(`${what}: ${why}`);
-    }
-    progress.step(`${what}: ${describeProgress(operation)}`);
-    await sleep(clock, POLL_MS);
-  }
-}
-
-function describeProgress({ progress }: Operation): string {
-  if (progress === null) return 'under way';
-  return progress.percent === null ? progress.stage : `${progress.stage} ${progress.percent} %`;
+function screenshotCommand(): Command {
+  return new Command('screenshot')
+    .description("save what is on a machine's screen, as PNG")
+    .argument('<vm>', 'name or id')
+    .option('--file <file>', 'where to (default: <vm>.png)')
+    .addOption(dataOption())
+    .addHelpText('after', '\nExample:\n  ./factory vm screenshot farm-1 --file /tmp/farm-1.png')
+    .action(async (name: string, options: { data?: string; file?: string }) => {
+      await withClient(options, async ({ client }) => {
+        const vm = await client.findVm(name);
+        const file = options.file ?? `${vm.name}.png`;
+        await writeFile(file, await client.screenshot(vm.id));
+        console.log(file);
+      });
+    });
 }

@@ -29,6 +29,8 @@ import { SecretBox } from './keys/secret-box.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';
+import { batchOperationRoutes } from './operations/batch-routes.ts';
+import { BatchOperationService } from './operations/batch-service.ts';
 import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
 import { orphanRoutes } from './orphans/routes.ts';
@@ -112,10 +114,11 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   app.setSerializerCompiler(() => (body) => JSON.stringify(body));
   await installOpenApi(app);
   const metrics = createLinkMetrics(app.metricsRegistry);
-  const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics });
+  const secrets = new SecretBox(parts.secretKey, random);
+  const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics, secrets });
   const tickets = new ConsoleTickets({ store, clock, random, newId });
   const meetings = new ConsoleMeetings(clock, parts.consoleLimits ?? CONSOLE_LIMITS);
-  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets });
+  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets });
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
     opening: new ConsoleOpening({ store, clock, wakes }),
@@ -146,14 +149,14 @@ interface Services {
   readonly wakes: WakeHub;
   readonly link: LinkService;
   readonly tickets: ConsoleTickets;
+  readonly secrets: SecretBox;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets } = services;
+  const { newId, jobs, wakes, link, tickets, secrets } = services;
   const use = new MetricsService(store, clock);
-  const secrets = new SecretBox(parts.secretKey, random);
-  const operations = new OperationService({ store, clock, newId, wakes });
+  const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
     requireInternalToken(api, internalToken);
     requirePrincipal(api);
@@ -164,7 +167,9 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
     consoleRoutes(api, tickets);
     metricsRoutes(api, use);
-    operationRoutes(api, operations);
+    const onBatches = new BatchOperationService({ store, clock, newId, jobs, secrets });
+    operationRoutes(api, { operations, batches: onBatches });
+    batchOperationRoutes(api, onBatches);
     orphanRoutes(api, new OrphanService(store));
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
     imageRoutes(api, store);

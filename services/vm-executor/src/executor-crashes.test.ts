@@ -1,6 +1,15 @@
+import type { OperationRequest } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import { OPERATION_PROCEDURES } from './operations/handling.ts';
+import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from './operations/make-image.ts';
 import { RESET } from './operations/reset.ts';
+import {
+  DELETE_SNAPSHOT,
+  REVERT,
+  REVERT_OFF,
+  SNAPSHOT,
+  SNAPSHOT_UNDONE,
+} from './operations/snapshots.ts';
 import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
@@ -146,18 +155,127 @@ const SCENARIOS: readonly Scenario[] = [
 
 const operationId = testOperationId(1);
 
-/** Operations are asked for again by the scheduler until their result comes. */
+/** Asked for, and again by the scheduler until its result comes. */
+function asks(test: TestHost, request: object): void {
+  const operation = { operationId, vmId, ...request } as OperationRequest;
+  test.link.say({ type: 'operate', operations: [operation] });
+}
+
+const write = (test: TestHost, content: string): void => {
+  const folder = test.host.folders.get(vmId);
+  if (folder !== undefined) folder.content = content;
+};
+
+/** A running machine, or one that is off, with a snapshot `s` of "old". */
+const withSnapshot =
+  (wish: { generation: number; desired?: 'stopped' }) =>
+  async (test: TestHost): Promise<void> => {
+    await made(test);
+    write(test, 'old');
+    test.host.snapshotDisk(vmId, `s.${testOperationId(9)}`);
+    write(test, 'new');
+    if (wish.desired !== undefined) test.wish(vmId, wish.generation, wish.desired);
+    await test.run(10_000);
+  };
+
+function expectSnapshots(test: TestHost, count: number): void {
+  expectWhole(test, 'running', 1);
+  expect(test.host.folders.get(vmId)?.snapshots?.size ?? 0).toBe(count);
+  expect(test.host.guests.get(vmId)?.isFrozen ?? false, 'frozen').toBe(false);
+  expect(test.link.result(operationId)).toBeDefined();
+}
+
+function expectNoDrafts({ host }: TestHost): void {
+  const { drafts, liveCopies } = host.folders.get(vmId) ?? {};
+  expect((drafts?.size ?? 0) + (liveCopies?.size ?? 0) + host.partialImages.size).toBe(0);
+  expect(host.guests.get(vmId)?.isFrozen ?? false, 'frozen').toBe(false);
+}
+
+const snapshot = { kind: 'snapshot', params: { name: 's' } };
+const makeImage = { kind: 'makeImage', params: { name: 'web' } };
+
+/** Fails at its deadline, as there is no room, and takes back what it made. */
+function beginFailing(test: TestHost, request: object, afterMs: number): void {
+  const { clock, host } = test;
+  asks(test, { ...request, deadlineAtMs: clock.nowMs() + 4_000 });
+  clock.after(afterMs, () => host.setStorageTrouble('DISK_FULL'));
+  clock.after(6_000, () => host.setStorageTrouble(undefined));
+}
+
 const OPERATIONS: readonly Scenario[] = [
   {
     procedure: RESET,
     wish: { generation: 1 },
     before: made,
-    begin: (test) =>
-      test.link.say({ type: 'operate', operations: [{ operationId, vmId, kind: 'reset' }] }),
+    begin: (test) => asks(test, { kind: 'reset' }),
     end(test) {
       expectWhole(test, 'running', 1);
       expect(test.host.domains.get(vmId)?.resets ?? 0, 'never twice').toBeLessThanOrEqual(1);
       expect(test.link.result(operationId)).toBeDefined();
+    },
+  },
+  {
+    procedure: SNAPSHOT,
+    wish: { generation: 1 },
+    before: made,
+    begin: (test) => asks(test, snapshot),
+    end: (test) => expectSnapshots(test, 1),
+  },
+  {
+    procedure: SNAPSHOT_UNDONE,
+    wish: { generation: 1 },
+    before: made,
+    begin: (test) => beginFailing(test, snapshot, 5),
+    end: (test) => expectSnapshots(test, 0),
+  },
+  {
+    procedure: DELETE_SNAPSHOT,
+    wish: { generation: 1 },
+    before: withSnapshot({ generation: 1 }),
+    begin: (test) => asks(test, { kind: 'deleteSnapshot', params: { name: 's' } }),
+    end: (test) => expectSnapshots(test, 0),
+  },
+  {
+    procedure: REVERT,
+    wish: { generation: 1 },
+    before: withSnapshot({ generation: 1 }),
+    begin: (test) => asks(test, { kind: 'revert', params: { name: 's' } }),
+    end(test) {
+      expectSnapshots(test, 1);
+      expect(test.host.folders.get(vmId)?.content).toBe('old');
+    },
+  },
+  {
+    procedure: REVERT_OFF,
+    wish: { generation: 2, desired: 'stopped' },
+    before: withSnapshot({ generation: 2, desired: 'stopped' }),
+    begin: (test) => asks(test, { kind: 'revert', params: { name: 's' } }),
+    end(test) {
+      expectWhole(test, 'stopped', 2);
+      expect(test.host.folders.get(vmId)?.content).toBe('old');
+    },
+  },
+  {
+    procedure: MAKE_IMAGE,
+    wish: { generation: 1 },
+    before: made,
+    begin: (test) => asks(test, makeImage),
+    end(test) {
+      expectWhole(test, 'running', 1);
+      expectNoDrafts(test);
+      expect(test.host.published.size).toBe(1);
+      expect(test.link.result(operationId)).toMatchObject({ outcome: 'succeeded' });
+    },
+  },
+  {
+    procedure: MAKE_IMAGE_UNDONE,
+    wish: { generation: 1 },
+    before: made,
+    begin: (test) => beginFailing(test, makeImage, 200),
+    end(test) {
+      expectWhole(test, 'running', 1);
+      expectNoDrafts(test);
+      expect(test.link.result(operationId)).toMatchObject({ outcome: 'failed' });
     },
   },
 ];

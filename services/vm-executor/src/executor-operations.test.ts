@@ -1,11 +1,13 @@
+import type { OperationRequest } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
+import type { SimulatedHostOptions } from './hypervisor/simulated-host.ts';
 import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
 
 const vmId = testVmId(1);
 const domainOf = (test: TestHost) => test.host.domains.get(vmId);
 
-async function runningVm() {
-  const test = new TestHost({ latency: { callMs: 20 } });
+async function runningVm(options: Partial<SimulatedHostOptions> = {}) {
+  const test = new TestHost({ latency: { callMs: 20 }, ...options });
   await test.start();
   test.launch(testTask(1));
   await test.run(10_000);
@@ -103,6 +105,51 @@ describe('operations', () => {
       outcome: 'failed',
       message: 'The machine is stopped; only a running one can be reset.',
     });
+  });
+
+  const ask = (test: TestHost, number: number, request: object): void =>
+    test.link.say({
+      type: 'operate',
+      operations: [{ operationId: testOperationId(number), vmId, ...request } as OperationRequest],
+    });
+  const key = 'ssh-ed25519 AAAA me';
+  const PASSWORD = { kind: 'setPassword', params: { user: 'root', password: 'hunter2' } };
+  const KEY = { kind: 'addSshKey', params: { user: 'root', publicKey: key } };
+
+  it('gives passwords and keys to the guest, and writes no password down', async () => {
+    const { test } = await runningVm();
+    ask(test, 1, PASSWORD);
+    ask(test, 2, KEY);
+    await test.run(1_000);
+    expect(test.link.result(testOperationId(1))).toMatchObject({ outcome: 'succeeded' });
+    expect(test.link.result(testOperationId(2))).toMatchObject({ outcome: 'succeeded' });
+    const guest = test.host.guests.get(vmId);
+    expect(guest?.passwords.get('root')).toBe('hunter2');
+    expect([...(guest?.sshKeys.get('root') ?? [])]).toEqual([key]);
+    expect(JSON.stringify([...test.host.folders.values()])).not.toContain('hunter2');
+  });
+
+  it('says what to do about a guest without an agent', async () => {
+    const { test } = await runningVm({ guestAgents: false });
+    ask(test, 1, PASSWORD);
+    await test.run(1_000);
+    expect(test.link.result(testOperationId(1))).toMatchObject({
+      outcome: 'failed',
+      reason: 'GUEST_AGENT_AWAY',
+      message: expect.stringContaining('agent'),
+    });
+  });
+
+  it('takes a picture of the screen of a guest that is on', async () => {
+    const { test } = await runningVm();
+    ask(test, 1, { kind: 'screenshot' });
+    await test.run(1_000);
+    const { data } = test.link.result(testOperationId(1)) ?? {};
+    expect(data).toMatchObject({ kind: 'screenshot', widthPx: 720, heightPx: 400 });
+    test.host.endGuest(vmId, 'guestShutdown');
+    ask(test, 2, { kind: 'screenshot' });
+    await test.run(1_000);
+    expect(test.link.result(testOperationId(2))).toMatchObject({ outcome: 'failed' });
   });
 
   it('waits for a hypervisor that is away, until its deadline', async () => {

@@ -20,6 +20,7 @@ import {
 } from '@factory/runtime';
 import type { Consoles } from './console/consoles.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
+import type { ImagePublisher } from './images/publisher.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
 import { Meter } from './metrics/meter.ts';
@@ -66,6 +67,8 @@ export interface VmExecutorOptions {
   readonly stats?: { readonly port: StatsPort; readonly intervalMs: number };
   /** Absent: none can be opened. */
   readonly consoles?: Consoles;
+  /** Where images made here go. */
+  readonly images: ImagePublisher;
   readonly settings: VmExecutorSettings;
   /** Where a test ends the executor. */
   readonly faults?: FaultPoints;
@@ -155,6 +158,7 @@ export class VmExecutor {
       powerOff: settings.powerOff,
       onChange: ({ vmId }) => this.#reporter.changed(vmId),
       onResult: (result) => this.#reporter.result(result),
+      onProgress: (progress) => this.#reporter.progress(progress),
       onEnd: (record, end) => this.#forget(record, end),
     };
   }

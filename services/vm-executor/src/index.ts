@@ -14,6 +14,7 @@ export {
   type SimulatedHostOptions,
   type SimulatedLatency,
 } from './hypervisor/simulated-host.ts';
+export { createMemoryPublisher } from './images/publisher-memory.ts';
 export type * from './link.ts';
 export { createMesosLink } from './mesos-link.ts';
 export { createMemoryStorage } from './storage/memory.ts';

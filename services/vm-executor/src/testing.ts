@@ -18,6 +18,7 @@ import { createVmExecutor, type VmExecutor, type VmExecutorSettings } from './ex
 import type { DomainPlan } from './hypervisor/port.ts';
 import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
+import { createMemoryPublisher } from './images/publisher-memory.ts';
 import type { ExecutorLink, LinkHandlers, TaskState } from './link.ts';
 import { createMemoryStorage } from './storage/memory.ts';
 import type { AddressLease } from './storage/port.ts';
@@ -228,6 +229,7 @@ export class TestHost {
       network: gated(this.host.network, this.gate),
       storage: gated(createMemoryStorage(this.host), this.gate),
       volumes: gated(createSimulatedVolumes(this.host.sharedStorage, this.clock), this.gate),
+      images: gated(createMemoryPublisher(this.host), this.gate),
       settings: TEST_SETTINGS,
       faults: { at: (...where) => this.faults.at(...where) },
     });

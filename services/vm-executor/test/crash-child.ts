@@ -4,6 +4,7 @@ import { seededRandom } from '@factory/runtime/simulated';
 import { createBell } from '../src/bell.ts';
 import { createSimulatedHypervisor } from '../src/hypervisor/simulated.ts';
 import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
+import { createMemoryPublisher } from '../src/images/publisher-memory.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import { testTask } from '../src/testing.ts';
 import { killingAt } from '../src/vm/fault-at.ts';
@@ -69,6 +70,8 @@ const steps: VmSteps = {
     parts = { ...parts, ...more };
   },
   volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
+  images: createMemoryPublisher(host),
+  tell: () => undefined,
   limitPowerOn: createLimiter(1),
   powerOff: { graceMs: 100, pressAgainMs: 50 },
   bell: createBell(clock),

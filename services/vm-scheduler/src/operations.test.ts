@@ -10,7 +10,7 @@ const result = { operationId, vmId: vmIdNumber(1), outcome: 'succeeded', message
 const request = (world: World, deadlineMs: number) => ({
   ...{ operationId, vmId: vmIdNumber(1), kind: 'reboot' as const },
   deadlineAtMs: world.clock.nowMs() + deadlineMs,
-  params: { graceMs: 5 },
+  params: {},
 });
 const operate = (world: World, deadlineMs: number) =>
   world.call('POST', '/v1/operations', { operations: [request(world, deadlineMs)] });
@@ -30,7 +30,9 @@ describe('an operation', () => {
     const { framework } = world;
     framework.status(1, 1, 'TASK_FAILED', { source: 'SOURCE_AGENT' });
     await world.settle();
-    await operate(world, 10 * MINUTE_MS);
+    const params = { user: 'root', password: 'hunter2' };
+    const order = { ...request(world, 10 * MINUTE_MS), kind: 'setPassword', params };
+    await world.call('POST', '/v1/operations', { operations: [order] });
     await world.clock.run(5_000);
     expect((await changes(world)).operations).toEqual([]);
     framework.offer(sampleOffer('o2', 'agent-1'));
@@ -39,7 +41,7 @@ describe('an operation', () => {
     framework.say('agent-1', [], { full: true });
     await world.settle();
     expect(framework.told()).toMatchObject([
-      { type: 'operate', operations: [{ operationId, params: { graceMs: 5 } }] },
+      { type: 'operate', operations: [{ operationId, kind: 'setPassword', params }] },
     ]);
   });
 
@@ -61,6 +63,19 @@ describe('an operation', () => {
     expect((await changes(world)).operations).toMatchObject([{ outcome: 'failed' }]);
   });
 
+  it('holds no secret any more when it is done', async () => {
+    const world = await World.running();
+    const params = { user: 'root', password: 'hunter2' };
+    const order = { operationId, vmId: vmIdNumber(1), kind: 'setPassword', params };
+    const kept = async () => JSON.stringify((await world.store.load()).operations);
+    await world.call('POST', '/v1/operations', { operations: [order] });
+    expect(world.framework.told()).toMatchObject([{ operations: [{ params }] }]);
+    expect(await kept()).toContain('hunter2');
+    world.framework.say('agent-1', [], { operations: [result as never] });
+    await world.settle();
+    expect(await kept()).not.toContain('hunter2');
+  });
+
   it('keeps its result until the api-server has it', async () => {
     const world = await World.running();
     await operate(world, MINUTE_MS);
@@ -71,7 +86,7 @@ describe('an operation', () => {
     await changes(world, revision);
     await world.clock.run(2_000);
     expect((await changes(world)).operations).toEqual([]);
-  });
+  }, 120_000);
 
   it('says how far it is until it is done', async () => {
     const world = await World.running();

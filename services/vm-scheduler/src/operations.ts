@@ -1,8 +1,9 @@
-import type {
-  OperationProgress,
-  OperationRequest,
-  OperationResult,
-  SchedulerMessage,
+import {
+  type OperationProgress,
+  type OperationRequest,
+  type OperationResult,
+  type SchedulerMessage,
+  withoutSecrets,
 } from '@factory/contracts';
 import type { Clock } from '@factory/runtime';
 import type { SchedulerState } from './state.ts';
@@ -121,7 +122,9 @@ export class OperationDesk {
 
   #finish(record: OperationRecord, result: OperationResult): void {
     const { state, clock } = this.#options;
-    state.putOperation({ ...record, result, finishedAtMs: clock.nowMs() });
+    // Nobody is asked again: what is secret in it need not be known any more.
+    const request = withoutSecrets(record.request);
+    state.putOperation({ ...record, request, result, finishedAtMs: clock.nowMs() });
   }
 
   #hand(records: readonly OperationRecord[]): void {

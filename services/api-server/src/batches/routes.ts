@@ -11,7 +11,7 @@ import {
   BatchListParams,
   BatchPageSchema,
   BatchParams,
-  CreateBatchHeaders,
+  IdempotencyHeaders,
 } from './schemas.ts';
 import type { BatchService } from './service.ts';
 
@@ -26,7 +26,7 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
         operationId: 'createBatch',
         summary: 'Ask for a batch of machines',
         tags,
-        headers: CreateBatchHeaders,
+        headers: IdempotencyHeaders,
         body: BatchRequestSchema,
         response: answers(202, BatchSchema),
       },

@@ -35,11 +35,12 @@ export const BatchGetParams = Type.Object({
   }),
 });
 
-export const CreateBatchHeaders = Type.Object({
+/** Of requests that may be sent again: the same key and body have the same effect, once. */
+export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,255}$',
-      description: 'The same key and body give the same batch, however often they are sent.',
+      description: 'The same key and body take effect once, however often they are sent.',
     }),
   ),
 });

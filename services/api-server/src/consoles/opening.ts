@@ -31,14 +31,17 @@ export class ConsoleOpening {
     const { projectId, vmId, kind } = ticket;
     const params: ConsoleParams = { kind };
     const nowMs = clock.nowMs();
+    const deadlineAtMs = nowMs + CONSOLE_OPENING_TIMEOUT_MS;
     const started = await store.operations.start(
       {
+        ...{ parentId: null, wishGeneration: null },
         ...{ id, projectId, vmId, params, kind: 'console', state: 'running' },
-        ...{ progress: null, message: '', output: '' },
+        ...{ progress: null, reason: null, message: '', output: '', data: null },
         createdAtMs: nowMs,
-        deadlineAtMs: nowMs + CONSOLE_OPENING_TIMEOUT_MS,
+        deadlineAtMs,
         finishedAtMs: null,
       },
+      { operationId: id, vmId, kind: 'console', deadlineAtMs, params },
       (vm) => decideOperation(vm, 'console'),
     );
     switch (started.kind) {

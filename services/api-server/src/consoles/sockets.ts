@@ -87,7 +87,7 @@ async function connect(
   const timer = clock.after(CONSOLE_OPENING_TIMEOUT_MS, () => late.resolve(CONSOLE_ENDS.notOpened));
   try {
     const operation = await opening.begin(operationId, ticket);
-    meeting.cluster.resolve(operation.clusterId);
+    meeting.cluster.resolve(operation.clusterId ?? undefined);
     logger.info({ operationId, vmId: ticket.vmId, kind: ticket.kind }, 'opening a console');
     const failed = opening.failure(operation, over.signal).then((message) => {
       return message === undefined ? late.promise : refusal(message);

@@ -7,6 +7,7 @@ import {
   LINK_LIMITS,
   LINK_PROTOCOL_VERSION,
   type LinkReports,
+  type NumberedCommand,
   PROBLEMS,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, type Logger, ProblemError } from '@factory/runtime';
@@ -14,6 +15,8 @@ import { hashToken } from '../bootstrap/service.ts';
 import { newestPerVm } from '../clusters/reports.ts';
 import type { IngestResult, LinkPeer } from '../clusters/store.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
+import type { SecretBox } from '../keys/secret-box.ts';
+import { opened } from '../operations/secrets.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { isEd25519PublicKey } from './authenticate.ts';
@@ -35,6 +38,8 @@ export interface LinkServiceParts {
   readonly jobs: JobDispatcher;
   readonly wakes: WakeHub;
   readonly metrics: LinkMetrics;
+  /** Opens what commands hold sealed. */
+  readonly secrets: SecretBox;
 }
 
 type Ingested = Extract<IngestResult, { readonly kind: 'ingested' }>;
@@ -124,7 +129,7 @@ export class LinkService {
     poll: Pick<ExchangeRequest, 'epoch' | 'appliedCommandSeq' | 'waitMs'>,
     signal: AbortSignal,
   ): Promise<ExchangeResponse> {
-    const { store, clock, wakes } = this.#parts;
+    const { store, clock, wakes, secrets } = this.#parts;
     const bounds = { limit: LINK_LIMITS.commandsPerExchangeMax, bytesMax: ANSWER_BYTES_MAX };
     const endMs = clock.monotonicMs() + poll.waitMs;
     const watch = wakes.watch(clusterId);
@@ -133,7 +138,13 @@ export class LinkService {
         const { epoch, appliedCommandSeq } = poll;
         const due = await store.clusters.commandsAfter(clusterId, epoch, appliedCommandSeq, bounds);
         if (due.kind === 'stale') throw stale(due.epoch);
-        if (due.commands.length > 0) return { commands: [...due.commands] };
+        if (due.commands.length > 0) {
+          const open = ({ seq, command }: NumberedCommand) => ({
+            seq,
+            command: opened(command, secrets),
+          });
+          return { commands: due.commands.map(open) };
+        }
         const leftMs = endMs - clock.monotonicMs();
         if (!(await watch.next(leftMs, signal))) return { commands: [] };
       }

@@ -18,6 +18,17 @@ interface OperationRule {
 
 const MINUTE_MS = 60_000;
 
+/** States in which a disk is there, and nothing is being done to it. */
+const atRest = {
+  states: ['running', 'stopped', 'failed'],
+  advice: 'Wait until it runs or is stopped',
+} as const;
+
+/** What may be looked at is looked at in any state but those before and after there is a disk. */
+const WITH_DISK = VM_STATES.filter(
+  (state) => !['pending', 'scheduled', 'launching', 'deleting', 'deleted'].includes(state),
+);
+
 export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
   reboot: {
     timeoutMs: 5 * MINUTE_MS,
@@ -28,6 +39,30 @@ export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
     timeoutMs: MINUTE_MS,
     states: ['running'],
     advice: 'Only a running machine can be reset; start it first',
+  },
+  screenshot: {
+    timeoutMs: 20_000,
+    states: ['running', 'starting', 'rebooting', 'stopping'],
+    advice: 'Only a machine that is on shows something; start it first',
+  },
+  setPassword: {
+    timeoutMs: MINUTE_MS,
+    states: ['running'],
+    advice: 'Only a running guest can be given a password; start it first',
+  },
+  addSshKey: {
+    timeoutMs: MINUTE_MS,
+    states: ['running'],
+    advice: 'Only a running guest can be given a key; start it first',
+  },
+  snapshot: { timeoutMs: 5 * MINUTE_MS, ...atRest },
+  deleteSnapshot: { timeoutMs: 10 * MINUTE_MS, ...atRest },
+  revert: { timeoutMs: 10 * MINUTE_MS, ...atRest },
+  listSnapshots: { timeoutMs: 15_000, ...atRest, states: WITH_DISK },
+  makeImage: {
+    timeoutMs: 2 * 60 * MINUTE_MS,
+    states: ['running', 'stopped'],
+    advice: 'Only of a machine that runs or is stopped an image can be made',
   },
   readLog: {
     timeoutMs: 15_000,
@@ -48,7 +83,7 @@ export function decideOperation(vm: VmRecord, kind: OperationKind): OperationDec
     return refuse(`${vm.name} is being deleted; that can't be undone.`);
   }
   if (!states.includes(vm.state)) return refuse(`${vm.name} is ${vm.state}. ${advice}.`);
-  if (vm.desired === 'stopped' && !states.includes('stopped')) {
+  if (vm.desired === 'stopped' && states.every((state) => state === 'running')) {
     return refuse(`${vm.name} was asked to stop; wait and start it.`);
   }
   return { kind: 'allowed' };

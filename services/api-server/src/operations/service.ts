@@ -2,21 +2,27 @@ import {
   ID_PREFIXES,
   type Operation,
   type OperationId,
+  type OperationKind,
   type OperationRequest,
+  OperationRequestSchema,
   PROBLEMS,
   type ProjectId,
   type VmId,
+  withoutSecrets,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
+import { Value } from 'typebox/value';
+import type { SecretBox } from '../keys/secret-box.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { decideOperation, OPERATION_RULES } from './rules.ts';
+import { sealed } from './secrets.ts';
 import type { OperationRecord } from './store.ts';
 
 /** What is asked of a machine, before it is known which. */
 export type OperationOrder = {
   [Each in OperationRequest as Each['kind']]: Pick<Each, 'kind' | 'params'>;
-}[OperationRequest['kind']];
+}[OperationKind];
 
 /** What the routes can do with operations. */
 export class OperationService {
@@ -24,32 +30,81 @@ export class OperationService {
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #wakes: WakeHub;
+  readonly #secrets: SecretBox;
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'operations'>;
     readonly clock: Clock;
     readonly newId: IdGenerator;
     readonly wakes: WakeHub;
+    readonly secrets: SecretBox;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#newId = parts.newId;
     this.#wakes = parts.wakes;
+    this.#secrets = parts.secrets;
+  }
+
+  /** Gives the operation to the machine's host. @throws ProblemError 404, or 409 with what to do. */
+  async start(projectId: ProjectId, vmId: VmId, order: OperationOrder): Promise<OperationRecord> {
+    const nowMs = this.#clock.nowMs();
+    const operationId = this.#newId(ID_PREFIXES.operation) as OperationId;
+    const deadlineAtMs = nowMs + OPERATION_RULES[order.kind].timeoutMs;
+    // Parsed: the compiler can't know that the parameters are still those of the kind.
+    const request = Value.Parse(OperationRequestSchema, {
+      ...{ operationId, vmId, deadlineAtMs },
+      ...order,
+    });
+    const proposed = {
+      id: operationId,
+      projectId,
+      vmId,
+      kind: order.kind,
+      params: withoutSecrets(request).params ?? {},
+      ...{ parentId: null, wishGeneration: null },
+      progress: null,
+      state: 'running' as const,
+      reason: null,
+      message: '',
+      output: '',
+      data: null,
+      createdAtMs: nowMs,
+      deadlineAtMs,
+      finishedAtMs: null,
+    };
+    const told = sealed(request, this.#secrets);
+    const result = await this.#store.operations.start(proposed, told, (vm) =>
+      decideOperation(vm, order.kind),
+    );
+    switch (result.kind) {
+      case 'started':
+        return result.operation;
+      case 'refused':
+        throw new ProblemError(PROBLEMS.wrongState, result.detail);
+      case 'notFound':
+        throw new ProblemError(PROBLEMS.notFound, `There is no machine ${vmId}.`);
+    }
   }
 
   /**
-   * The end of a machine's serial log.
-   * @throws ProblemError 404; 409 when the host has none; 504 when it did not answer in time.
+   * What the host finds, such as the end of a machine's log, waited for.
+   * @throws ProblemError 404; 409 when the host can't; 504 when it did not answer in time.
    */
-  async readLog(projectId: ProjectId, vmId: VmId, signal: AbortSignal): Promise<string> {
-    const started = await this.start(projectId, vmId, { kind: 'readLog' });
-    const { timeoutMs } = OPERATION_RULES.readLog;
+  async read(
+    projectId: ProjectId,
+    vmId: VmId,
+    kind: 'readLog' | 'screenshot' | 'listSnapshots',
+    signal: AbortSignal,
+  ): Promise<OperationRecord> {
+    const started = await this.start(projectId, vmId, { kind });
+    const { timeoutMs } = OPERATION_RULES[kind];
     const done = await this.#finish(started, timeoutMs, signal);
     switch (done.state) {
       case 'succeeded':
-        return done.output;
+        return done;
       case 'failed': {
-        const detail = `The host could not read the log: ${done.message}`;
+        const detail = `The host could not do it: ${done.message}`;
         throw new ProblemError(PROBLEMS.wrongState, detail);
       }
       case 'running': {
@@ -66,38 +121,6 @@ export class OperationService {
       throw new ProblemError(PROBLEMS.notFound, `There is no operation ${id}.`);
     }
     return found;
-  }
-
-  /** Gives the operation to the machine's host. @throws ProblemError 404, or 409 with what to do. */
-  async start(
-    projectId: ProjectId,
-    vmId: VmId,
-    { kind, params = {} }: OperationOrder,
-  ): Promise<OperationRecord> {
-    const nowMs = this.#clock.nowMs();
-    const proposed = {
-      id: this.#newId(ID_PREFIXES.operation) as OperationId,
-      projectId,
-      vmId,
-      kind,
-      params,
-      progress: null,
-      state: 'running' as const,
-      message: '',
-      output: '',
-      createdAtMs: nowMs,
-      deadlineAtMs: nowMs + OPERATION_RULES[kind].timeoutMs,
-      finishedAtMs: null,
-    };
-    const result = await this.#store.operations.start(proposed, (vm) => decideOperation(vm, kind));
-    switch (result.kind) {
-      case 'started':
-        return result.operation;
-      case 'refused':
-        throw new ProblemError(PROBLEMS.wrongState, result.detail);
-      case 'notFound':
-        throw new ProblemError(PROBLEMS.notFound, `There is no machine ${vmId}.`);
-    }
   }
 
   async #finish(
@@ -122,14 +145,17 @@ export class OperationService {
 
 /** An operation as the API shows it. */
 export function showOperation(operation: OperationRecord): Operation {
-  const { id, vmId, kind, state, progress, message, createdAtMs, finishedAtMs } = operation;
+  const { id, vmId, kind, state, progress, reason, message, data } = operation;
+  const { createdAtMs, finishedAtMs } = operation;
   return {
     id,
     vmId,
     kind,
     state,
     progress: state === 'running' ? progress : null,
+    reason,
     message,
+    data,
     createdAt: new Date(createdAtMs).toISOString(),
     finishedAt: finishedAtMs === null ? null : new Date(finishedAtMs).toISOString(),
   };

@@ -1,23 +1,8 @@
-import type { Clock } from '@factory/runtime';
 import { waitFor } from '@factory/runtime';
 import { expect, it } from 'vitest';
-import { capacityOf } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
-import { assignedIn, otherProject, type TestFactory } from '../testing/factory.ts';
-
-/** A cluster on which a batch `web` of this many machines runs. */
-async function withRunning(factory: TestFactory, clock: Clock, count: number) {
-  const cluster = await factory.join('idc-1');
-  await cluster.exchange({ capacity: capacityOf(clock, 4, { vcpus: 64, memoryMiB: 65_536 }) });
-  const polling = cluster.exchange({}, 5_000);
-  const request = { name: 'web', image: 'micro', count, memoryMiB: 64 };
-  const batch = await factory.caller.ok('POST', '/v1/batches', request);
-  const vms = assignedIn(await polling);
-  await cluster.exchange({ vms: vms.map((vm) => cluster.report(vm)) });
-  const [first] = vms;
-  if (first === undefined) throw new Error('no machine was assigned');
-  return { cluster, batch, vms, first };
-}
+import { otherProject } from '../testing/factory.ts';
+import { withRunning } from '../testing/running.ts';
 
 describeOnEachStore('machines', (test) => {
   it('are listed in pages, by filter', async () => {

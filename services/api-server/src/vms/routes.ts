@@ -95,8 +95,9 @@ function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRoutePa
     },
     async (request, reply) => {
       const { projectId } = principalOf(request);
-      const text = await operations.readLog(projectId, request.params.id, goneSignal(reply));
-      return reply.type('text/plain; charset=utf-8').serializer(String).send(text);
+      const { id } = request.params;
+      const { output } = await operations.read(projectId, id, 'readLog', goneSignal(reply));
+      return reply.type('text/plain; charset=utf-8').serializer(String).send(output);
     },
   );
 }

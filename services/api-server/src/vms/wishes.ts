@@ -53,6 +53,12 @@ export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecisio
   return { kind: 'changed', vm: wished, ...(desired === 'running' ? { hasNewSpec: true } : {}) };
 }
 
+/** Whether the machine is as wished, and nothing else was wished since. */
+export function isAsWished(vm: VmRecord, wish: Exclude<Wish, 'delete'>): boolean {
+  const desired = DESIRED[wish];
+  return vm.desired === desired && vm.state === desired && vm.appliedGeneration >= vm.generation;
+}
+
 /** No cluster has it, so it is ours to move: it is gone, or waits for a cluster again. */
 function applyAtOnce(vm: VmRecord, nowMs: number): VmRecord {
   const state = vm.desired === 'deleted' ? 'deleted' : 'pending';

@@ -3,9 +3,11 @@ import { type DomainRef, type DomainStatus, isLibvirtError } from '@factory/libv
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
 import { type DomainType, domainXml } from './domain-xml/domain.ts';
+import { createLibvirtGuestAgent } from './guest-agent.ts';
 import { createLibvirtLink, type LibvirtLink, toVmFailure } from './libvirt-link.ts';
 import { createLinkPool } from './link-pool.ts';
-import { domainName, domainUuid, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
+import { createLibvirtLiveDisk } from './live-disk.ts';
+import { domainRef, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
 
 /** What libvirt says of a guest that is off, gone, or without an agent that answers. */
@@ -42,6 +44,8 @@ export function createLibvirtHypervisor(options: {
   const owner = Promise.withResolvers<Owner>();
 
   return {
+    ...createLibvirtGuestAgent(link),
+    ...createLibvirtLiveDisk(slowLink),
     start(listener) {
       follow(link, logger, listener);
       slowLink.start({ onConnected: async () => undefined, onDisconnected: () => undefined });
@@ -50,10 +54,10 @@ export function createLibvirtHypervisor(options: {
     listDomains: async () => listDomains(link, await owner.promise),
     findDomain: (vmId, signal) =>
       link.use(async ({ domains }) => {
-        const status = await orUndefined(domains.getState(refOf(vmId)));
+        const status = await orUndefined(domains.getState(domainRef(vmId)));
         if (status?.state !== 'shutoff') return status && seen(vmId, status);
         // After a restart of libvirtd the reason does not tell.
-        const isSaved = await orUndefined(domains.hasManagedSave(refOf(vmId)));
+        const isSaved = await orUndefined(domains.hasManagedSave(domainRef(vmId)));
         return seen(vmId, status, isSaved);
       }, signal),
     async define(plan, signal) {
@@ -61,37 +65,40 @@ export function createLibvirtHypervisor(options: {
       await link.use(({ domains }) => domains.define(xml), signal);
     },
     async powerOn(vmId, signal) {
-      await slowLink.use(({ domains }) => startDomain(domains, refOf(vmId)), signal);
+      await slowLink.use(({ domains }) => startDomain(domains, domainRef(vmId)), signal);
     },
     pressPowerButton: (vmId, signal) =>
       link.use(
-        ({ domains }) => ifRunning(domains.shutdown(refOf(vmId), { method: 'acpi' })),
+        ({ domains }) => ifRunning(domains.shutdown(domainRef(vmId), { method: 'acpi' })),
         signal,
       ),
     suspend: (vmId, signal) =>
-      slowLink.use(({ domains }) => suspendDomain(domains, refOf(vmId)), signal),
+      slowLink.use(({ domains }) => suspendDomain(domains, domainRef(vmId)), signal),
     forgetMemory: (vmId, signal) =>
       link.use(async ({ domains }) => {
         // Not if there is none: libvirt fails to remove a file that is not there.
-        if (await orUndefined(domains.hasManagedSave(refOf(vmId)))) {
-          await domains.removeManagedSave(refOf(vmId));
+        if (await orUndefined(domains.hasManagedSave(domainRef(vmId)))) {
+          await domains.removeManagedSave(domainRef(vmId));
         }
       }, signal),
     resume: (vmId, signal) =>
-      link.use(({ domains }) => ifRunning(domains.resume(refOf(vmId))), signal),
+      link.use(({ domains }) => ifRunning(domains.resume(domainRef(vmId))), signal),
     reset: (vmId, signal) =>
-      link.use(({ domains }) => ifRunning(domains.reset(refOf(vmId))), signal),
+      link.use(({ domains }) => ifRunning(domains.reset(domainRef(vmId))), signal),
     pingGuest: (vmId, signal) =>
       link.use(
-        ({ guestAgent }) => answers(guestAgent.ping(refOf(vmId), { timeoutMs: PING_TIMEOUT_MS })),
+        ({ guestAgent }) =>
+          answers(guestAgent.ping(domainRef(vmId), { timeoutMs: PING_TIMEOUT_MS })),
         signal,
       ),
     powerOff: (vmId, signal) =>
-      slowLink.use(({ domains }) => ifRunning(domains.destroy(refOf(vmId))), signal),
+      slowLink.use(({ domains }) => ifRunning(domains.destroy(domainRef(vmId))), signal),
+    screenshot: (vmId, signal) =>
+      slowLink.use(({ domains }) => domains.screenshot(domainRef(vmId)), signal),
     undefine: (vmId, signal) =>
       link.use(async ({ domains }) => {
         const kept = { managedSave: true, snapshotsMetadata: true, nvram: 'remove' } as const;
-        await orUndefined(domains.undefine(refOf(vmId), kept));
+        await orUndefined(domains.undefine(domainRef(vmId), kept));
       }, signal),
     async close() {
       await Promise.all([link.close(), slowLink.close()]);
@@ -163,10 +170,6 @@ async function startDomain(domains: Domains, ref: DomainRef): Promise<void> {
     const status = await domains.getState(ref);
     if (powerOf(status).kind !== 'on') throw error;
   }
-}
-
-function refOf(vmId: VmId): DomainRef {
-  return { name: domainName(vmId), uuid: domainUuid(vmId) };
 }
 
 function seen(vmId: VmId, status: DomainStatus, isSaved = false): DomainSeen {

@@ -1,4 +1,5 @@
 import type { VmId } from '@factory/contracts';
+import type { DomainRef } from '@factory/libvirt';
 
 /** Whose domains are ours on this host. */
 export interface Owner {
@@ -21,6 +22,11 @@ export function domainName(vmId: VmId): string {
 /** A VM's id is `vm_` and a UUID without dashes; its domain has the same UUID. */
 export function domainUuid(vmId: VmId): string {
   return toUuid(vmId.slice(3));
+}
+
+/** The VM's domain, as libvirt is asked for it. */
+export function domainRef(vmId: VmId): DomainRef {
+  return { name: domainName(vmId), uuid: domainUuid(vmId) };
 }
 
 /** The VM of a domain's name, or undefined for a name that is not ours. */

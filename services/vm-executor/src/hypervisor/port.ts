@@ -1,5 +1,7 @@
 import type { VmId } from '@factory/contracts';
 import type { DomainPlan } from './domain-plan.ts';
+import type { GuestAgentPort } from './guest-agent.ts';
+import type { LiveDiskPort } from './live-disk.ts';
 
 export type { DomainPlan } from './domain-plan.ts';
 
@@ -36,6 +38,13 @@ export interface DomainSeen {
   readonly detail: string;
 }
 
+/** A picture of a guest's screen. */
+export interface Screen {
+  /** `image/x-portable-pixmap` or `image/png`. */
+  readonly mime: string;
+  readonly bytes: Uint8Array;
+}
+
 export type HypervisorEvent =
   /** Something happened to this domain; look at it again. */
   | { readonly kind: 'domainChanged'; readonly vmId: VmId }
@@ -50,7 +59,7 @@ export type HypervisorEvent =
  * the hypervisor can't be reached. After the signal's abort they begin nothing more, and settle as
  * soon as what they have begun allows: until then it may still take effect.
  */
-export interface Hypervisor {
+export interface Hypervisor extends GuestAgentPort, LiveDiskPort {
   /** Starts following the hypervisor; resolves at once, whether or not it can be reached now. */
   start(listener: (event: HypervisorEvent) => void): void;
   /** Says whose domains are ours: those of the agent with this host name. */
@@ -79,6 +88,8 @@ export interface Hypervisor {
   pingGuest(vmId: VmId, signal?: AbortSignal): Promise<boolean>;
   /** Pulls the plug. */
   powerOff(vmId: VmId, signal?: AbortSignal): Promise<void>;
+  /** What the guest's screen shows now; it must be on. */
+  screenshot(vmId: VmId, signal?: AbortSignal): Promise<Screen>;
   /** Forgets the definition. */
   undefine(vmId: VmId, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;

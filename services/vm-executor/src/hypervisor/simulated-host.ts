@@ -4,7 +4,9 @@ import { VmFailure } from '../failures.ts';
 import { createSimulatedNetwork, type SimulatedNetwork } from '../network/simulated.ts';
 import type { AddressLease, Image } from '../storage/port.ts';
 import { SimulatedSharedStorage } from '../volumes/simulated.ts';
+import type { DiskCopy } from './live-disk.ts';
 import type { DomainPlan, HypervisorEvent, OffCause } from './port.ts';
+import type { SimulatedGuest } from './simulated-guest-agent.ts';
 
 /** How a simulated host behaves. */
 export interface SimulatedHostOptions {
@@ -17,6 +19,8 @@ export interface SimulatedHostOptions {
   /** Probability, 0 to 1, that making, starting or removing something fails for good. */
   readonly failureRate?: number;
   readonly sharedStorage?: SimulatedSharedStorage;
+  /** Whether an agent runs in its guests; default yes. */
+  readonly guestAgents?: boolean;
 }
 
 /** Each takes from half to one and a half of this long. */
@@ -25,6 +29,7 @@ export interface SimulatedLatency {
   readonly powerOnMs: number;
   readonly guestBootMs: number;
   readonly guestShutdownMs: number;
+  readonly diskCopyMs: number;
 }
 
 const DEFAULT_LATENCY: SimulatedLatency = {
@@ -32,6 +37,7 @@ const DEFAULT_LATENCY: SimulatedLatency = {
   powerOnMs: 300,
   guestBootMs: 3_000,
   guestShutdownMs: 500,
+  diskCopyMs: 2_000,
 };
 
 interface SimulatedDomain {
@@ -43,6 +49,8 @@ interface SimulatedDomain {
   hasBooted: boolean;
   /** How often the reset button was pressed. */
   resets?: number;
+  /** Of its disk. */
+  copy?: DiskCopy;
   /** Its CPUs stand still. */
   hasDiskError?: boolean;
   /** Somebody stopped its CPUs. */
@@ -67,6 +75,13 @@ export interface SimulatedFiles {
   disk?: SimulatedDisk;
   newDisk?: SimulatedDisk;
   hasSeed: boolean;
+  /** What the guest has written to its disk. */
+  content?: string;
+  snapshots?: Map<string, { readonly createdAtMs: number; readonly content: string }>;
+  /** Copies of the disk, by the operation that makes an image of it. */
+  drafts?: Map<string, string>;
+  /** Those that the hypervisor writes. */
+  liveCopies?: Map<string, string>;
 }
 
 /**
@@ -79,6 +94,12 @@ export class SimulatedHost {
   readonly domains = new Map<VmId, SimulatedDomain>();
   /** Its pauses are those of a call; it answers while the hypervisor does not. */
   readonly network: SimulatedNetwork;
+  /** What agents have done in guests. */
+  readonly guests = new Map<VmId, SimulatedGuest>();
+  readonly hasGuestAgents: boolean;
+  /** What was made of disks here, by name and version; and attempts that have not ended. */
+  readonly published = new Map<string, Image>();
+  readonly partialImages = new Set<string>();
   readonly folders = new Map<VmId, SimulatedFiles>();
   readonly leases = new Map<VmId, AddressLease>();
   /** What it shares with other hosts, where they do. */
@@ -101,6 +122,7 @@ export class SimulatedHost {
     this.#failureRate = options.failureRate ?? 0;
     const pause = (): Promise<void> => sleep(this.clock, this.#jitter('callMs'));
     this.network = createSimulatedNetwork('simulated', pause, options.tunnelAddress ?? null);
+    this.hasGuestAgents = options.guestAgents ?? true;
   }
 
   /** Waits as a call to the hypervisor does. @throws VmFailure while it can't be reached. */
@@ -191,6 +213,7 @@ export class SimulatedHost {
   #boot(vmId: VmId, domain: SimulatedDomain): void {
     domain.hasBooted = false;
     domain.life += 1;
+    this.#forgetLife(vmId, domain);
     const { life } = domain;
     this.changed(vmId);
     this.clock.after(this.#jitter('guestBootMs'), () => {
@@ -218,6 +241,24 @@ export class SimulatedHost {
     domain.on = false;
     domain.offCause = cause;
     this.changed(vmId);
+  }
+
+  /** Puts an image among those that machines can be made from. */
+  publishImage(image: Image & { readonly version: string }): void {
+    this.published.set(`${image.name}/${image.version}`, image);
+  }
+
+  /** Calls back when a copy of a disk takes its end. */
+  afterCopy(done: () => void): void {
+    this.clock.after(this.#jitter('diskCopyMs'), done);
+  }
+
+  /** The guest's disk, as it is now, under a name; one of that name stays. */
+  snapshotDisk(vmId: VmId, tag: string): void {
+    const folder = this.folders.get(vmId);
+    if (folder === undefined || folder.snapshots?.has(tag) === true) return;
+    const kept = { createdAtMs: this.clock.nowMs(), content: folder.content ?? '' };
+    folder.snapshots = new Map([...(folder.snapshots ?? []), [tag, kept]]);
   }
 
   /** Appends to the guest's console log. */
@@ -249,11 +290,19 @@ export class SimulatedHost {
   restart(): void {
     this.network.clear();
     for (const folder of this.folders.values()) folder.record = folder.durableRecord;
-    for (const domain of this.domains.values()) {
+    for (const [vmId, domain] of this.domains) {
       domain.on = false;
       domain.offCause = 'unknown';
       if (domain.isSaved !== true) domain.life += 1;
+      this.#forgetLife(vmId, domain);
     }
+  }
+
+  /** What was in the memory of QEMU and of its guest is gone. */
+  #forgetLife(vmId: VmId, domain: SimulatedDomain): void {
+    delete domain.copy;
+    const guest = this.guests.get(vmId);
+    if (guest !== undefined) guest.isFrozen = false;
   }
 
   changed(vmId: VmId): void {

@@ -2,7 +2,12 @@ import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
 import { checkPlan } from './domain-xml/check.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent } from './port.ts';
+import { createSimulatedGuestAgent } from './simulated-guest-agent.ts';
 import type { SimulatedHost } from './simulated-host.ts';
+import { createSimulatedLiveDisk } from './simulated-live-disk.ts';
+
+/** VGA's text mode. */
+const SCREEN = { widthPx: 720, heightPx: 400 };
 
 /** One executor's view of a simulated host. */
 export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
@@ -24,6 +29,8 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
   };
 
   return {
+    ...createSimulatedGuestAgent(host),
+    ...createSimulatedLiveDisk(host),
     start(given) {
       listener = given;
       host.hypervisorListeners.add(given);
@@ -108,8 +115,18 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
       host.mayFail('powering the domain off');
       host.endGuest(vmId, 'destroyed');
     },
+    async screenshot(vmId) {
+      await host.call();
+      if (host.domains.get(vmId)?.on !== true) {
+        throw new VmFailure('HYPERVISOR_ERROR', 'a machine that is off shows nothing');
+      }
+      const pixels = Buffer.alloc(SCREEN.widthPx * SCREEN.heightPx * 3);
+      const header = Buffer.from(`P6\n${SCREEN.widthPx} ${SCREEN.heightPx}\n255\n`);
+      return { mime: 'image/x-portable-pixmap', bytes: Buffer.concat([header, pixels]) };
+    },
     async undefine(vmId) {
       await host.call();
+      host.guests.delete(vmId);
       if (host.domains.delete(vmId)) host.changed(vmId);
     },
     async close() {

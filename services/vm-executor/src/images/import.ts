@@ -43,19 +43,27 @@ export async function importImage(
     /** The folder of all images. */
     readonly folder: string;
     readonly sizeBytesMax: number;
+    /** Names the attempt, so that what it leaves after a crash can be found. */
+    readonly attempt?: { readonly id: string; readonly onProgress: (percent: number) => void };
   },
   source: string,
   facts: ImageFacts,
 ): Promise<ImageManifest> {
   const { clock, helper, sizeBytesMax } = options;
   const folder = join(options.folder, facts.name);
-  const partial = join(folder, `.partial-${randomUUID()}`);
+  const { attempt } = options;
+  const partial = partialPath(folder, attempt?.id ?? randomUUID());
   await helper.call('makeFolder', { path: folder }, LOOK);
+  if (attempt !== undefined) await helper.call('remove', { path: partial }, LOOK);
   try {
     const { sha256, sizeBytes } = await helper.call(
       'copy',
       { from: source, to: partial, sizeBytesMax },
-      COPY,
+      {
+        ...COPY,
+        onProgress: ({ doneBytes, totalBytes }) =>
+          attempt?.onProgress(Math.floor((doneBytes * 100) / Math.max(1, totalBytes))),
+      },
     );
     const disk = await inspect(helper, partial, sizeBytes, facts.format);
     const { format: _claimed, ...said } = facts;
@@ -93,4 +101,17 @@ async function inspect(
   const refused = found.format === 'qcow2' ? await checkQcow2(helper, path) : undefined;
   if (refused !== undefined) throw new ImageRefusedError(refused.refusal, refused.message);
   return found;
+}
+
+/** Removes what an attempt that was cut off has left. @throws StorageHangsError, StorageError */
+export async function removePartial(
+  { helper, folder }: { readonly helper: StorageHelper; readonly folder: string },
+  name: string,
+  attemptId: string,
+): Promise<void> {
+  await helper.call('remove', { path: partialPath(join(folder, name), attemptId) }, LOOK);
+}
+
+function partialPath(folder: string, id: string): string {
+  return join(folder, `.partial-${id}`);
 }

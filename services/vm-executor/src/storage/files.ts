@@ -10,6 +10,7 @@ import {
 } from '@factory/runtime';
 import { Value } from 'typebox/value';
 import { createConsoleFiles } from './console-files.ts';
+import { createDiskContents } from './disk-contents-files.ts';
 import type { DiskTools } from './disk-tools.ts';
 import type { ImageSource, VmStorage } from './port.ts';
 import { orStorageFailure } from './storage-errors.ts';
@@ -61,6 +62,7 @@ export function createFileStorage(options: {
 
   return {
     ...consoleFiles,
+    ...createDiskContents(diskPath),
     async prepare() {
       for (const folder of [overlays, leases, consoles]) {
         await mkdir(folder, { recursive: true, mode: FOLDER_MODE });

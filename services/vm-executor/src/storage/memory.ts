@@ -2,6 +2,7 @@ import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
 import type { SimulatedFiles, SimulatedHost } from '../hypervisor/simulated-host.ts';
 import { missingImageMessage } from '../images/image-folder.ts';
+import { createMemoryDiskContents } from './disk-contents-memory.ts';
 import type { VmStorage } from './port.ts';
 
 /** The files of a simulated host. */
@@ -17,12 +18,14 @@ export function createMemoryStorage(host: SimulatedHost): VmStorage {
     return folder;
   };
   const findImage: VmStorage['findImage'] = async ({ name }) => {
-    const image = host.images.find((each) => each.name === name);
+    const all = [...host.images, ...host.published.values()];
+    const image = all.find((each) => each.name === name);
     if (image === undefined) throw new VmFailure('IMAGE_MISSING', missingImageMessage(name));
     return image;
   };
 
   return {
+    ...createMemoryDiskContents(host),
     prepare: async () => undefined,
     findImage,
     async readVm(vmId) {

@@ -1,5 +1,6 @@
 import type { ImageRef, SubnetId, VmId } from '@factory/contracts';
 import type { VmRecord } from '../vm/record.ts';
+import type { DiskContents } from './disk-contents.ts';
 
 /** The address that a VM has in its subnet, for as long as it exists. */
 export interface AddressLease {
@@ -88,7 +89,7 @@ export interface ConsoleChunk {
  * idempotent. They throw VmFailure. After the signal's abort they begin nothing more, and settle as
  * soon as what they have begun allows.
  */
-export interface VmStorage {
+export interface VmStorage extends DiskContents {
   /** Makes the folders. */
   prepare(): Promise<void>;
   /** @throws VmFailure `IMAGE_MISSING` or `IMAGE_CORRUPT`. */

@@ -1,7 +1,9 @@
+import type { OperationProgress } from '@factory/contracts';
 import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { VmFailure } from '../failures.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
+import type { ImagePublisher } from '../images/publisher.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
@@ -25,6 +27,9 @@ export interface CarrierContext {
   /** Bounds how many guests are powered on at a time. */
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
+  readonly images: ImagePublisher;
+  /** How far an operation is. */
+  readonly onProgress: (progress: OperationProgress) => void;
   /** Only tests have any. */
   readonly faults?: FaultPoints;
 }
@@ -114,6 +119,12 @@ export class Carrier {
       },
       amend: (change) => {
         if (!signal.aborted) ledger.replace(change(ledger.record));
+      },
+      tell: (stage, percent) => {
+        const { operation, vmId } = ledger.record;
+        if (signal.aborted || operation === null) return;
+        const { operationId } = operation.request;
+        this.#context.onProgress({ operationId, vmId, stage, percent });
       },
       save: (signalOfStep) => ledger.save(true, signalOfStep),
     };

@@ -66,10 +66,9 @@ export class VmKeeper {
     const { random } = context;
     this.#retry = createBackoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
     this.#carrier = new Carrier(context, this.#ledger, this.#bell);
-    const { clock } = context;
-    const logger = this.#logger;
-    this.#moves = new Moves({ ...context, logger }, this.#ledger, this.#carrier, this.#bell);
-    const parts = { clock, logger, ledger: this.#ledger, carrier: this.#carrier };
+    const within = { ...context, logger: this.#logger };
+    this.#moves = new Moves(within, this.#ledger, this.#carrier, this.#bell);
+    const parts = { ...within, ledger: this.#ledger, carrier: this.#carrier };
     this.#operations = new OperationQueue(parts);
   }
 
@@ -105,6 +104,8 @@ export class VmKeeper {
     if (before.desired !== 'deleted' && this.#record.desired === 'deleted') {
       // Whatever is being done for it, it is not wanted any more.
       this.#carrier.interrupt('it is to be deleted');
+    } else if (before.generation !== this.#record.generation) {
+      this.#operations.overtake('Something else was wished of the machine meanwhile.');
     }
     this.#bell.ring();
   }
@@ -154,9 +155,12 @@ export class VmKeeper {
   async #turn(): Promise<number | undefined> {
     if (this.#carrier.isBusy) return this.#waitForWhatHangs();
     try {
-      const isStaying = this.#record.desired !== 'deleted' && !this.#isReleased;
-      const resumedMs = isStaying ? await this.#operations.resume() : undefined;
-      if (resumedMs !== undefined) return resumedMs;
+      const isGoing = this.#record.desired === 'deleted';
+      const isStaying = !isGoing && !this.#isReleased;
+      const operatedMs = isGoing
+        ? await this.#operations.abandon()
+        : await (isStaying ? this.#operations.resume() : undefined);
+      if (operatedMs !== undefined) return operatedMs;
       const decision = decide(await this.#lookAround());
       // To take a new spec in is no look at what became of the guest.
       if (decision.move !== 'takeSpec') this.#isFirstLook = false;

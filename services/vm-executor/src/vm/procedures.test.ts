@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createBell } from '../bell.ts';
 import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
 import { SimulatedHost } from '../hypervisor/simulated-host.ts';
+import { createMemoryPublisher } from '../images/publisher-memory.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
 import { testTask, testVmId } from '../testing.ts';
 import { createSimulatedVolumes } from '../volumes/simulated.ts';
@@ -36,6 +37,8 @@ function setUp() {
       parts = { ...parts, ...more };
     },
     volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
+    images: createMemoryPublisher(host),
+    tell: () => undefined,
     limitPowerOn: createLimiter(1),
     powerOff: { graceMs: 1_000, pressAgainMs: 500 },
     bell: createBell(clock),

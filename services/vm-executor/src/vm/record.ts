@@ -1,6 +1,7 @@
 import {
   type DesiredChange,
   DesiredStateSchema,
+  OperationDataSchema,
   OperationRequestSchema,
   OperationResultSchema,
   ProjectIdSchema,
@@ -21,6 +22,23 @@ export const RECORD_VERSION = 1;
 
 /** Results of one-shot operations that a record remembers, so that none is applied twice. */
 export const REMEMBERED_OPERATIONS_MAX = 32;
+
+/** A one-shot operation from its first step to its last. */
+export const OperationUnderWaySchema = Type.Object({
+  request: OperationRequestSchema,
+  /** The machine was on when it began. */
+  wasOn: Type.Boolean(),
+  /** Why it failed; what was made for it is being taken back. */
+  failure: Type.Union([
+    Type.Object({ reason: Type.Union([VmReasonSchema, Type.Null()]), message: Type.String() }),
+    Type.Null(),
+  ]),
+  /** The guest's file systems were frozen at the moment that counts. */
+  isQuiesced: Type.Boolean(),
+  /** What was made so far that the result tells of. */
+  made: Type.Optional(OperationDataSchema),
+});
+export type OperationUnderWay = Static<typeof OperationUnderWaySchema>;
 
 /**
  * `record.json`: what this host knows of a VM. It is written before anything is made for the VM, and
@@ -58,7 +76,7 @@ export const VmRecordSchema = Type.Object({
     Type.Null(),
   ]),
   /** A one-shot operation under way; whoever keeps the VM ends it. */
-  operation: Type.Union([Type.Object({ request: OperationRequestSchema }), Type.Null()]),
+  operation: Type.Union([OperationUnderWaySchema, Type.Null()]),
   operations: Type.Array(OperationResultSchema),
   seq: Type.Integer(),
   state: VmStateSchema,

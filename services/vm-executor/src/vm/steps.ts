@@ -1,6 +1,7 @@
 import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
+import type { ImagePublisher } from '../images/publisher.ts';
 import { cardsOf } from '../network/cards.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
@@ -33,6 +34,10 @@ export interface VmSteps {
   readonly observe: (change: Change) => void;
   /** Changes what is kept in the record and not told to anybody. */
   readonly amend: (change: (record: VmRecord) => VmRecord) => void;
+  /** Where images made here go. */
+  readonly images: ImagePublisher;
+  /** Says how far the operation under way is. */
+  readonly tell: (stage: string, percent: number | null) => void;
   /** The record, on the disk when this resolves. */
   readonly save: (signal: AbortSignal) => Promise<void>;
 }

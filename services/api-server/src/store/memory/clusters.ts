@@ -129,7 +129,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
   const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));
   for (const batchId of batches) closeIfGone(db, batchId);
   ingestProgress(db, news);
-  const operations = ingestOperations(db, news);
+  const operations = [...ingestOperations(db, news), ...endWishes(db, changed, nowMs)];
   const plannedBatchIds = ingestPlans(db, news);
   if (batches.size > 0 || operations.length > 0) db.wake({ batches: [...batches], operations });
   const isWaiting = [...db.batches.values()].some((batch) => batch.needsPlanning);
@@ -238,16 +238,42 @@ function ingestOperations(db: MemoryDatabase, news: ExchangeNews): readonly Oper
   return news.operations.flatMap((result) => {
     const operation = db.operations.get(result.operationId);
     if (operation?.clusterId !== news.clusterId || operation.state !== 'running') return [];
-    const { outcome: state, message, output } = result;
+    const { outcome: state, reason = null, message, output, data = null } = result;
     db.operations.set(operation.id, {
       ...operation,
       state,
+      reason,
       message,
       output,
+      data,
       finishedAtMs: news.nowMs,
     });
     return [operation.id];
   });
+}
+
+/** Wishes of operations on batches that these machines have followed, or can't any more. */
+function endWishes(
+  db: MemoryDatabase,
+  changed: readonly VmRecord[],
+  nowMs: number,
+): readonly OperationId[] {
+  const byId = new Map(changed.map((vm) => [vm.id, vm]));
+  return [...db.operations.values()].flatMap((operation) => {
+    const vm = byId.get(operation.vmId);
+    const { state, wishGeneration } = operation;
+    if (vm === undefined || state !== 'running' || wishGeneration === null) return [];
+    if (vm.appliedGeneration < wishGeneration && vm.state !== 'deleted') return [];
+    const ended = { ...operation, ...endOfWish(vm), finishedAtMs: nowMs };
+    db.operations.set(operation.id, ended);
+    return [operation.id];
+  });
+}
+
+function endOfWish({ state, reason, message }: VmRecord) {
+  if (state === 'deleted') return { state: 'failed', message: 'It was deleted.' } as const;
+  if (state !== 'failed') return { state: 'succeeded' } as const;
+  return { state: 'failed', reason, message: message ?? '' } as const;
 }
 
 function ingestPlans(db: MemoryDatabase, news: ExchangeNews): readonly BatchId[] {

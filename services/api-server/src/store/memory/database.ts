@@ -16,7 +16,7 @@ import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
-import type { OperationRecord } from '../../operations/store.ts';
+import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { ClusterMetrics } from '../../vm-metrics/store.ts';
@@ -64,6 +64,7 @@ export class MemoryDatabase {
   readonly operations = new Map<OperationId, OperationRecord>();
   readonly clusterMetrics = new Map<ClusterId, ClusterMetrics>();
   readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
+  readonly batchOperations = new Map<OperationId, BatchOperationRecord>();
   readonly idempotency = new Map<string, MemoryIdempotency>();
   readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();
   readonly #listeners = new Set<(wake: Wake | undefined) => void>();

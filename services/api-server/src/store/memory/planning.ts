@@ -201,6 +201,13 @@ function forget(db: MemoryDatabase, nowMs: number, limits: SweepLimits): number 
     if (createdAtMs < nowMs - limits.idempotencyKeptMs && db.idempotency.delete(key))
       forgotten += 1;
   }
+  for (const [id, { createdAtMs }] of db.batchOperations) {
+    if (createdAtMs >= nowMs - limits.idempotencyKeptMs) continue;
+    for (const { parentId, id: partId } of db.operations.values()) {
+      if (parentId === id) db.operations.delete(partId);
+    }
+    if (db.batchOperations.delete(id)) forgotten += 1;
+  }
   for (const [id, { state, finishedAtMs }] of db.operations) {
     const isOld = state !== 'running' && (finishedAtMs ?? 0) < nowMs - limits.operationsKeptMs;
     if (isOld && db.operations.delete(id)) forgotten += 1;

@@ -1,8 +1,9 @@
 import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
-import { type OperationStore, requestOf } from '../../operations/store.ts';
+import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
+import { createMemoryBatchOperations } from './batch-operations.ts';
 import type { MemoryDatabase } from './database.ts';
 
 /** See {@link VmStore}. */
@@ -70,7 +71,8 @@ function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {
 /** See {@link OperationStore}. */
 export function createMemoryOperations(db: MemoryDatabase): OperationStore {
   return {
-    start: async (proposed, decide) => {
+    ...createMemoryBatchOperations(db),
+    start: async (proposed, request, decide) => {
       const vm = db.vms.get(proposed.vmId);
       if (vm?.projectId !== proposed.projectId) return { kind: 'notFound' };
       const decision = decide(vm);
@@ -81,7 +83,7 @@ export function createMemoryOperations(db: MemoryDatabase): OperationStore {
       }
       const operation = { ...proposed, clusterId };
       db.operations.set(operation.id, operation);
-      const operations = [requestOf(operation)];
+      const operations = [request];
       db.appendCommands(clusterId, [{ kind: 'operate', operations }]);
       db.wake({ clusters: [clusterId] });
       return { kind: 'started', operation };

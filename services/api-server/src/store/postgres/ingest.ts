@@ -37,7 +37,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   await takeVolumes(trx, wakes, news);
   const refused = await takeRefusals(trx, news);
   await takeProgress(trx, news);
-  const operations = await takeOperations(trx, news);
+  const operations = [...(await takeOperations(trx, news)), ...(await endWishes(trx, news))];
   const plannedBatchIds = await takePlans(trx, news);
   const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
   wakes.add({ batches, operations, clusters: refused.clusters });
@@ -174,13 +174,39 @@ async function takeOperations(
 ): Promise<readonly OperationId[]> {
   if (news.operations.length === 0) return [];
   const { rows } = await trx.raw<{ rows: readonly { id: OperationId }[] }>(
-    `update operations o set state = r.outcome, message = r.message, output = r.output,
-       finished_at_ms = :nowMs
+    `update operations o set state = r.outcome, reason = r.reason, message = r.message,
+       output = r.output, data = r.data, finished_at_ms = :nowMs
      from jsonb_to_recordset(:results::jsonb) as r(
-       "operationId" text, outcome text, message text, output text)
+       "operationId" text, outcome text, reason text, message text, output text, data jsonb)
      where o.id = r."operationId" and o.cluster_id = :clusterId and o.state = 'running'
      returning o.id`,
     { results: JSON.stringify(news.operations), clusterId: news.clusterId, nowMs: news.nowMs },
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Wishes of operations on batches that these machines have followed, or can't any more. */
+async function endWishes(
+  trx: Knex.Transaction,
+  news: ExchangeNews,
+): Promise<readonly OperationId[]> {
+  if (news.vms.length === 0) return [];
+  const { rows } = await trx.raw<{ rows: readonly { id: OperationId }[] }>(
+    `update operations o set finished_at_ms = :nowMs,
+       state = case when v.state in ('failed', 'deleted') then 'failed' else 'succeeded' end,
+       reason = case when v.state = 'failed' then v.reason end,
+       message = case v.state when 'failed' then coalesce(v.message, '')
+         when 'deleted' then 'It was deleted.' else '' end
+     from vms v
+     where o.vm_id = any(:vmIds) and o.state = 'running' and o.wish_generation is not null
+       and v.id = o.vm_id and v.cluster_id = :clusterId
+       and (v.applied_generation >= o.wish_generation or v.state = 'deleted')
+     returning o.id`,
+    {
+      vmIds: news.vms.map((report) => report.vmId),
+      clusterId: news.clusterId,
+      nowMs: news.nowMs,
+    },
   );
   return rows.map((row) => row.id);
 }

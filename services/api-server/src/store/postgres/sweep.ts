@@ -109,6 +109,7 @@ async function forget(trx: Knex.Transaction, nowMs: number, limits: SweepLimits)
   const old = [
     ['idempotency_keys', 'created_at_ms < ?', limits.idempotencyKeptMs],
     ['operations', "state <> 'running' and finished_at_ms < ?", limits.operationsKeptMs],
+    ['batch_operations', 'created_at_ms < ?', limits.idempotencyKeptMs],
     ['link_nonces', 'seen_at_ms < ?', limits.noncesKeptMs],
     ['console_tickets', 'expires_at_ms < ?', limits.noncesKeptMs],
   ] as const;

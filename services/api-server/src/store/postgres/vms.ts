@@ -1,10 +1,11 @@
 import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
 import type { Knex } from 'knex';
-import { type OperationStore, requestOf } from '../../operations/store.ts';
+import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
+import { createPostgresBatchOperations } from './batch-operations.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 import { subnetsById } from './subnet-rows.ts';
@@ -103,7 +104,8 @@ async function list(knex: Knex, query: VmListQuery): Promise<readonly VmRecord[]
 /** See {@link OperationStore}. */
 export function createPostgresOperations(db: PostgresDatabase): OperationStore {
   return {
-    start: (proposed, decide) =>
+    ...createPostgresBatchOperations(db),
+    start: (proposed, request, decide) =>
       db.transaction(async (trx, wakes) => {
         const vm = await find(trx, proposed.projectId, proposed.vmId);
         if (vm === undefined) return { kind: 'notFound' };
@@ -115,7 +117,7 @@ export function createPostgresOperations(db: PostgresDatabase): OperationStore {
         }
         const operation = { ...proposed, clusterId };
         await trx('operations').insert(operationRows.toRow(operation));
-        const operations = [requestOf(operation)];
+        const operations = [request];
         await appendCommands(trx, clusterId, [{ kind: 'operate', operations }]);
         wakes.add({ clusters: [clusterId] });
         return { kind: 'started', operation };
