@@ -37,6 +37,9 @@ Examples:
   With a folder that they share (./factory volume create scratch --size 10):
   ./factory batch create --name farm --image micro --count 4 --volume scratch:/data
 
+  One machine that has an address of your choice:
+  ./factory batch create --name dns --image micro --count 1 --subnet front=10.30.0.53
+
   Each on another host, of racks 1 and 2 with 32 cores or more:
   ./factory batch create --name db --image micro --count 3 --anti-affinity db \\
     --require rack=r1,r2 --require 'cores>=32'
@@ -119,8 +122,11 @@ export function createCommand(): Command {
 
 function networkOptions(): readonly Option[] {
   return [
-    new Option('--subnet <name>', "the machines' subnet (default: default)").argParser(parseNic),
-    new Option('--nic <subnet>', 'a further card in another subnet; repeatable').argParser(
+    new Option(
+      '--subnet <name[=address]>',
+      "the machines' subnet (default: default); for one machine, its address if it matters",
+    ).argParser(parseNic),
+    new Option('--nic <name[=address]>', 'a further card in another subnet; repeatable').argParser(
       each(parseNic),
     ),
     new Option(

@@ -53,7 +53,7 @@ export const settingsDefinition = defineSettings({
   subnetCidr: textSetting({
     env: 'FACTORY_SUBNET_CIDR',
     default: '10.80.0.0/16',
-    describe: "Network of the default project's machines, used when it is first made.",
+    describe: 'Network of the subnet `default` that a project gets: private, of /16 to /29.',
   }),
   databaseUrl: optional(
     secretSetting({

@@ -58,8 +58,9 @@ function planMachines(
     after.push(...draft.assign(ready.slice(after.length, after.length + amount), clusterId));
   }
   after.push(...ready.slice(after.length), ...waiting);
+  const unchanged = new Set(snapshot.unassigned);
   if (isFirst) draft.newVms.push(...after);
-  else draft.changedVms.push(...after.filter((vm) => !snapshot.unassigned.includes(vm)));
+  else draft.changedVms.push(...after.filter((vm) => !unchanged.has(vm)));
   const [first] = waiting;
   if (first === undefined) return outcomeOf(draft, snapshot.shares, selection);
   const noAddress = `${plural(waiting.length, 'machine')} without address: ${first.message}.`;

@@ -1,3 +1,4 @@
+import { systemClock, waitFor } from '@factory/runtime';
 import { expect, it } from 'vitest';
 import { capacityOf } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
@@ -38,5 +39,31 @@ describeOnEachStore('the sweep of the api-server', (test) => {
 
     await cluster.exchange({ vms: [cluster.report(first)] });
     expect(await vm(first.vmId)).toMatchObject({ state: 'running', reason: null });
+  });
+
+  it('fails a machine that got no address in time, and says so; it may ask again', async () => {
+    const { factory, clock } = test();
+    const { caller } = factory;
+    const cluster = await factory.join('idc-1');
+    await cluster.exchange({ capacity: capacityOf(clock, 1, { vcpus: 64, memoryMiB: 65_536 }) });
+    await caller.ok('POST', '/v1/subnets', { name: 'small', cidr: '10.1.0.0/29' });
+    const request = { image: 'micro', memoryMiB: 64, network: { subnet: 'small' } };
+    const { id } = await caller.ok('POST', '/v1/batches', { ...request, name: 'full', count: 5 });
+    const vms = assignedIn(await cluster.exchange({}, 5_000));
+    await caller.ok('POST', '/v1/batches', { ...request, name: 'late', count: 1 });
+    const late = async () => (await caller.ok('GET', '/v1/vms?name=late-1')).items[0];
+    await waitFor(systemClock, 'the machine to be planned', 30_000, late);
+    await factory.store.planning.sweep(clock.nowMs() + 31 * MINUTE_MS, LIMITS);
+    expect(await late()).toMatchObject({
+      state: 'failed',
+      reason: 'SUBNET_UNAVAILABLE',
+      message: 'subnet small has no free address (5 in use)',
+    });
+    await caller.ok('DELETE', `/v1/batches/${id}`);
+    const gone = vms.map((vm) => cluster.report(vm, { state: 'deleted', generation: 2 }));
+    await cluster.exchange({ vms: gone });
+    await caller.ok('POST', `/v1/vms/${(await late()).id}:start`);
+    const [again] = assignedIn(await cluster.exchange({}, 5_000));
+    expect(again?.spec.network.ipAddress).toBe('10.1.0.2');
   });
 });
