@@ -24,7 +24,7 @@ try {
   const capacity = capacityOf(systemClock, 100, { vcpus: 96, memoryMiB: 262_144 });
   await cluster?.exchange({ capacity });
   await caller.ok('POST', '/v1/subnets', { name: 'front', cidr: '10.20.0.0/20' });
-  await caller.ok('POST', '/v1/subnets', { name: 'back', cidr: '10.20.0.0/20' });
+  await caller.ok('POST', '/v1/subnets', { name: 'back', cidr: '10.21.0.0/20' });
 
   const posts = await timed(() =>
     Promise.all(Array.from({ length: BATCHES }, (_, index) => post(index))),

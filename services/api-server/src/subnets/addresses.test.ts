@@ -4,6 +4,7 @@ import {
   type AddressPool,
   addressAt,
   checkSubnetCidr,
+  doOverlap,
   gatewayAddress,
   offsetOf,
   parseCidr,
@@ -49,6 +50,14 @@ describe('addresses of a subnet', () => {
     ['172.32.0.0/16', 'is not private'],
   ])('refuse the network %s: it %s', (cidr, why) => {
     expect(() => checkSubnetCidr(cidr)).toThrow(why);
+  });
+
+  it.each([
+    ['10.80.0.0/16', '10.80.7.0/24', true],
+    ['10.80.0.0/24', '10.80.0.0/24', true],
+    ['10.80.0.0/24', '10.80.1.0/24', false],
+  ])('of %s and %s may be the same: %s', (one, other, isSo) => {
+    expect([doOverlap(one, other), doOverlap(other, one)]).toEqual([isSo, isSo]);
   });
 
   it('can be asked for, but for those that are nobody’s', () => {

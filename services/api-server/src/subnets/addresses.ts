@@ -88,6 +88,12 @@ export function checkSubnetCidr(cidr: string): void {
   throw new BadCidrError(`${cidr} is not private; take one within ${PRIVATE_RANGES.join(', ')}`);
 }
 
+/** Whether an address may be of both networks. */
+export function doOverlap(cidr: string, other: string): boolean {
+  const [a, b] = [parseCidr(cidr), parseCidr(other)];
+  return a.base < b.base + b.size && b.base < a.base + a.size;
+}
+
 /** How many machines fit into the network. */
 export function usableAddresses(cidr: string): number {
   return Math.min(parseCidr(cidr).size, OFFSETS_MAX) - FIRST_OFFSET - 1;

@@ -1,7 +1,7 @@
 import type { NicRequest, SecurityRule, SubnetId, VmNetwork } from '@factory/contracts';
 import type { BatchNic, BatchSize } from '../batches/store.ts';
 import type { VmCard, VmRecord } from '../vms/store.ts';
-import { gatewayAddress, offsetOf, usableAddresses } from './addresses.ts';
+import { doOverlap, gatewayAddress, offsetOf, usableAddresses } from './addresses.ts';
 import type { SubnetRecord } from './store.ts';
 
 /** The subnet of machines whose batch does not say. */
@@ -20,14 +20,17 @@ export function resolveCards(
   size: BatchSize,
 ): { readonly kind: 'sound'; readonly nics: readonly BatchNic[] } | CardRefusal {
   const nics: BatchNic[] = [];
+  const before: SubnetRecord[] = [];
   for (const [index, { subnet: name, ipAddress }] of cards.entries()) {
     const subnet = subnets.find((each) => each.id === name || each.name === name);
     if (subnet === undefined)
       return { kind: 'noSubnet', field: fieldOfCard(index, 'subnet'), name };
-    if (nics.some((nic) => nic.subnetId === subnet.id)) {
-      const detail = `a machine can have one card in ${subnet.name}, not two`;
+    const rival = before.find((each) => doOverlap(each.cidr, subnet.cidr));
+    if (rival !== undefined) {
+      const detail = describeRival(subnet, rival);
       return { kind: 'badCard', field: fieldOfCard(index, 'subnet'), detail };
     }
+    before.push(subnet);
     const addresses = usableAddresses(subnet.cidr);
     if (size.kind === 'count' && size.count > addresses) {
       return { kind: 'subnetFull', subnet: subnet.name, addresses };
@@ -39,6 +42,13 @@ export function resolveCards(
     nics.push({ subnetId: subnet.id, offset: place?.offset ?? null });
   }
   return { kind: 'sound', nics };
+}
+
+/** Of two cards whose networks are the same, a guest uses one. */
+function describeRival(subnet: SubnetRecord, rival: SubnetRecord): string {
+  if (subnet.id === rival.id) return `a machine can have one card in ${subnet.name}, not two`;
+  const ranges = `${subnet.cidr} of ${subnet.name} and ${rival.cidr} of ${rival.name}`;
+  return `a machine can't have cards in both ${ranges}: it could not tell them apart`;
 }
 
 /** Where a request says something of a card. */

@@ -114,7 +114,7 @@ describeOnEachStore('subnets', (test) => {
     const rule = { direction: 'in', protocol: 'tcp', ports: [22, 22], action: 'accept' };
     const own = { direction: 'out', protocol: 'any', action: 'drop' };
     const first = await caller.ok('POST', '/v1/subnets', { ...render, securityRules: [rule] });
-    const second = await caller.ok('POST', '/v1/subnets', { name: 'disks', cidr: '10.1.0.0/24' });
+    const second = await caller.ok('POST', '/v1/subnets', { name: 'disks', cidr: '10.2.0.0/24' });
     await caller.ok('POST', '/v1/batches', {
       ...batch,
       count: 2,
@@ -137,8 +137,8 @@ describeOnEachStore('subnets', (test) => {
       { subnetId: first.id, ipAddress: '10.1.0.3' },
     ]);
     expect(assigned.map(({ spec }) => spec.nics)).toMatchObject([
-      [{ subnetId: second.id, ipAddress: '10.1.0.2', vni: second.vni, securityRules: [own] }],
-      [{ subnetId: second.id, ipAddress: '10.1.0.3' }],
+      [{ subnetId: second.id, ipAddress: '10.2.0.2', vni: second.vni, securityRules: [own] }],
+      [{ subnetId: second.id, ipAddress: '10.2.0.3' }],
     ]);
     const macs = assigned.flatMap(({ spec }) =>
       [spec.network, ...(spec.nics ?? [])].map((nic) => nic.macAddress),
@@ -148,7 +148,7 @@ describeOnEachStore('subnets', (test) => {
     expect(items[0]).toMatchObject({
       subnetId: first.id,
       ipAddress: '10.1.0.2',
-      nics: [{ subnetId: second.id, ipAddress: '10.1.0.2' }],
+      nics: [{ subnetId: second.id, ipAddress: '10.2.0.2' }],
     });
     const { usedAddressCount } = await caller.ok('GET', `/v1/subnets/${second.id}`);
     expect(usedAddressCount).toBe(2);
@@ -240,6 +240,14 @@ describeOnEachStore('subnets', (test) => {
     expect(await post({ nics: [{ subnet: 'default' }] })).toMatchObject({
       status: 400,
       field: 'nics[0].subnet',
+    });
+    await caller.ok('POST', '/v1/subnets', render);
+    await caller.ok('POST', '/v1/subnets', { ...render, name: 'twin' });
+    const both = { network: { subnet: 'render' }, nics: [{ subnet: 'twin' }] };
+    expect(await post(both)).toMatchObject({
+      status: 400,
+      field: 'nics[0].subnet',
+      detail: expect.stringContaining('could not tell them apart'),
     });
     expect((await caller.ok('GET', '/v1/batches')).items).toEqual([]);
   });
