@@ -52,7 +52,7 @@ export function createNetworkToRemove(options: {
 
 /** Where the networks of an instance are remembered. */
 function networkStateDir(runDir: string, instance: string): string {
-  return join(runDir, instance, 'network');
+  return join(runDir, `network-${instance}`);
 }
 
 /** The setting, else the agent's address; null when nobody else can reach that. */
