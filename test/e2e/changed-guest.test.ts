@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Vm } from '@factory/contracts';
 import { connectLibvirt } from '@factory/libvirt';
-import { systemClock } from '@factory/runtime';
+import { systemClock, waitFor, withDeadline } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostDirectory } from '../../cli/src/supervisor/layout.ts';
 import { pings, type RealFactory, startRealFactory } from '../support/real-factory.ts';
 
 const TIMEOUT_MS = 240_000;
+const READY_TIMEOUT_MS = 120_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
   let factory: RealFactory;
@@ -23,6 +25,11 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
   afterAll(() => factory?.remove(), TIMEOUT_MS);
 
   const vmNow = () => factory.client.vm(vm.id);
+  /** Its shell answers from then on. */
+  const untilReady = () =>
+    waitFor(systemClock, 'the guest to be ready', READY_TIMEOUT_MS, async () =>
+      (await vmNow()).guestReady ? true : undefined,
+    );
 
   it('is suspended, and goes on from where it was, although its executor was killed', async () => {
     const before = await uptimeInside(vm);
@@ -44,6 +51,7 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
       ...{ state: 'stopped', vcpus: 2, memoryMiB: 160, diskGiB: 3 },
     });
     await factory.run('vm', 'start', 'solo-1', '--wait');
+    await untilReady();
     expect(await typed(vm, 'cat /sys/block/vda/size')).toMatch(/^6291456$/m);
     expect(await typed(vm, 'ls -d /sys/devices/system/cpu/cpu1')).toMatch(/^\/sys.*cpu1$/m);
   });
@@ -56,6 +64,7 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
       ...{ state: 'running', ipAddress: vm.ipAddress },
       ...{ macAddress: vm.macAddress, hostName: vm.hostName },
     });
+    await untilReady();
     expect(await pings(factory, vm, 60)).toBe(true);
     expect(await typed(vm, 'cat /root-file')).not.toMatch(/^mine$/m);
   });
@@ -86,12 +95,19 @@ async function typed({ id }: Vm, command: string): Promise<string> {
     const console_ = await libvirt.domains.openConsole(domain);
     // Put together by the shell: what is typed is shown as well, and is not the answer.
     await console_.write(Buffer.from(`\n${command}; echo FACTORY-"END"\n`));
-    let shown = '';
-    for await (const bytes of console_) {
-      shown += Buffer.from(bytes).toString('latin1').replaceAll('\r', '');
-      if (shown.includes('FACTORY-END')) break;
-    }
-    return shown;
+    return await withDeadline(
+      systemClock,
+      `an answer to ${command}`,
+      ANSWER_TIMEOUT_MS,
+      async () => {
+        let shown = '';
+        for await (const bytes of console_) {
+          shown += Buffer.from(bytes).toString('latin1').replaceAll('\r', '');
+          if (shown.includes('FACTORY-END')) break;
+        }
+        return shown;
+      },
+    );
   } finally {
     await libvirt.close();
   }
