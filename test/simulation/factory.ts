@@ -27,6 +27,7 @@ import {
   createMesosFramework,
   createMemoryStore as createSchedulerStore,
   createVmScheduler,
+  type SchedulerFaults,
   type VmSchedulerService,
 } from '@factory/vm-scheduler';
 import { createMaster, createMemoryRegistryStore, type Master } from 'mesos-core/master';
@@ -60,6 +61,8 @@ export interface SimulationOptions {
   readonly faults?: Partial<Faults>;
   /** From the same moment on, this part of all calls of hypervisors and storages goes wrong. */
   readonly portFaultRate?: number;
+  /** Where the scheduler is ended; see {@link SimulatedFactory.restartScheduler}. */
+  readonly schedulerFaults?: SchedulerFaults;
   readonly logger?: Logger;
 }
 
@@ -183,6 +186,7 @@ export class SimulatedFactory {
     const life = this.#newLife(SCHEDULER);
     const random = this.#random(`scheduler/${this.#lives}`);
     const { logger } = this.#world;
+    const { schedulerFaults: faults } = this.#options;
     const service = createVmScheduler({
       ...{ clock: life.clock, random, logger },
       framework: createMesosFramework({
@@ -199,10 +203,21 @@ export class SimulatedFactory {
       store: life.guard(this.#schedulerStore),
       role: 'vms',
       executorCommand: 'simulated',
+      ...(faults === undefined ? {} : { faults }),
     });
     await service.start();
     await this.network.attach(SCHEDULER, service.app);
     this.#scheduler = { life, service };
+  }
+
+  /** SIGKILL, and another one `afterMs` later. */
+  restartScheduler(afterMs: number): void {
+    this.killScheduler();
+    this.clock.after(afterMs, () => {
+      this.startScheduler().catch((error: unknown) => {
+        this.fatalErrors.push(`no new vm-scheduler: ${String(error)}`);
+      });
+    });
   }
 
   /** SIGKILL. */

@@ -4,6 +4,8 @@ import {
   type BatchId,
   type BatchRequest,
   BatchSchema,
+  type Operation,
+  OperationSchema,
   type ProjectId,
   type Vm,
   type VmId,
@@ -18,14 +20,18 @@ import {
   type Random,
   requestJson,
   sleep,
+  waitFor,
 } from '@factory/runtime';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 const CALL_TIMEOUT_MS = 5_000;
 const ATTEMPTS_MAX = 20;
+const REBOOT_TIMEOUT_MS = 180_000;
 const PAGE_LIMIT = 500;
 
+const operationAnswer = Compile(OperationSchema);
+const asOperation = (value: unknown): Operation => operationAnswer.Parse(value);
 const batchAnswer = Compile(BatchSchema);
 const asBatch = (value: unknown): Batch => batchAnswer.Parse(value);
 const asAnything = (): void => undefined;
@@ -88,6 +94,18 @@ export class User {
 
   async wish(vmId: VmId, wish: 'start' | 'stop'): Promise<void> {
     await this.#call(asAnything, 'POST', `/v1/vms/${vmId}:${wish}`);
+  }
+
+  /** Restarts a running VM; resolves when that has been done, or has failed. */
+  async reboot(vmId: VmId): Promise<Operation> {
+    const key = { 'idempotency-key': `reboot-${vmId}` };
+    const { id } = await this.#call(asOperation, 'POST', `/v1/vms/${vmId}:reboot`, {
+      headers: key,
+    });
+    return waitFor(this.#options.clock, 'the restart', REBOOT_TIMEOUT_MS, async () => {
+      const operation = await this.#call(asOperation, 'GET', `/v1/operations/${id}`);
+      return operation.finishedAt === null ? undefined : operation;
+    });
   }
 
   async vms(filter: { readonly batchId: BatchId; readonly withDeleted?: boolean }) {

@@ -5,11 +5,13 @@ import type { Framework } from './framework.ts';
 import { registerRoutes } from './routes.ts';
 import { VmScheduler } from './scheduler.ts';
 import { SchedulerState } from './state.ts';
+import { type SchedulerFaults, withFaultPoints } from './steps.ts';
 import type { SchedulerStore } from './store/store.ts';
 
 export type { Framework, FrameworkHandler } from './framework.ts';
 export { createFrameworkFinder } from './framework-recovery.ts';
 export { createMesosFramework } from './mesos-framework.ts';
+export { SCHEDULER_STEPS, type SchedulerFaults, type SchedulerStep } from './steps.ts';
 export { createMemoryStore } from './store/memory-store.ts';
 export { createPostgresStore } from './store/postgres-store.ts';
 export type { SchedulerStore } from './store/store.ts';
@@ -25,6 +27,8 @@ export interface VmSchedulerParts {
   readonly store: SchedulerStore;
   readonly role: string;
   readonly executorCommand: string;
+  /** Where a test ends the scheduler. */
+  readonly faults?: SchedulerFaults;
 }
 
 export interface VmSchedulerService {
@@ -36,7 +40,8 @@ export interface VmSchedulerService {
 
 /** The vm-scheduler on the given ports; `main.ts` wires the real ones, simulations theirs. */
 export function createVmScheduler(parts: VmSchedulerParts): VmSchedulerService {
-  const { clock, logger, random, framework, store, role, executorCommand } = parts;
+  const { clock, logger, random, role, executorCommand, faults } = parts;
+  const { framework, store } = faults === undefined ? parts : withFaultPoints(parts, faults);
   const state = new SchedulerState(store, clock, logger);
   const scheduler = new VmScheduler({
     clock,
