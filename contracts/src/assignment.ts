@@ -1,13 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
-import {
-  AppliedSpecSchema,
-  DesiredStateSchema,
-  TimelineSchema,
-  VmReasonSchema,
-  VmSpecSchema,
-  VmStateSchema,
-} from './vm.ts';
+import { withStanding } from './standing.ts';
+import { AppliedSpecSchema, DesiredStateSchema, TimelineSchema, VmSpecSchema } from './vm.ts';
 
 /** One VM given to a cluster. A later `assignmentEpoch` replaces, an older one is refused. */
 export const VmAssignmentSchema = Type.Object({
@@ -40,18 +34,15 @@ export const DesiredChangeSchema = Type.Object({
 export type DesiredChange = Static<typeof DesiredChangeSchema>;
 
 /** What a cluster says of one VM. A later `revision` replaces an older one. */
-export const VmReportSchema = Type.Object({
+export const VmReportSchema = withStanding({
   vmId: VmIdSchema,
   assignmentEpoch: Type.Integer(),
   /** Made by the vm-scheduler; grows with every change of the VM, across restarts. */
   revision: Type.Integer(),
   /** The wish that the host has applied. */
   generation: Type.Integer(),
-  state: VmStateSchema,
   stateSinceMs: Type.Number(),
   guestReady: Type.Boolean(),
-  reason: Type.Union([VmReasonSchema, Type.Null()]),
-  message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
   hostName: Type.Union([Type.String(), Type.Null()]),
   timeline: TimelineSchema,
   /** What the machine is by that wish; absent before a second one. */

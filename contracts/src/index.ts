@@ -14,6 +14,7 @@ export * from './peers.ts';
 export * from './problems.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';
+export * from './standing.ts';
 export * from './subnet.ts';
 export * from './text-pattern.ts';
 export * from './vm.ts';

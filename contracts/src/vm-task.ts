@@ -8,14 +8,8 @@ import {
   OperationResultSchema,
 } from './operations.ts';
 import { HostTunnelSchema, PeersMessageSchema } from './peers.ts';
-import {
-  AppliedSpecSchema,
-  DesiredStateSchema,
-  TimelineSchema,
-  VmReasonSchema,
-  VmSpecSchema,
-  VmStateSchema,
-} from './vm.ts';
+import { withStanding } from './standing.ts';
+import { AppliedSpecSchema, DesiredStateSchema, TimelineSchema, VmSpecSchema } from './vm.ts';
 
 /**
  * What vm-scheduler and vm-executor say to each other, inside Mesos' `TaskInfo.data` and framework
@@ -58,15 +52,12 @@ export const SchedulerMessageSchema = Type.Union([
 export type SchedulerMessage = Static<typeof SchedulerMessageSchema>;
 
 /** What the executor says of one VM; `seq` grows with every change, across executor restarts. */
-export const VmObservationSchema = Type.Object({
+export const VmObservationSchema = withStanding({
   vmId: VmIdSchema,
   seq: Type.Integer({ minimum: 1 }),
   generation: Type.Integer({ minimum: 0 }),
-  state: VmStateSchema,
   stateSinceMs: Type.Number(),
   guestReady: Type.Boolean(),
-  reason: Type.Union([VmReasonSchema, Type.Null()]),
-  message: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
   timeline: TimelineSchema,
   /** What the machine is by that wish; absent before a second one. */
   applied: Type.Optional(AppliedSpecSchema),

@@ -1,13 +1,13 @@
-import { SCHEDULER_STEPS, type SchedulerFaults, type SchedulerStep } from '@factory/vm-scheduler';
+import type { SchedulerFaults, SchedulerStep } from '@factory/vm-scheduler';
 import { describe, expect, it } from 'vitest';
-import { dieAt, liveAndDie, POINTS } from './scheduler-crashes.ts';
+import { dieAt, liveAndDie, POINTS, STEPS } from './scheduler-crashes.ts';
 
 describe('a scheduler that dies', () => {
   it('is tried at every step that it takes', async () => {
     const seen = new Set<SchedulerStep>();
     const note: SchedulerFaults = { at: async (step) => void seen.add(step) };
     await liveAndDie('store forgetting', note, () => undefined);
-    expect([...seen].sort()).toEqual([...SCHEDULER_STEPS].sort());
+    expect([...seen].sort()).toEqual([...STEPS].sort());
   }, 120_000);
 
   // Once is the first half of twice; alone it is shown by the acceptance `scheduler-crashes`.

@@ -36,6 +36,8 @@ export const SCHEDULER_STEPS = [
   'tell operate',
   'tell operationsSeen',
   'tell report',
+  'tell peers',
+  'tell release',
 ] as const;
 export type SchedulerStep = (typeof SCHEDULER_STEPS)[number];
 

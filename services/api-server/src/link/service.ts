@@ -9,6 +9,7 @@ import {
   type LinkReports,
   type NumberedCommand,
   PROBLEMS,
+  standing,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, type Logger, ProblemError } from '@factory/runtime';
 import { hashToken } from '../bootstrap/service.ts';
@@ -158,7 +159,7 @@ export class LinkService {
 function checkedReports(reports: LinkReports) {
   const vms = newestPerVm(reports.vms).map((report) => ({
     ...report,
-    message: printable(report.message),
+    ...standing(report.state, report.reason, printable(report.message)),
     hostName: printable(report.hostName),
   }));
   const operations = reports.operations.map((result) => ({

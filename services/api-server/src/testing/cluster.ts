@@ -10,6 +10,7 @@ import {
   type LinkReports,
   NONCE_HEADER,
   signExchange,
+  standing,
   TIMESTAMP_HEADER,
   type VmAssignment,
   type VmReport,
@@ -114,19 +115,18 @@ export class TestCluster {
   /** A report of an assigned machine. */
   report(vm: VmAssignment, fields: Partial<VmReport> = {}): VmReport {
     this.#revision += 1;
+    const { state = 'running', reason = null, message = null, ...others } = fields;
     return {
       vmId: vm.vmId,
       assignmentEpoch: vm.assignmentEpoch,
       revision: this.#revision,
       generation: vm.generation,
-      state: 'running',
       stateSinceMs: this.#clock.nowMs(),
       guestReady: true,
-      reason: null,
-      message: null,
       hostName: 'host-1',
       timeline: { started: this.#clock.nowMs() },
-      ...fields,
+      ...others,
+      ...standing(state, reason, message),
     };
   }
 }

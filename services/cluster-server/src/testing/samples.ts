@@ -1,11 +1,12 @@
-import type {
-  BatchId,
-  ProjectId,
-  SubnetId,
-  VmAssignment,
-  VmId,
-  VmReport,
-  VmState,
+import {
+  type BatchId,
+  type ProjectId,
+  type SubnetId,
+  standing,
+  type VmAssignment,
+  type VmId,
+  type VmReport,
+  type VmState,
 } from '@factory/contracts';
 
 function hex(n: number): string {
@@ -27,11 +28,9 @@ export function report(n: number, revision: number, state: VmState = 'running'):
     assignmentEpoch: 1,
     revision,
     generation: 1,
-    state,
+    ...standing(state, null, null),
     stateSinceMs: 0,
     guestReady: false,
-    reason: null,
-    message: null,
     hostName: null,
     timeline: {},
   };

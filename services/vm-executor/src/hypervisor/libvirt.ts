@@ -9,6 +9,7 @@ import { createLinkPool } from './link-pool.ts';
 import { createLibvirtLiveDisk } from './live-disk.ts';
 import { domainRef, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
+import { withWords, wordsOfQemu } from './qemu-log.ts';
 
 /** What libvirt says of a guest that is off, gone, or without an agent that answers. */
 const NO_AGENT = [
@@ -58,14 +59,18 @@ export function createLibvirtHypervisor(options: {
         if (status?.state !== 'shutoff') return status && seen(vmId, status);
         // After a restart of libvirtd the reason does not tell.
         const isSaved = await orUndefined(domains.hasManagedSave(domainRef(vmId)));
-        return seen(vmId, status, isSaved);
+        return withDetail(seen(vmId, status, isSaved));
       }, signal),
     async define(plan, signal) {
       const xml = domainXml(plan, await options.domainType(), await owner.promise);
       await link.use(({ domains }) => domains.define(xml), signal);
     },
     async powerOn(vmId, signal) {
-      await slowLink.use(({ domains }) => startDomain(domains, domainRef(vmId)), signal);
+      try {
+        await slowLink.use(({ domains }) => startDomain(domains, domainRef(vmId)), signal);
+      } catch (error) {
+        throw withWords(error, await wordsOfQemu(vmId));
+      }
     },
     pressPowerButton: (vmId, signal) =>
       link.use(
@@ -184,6 +189,16 @@ const PASSING_PAUSES: ReadonlySet<string> = new Set([
   ...['migration', 'save', 'dump', 'snapshot', 'shutting-down', 'starting-up'],
   ...['postcopy', 'postcopy-failed'],
 ]);
+
+/** Of a domain that came to a bad end, QEMU's own words are told too. */
+async function withDetail(domain: DomainSeen): Promise<DomainSeen> {
+  const { vmId, power, detail } = domain;
+  const isBad = power.kind === 'off' && BAD_ENDS.includes(power.cause);
+  const words = isBad ? await wordsOfQemu(vmId) : undefined;
+  return words === undefined ? domain : { ...domain, detail: `${detail}; QEMU said: ${words}` };
+}
+
+const BAD_ENDS: readonly OffCause[] = ['killed', 'crashed', 'failedToStart'];
 
 /** What libvirt's state and reason mean for us. */
 export function powerOf(status: DomainStatus): Power {

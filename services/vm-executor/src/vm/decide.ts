@@ -314,7 +314,7 @@ const CARDS_IN_USE: Change = {
   message: "Its network cards can't be changed while it runs. Stop it first.",
 };
 
-function settled({ generation }: VmRecord): Change {
+function settled({ generation }: VmRecord): { readonly appliedGeneration: number } {
   return { appliedGeneration: generation };
 }
 

@@ -146,8 +146,10 @@ export class Moves {
     this.#resting.watchNoMore();
     this.beginRemoval();
     await this.#carrier.carry(DELETE, REMOVAL_ATTEMPT_MS);
-    const why = end === 'failed' ? (this.#record.makingFailure ?? {}) : {};
-    this.#ledger.observe({ state: end, ...why, appliedGeneration: this.#record.generation });
+    const { generation: appliedGeneration, makingFailure } = this.#record;
+    const isFailure = end === 'failed' && makingFailure !== null;
+    if (isFailure) this.#ledger.observe({ state: 'failed', ...makingFailure, appliedGeneration });
+    else this.#ledger.observe({ state: 'deleted', appliedGeneration });
     return { end: 'gone' };
   }
 
@@ -266,7 +268,7 @@ export class Moves {
   }
 
   /** Says that it is on its way; of one that was found otherwise than told, that as well. */
-  #observe(state: VmState): void {
+  #observe(state: Exclude<VmState, 'failed'>): void {
     if (!isTransitionAllowed(this.#record.state, state)) this.#ledger.observe({ state: 'running' });
     this.#ledger.observe({ state });
   }

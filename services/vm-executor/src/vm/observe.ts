@@ -2,11 +2,23 @@ import { isTransitionAllowed, type VmReason, type VmStage, type VmState } from '
 import type { VmRecord } from './record.ts';
 
 /** What is new about a VM; what is not named stays. */
-export interface Change {
-  readonly state?: VmState;
+export type Change = Facts & (Explained | Failed);
+
+interface Explained {
+  readonly state?: Exclude<VmState, 'failed'>;
   /** Given with every change of state: an old reason does not explain a new state. */
   readonly reason?: VmReason | null;
   readonly message?: string | null;
+}
+
+/** Nothing fails without a code and words for it. */
+interface Failed {
+  readonly state: 'failed';
+  readonly reason: VmReason;
+  readonly message: string;
+}
+
+interface Facts {
   readonly guestReady?: boolean;
   readonly stage?: VmStage;
   /** The wish of this generation has been carried out, or has failed. */

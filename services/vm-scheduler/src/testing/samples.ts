@@ -1,12 +1,13 @@
-import type {
-  BatchId,
-  OperationId,
-  ProjectId,
-  SubnetId,
-  VmAssignment,
-  VmId,
-  VmObservation,
-  VmSpec,
+import {
+  type BatchId,
+  type OperationId,
+  type ProjectId,
+  type SubnetId,
+  standing,
+  type VmAssignment,
+  type VmId,
+  type VmObservation,
+  type VmSpec,
 } from '@factory/contracts';
 import type { Offer, Resource } from 'mesos-core/protocol';
 import { applyLaunch, newVmRecord, type VmRecord } from '../vm-record.ts';
@@ -61,17 +62,16 @@ export function sampleAssignment(
 
 /** What an executor says of the `n`th VM. */
 export function sampleObservation(n = 1, changes: Partial<VmObservation> = {}): VmObservation {
+  const { state = 'running', reason = null, message = null, ...others } = changes;
   return {
     vmId: vmIdNumber(n),
     seq: 1_000,
     generation: 1,
-    state: 'running',
     stateSinceMs: 5_000,
     guestReady: false,
-    reason: null,
-    message: null,
     timeline: { started: 5_000 },
-    ...changes,
+    ...others,
+    ...standing(state, reason, message),
   };
 }
 
