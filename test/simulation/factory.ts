@@ -33,8 +33,9 @@ import {
 import { createMaster, createMemoryRegistryStore, type Master } from 'mesos-core/master';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { World } from './audit.ts';
 import { SimulatedProcess } from './process.ts';
-import { type PortFaults, SimHost, type World } from './sim-host.ts';
+import { type PortFaults, type SimContext, SimHost } from './sim-host.ts';
 import { User } from './user.ts';
 
 const API = 'http://10.0.0.1:8081';
@@ -81,7 +82,8 @@ export class SimulatedFactory {
   /** What made a part give up; must stay empty. */
   readonly fatalErrors: string[] = [];
   readonly #options: SimulationOptions;
-  readonly #world: World;
+  readonly #world: SimContext;
+  readonly #database = new MemoryDatabase();
   #schedulerStore = createSchedulerStore();
   #clusterStore = createClusterStore();
   #api: { readonly server: ApiServer; readonly jobs: MemoryJobQueue } | undefined;
@@ -112,6 +114,17 @@ export class SimulatedFactory {
   get user(): User {
     if (this.#user === undefined) throw new Error('the factory is not started');
     return this.#user;
+  }
+
+  /** What api-server, scheduler and hosts have at this moment. */
+  get world(): World {
+    const { life, service } = this.#scheduler ?? {};
+    return {
+      nowMs: this.clock.nowMs(),
+      api: [...this.#database.vms.values()],
+      scheduler: life?.isAlive === true ? [...(service?.state.vms() ?? [])] : undefined,
+      hosts: this.hosts.map((host) => host.inventory()),
+    };
   }
 
   get master(): Master {
@@ -277,7 +290,7 @@ export class SimulatedFactory {
     const jobs = new MemoryJobQueue(clock, logger);
     const server = await createApiServer({
       ...{ clock, logger, jobs, random: this.#random('api-server') },
-      store: createApiStore(new MemoryDatabase()),
+      store: createApiStore(this.#database),
       internalToken: INTERNAL_TOKEN,
       secretKey: '42'.repeat(32),
       subnetCidr: SUBNET_CIDR,

@@ -1,4 +1,5 @@
 import { VM_EXECUTOR_NEED, type Vm, type VmId } from '@factory/contracts';
+import { auditAlways, auditAtRest } from './audit.ts';
 import type { SimulatedFactory } from './factory.ts';
 import type { SimHost } from './sim-host.ts';
 
@@ -8,6 +9,7 @@ export function checkAlways(factory: SimulatedFactory): readonly string[] {
   return [
     ...factory.fatalErrors,
     ...factory.master.invariants(),
+    ...auditAlways(factory.world),
     ...hosts.flatMap(checkRoom),
     ...checkUnique(
       'machine',
@@ -35,6 +37,7 @@ export function checkTruth(factory: SimulatedFactory, vms: readonly Vm[]): reado
   return [
     ...orphans.map(([vmId, host]) => `${vmId} is on ${host.hostName}, and the API has no such VM`),
     ...vms.flatMap((vm) => checkVm(vm, hostsOfVm.get(vm.id))),
+    ...auditAtRest(factory.world),
     ...checkUnique(
       'address in the API',
       vms.map(({ ipAddress }) => ipAddress),
@@ -44,13 +47,6 @@ export function checkTruth(factory: SimulatedFactory, vms: readonly Vm[]): reado
       vms.map(({ macAddress }) => macAddress),
     ),
   ];
-}
-
-/** A machine that failed says why, in a code and in words. */
-export function checkExplained(vms: readonly Vm[]): readonly string[] {
-  return vms
-    .filter(({ state, reason, message }) => state === 'failed' && (!reason || !message))
-    .map(({ id, reason, message }) => `${id} failed without a word: ${reason}: ${message}`);
 }
 
 /** What must hold when everything is deleted: no trace on any host. */

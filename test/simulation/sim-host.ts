@@ -22,10 +22,11 @@ import {
 } from 'mesos-core/agent';
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { parseResources } from 'mesos-core/protocol';
+import type { HostInventory } from './audit.ts';
 import { SimulatedProcess } from './process.ts';
 
 /** What every part of one simulation is given. */
-export interface World {
+export interface SimContext {
   readonly clock: Clock;
   readonly network: SimulatedNetwork;
   readonly logger: Logger;
@@ -62,11 +63,11 @@ export class SimHost {
   readonly machine: SimulatedHost;
   readonly processes: InProcessHost;
   readonly agent: Agent;
-  readonly #world: World;
+  readonly #world: SimContext;
   readonly #random: Random;
   readonly #portRandom: Random;
 
-  constructor(world: World, index: number, shape: Shape, masterUrl: string) {
+  constructor(world: SimContext, index: number, shape: Shape, masterUrl: string) {
     const { clock, network, logger } = world;
     const ip = `10.1.${index >> 8}.${index & 0xff}`;
     this.#world = world;
@@ -99,6 +100,21 @@ export class SimHost {
   /** SIGKILL for the executor; guests run on. */
   killExecutors(): void {
     for (const pid of [...this.processes.running.keys()]) this.processes.kill(pid);
+  }
+
+  /** All that is here in the name of any VM. */
+  inventory(): HostInventory {
+    const { domains, folders, leases, consoles, network } = this.machine;
+    return {
+      hostName: this.hostName,
+      resources: {
+        domains: [...domains.keys()],
+        folders: [...folders.keys()],
+        leases: [...leases.keys()],
+        consoles: [...consoles.keys()],
+        cards: network.cards().map(({ vmId }) => vmId),
+      },
+    };
   }
 
   /** How often a guest was powered on. */
