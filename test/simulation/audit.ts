@@ -51,7 +51,8 @@ export function auditAlways({ nowMs, api, hosts }: World): readonly string[] {
 
 /** What must hold as well when nothing moves: every resource has an owner, every VM a keeper. */
 export function auditAtRest(world: World): readonly string[] {
-  const { api, scheduler = [], hosts } = world;
+  const { api, scheduler, hosts } = world;
+  if (scheduler === undefined) return auditAlways(world);
   const records = new Map(scheduler.map((record) => [record.assignment.vmId, record]));
   const known = new Map(api.map((vm) => [vm.id, vm]));
   return [
