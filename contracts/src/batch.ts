@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
+import { ImageWishSchema } from './image.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
 import { NETWORK_FIELDS, SecurityRulesSchema } from './subnet.ts';
 import {
@@ -37,7 +38,8 @@ const StrictHardwareSchema = Type.Object(VmHardwareSchema.properties, {
 export const BatchRequestSchema = Type.Object(
   {
     name: NameSchema,
-    image: NameSchema,
+    /** A name means the newest version; `name@<8 to 64 hexadecimal digits>` a certain one. */
+    image: ImageWishSchema,
     count: Type.Optional(Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.countMax })),
     vcpus: Type.Optional(VcpusSchema),
     memoryMiB: Type.Optional(MemoryMiBSchema),

@@ -37,6 +37,8 @@ export const CapacitySchema = Type.Object({
   images: Type.Array(Type.String()),
   /** The newest version of each, by its name; what is planned now is made from it. */
   imageVersions: Type.Optional(Type.Record(NameSchema, ImageVersionSchema)),
+  /** All versions of each. */
+  allImageVersions: Type.Optional(Type.Record(NameSchema, Type.Array(ImageVersionSchema))),
   orphans: Type.Optional(Type.Array(HostOrphanSchema, { maxItems: 10_000 })),
   /** All that there are; absent: not looked at since volumes were last dropped. */
   volumes: Type.Optional(Type.Array(VolumeUsageSchema, { maxItems: 100_000 })),

@@ -12,6 +12,7 @@ export type VolumeId = Branded<'VolumeId'>;
 export type OperationId = Branded<'OperationId'>;
 export type ConsoleTicketId = Branded<'ConsoleTicketId'>;
 export type ApiKeyId = Branded<'ApiKeyId'>;
+export type ImageId = Branded<'ImageId'>;
 
 /** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
 export const ID_PREFIXES = {
@@ -24,6 +25,7 @@ export const ID_PREFIXES = {
   operation: 'op',
   consoleTicket: 'con',
   apiKey: 'key',
+  image: 'img',
 } as const;
 
 /** Schema of an id with this prefix; `Id` is the branded type that a valid value has. */
@@ -40,6 +42,8 @@ export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
 export const ConsoleTicketIdSchema = idSchema<ConsoleTicketId>(ID_PREFIXES.consoleTicket);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
+/** Of one version, from the beginning of its upload or download on. */
+export const ImageIdSchema = idSchema<ImageId>(ID_PREFIXES.image);
 
 /** A union of string literals, which JSON Schema prints as one `enum`. */
 export function stringEnum<const Values extends readonly string[]>(values: Values) {

@@ -1,10 +1,16 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { stringEnum } from './ids.ts';
-import { NameSchema } from './vm.ts';
+import { NAME_PATTERN, NameSchema } from './vm.ts';
 
 /** SHA-256 of an image's file: what it is called by in specs, paths and caches. */
 export const ImageVersionSchema = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** An image as people ask for it: `name`, or `name@version`, whose version may be cut short. */
+export const ImageWishSchema = Type.String({
+  pattern: `${NAME_PATTERN.slice(0, -1)}(@[0-9a-f]{8,64})?$`,
+  maxLength: 128,
+});
 
 /**
  * What is known of a version of an image: `<images>/<name>/<version>.json`, beside its file

@@ -10,6 +10,7 @@ import {
   ClusterIdSchema,
   ConsoleTicketIdSchema,
   ID_PREFIXES,
+  ImageIdSchema,
   OperationIdSchema,
   ProjectIdSchema,
   SubnetIdSchema,
@@ -42,6 +43,7 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   operation: OperationIdSchema,
   consoleTicket: ConsoleTicketIdSchema,
   apiKey: ApiKeyIdSchema,
+  image: ImageIdSchema,
 };
 
 describe('ids', () => {

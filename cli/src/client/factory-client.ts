@@ -326,6 +326,33 @@ export class FactoryClient {
     return items;
   }
 
+  /** A call of another client's (`image-client.ts`), with JSON. */
+  call<T>(
+    method: HttpRequest['method'],
+    path: string,
+    decode: (value: unknown) => T,
+    json?: object,
+  ): Promise<T> {
+    return this.#call(method, path, decode, json);
+  }
+
+  /** Sends bytes as they are; gives the answer's JSON through `decode`. */
+  async putBytes<T>(
+    path: string,
+    body: Uint8Array,
+    timeoutMs: number,
+    decode: (value: unknown) => T,
+  ): Promise<T> {
+    const { transport, url } = this.#options;
+    const type = { 'content-type': 'application/octet-stream' };
+    const headers = { ...type, ...this.#signature('PUT', path, body) };
+    const request = { method: 'PUT', url: `${url}${path}`, headers, body, timeoutMs } as const;
+    const answer = await transport.request(request);
+    const value = parseOrText(Buffer.from(answer.body).toString('utf8'));
+    if (answer.status === 200) return decode(value);
+    throw new RemoteProblemError(path, answer.status, value);
+  }
+
   #call<T>(
     method: HttpRequest['method'],
     path: string,
@@ -350,7 +377,11 @@ export class FactoryClient {
     return transport.request({ method, url: `${url}${path}`, headers, timeoutMs: CALL_TIMEOUT_MS });
   }
 
-  #signature(method: string, pathWithQuery: string, body: string): Record<string, string> {
+  #signature(
+    method: string,
+    pathWithQuery: string,
+    body: string | Uint8Array,
+  ): Record<string, string> {
     const { clock, keyId, secret } = this.#options;
     const timestamp = String(Math.floor(clock.nowMs() / 1000));
     const nonce = randomBytes(18).toString('base64url');

@@ -1,30 +1,76 @@
-import { systemClock } from '@factory/runtime';
 import { Command } from 'commander';
-import { createProgress } from '../output/progress.ts';
-import { buildableImages, buildImage } from '../supervisor/image-build.ts';
-import { layoutFor } from './context.ts';
-import { dataOption } from './options.ts';
+import { ImageClient } from '../client/image-client.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { formatImage, formatImages } from '../output/images.ts';
+import { withClient } from './context.ts';
+import { buildCommand } from './image-build.ts';
+import { importCommand, uploadCommand } from './image-import.ts';
+import { dataOption, outputOption } from './options.ts';
 
 /** `./factory image …` */
 export function imageCommand(): Command {
-  const command = new Command('image').description('base images of machines');
+  const command = new Command('image').description('what machines are made from');
+  command.addCommand(listCommand());
+  command.addCommand(showCommand());
+  command.addCommand(importCommand());
+  command.addCommand(uploadCommand());
+  command.addCommand(deleteCommand());
   command.addCommand(buildCommand());
   return command;
 }
 
-function buildCommand(): Command {
-  return new Command('build')
-    .description('build a base image from Debian packages, for the factory on this machine')
-    .argument('<name>', 'which one')
+interface ReadOptions {
+  readonly data?: string;
+  readonly output: OutputFormat;
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('list the images that machines can be made from')
+    .addOption(outputOption())
     .addOption(dataOption())
-    .addHelpText('after', () => {
-      const { root } = layoutFor({});
-      return `\nImages that can be built: ${buildableImages(root).join(', ')}\n\nExample:\n  sudo ./factory image build debian-12`;
-    })
-    .action(async (name: string, options: { data?: string }) => {
-      const layout = layoutFor(options);
-      const progress = createProgress(systemClock);
-      const log = await buildImage(layout, name, (text) => progress.step(text));
-      progress.done(`Built ${name} into ${layout.images}; the log is in ${log}`);
+    .action(async (options: ReadOptions) => {
+      await withClient(options, async ({ client }) => {
+        console.log(formatImages(await new ImageClient(client).list(), options.output));
+      });
+    });
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description('show the versions of an image, and how they stand with clusters and hosts')
+    .argument('<name>', 'of the image')
+    .addOption(outputOption())
+    .addOption(dataOption())
+    .action(async (name: string, options: ReadOptions) => {
+      await withClient(options, async ({ client }) => {
+        console.log(formatImage(await new ImageClient(client).get(name), options.output));
+      });
+    });
+}
+
+function deleteCommand(): Command {
+  return new Command('delete')
+    .description('delete a version of an image that no machine needs')
+    .argument('<image@version>', 'name and SHA-256 (or the beginning of it), or name and id')
+    .addOption(dataOption())
+    .addHelpText('after', '\nExample:\n  ./factory image delete debian@1f2e3d4c5b6a')
+    .action(async (text: string, options: { data?: string }) => {
+      await withClient(options, async ({ client }) => {
+        const [name = '', version = ''] = text.split('@', 2);
+        const images = new ImageClient(client);
+        const { versions } = await images.get(name);
+        const meant = versions.filter(
+          (each) => version !== '' && (each.id === version || each.version?.startsWith(version)),
+        );
+        const [first] = meant;
+        const sums = new Set(meant.map((each) => each.version));
+        if (first === undefined || sums.size > 1) {
+          const known = versions.map((each) => each.version?.slice(0, 12) ?? each.id);
+          throw new Error(`${name} has no one version ${version}; it has: ${known.join(', ')}`);
+        }
+        await images.deleteVersion(name, first.version ?? first.id);
+        console.log(`${name}@${version}: deleted; the clusters remove it`);
+      });
     });
 }

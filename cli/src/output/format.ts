@@ -7,7 +7,7 @@ export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** One column of a table. */
-interface Column<T> {
+export interface Column<T> {
   readonly head: string;
   readonly cell: (item: T) => string;
   /** Only in the wide table. */
@@ -155,7 +155,7 @@ export function formatOne(item: Batch | Subnet | Vm | Volume, format: OutputForm
   return format === 'name' ? item.name : stringify(item).trimEnd();
 }
 
-function formatList<T extends { readonly name: string }>(
+export function formatList<T extends { readonly name: string }>(
   items: readonly T[],
   columns: readonly Column<T>[],
   format: OutputFormat,

@@ -97,6 +97,7 @@ function apiServerSpec({ layout, apiServerPort }: FactoryPlan): ProcessSpec {
       FACTORY_INTERNAL_TOKEN_FILE: secretFile(layout, 'internal-token'),
       FACTORY_SECRET_KEY_FILE: secretFile(layout, 'secret-key'),
       FACTORY_SUBNET_CIDR: subnetOf(layout.instance),
+      FACTORY_IMAGE_STORE_DIR: join(layout.data, 'image-store'),
     },
     readyUrl: `${urlOf(apiServerPort)}/health/ready`,
     afterBootstrap: false,

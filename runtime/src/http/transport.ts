@@ -16,7 +16,7 @@ export interface HttpTransport {
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Absolute: `http://127.0.0.1:5050/api/v1/scheduler`. */
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;

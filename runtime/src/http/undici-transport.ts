@@ -1,4 +1,5 @@
 import { Agent, request as undiciRequest } from 'undici';
+import { guardedLookup, requireAllowedHost } from './public-address.ts';
 import { type ClientTls, connectOptions } from './tls.ts';
 import {
   type HttpRequest,
@@ -15,24 +16,41 @@ const MIB = 1024 * 1024;
  * streams can't use up the connections of calls. Redirects are given to the caller as they are.
  * `maxConnectionsPerOrigin` (default 64) bounds ordinary calls; waiting for a connection counts
  * against the call's deadline. An answer of more than `maxResponseBytes` (default 64 MiB) is an
- * HttpTransportError. `tls` is for `https:` URLs; default: the system's authorities.
+ * HttpTransportError. `tls` is for `https:` URLs; default: the system's authorities. With
+ * `allowsAddress` only hosts are connected to all of whose addresses it allows.
  */
 export function createUndiciTransport(
   options: {
     readonly maxConnectionsPerOrigin?: number;
     readonly maxResponseBytes?: number;
     readonly tls?: ClientTls | undefined;
+    readonly allowsAddress?: ((address: string) => boolean) | undefined;
   } = {},
 ): HttpTransport {
-  const { maxConnectionsPerOrigin = 64, maxResponseBytes = 64 * MIB, tls } = options;
+  const { maxConnectionsPerOrigin = 64, maxResponseBytes = 64 * MIB } = options;
+  const { tls, allowsAddress } = options;
   // Undici's own timeouts are off: its timers are up to a second late, ours bound the whole call.
   const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-  const connect = tls === undefined ? {} : { connect: connectOptions(tls) };
+  const connect = {
+    connect: {
+      ...(tls === undefined ? {} : connectOptions(tls)),
+      ...(allowsAddress === undefined ? {} : { lookup: guardedLookup(allowsAddress) }),
+    },
+  };
+  const guard = (request: HttpRequest): void => {
+    if (allowsAddress !== undefined) requireAllowedHost(request.url, allowsAddress);
+  };
   const calls = new Agent({ connections: maxConnectionsPerOrigin, ...timeouts, ...connect });
   const streams = new Agent({ ...timeouts, ...connect });
   return {
-    request: (request) => call(calls, request, maxResponseBytes),
-    stream: (request) => openStream(streams, request),
+    request: async (request) => {
+      guard(request);
+      return call(calls, request, maxResponseBytes);
+    },
+    stream: async (request) => {
+      guard(request);
+      return openStream(streams, request);
+    },
     async close() {
       await Promise.all([calls.destroy(), streams.destroy()]);
     },

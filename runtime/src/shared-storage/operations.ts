@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { hasErrorCode, readTextIfExists, syncDirectory, writeFileAtomic } from '../files.ts';
@@ -47,6 +48,15 @@ export const operations = {
       await file.close();
     }
   },
+
+  /**
+   * Puts bytes (base64) into a file at `offset`, which must not be beyond its end: no holes. The
+   * same again changes nothing.
+   */
+  writeBytes,
+
+  /** SHA-256 of a file that is on the disk as a whole by then; tells how far it is. */
+  sum: sumFile,
 
   /** Replaces a text file as a whole; it is on the disk when this is done. */
   async writeText(file: { readonly path: string; readonly text: string }): Promise<null> {
@@ -178,6 +188,49 @@ async function copyFile(
     }
   } finally {
     await source.close();
+  }
+}
+
+interface WriteBytes {
+  readonly path: string;
+  readonly offset: number;
+  readonly base64: string;
+}
+
+/** @throws an error that says so, when the file ends before `offset`. */
+async function writeBytes({ path, offset, base64 }: WriteBytes): Promise<number> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  try {
+    const { size } = await file.stat();
+    if (size < offset) throw new Error(`${path} ends at ${size}, before ${offset}`);
+    const bytes = Buffer.from(base64, 'base64');
+    await file.write(bytes, 0, bytes.length, offset);
+    return Math.max(size, offset + bytes.length);
+  } finally {
+    await file.close();
+  }
+}
+
+async function sumFile(
+  { path }: { readonly path: string },
+  onProgress: (progress: CopyProgress) => void,
+): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+    const { size: totalBytes } = await file.stat();
+    const hash = createHash('sha256');
+    const buffer = Buffer.alloc(COPY_CHUNK_BYTES);
+    let doneBytes = 0;
+    for (;;) {
+      const { bytesRead } = await file.read({ buffer, position: doneBytes });
+      if (bytesRead === 0) return { sha256: hash.digest('hex'), sizeBytes: doneBytes };
+      hash.update(buffer.subarray(0, bytesRead));
+      doneBytes += bytesRead;
+      if (doneBytes % PROGRESS_EVERY_BYTES === 0) onProgress({ doneBytes, totalBytes });
+    }
+  } finally {
+    await file.close();
   }
 }
 

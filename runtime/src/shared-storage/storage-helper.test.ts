@@ -93,6 +93,22 @@ describe('a storage helper', () => {
     );
   });
 
+  it('takes a file part by part, whichever comes twice, and sums it up', async () => {
+    const path = join(folder, 'parts');
+    const put = (offset: number, text: string) =>
+      helper.call(
+        'writeBytes',
+        { path, offset, base64: Buffer.from(text).toString('base64') },
+        PATIENT,
+      );
+    expect(await put(0, 'one ')).toBe(4);
+    expect(await put(4, 'two')).toBe(7);
+    expect(await put(0, 'one ')).toBe(7);
+    await expect(put(8, 'four')).rejects.toThrow('ends at 7, before 8');
+    const sha256 = createHash('sha256').update('one two').digest('hex');
+    expect(await helper.call('sum', { path }, PATIENT)).toEqual({ sha256, sizeBytes: 7 });
+  });
+
   it('runs a program, whose memory and processor time the kernel bounds', async () => {
     const limits = { memoryBytesMax: 256 << 20, cpuSMax: 1, fileBytesMax: 0 };
     const shell = (script: string) =>

@@ -1,4 +1,4 @@
-import { CONSOLE_PATHS, PROBLEMS } from '@factory/contracts';
+import { CONSOLE_PATHS, IMAGE_LINK_LIMITS, PROBLEMS } from '@factory/contracts';
 import {
   type Clock,
   createHttpApp,
@@ -8,7 +8,7 @@ import {
   ProblemError,
   type Random,
 } from '@factory/runtime';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { checkSignature, readClaim, type SignedClaim } from './authenticate.ts';
 import { passConsole, passLinkConsole } from './console-sockets.ts';
 import { type ApiKey, KeyDirectory } from './key-directory.ts';
@@ -94,10 +94,14 @@ function registerSigned(
     await refuseTooFast(parts.rateLimiter, claim.keyId);
     await refuseReplay(parts.nonces, claim);
   };
-  app.all('/v1/*', { onRequest, preHandler }, async (request, reply) => {
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     if (request.apiKey === undefined) throw new Error('the key is known after its signature');
     return forwardAs(request.apiKey, target, request, reply);
-  });
+  };
+  // Images come in parts: each is signed, and so is here as a whole before it is sent on.
+  const bodyLimit = IMAGE_LINK_LIMITS.partBytesMax;
+  app.put('/v1/images/:id/content', { onRequest, preHandler, bodyLimit }, handler);
+  app.all('/v1/*', { onRequest, preHandler }, handler);
 }
 
 function registerUnsigned(app: FastifyInstance, target: ProxyTarget): void {

@@ -5,7 +5,12 @@ import {
   PROBLEMS,
   TIMESTAMP_HEADER,
 } from '@factory/contracts';
-import { type HttpTransport, HttpTransportError, ProblemError } from '@factory/runtime';
+import {
+  type HttpRequest,
+  type HttpTransport,
+  HttpTransportError,
+  ProblemError,
+} from '@factory/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKey } from './key-directory.ts';
 
@@ -122,9 +127,10 @@ export function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array();
 }
 
-function methodOf(method: string): 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' {
+function methodOf(method: string): HttpRequest['method'] {
   switch (method) {
     case 'GET':
+    case 'HEAD':
     case 'POST':
     case 'PUT':
     case 'PATCH':

@@ -21,6 +21,12 @@ import { consoleSockets } from './consoles/sockets.ts';
 import { ConsoleTickets } from './consoles/tickets.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
+import {
+  createImagePlane,
+  createMemoryImageSettings,
+  type ImagePlane,
+  type ImageSettings,
+} from './images/plane.ts';
 import { imageRoutes } from './images/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
@@ -50,6 +56,8 @@ import { vmVolumeRoutes } from './volumes/vm-routes.ts';
 import { WakeHub } from './wakeups.ts';
 
 export type { BootstrapAnswer, BootstrapRequest } from './bootstrap/service.ts';
+export { createDownloads } from './images/download.ts';
+export { createImageFiles } from './images/files.ts';
 export { createPostgresJobQueue, createRedisJobQueue } from './jobs/bullmq-queue.ts';
 export { MemoryJobQueue } from './jobs/memory-queue.ts';
 export type { Job, JobQueue } from './jobs/queue.ts';
@@ -78,6 +86,8 @@ export interface ApiServerParts {
   /** Where other api-servers on the same database reach this one; without it there is but one. */
   readonly selfUrl?: () => string;
   readonly consoleLimits?: ConsoleLimits;
+  /** Absent: what is uploaded is kept in memory, and nothing is fetched, as in simulations. */
+  readonly images?: ImageSettings;
 }
 
 export interface ApiServer {
@@ -118,7 +128,14 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics, secrets });
   const tickets = new ConsoleTickets({ store, clock, random, newId });
   const meetings = new ConsoleMeetings(clock, parts.consoleLimits ?? CONSOLE_LIMITS);
-  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets });
+  const images = createImagePlane(parts.images ?? createMemoryImageSettings(), {
+    store,
+    clock,
+    random,
+    logger,
+    newId,
+  });
+  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets, images });
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
     opening: new ConsoleOpening({ store, clock, wakes }),
@@ -132,13 +149,14 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     app,
     async start() {
       await queue.start(handle);
+      images.worker.start();
       sweeping = sweepForEver(jobs, clock, ending.signal);
     },
     async close() {
       ending.abort();
       meetings.close();
       wakes.close();
-      await sweeping;
+      await Promise.all([sweeping, images.worker.close()]);
     },
   };
 }
@@ -150,11 +168,12 @@ interface Services {
   readonly link: LinkService;
   readonly tickets: ConsoleTickets;
   readonly secrets: SecretBox;
+  readonly images: ImagePlane;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets, secrets } = services;
+  const { newId, jobs, wakes, link, tickets, secrets, images } = services;
   const use = new MetricsService(store, clock);
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
@@ -162,9 +181,15 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     requirePrincipal(api);
     batchRoutes(
       api,
-      new BatchService({ store, clock, newId, jobs, wakes, defaultCidr: subnetCidr }),
+      new BatchService({
+        ...{ store, clock, newId, jobs, wakes },
+        ...{ images: images.service, defaultCidr: subnetCidr },
+      }),
     );
-    vmRoutes(api, { vms: new VmService({ store, clock, jobs }), operations });
+    vmRoutes(api, {
+      vms: new VmService({ store, clock, jobs, images: images.service }),
+      operations,
+    });
     consoleRoutes(api, tickets);
     metricsRoutes(api, use);
     const onBatches = new BatchOperationService({ store, clock, newId, jobs, secrets });
@@ -172,7 +197,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     batchOperationRoutes(api, onBatches);
     orphanRoutes(api, new OrphanService(store));
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
-    imageRoutes(api, store);
+    imageRoutes(api, { images: images.service, uploads: images.uploads });
     const volumes = new VolumeService({ store, clock, newId });
     volumeRoutes(api, volumes);
     vmVolumeRoutes(api, volumes);
@@ -184,7 +209,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     keyRoutes(internal, { store, secrets });
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
-  app.register(async (outer) => linkRoutes(outer, { link, clock, use }));
+  app.register(async (outer) => linkRoutes(outer, { link, images: images.link, clock, use }));
 }
 
 async function sweepForEver(jobs: JobDispatcher, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,27 @@
 import { join } from 'node:path';
 import { apiMigrations } from '@factory/migrations';
-import { type Clock, type Logger, listen, readSettings, runService } from '@factory/runtime';
+import {
+  type Clock,
+  createStorageHelper,
+  createUndiciTransport,
+  isPublicAddress,
+  type Logger,
+  listen,
+  readSettings,
+  runService,
+} from '@factory/runtime';
 import { migrate, openKnex, startEmbeddedPostgres } from '@factory/runtime/postgres';
 import {
   createApiServer,
+  createDownloads,
+  createImageFiles,
   createPostgresJobQueue,
   createPostgresStore,
   createRedisJobQueue,
 } from './index.ts';
 import { settingsDefinition } from './settings.ts';
+
+const GIB = 1024 ** 3;
 
 runService({
   name: 'api-server',
@@ -25,11 +38,20 @@ runService({
       settings.redisUrl === undefined
         ? createPostgresJobQueue(url, { clock, logger })
         : createRedisJobQueue(settings.redisUrl, { clock, logger });
+    const helper = createStorageHelper({ clock, logger });
+    const imageFolder = settings.imageDirectory ?? join(settings.dataDirectory, 'images');
+    const files = createImageFiles(imageFolder, helper);
+    const sizeBytesMax = settings.imageGiBMax * GIB;
+    const outside = createUndiciTransport({
+      allowsAddress: settings.imagesFromInside ? undefined : isPublicAddress,
+    });
+    const downloads = createDownloads({ clock, transport: outside, files, sizeBytesMax });
+    const images = { files, downloads, sizeBytesMax };
     const { internalToken, secretKey, subnetCidr } = settings;
     const keys = { internalToken, secretKey, subnetCidr };
     let ownUrl = '';
     const api = await createApiServer({
-      ...{ clock, random, logger, store, jobs, ...keys },
+      ...{ clock, random, logger, store, jobs, images, ...keys },
       selfUrl: () => settings.selfUrl ?? ownUrl,
       consoleLimits: { idleMs: settings.consoleIdleMs, totalMs: settings.consoleTotalMs },
     });
@@ -46,6 +68,8 @@ runService({
         await server.close();
         await jobs.close();
         await store.close();
+        helper.close();
+        await outside.close();
         await embedded?.stop();
       },
     };

@@ -1,4 +1,5 @@
 import {
+  booleanSetting,
   defineSettings,
   durationMsSetting,
   integerSetting,
@@ -68,6 +69,26 @@ export const settingsDefinition = defineSettings({
       describe: 'Redis for background jobs. Without it they are kept in PostgreSQL.',
     }),
   ),
+  imageDirectory: optional(
+    textSetting({
+      env: 'FACTORY_IMAGE_STORE_DIR',
+      describe:
+        "Where the content of projects' images is kept for the clusters; shared by all api-servers. Without it, images/ in the data directory.",
+    }),
+  ),
+  imageGiBMax: integerSetting({
+    env: 'FACTORY_IMAGE_GIB_MAX',
+    default: 1024,
+    min: 1,
+    max: 65_536,
+    describe: 'The largest image that may be uploaded or fetched, in GiB.',
+  }),
+  imagesFromInside: booleanSetting({
+    env: 'FACTORY_IMAGES_FROM_INSIDE',
+    default: false,
+    describe:
+      'Whether images may be fetched from addresses outside of the public internet, as an own mirror. Every user could then have the api-server read what it can reach.',
+  }),
   dataDirectory: textSetting({
     env: 'FACTORY_DATA_DIR',
     default: '.factory/api-server',

@@ -2,7 +2,6 @@ import {
   type Capacity,
   type Changes,
   type HostCapacity,
-  type ImageRef,
   type LinkCommand,
   PROBLEMS,
   type Refusal,
@@ -22,7 +21,9 @@ import {
   withDeadline,
 } from '@factory/runtime';
 import { Relay } from './consoles/relay.ts';
-import { createImageReader, type ImageReader } from './image-reader.ts';
+import { ImageLane } from './images/lane.ts';
+import { createImageReader, type ImageHere, type ImageReader } from './images/reader.ts';
+import type { ImageShelf } from './images/shelf.ts';
 import { giveOperations, giveVms, giveWishes } from './link/give.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
@@ -64,8 +65,10 @@ export interface ClusterServerOptions {
   readonly vmScheduler: VmSchedulerClient;
   /** The hosts as the Mesos master sees them. */
   readonly readHosts: () => Promise<readonly HostCapacity[]>;
-  /** The images that this cluster's hosts can start, in their newest versions. */
-  readonly readImages: () => Promise<readonly ImageRef[]>;
+  /** All versions of images that this cluster's hosts can start. */
+  readonly readImages: () => Promise<readonly ImageHere[]>;
+  /** Absent: this cluster takes no images of projects. */
+  readonly imageShelf?: ImageShelf | undefined;
   /** Absent: this cluster has no storage for volumes. */
   readonly volumes?: VolumeKeeper | undefined;
   /** Tells the Mesos master that this agent will not come back. */
@@ -97,6 +100,7 @@ export class ClusterServer {
   readonly #images: ImageReader;
   readonly #relay: Relay | undefined;
   #known: ClusterIdentity | undefined;
+  readonly #imageLane: ImageLane | undefined;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
   /** As read last; `undefined` before the first time. */
@@ -122,10 +126,29 @@ export class ClusterServer {
       apply: (command, seq) => this.#apply(command, seq),
       onFenced: options.onFenced,
     });
+    this.#imageLane = this.#createLane(options);
+  }
+
+  #createLane(options: ClusterServerOptions): ImageLane | undefined {
+    const { imageShelf: shelf } = options;
+    if (shelf === undefined) return undefined;
+    return new ImageLane({
+      ...options,
+      reader: this.#images,
+      shelf,
+      exchange: (images) =>
+        this.#inSession((identity, epoch) =>
+          options.linkClient.images(identity, { epoch, images }, this.#closing.signal),
+        ),
+      fetchPart: (imageId, offset) => this.#fetchImagePart(imageId, offset),
+      readHosts: async () => new Map(),
+      stage: async () => undefined,
+    });
   }
 
   /** Enrols if need be, links, and follows the cluster. */
   start(): void {
+    this.#imageLane?.start();
     this.#loops.push(
       this.#background('following the VMs', () => this.#followVms()),
       this.#background('reporting use', () => this.#reportUse()),
@@ -149,6 +172,7 @@ export class ClusterServer {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('the cluster-server is closing'));
+    await this.#imageLane?.close();
     this.#wakeCapacity();
     await this.#link.close();
     await Promise.all(this.#loops);
@@ -165,6 +189,22 @@ export class ClusterServer {
     readonly vmCounts: Record<string, number>;
   } {
     return { hosts: this.#hosts ?? [], vmCounts: { ...this.#vms.counts() } };
+  }
+
+  /** What `work` gives in the present session; undefined without one. */
+  async #inSession<T>(
+    work: (identity: ClusterIdentity, epoch: number) => Promise<T>,
+  ): Promise<T | undefined> {
+    const session = this.#link.session;
+    return session === undefined ? undefined : work(session.identity, session.epoch);
+  }
+
+  async #fetchImagePart(imageId: string, offset: number): Promise<Uint8Array> {
+    const part = await this.#inSession((identity) =>
+      this.#options.linkClient.imageContent(identity, { imageId, offset }, this.#closing.signal),
+    );
+    if (part === undefined) throw new Error('there is no link at present');
+    return part;
   }
 
   async #background(what: string, work: () => Promise<void>): Promise<void> {
@@ -289,7 +329,7 @@ export class ClusterServer {
   async #followCapacity(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#readHosts();
-      this.#reportCapacity(await this.#images.newest());
+      this.#reportCapacity(await this.#images.all());
       await this.#nextCapacity();
     }
   }
@@ -320,7 +360,7 @@ export class ClusterServer {
     this.#wakeCapacity();
   }
 
-  #reportCapacity(images: readonly ImageRef[]): void {
+  #reportCapacity(images: readonly ImageHere[]): void {
     const { clock, volumes: keeper } = this.#options;
     const volumes = keeper === undefined ? [] : keeper.usage();
     const promised = this.#vms.promised();
@@ -328,10 +368,7 @@ export class ClusterServer {
       hosts: [...(this.#hosts ?? [])],
       promisedVcpus: promised.vcpus,
       promisedMemoryMiB: promised.memoryMiB,
-      images: images.map(({ name }) => name),
-      imageVersions: Object.fromEntries(
-        images.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]])),
-      ),
+      ...imageNames(images),
       ...(volumes === undefined ? {} : { volumes: [...volumes] }),
       orphans: this.#orphans.slice(0, ORPHANS_MAX).map((orphan) => ({
         ...orphan,
@@ -347,4 +384,18 @@ export class ClusterServer {
     this.#outbox.setCapacity(capacity);
     this.#link.wake();
   }
+}
+
+/** What the cluster can start machines from, as its capacity says it. */
+function imageNames(images: readonly ImageHere[]) {
+  const newestFirst = images.toSorted((a, b) => (b.createdAtMs ?? 0) - (a.createdAtMs ?? 0));
+  const versions = [...Map.groupBy(newestFirst, ({ name }) => name)].map(
+    ([name, all]) => [name, all.flatMap(({ version }) => version ?? [])] as const,
+  );
+  const known = versions.filter(([, all]) => all.length > 0);
+  return {
+    images: versions.map(([name]) => name),
+    imageVersions: Object.fromEntries(known.map(([name, [newest = '']]) => [name, newest])),
+    allImageVersions: Object.fromEntries(known.map(([name, all]) => [name, [...all]])),
+  };
 }

@@ -10,7 +10,7 @@ import {
 } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
-import { readNewestImages } from './images.ts';
+import { createImageShelf } from './images/shelf.ts';
 import {
   createClusterServer,
   createGoneMarker,
@@ -44,6 +44,7 @@ runService({
         : createVolumeKeeper({ clock, logger, helper: volumeHelper, folder });
     const mesosTransport = createUndiciTransport({ tls });
     let ownUrl = '';
+    const imageShelf = createImageShelf(settings.imageDirectory, helper);
     const service = createClusterServer({
       clock,
       random,
@@ -56,7 +57,8 @@ runService({
       readHosts: createHostReader({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
-      readImages: () => readNewestImages(helper, settings.imageDirectory),
+      readImages: () => imageShelf.all(),
+      imageShelf,
       volumes,
       markAgentGone: createGoneMarker({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },

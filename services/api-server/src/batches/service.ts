@@ -9,7 +9,7 @@ import {
   type ProjectId,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError, sleep } from '@factory/runtime';
-import { knownImages } from '../images/service.ts';
+import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
 import type { ApiStore } from '../store/api-store.ts';
@@ -30,21 +30,23 @@ const WATCH_PAUSE_MS = 50;
 
 /** What the batch routes can do. */
 export class BatchService {
-  readonly #store: Pick<ApiStore, 'batches' | 'clusters'>;
+  readonly #store: Pick<ApiStore, 'batches'>;
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #jobs: JobDispatcher;
   readonly #wakes: WakeHub;
   readonly #defaultCidr: string;
+  readonly #images: Pick<ImageService, 'choose'>;
 
   constructor(parts: {
-    readonly store: Pick<ApiStore, 'batches' | 'clusters'>;
+    readonly store: Pick<ApiStore, 'batches'>;
     readonly clock: Clock;
     readonly newId: IdGenerator;
     readonly jobs: JobDispatcher;
     readonly wakes: WakeHub;
     /** Of the subnet `default` that a project gets when it needs one. */
     readonly defaultCidr: string;
+    readonly images: Pick<ImageService, 'choose'>;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
@@ -52,6 +54,7 @@ export class BatchService {
     this.#jobs = parts.jobs;
     this.#wakes = parts.wakes;
     this.#defaultCidr = parts.defaultCidr;
+    this.#images = parts.images;
   }
 
   /**
@@ -141,9 +144,9 @@ export class BatchService {
       const { field, detail } = ruling;
       throw new ProblemError(PROBLEMS.invalidRequest, detail, { field });
     }
-    await this.#requireImage(ruling.wish.image);
     const batch: BatchRecord = {
       ...ruling.wish,
+      ...(await this.#images.choose(projectId, ruling.wish.image)),
       id: this.#newId(ID_PREFIXES.batch) as BatchId,
       projectId,
       state: 'accepted',
@@ -158,14 +161,6 @@ export class BatchService {
     const subnet = defaultSubnetWish(this.#defaultCidr);
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
     return { batch, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
-  }
-
-  async #requireImage(image: string): Promise<void> {
-    const images = knownImages(await this.#store.clusters.list()).map(({ name }) => name);
-    if (images.includes(image)) return;
-    const known = images.length === 0 ? 'No cluster has any yet' : `Known are ${images.join(', ')}`;
-    const detail = `There is no image ${image}. ${known}.`;
-    throw new ProblemError(PROBLEMS.unknownImage, detail, { field: 'image' });
   }
 }
 

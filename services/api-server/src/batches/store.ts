@@ -38,7 +38,10 @@ export interface BatchRecord {
   readonly projectId: ProjectId;
   readonly name: string;
   readonly state: Batch['state'];
+  /** Its folder on the clusters' storage. */
   readonly image: string;
+  /** Fixed when it was accepted; null: the newest that its cluster has when it is planned. */
+  readonly imageVersion: string | null;
   readonly size: BatchSize;
   readonly diskGiB: number;
   readonly sshPublicKeys: readonly string[];

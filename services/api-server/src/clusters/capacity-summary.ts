@@ -14,6 +14,7 @@ export interface CapacitySummary {
   readonly images: readonly string[];
   /** The newest of each; summaries of before images had versions lack it. */
   readonly imageVersions?: Readonly<Record<string, string>>;
+  readonly allImageVersions?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Sums of a capacity report; hosts that are not active add nothing. */
@@ -31,6 +32,9 @@ export function summariseCapacity(capacity: Capacity): CapacitySummary {
     promisedMemoryMiB: capacity.promisedMemoryMiB,
     images: [...new Set(capacity.images)].sort(),
     ...(capacity.imageVersions === undefined ? {} : { imageVersions: capacity.imageVersions }),
+    ...(capacity.allImageVersions === undefined
+      ? {}
+      : { allImageVersions: capacity.allImageVersions }),
   };
 }
 

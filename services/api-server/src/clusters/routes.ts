@@ -1,4 +1,4 @@
-import { ClusterIdSchema, PROBLEMS } from '@factory/contracts';
+import { ClusterIdSchema, isProjectImageFolder, PROBLEMS } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
@@ -108,6 +108,9 @@ function showCluster(cluster: ClusterRecord, nowMs: number): Static<typeof Clust
 }
 
 function showCapacity(capacity: NonNullable<ClusterRecord['capacity']>) {
-  const { observedAtMs, images, ...sums } = capacity;
-  return { ...sums, images: [...images], observedAt: new Date(observedAtMs).toISOString() };
+  const { observedAtMs, images, imageVersions: _newest, ...rest } = capacity;
+  const { allImageVersions: _all, ...sums } = rest;
+  // Images of projects are theirs alone to see.
+  const own = images.filter((image) => !isProjectImageFolder(image));
+  return { ...sums, images: own, observedAt: new Date(observedAtMs).toISOString() };
 }

@@ -1,20 +1,229 @@
+import {
+  ID_PREFIXES,
+  type ImageId,
+  imageNameOf,
+  isProjectImageFolder,
+  PROBLEMS,
+  type ProjectId,
+  projectImageFolder,
+} from '@factory/contracts';
+import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { ClusterRecord } from '../clusters/store.ts';
+import type { Principal } from '../http/principal.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import { type ChosenImage, chooseImage, parseImageWish } from './choose.ts';
+import type { ImageFiles } from './files.ts';
+import { type ImageRequest, requireSource } from './request.ts';
+import type { ClusterImages } from './store.ts';
+import { type ImageVersionRecord, inState } from './version.ts';
 
-/** An image and the names of the clusters that can start machines from it. */
-export interface KnownImage {
+/** Everything about an image that a project may see. */
+export interface ImageView {
   readonly name: string;
-  readonly clusters: string[];
+  /** The clusters' own are for everybody, and come from their operators. */
+  readonly origin: 'project' | 'cluster';
+  /** Of its folder on the clusters' storage. */
+  readonly folder: string;
+  /** Newest first; none for the clusters' own. */
+  readonly versions: readonly ImageVersionRecord[];
+  readonly clusters: readonly ClusterImages[];
+  /** Names of the clusters that can start machines from it. */
+  readonly clusterNames: readonly string[];
 }
 
-/** All images of all clusters, sorted by name. */
-export function knownImages(clusters: readonly ClusterRecord[]): readonly KnownImage[] {
-  const byName = new Map<string, KnownImage>();
-  for (const cluster of clusters) {
-    for (const name of cluster.capacity?.images ?? []) {
-      const image = byName.get(name) ?? { name, clusters: [] };
-      image.clusters.push(cluster.name);
-      byName.set(name, image);
+export interface ImageServiceParts {
+  readonly store: Pick<ApiStore, 'images' | 'clusters'>;
+  readonly files: ImageFiles;
+  readonly clock: Clock;
+  readonly newId: IdGenerator;
+  /** There is work for the worker. */
+  readonly wake: () => void;
+}
+
+/** What the image routes can do. */
+export class ImageService {
+  readonly #parts: ImageServiceParts;
+
+  constructor(parts: ImageServiceParts) {
+    this.#parts = parts;
+  }
+
+  /** All that the project may use, by name; its own before others' and the clusters'. */
+  async list(projectId: ProjectId): Promise<readonly ImageView[]> {
+    const { images, clusters } = this.#parts.store;
+    const [visible, all, told] = await Promise.all([
+      images.visibleTo(projectId),
+      clusters.list(),
+      images.clusterImages(),
+    ]);
+    const names = new Set(visible.map(({ name }) => name));
+    const managed = [...names].map((name) => managedView(projectId, name, visible, told));
+    const own = clusterNames(all).filter(({ name }) => !names.has(name));
+    const local = own.map(({ name, clusterNames: at }) => localView(name, at, told));
+    return [...managed, ...local].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @throws ProblemError 404 */
+  async get(projectId: ProjectId, name: string): Promise<ImageView> {
+    const found = (await this.list(projectId)).find((each) => each.name === name);
+    return found ?? throwNoImage(name);
+  }
+
+  /** The version fixed that `wish` (`name` or `name@version`) means now. @throws ProblemError 422 */
+  async choose(projectId: ProjectId, wish: string): Promise<ChosenImage> {
+    const { store } = this.#parts;
+    const { name, version } = parseImageWish(wish);
+    const visible = await store.images.visibleTo(projectId, name);
+    const choice = chooseImage(projectId, wish, visible, await store.clusters.list());
+    const field = 'image';
+    switch (choice.kind) {
+      case 'chosen':
+        return { image: choice.image, imageVersion: choice.imageVersion };
+      case 'ambiguous': {
+        const detail = `More than one version of ${name} begins with ${version}; give more of it.`;
+        throw new ProblemError(PROBLEMS.unknownImage, detail, { field });
+      }
+      case 'unknownVersion': {
+        const detail = `The image ${name} has no version ${version}; see GET /v1/images/${name}.`;
+        throw new ProblemError(PROBLEMS.unknownImage, detail, { field });
+      }
+      case 'unknown':
+        throw await this.#unknown(projectId, name);
     }
   }
-  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+  async #unknown(projectId: ProjectId, name: string): Promise<ProblemError> {
+    const images = await this.list(projectId);
+    const under = images.find((each) => each.name === name)?.versions[0];
+    const known = images.length === 0 ? 'No cluster has any yet' : `Known are ${namesOf(images)}`;
+    const detail =
+      under === undefined
+        ? `There is no image ${name}. ${known}.`
+        : `No version of the image ${name} is ready; the newest is ${under.state}.`;
+    return new ProblemError(PROBLEMS.unknownImage, detail, { field: 'image' });
+  }
+
+  /** Begins a version: its content comes by upload, or is fetched. @throws ProblemError */
+  async create(principal: Principal, request: ImageRequest): Promise<ImageVersionRecord> {
+    const { clock, newId, store, wake } = this.#parts;
+    const nowMs = clock.nowMs();
+    const source = requireSource(request);
+    const { name, visibility = 'private', os, firmware, drivers, minMemoryMiB } = request;
+    if (visibility === 'public') requireOperator(principal);
+    const { projectId } = principal;
+    const record: ImageVersionRecord = {
+      ...inState(source.kind === 'upload' ? 'uploading' : 'downloading', nowMs),
+      ...{ id: newId(ID_PREFIXES.image) as ImageId, projectId, name, visibility, source },
+      folder: projectImageFolder(projectId, name),
+      message: null,
+      facts: {
+        ...{ os: os ?? 'linux', firmware: firmware ?? 'bios', drivers: drivers ?? 'virtio' },
+        ...{ minMemoryMiB: minMemoryMiB ?? 1, minDiskGiB: request.minDiskGiB ?? 1 },
+        ...(request.format === undefined ? {} : { format: request.format }),
+        ...(request.readyMarker === undefined ? {} : { readyMarker: request.readyMarker }),
+      },
+      expectedSha256: request.source?.sha256 ?? request.sha256 ?? null,
+      ...{ version: null, format: null, sizeBytes: 0, virtualSizeBytes: null },
+      totalBytes: request.sizeBytes ?? null,
+      createdAtMs: nowMs,
+    };
+    if ((await store.images.create(record)) === 'taken') {
+      const detail = `Another project has a public image ${name}; use another name.`;
+      throw new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });
+    }
+    if (source.kind === 'url') wake();
+    return record;
+  }
+
+  /** A version of the project's own, whatever its state. @throws ProblemError 404 */
+  async own(projectId: ProjectId, id: ImageId): Promise<ImageVersionRecord> {
+    const found = await this.#parts.store.images.find(id);
+    if (found?.projectId === projectId) return found;
+    throw new ProblemError(PROBLEMS.notFound, `The project has no image version ${id}.`);
+  }
+
+  /**
+   * Deletes all that is this version of the project's image, or the upload or download under way
+   * with this id. @throws ProblemError 404, 409 while machines need it
+   */
+  async deleteVersion(projectId: ProjectId, name: string, version: string): Promise<void> {
+    const { store, clock } = this.#parts;
+    const all = await store.images.visibleTo(projectId, name);
+    const mine = all.filter((each) => each.projectId === projectId && each.name === name);
+    const meant = mine.filter((each) => each.id === version || each.version === version);
+    const [first] = meant;
+    if (first === undefined) {
+      const detail = `The project's image ${name} has no version ${version}.`;
+      throw new ProblemError(PROBLEMS.notFound, detail);
+    }
+    const uses = first.version === null ? 0 : await this.#uses(first.folder, first.version);
+    if (uses > 0) {
+      const detail = `${uses} machines or batches need this version; delete them first.`;
+      throw new ProblemError(PROBLEMS.wrongState, detail);
+    }
+    for (const { id } of meant) {
+      const patch = inState('deleting', clock.nowMs());
+      const states = ['uploading', 'downloading', 'verifying', 'ready', 'failed'] as const;
+      await store.images.update(id, states, patch);
+    }
+    this.#parts.wake();
+  }
+
+  #uses(folder: string, version: string): Promise<number> {
+    return this.#parts.store.images.countUses(folder, version);
+  }
+}
+
+function requireOperator({ role }: Principal): void {
+  if (role === 'admin' || role === 'operator') return;
+  const detail = `The role ${role} may not make images public.`;
+  throw new ProblemError(PROBLEMS.forbidden, detail, { field: 'visibility' });
+}
+
+function managedView(
+  projectId: ProjectId,
+  name: string,
+  visible: readonly ImageVersionRecord[],
+  told: readonly ClusterImages[],
+): ImageView {
+  const ofName = visible.filter((each) => each.name === name);
+  const own = ofName.filter((each) => each.projectId === projectId);
+  const versions = (own.length > 0 ? own : ofName).toSorted(
+    (a, b) => b.createdAtMs - a.createdAtMs,
+  );
+  const folder = versions[0]?.folder ?? '';
+  const clusters = ofFolder(told, folder);
+  const isThere = ({ images }: ClusterImages) => images.some(({ state }) => state === 'ready');
+  const at = clusters.filter(isThere).map(({ clusterName }) => clusterName);
+  return { name, origin: 'project', folder, versions, clusters, clusterNames: at };
+}
+
+function localView(name: string, at: readonly string[], told: readonly ClusterImages[]): ImageView {
+  const clusters = ofFolder(told, name);
+  return { name, origin: 'cluster', folder: name, versions: [], clusters, clusterNames: at };
+}
+
+function ofFolder(told: readonly ClusterImages[], folder: string): readonly ClusterImages[] {
+  return told
+    .map((each) => ({ ...each, images: each.images.filter(({ name }) => name === folder) }))
+    .filter(({ images }) => images.length > 0);
+}
+
+/** The clusters' own images, and which have them. */
+function clusterNames(clusters: readonly ClusterRecord[]) {
+  const byName = new Map<string, string[]>();
+  for (const { name: cluster, capacity } of clusters) {
+    for (const name of capacity?.images ?? []) {
+      if (!isProjectImageFolder(name)) byName.set(name, [...(byName.get(name) ?? []), cluster]);
+    }
+  }
+  return Array.from(byName, ([name, at]) => ({ name, clusterNames: at }));
+}
+
+function namesOf(images: readonly ImageView[]): string {
+  return images.map(({ name }) => imageNameOf(name)).join(', ');
+}
+
+function throwNoImage(name: string): never {
+  throw new ProblemError(PROBLEMS.notFound, `There is no image ${name}.`);
 }

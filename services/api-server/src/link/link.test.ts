@@ -224,7 +224,7 @@ describeOnEachStore('the cluster link', (test) => {
       capacity: { hosts: 4, activeHosts: 4, freeVcpus: 256, images: ['micro'] },
     });
     const { items } = await factory.caller.ok('GET', '/v1/images');
-    expect(items).toEqual([{ name: 'micro', clusters: ['idc-1'] }]);
+    expect(items).toMatchObject([{ name: 'micro', clusters: ['idc-1'] }]);
     clock.shift(120_000);
     expect(await show()).toMatchObject({ connected: false });
   });

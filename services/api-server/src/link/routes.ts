@@ -1,6 +1,8 @@
 import {
   EnrolRequestSchema,
   ExchangeRequestSchema,
+  ImageContentRequestSchema,
+  ImagesRequestSchema,
   LinkMetricsSchema,
   PROBLEMS,
   SessionRequestSchema,
@@ -10,9 +12,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { LinkPeer } from '../clusters/store.ts';
 import { goneSignal } from '../http/gone.ts';
+import type { ImageLink } from '../images/link.ts';
 import type { MetricsService } from '../vm-metrics/service.ts';
 import { type LinkClaim, readLinkClaim, requireLinkSignature } from './authenticate.ts';
-import type { LinkService } from './service.ts';
+import { type LinkService, requireVersion } from './service.ts';
 
 /** 2,000 reports, or 20,000 hosts. */
 const EXCHANGE_BYTES_MAX = 16 * 1024 * 1024;
@@ -24,14 +27,17 @@ declare module 'fastify' {
   }
 }
 
+interface LinkRouteParts {
+  readonly link: LinkService;
+  readonly images: ImageLink;
+  readonly use: MetricsService;
+  readonly clock: Clock;
+}
+
 /** `/cluster-link/v1`. To be registered as a plugin of its own: it reads bodies as bytes first. */
 export function linkRoutes(
   instance: FastifyInstance,
-  {
-    link,
-    clock,
-    use,
-  }: { readonly link: LinkService; readonly clock: Clock; readonly use: MetricsService },
+  { link, images, clock, use }: LinkRouteParts,
 ): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   app.post('/cluster-link/v1/enrol', { schema: { body: EnrolRequestSchema } }, async (request) => ({
@@ -41,6 +47,7 @@ export function linkRoutes(
     signByCluster(signed, link, clock);
     signedRoutes(signed, link);
     useRoute(signed, use);
+    imageLinkRoutes(signed, images);
   });
 }
 
@@ -74,6 +81,32 @@ function useRoute(instance: FastifyInstance, use: MetricsService): void {
       const { epoch, samples } = request.body;
       await use.told(signerOf(request).peer.id, epoch, samples);
       return {};
+    },
+  );
+}
+
+function imageLinkRoutes(instance: FastifyInstance, images: ImageLink): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/cluster-link/v1/images',
+    { schema: { body: ImagesRequestSchema }, bodyLimit: EXCHANGE_BYTES_MAX },
+    async (request) => {
+      const { peer, claim } = signerOf(request);
+      requireVersion(request.body.protocolVersion);
+      return images.exchange(peer, request.body, claim.nonce);
+    },
+  );
+  app.post(
+    '/cluster-link/v1/image-content',
+    { schema: { body: ImageContentRequestSchema } },
+    async (request, reply) => {
+      const { peer, claim } = signerOf(request);
+      requireVersion(request.body.protocolVersion);
+      const bytes = await images.content(peer, request.body, claim.nonce);
+      return reply
+        .type('application/octet-stream')
+        .serializer((body) => body)
+        .send(bytes);
     },
   );
 }

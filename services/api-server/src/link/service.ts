@@ -179,7 +179,8 @@ function checkedReports(reports: LinkReports) {
   return { vms, operations, plans, progress, refusals, capacity: reports.capacity };
 }
 
-function requireVersion(version: number): void {
+/** @throws ProblemError when the peer speaks another version of the link. */
+export function requireVersion(version: number): void {
   if (version === LINK_PROTOCOL_VERSION) return;
   const ours = `This factory speaks version ${LINK_PROTOCOL_VERSION} of the cluster link`;
   const detail = `${ours}, not ${version}; install the same release on both sides.`;

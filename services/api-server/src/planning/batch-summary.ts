@@ -1,4 +1,4 @@
-import type { Batch, VmState } from '@factory/contracts';
+import { type Batch, imageNameOf, type VmState } from '@factory/contracts';
 import type { BatchView, StateTally } from '../batches/store.ts';
 
 /** Where a machine has come to rest: wished or not, nobody is working on it. */
@@ -15,7 +15,7 @@ export function summariseBatch({ batch, tallies, waiting }: BatchView): Batch {
     name: batch.name,
     projectId: batch.projectId,
     state: batch.state,
-    image: batch.image,
+    image: imageNameOf(batch.image),
     count: size.kind === 'count' ? size.count : vmTotal,
     totalVcpus: size.kind === 'cores' ? size.totalVcpus : null,
     vmCounts: Object.fromEntries(tallies.map((tally) => [tally.state, tally.count])),

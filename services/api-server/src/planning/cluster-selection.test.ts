@@ -55,7 +55,7 @@ describe('machines that wish something of their hosts', () => {
     return { ...made, capacity: made.capacity && { ...made.capacity, hosts } };
   };
   const demand = (wishes: PlacementWishes, count: number) => ({
-    ...{ image: 'micro', wishes, shape, count, outOf: count },
+    ...{ image: 'micro', imageVersion: null, wishes, shape, count, outOf: count },
   });
   const amounts = (wishes: PlacementWishes, count: number, candidates: readonly Candidate[]) =>
     selectForMachines(demand(wishes, count), candidates).shares.map(({ clusterId, amount }) => [
@@ -92,7 +92,14 @@ describe('machines that wish something of their hosts', () => {
 });
 
 describe('choosing clusters for machines', () => {
-  const demand = (count: number) => ({ image: 'micro', wishes: {}, shape, count, outOf: count });
+  const demand = (count: number) => ({
+    image: 'micro',
+    imageVersion: null,
+    wishes: {},
+    shape,
+    count,
+    outOf: count,
+  });
 
   it('takes the roomiest when it holds all', () => {
     const candidates = [candidate('a', [roomFor(4)]), candidate('b', [roomFor(9)])];
@@ -176,7 +183,14 @@ describe('choosing clusters for machines', () => {
   it('splits cores into shares that the shapes can make, leaving one that they can', () => {
     fc.assert(
       fc.property(anyCandidates, fc.integer({ min: 8, max: 300 }), (candidates, totalVcpus) => {
-        const demandOfCores = { image: 'micro', wishes: {}, shapes, totalVcpus, outOf: totalVcpus };
+        const demandOfCores = {
+          image: 'micro',
+          imageVersion: null,
+          wishes: {},
+          shapes,
+          totalVcpus,
+          outOf: totalVcpus,
+        };
         const { shares, unplaced } = selectForCores(demandOfCores, candidates);
         const canMake = (cores: number): boolean =>
           Array.from({ length: 101 }, (_, fives) => cores - fives * 5).some(

@@ -1,4 +1,11 @@
-import type { Capacity, ClusterId, PlacementWishes, Shape } from '@factory/contracts';
+import {
+  type Capacity,
+  type ClusterId,
+  imageNameOf,
+  type PlacementWishes,
+  type Shape,
+} from '@factory/contracts';
+import { hasImage } from '../images/choose.ts';
 import { describeLack, machinesFitting, plural, type Room, roomsOf } from './rooms.ts';
 import { describeUnmet, hostsAsRequired } from './wishes.ts';
 
@@ -13,9 +20,15 @@ export interface Candidate {
   readonly unseenMemoryMiB: number;
 }
 
-/** Equal machines that need a place. */
-export interface MachineDemand {
+/** What machines are made from. */
+interface ImageDemand {
   readonly image: string;
+  /** Null: any. */
+  readonly imageVersion: string | null;
+}
+
+/** Equal machines that need a place. */
+export interface MachineDemand extends ImageDemand {
   readonly wishes: PlacementWishes;
   readonly shape: Shape;
   readonly count: number;
@@ -24,8 +37,7 @@ export interface MachineDemand {
 }
 
 /** Cores that need a place, in machines of these shapes. */
-export interface CoreDemand {
-  readonly image: string;
+export interface CoreDemand extends ImageDemand {
   readonly wishes: PlacementWishes;
   readonly shapes: readonly Shape[];
   readonly totalVcpus: number;
@@ -59,7 +71,7 @@ export function selectForMachines(
   candidates: readonly Candidate[],
 ): Selection {
   const assessments = candidates.map((candidate) =>
-    assess(candidate, demand.image, (capacity) => {
+    assess(candidate, demand, (capacity) => {
       const rooms = roomsFor(demand.wishes, candidate, capacity);
       const fits = machinesOn(rooms, demand);
       const lack = describeLack(rooms, demand.shape);
@@ -86,7 +98,7 @@ export function selectForMachines(
 export function selectForCores(demand: CoreDemand, candidates: readonly Candidate[]): Selection {
   const isReachable = reachableTotals(demand.totalVcpus, demand.shapes);
   const assessments = candidates.map((candidate) =>
-    assess(candidate, demand.image, (capacity) => {
+    assess(candidate, demand, (capacity) => {
       const rooms = roomsFor(demand.wishes, candidate, capacity);
       const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand.shapes), 0);
       const unmet = describeUnmet(demand.wishes, capacity.hosts);
@@ -160,15 +172,20 @@ function promisedOf(candidate: Candidate, capacity: Capacity) {
 
 function assess(
   candidate: Candidate,
-  image: string,
+  demand: ImageDemand,
   measure: (capacity: Capacity) => { readonly fits: number; readonly remark: string },
 ): Assessment {
   const unfit = (remark: string): Assessment => ({ candidate, fits: 0, remark });
   const { name, capacity, isConnected } = candidate;
   if (!isConnected) return unfit(`${name} is not connected`);
   if (capacity === null) return unfit(`${name} has not reported its capacity yet`);
-  if (!capacity.images.includes(image)) return unfit(`${name} lacks the image ${image}`);
+  if (!hasImage(capacity, demand)) return unfit(`${name} lacks the image ${imageInWords(demand)}`);
   return { candidate, ...measure(capacity) };
+}
+
+function imageInWords({ image, imageVersion }: ImageDemand): string {
+  const name = imageNameOf(image);
+  return imageVersion === null ? name : `${name}@${imageVersion.slice(0, 12)}`;
 }
 
 function roomiestFirst(assessments: readonly Assessment[]): readonly Assessment[] {

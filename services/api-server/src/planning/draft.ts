@@ -107,7 +107,8 @@ export class PlanDraft {
   assign(vms: readonly VmRecord[], clusterId: ClusterId): readonly VmRecord[] {
     const { batch, nowMs } = this.#snapshot;
     const cluster = this.#snapshot.clusters.find(({ id }) => id === clusterId);
-    const imageVersion = cluster?.capacity?.imageVersions?.[batch.image] ?? null;
+    const newest = cluster?.capacity?.imageVersions?.[batch.image] ?? null;
+    const imageVersion = batch.imageVersion ?? newest;
     return chunk(vms, vmsPerCommand(batch, this.#subnets)).flatMap((piece) => {
       const assigned = piece.map(
         (vm): VmRecord => ({

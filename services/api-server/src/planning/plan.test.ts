@@ -41,6 +41,7 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
       name: 'b',
       state: 'accepted',
       image: 'micro',
+      imageVersion: null,
       size,
       diskGiB: 8,
       sshPublicKeys: [],

@@ -50,8 +50,11 @@ function planMachines(
     ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape))
     : snapshot.unassigned;
   const { ready, waiting } = draft.giveAddresses(all);
-  const { image, wishes } = snapshot.batch;
-  const demand = { image, wishes, shape: size.shape, count: ready.length, outOf: size.count };
+  const { image, imageVersion, wishes } = snapshot.batch;
+  const demand = {
+    ...{ image, imageVersion, wishes },
+    ...{ shape: size.shape, count: ready.length, outOf: size.count },
+  };
   const selection = selectForMachines(demand, snapshot.clusters.map(candidateAt(snapshot.nowMs)));
   const after: VmRecord[] = [];
   for (const { clusterId, amount } of selection.shares) {
@@ -107,8 +110,8 @@ function askForShares(
     .map(candidateAt(nowMs));
   if (candidates.length === 0 && busy.size > 0) return { reason: null };
   const { shapes, totalVcpus: outOf } = size;
-  const { image, wishes } = batch;
-  const demand = { image, wishes, shapes, totalVcpus, outOf };
+  const { image, imageVersion, wishes } = batch;
+  const demand = { image, imageVersion, wishes, shapes, totalVcpus, outOf };
   const selection = selectForCores(demand, candidates);
   for (const { clusterId, amount } of selection.shares) {
     const ask = { kind: 'planShare', batchId: batch.id, totalVcpus: amount } as const;

@@ -2,6 +2,7 @@ import type { BatchStore } from '../batches/store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
+import type { ImageStore } from '../images/store.ts';
 import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
@@ -20,6 +21,7 @@ export interface ApiStore {
   readonly consoles: ConsoleStore;
   readonly metrics: MetricsStore;
   readonly orphans: OrphanStore;
+  readonly images: ImageStore;
   readonly clusters: ClusterStore;
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;

@@ -1,5 +1,7 @@
 import { PROBLEMS, type ProjectId, type Vm, type VmId } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
+import { hasImage } from '../images/choose.ts';
+import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decideRebuild, decideResize, type SizeWish } from './spec-wishes.ts';
@@ -12,15 +14,18 @@ export class VmService {
   readonly #store: Pick<ApiStore, 'vms' | 'clusters'>;
   readonly #clock: Clock;
   readonly #jobs: JobDispatcher;
+  readonly #images: Pick<ImageService, 'choose'>;
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'vms' | 'clusters'>;
     readonly clock: Clock;
     readonly jobs: JobDispatcher;
+    readonly images: Pick<ImageService, 'choose'>;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#jobs = parts.jobs;
+    this.#images = parts.images;
   }
 
   list(query: VmListQuery): Promise<readonly VmRecord[]> {
@@ -56,14 +61,16 @@ export class VmService {
     { image, imageVersion }: { readonly image: string; readonly imageVersion?: string },
   ): Promise<Vm> {
     const { clusterId } = (await this.#store.vms.find(projectId, id)) ?? throwNotFound(id);
+    const asked = imageVersion === undefined ? image : `${image}@${imageVersion}`;
+    const chosen = await this.#images.choose(projectId, asked);
     const clusters = await this.#store.clusters.list();
     const known = clusters.find((cluster) => cluster.id === clusterId)?.capacity;
-    if (clusterId !== null && known?.images.includes(image) !== true) {
+    if (clusterId !== null && (known == null || !hasImage(known, chosen))) {
       const detail = `The cluster of this machine has no image ${image}. See: ./factory image list`;
       throw new ProblemError(PROBLEMS.unknownImage, detail);
     }
-    const newest = known?.imageVersions?.[image] ?? null;
-    const wish = { image, imageVersion: imageVersion ?? newest };
+    const newest = known?.imageVersions?.[chosen.image] ?? null;
+    const wish = { image: chosen.image, imageVersion: chosen.imageVersion ?? newest };
     return this.#decide(projectId, id, (vm) => decideRebuild(vm, wish));
   }
 

@@ -1,4 +1,4 @@
-import type { Vm } from '@factory/contracts';
+import { imageNameOf, type Vm } from '@factory/contracts';
 import type { VmRecord } from './store.ts';
 
 /** A machine as the API shows it. */
@@ -11,7 +11,7 @@ export function showVm(vm: VmRecord): Vm {
     batchName: vm.batchName,
     clusterId: vm.clusterId,
     hostName: vm.hostName,
-    image: vm.image,
+    image: imageNameOf(vm.image),
     vcpus: vm.vcpus,
     memoryMiB: vm.memoryMiB,
     diskGiB: vm.diskGiB,

@@ -1,8 +1,11 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
+  type ClusterImage,
   EnrolResponseSchema,
   type ExchangeResponse,
   ExchangeResponseSchema,
+  type ImagesAnswer,
+  ImagesAnswerSchema,
   LINK_CLUSTER_HEADER,
   LINK_PROTOCOL_VERSION,
   LINK_SIGNATURE_HEADER,
@@ -14,16 +17,25 @@ import {
   TIMESTAMP_HEADER,
   type VmSample,
 } from '@factory/contracts';
-import { type Clock, type HttpTransport, type Random, requestJson } from '@factory/runtime';
+import {
+  type Clock,
+  type HttpTransport,
+  type Random,
+  RemoteProblemError,
+  requestJson,
+} from '@factory/runtime';
 import { Compile } from 'typebox/compile';
 import type { ClusterIdentity } from '../store.ts';
 
 const enrolResponse = Compile(EnrolResponseSchema);
 const sessionResponse = Compile(SessionResponseSchema);
 const exchangeResponse = Compile(ExchangeResponseSchema);
+const imagesAnswer = Compile(ImagesAnswerSchema);
 
 /** Beyond the wait that was asked for, how long an answer may take. */
 const ANSWER_TIMEOUT_MS = 15_000;
+/** A part of an image, of 4 MiB at most, over a slow line. */
+const CONTENT_TIMEOUT_MS = 60_000;
 
 export interface LinkClientOptions {
   readonly clock: Clock;
@@ -112,9 +124,39 @@ export class LinkClient {
     return { url: `${this.#options.url}${path}`, headers };
   }
 
+  /** Tells how images stand here; gives how they should (contracts/image-link.ts). */
+  images(
+    identity: ClusterIdentity,
+    request: { readonly epoch: number; readonly images: readonly ClusterImage[] },
+    signal?: AbortSignal,
+  ): Promise<ImagesAnswer> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, ...request };
+    const decode = (value: unknown) => imagesAnswer.Parse(value);
+    return this.#signed(identity, 'images', body, 0, decode, signal);
+  }
+
+  /** A part of a version's content from `offset` on; empty at its end. */
+  async imageContent(
+    identity: ClusterIdentity,
+    request: { readonly imageId: string; readonly offset: number },
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    const body = JSON.stringify({ protocolVersion: LINK_PROTOCOL_VERSION, ...request });
+    const path = '/cluster-link/v1/image-content';
+    const headers = this.#signature(identity, { method: 'POST', pathWithQuery: path, body });
+    const url = `${this.#options.url}${path}`;
+    const answer = await this.#options.transport.request({
+      ...{ method: 'POST', url, body, timeoutMs: CONTENT_TIMEOUT_MS },
+      headers: { ...headers, 'content-type': 'application/json' },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (answer.status === 200) return answer.body;
+    throw new RemoteProblemError(url, answer.status, new TextDecoder().decode(answer.body));
+  }
+
   async #signed<T>(
     identity: ClusterIdentity,
-    call: 'sessions' | 'exchange' | 'metrics',
+    call: 'sessions' | 'exchange' | 'metrics' | 'images',
     json: object,
     waitMs: number,
     decode: (value: unknown) => T,

@@ -60,6 +60,12 @@ export class Link {
     this.#lanes = Promise.all([this.#lane(() => this.#listen()), this.#lane(() => this.#report())]);
   }
 
+  /** Who speaks, and in which session; undefined while there is none. */
+  get session(): { readonly identity: ClusterIdentity; readonly epoch: number } | undefined {
+    if (this.#identity === undefined || this.#epoch === undefined) return undefined;
+    return { identity: this.#identity, epoch: this.#epoch };
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new Error('the link is closing'));
     this.#wakeReporter();

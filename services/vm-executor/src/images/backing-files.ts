@@ -1,7 +1,6 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasErrorCode } from '@factory/runtime';
-import { isQcow2, parseQcow2Header, QCOW2_HEADER_BYTES } from './qcow2-header.ts';
+import { hasErrorCode, isQcow2, parseQcow2Header, QCOW2_HEADER_BYTES } from '@factory/runtime';
 
 /** The longest name that a header may hold (QEMU: docs/interop/qcow2.txt). */
 const NAME_BYTES_MAX = 1023;

@@ -3,11 +3,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseImageManifest } from '@factory/contracts';
-import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
+import { createStorageHelper, inspectStart, silentLogger, systemClock } from '@factory/runtime';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ImageFacts, importImage } from './import.ts';
-import { inspectStart } from './inspection.ts';
 
 const FACTS: ImageFacts = {
   ...{ name: 'mine', os: 'linux', firmware: 'bios', drivers: 'virtio', minMemoryMiB: 128 },

@@ -1,20 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ImageManifest } from '@factory/contracts';
-import type { Clock, StorageHelper } from '@factory/runtime';
-import { type ImageRefusal, INSPECTED_BYTES, inspectStart } from './inspection.ts';
-import { checkQcow2 } from './qemu-check.ts';
-
-/** A file that is not taken as an image; `refusal` and the message are for its owner. */
-export class ImageRefusedError extends Error {
-  readonly code = 'FACTORY_ERR_IMAGE_REFUSED';
-  readonly refusal: ImageRefusal;
-  constructor(refusal: ImageRefusal, message: string) {
-    super(message);
-    this.name = 'ImageRefusedError';
-    this.refusal = refusal;
-  }
-}
+import { type Clock, checkDiskImage, type StorageHelper } from '@factory/runtime';
 
 /** What the owner of a file says of it. */
 export interface ImageFacts
@@ -65,7 +52,7 @@ export async function importImage(
           attempt?.onProgress(Math.floor((doneBytes * 100) / Math.max(1, totalBytes))),
       },
     );
-    const disk = await inspect(helper, partial, sizeBytes, facts.format);
+    const disk = await checkDiskImage(helper, { path: partial, sizeBytes }, facts.format);
     const { format: _claimed, ...said } = facts;
     const manifest: ImageManifest = {
       ...said,
@@ -86,21 +73,6 @@ export async function importImage(
     // Gone already when all went well. A crash leaves it; its name says that it is nothing.
     await helper.call('remove', { path: partial }, LOOK);
   }
-}
-
-async function inspect(
-  helper: StorageHelper,
-  path: string,
-  sizeBytes: number,
-  claimed: ImageFacts['format'],
-): Promise<Pick<ImageManifest, 'format' | 'virtualSizeBytes'>> {
-  const part = { path, offset: 0, lengthMax: INSPECTED_BYTES };
-  const start = Buffer.from(await helper.call('readBytes', part, LOOK), 'base64');
-  const found = inspectStart(start, sizeBytes, claimed);
-  if ('refusal' in found) throw new ImageRefusedError(found.refusal, found.message);
-  const refused = found.format === 'qcow2' ? await checkQcow2(helper, path) : undefined;
-  if (refused !== undefined) throw new ImageRefusedError(refused.refusal, refused.message);
-  return found;
 }
 
 /** Removes what an attempt that was cut off has left. @throws StorageHangsError, StorageError */

@@ -1,8 +1,13 @@
 import type { ImageManifest } from '@factory/contracts';
-import type { Clock, StorageHelper } from '@factory/runtime';
-import { StorageError, StorageHangsError } from '@factory/runtime';
+import {
+  type Clock,
+  ImageRefusedError,
+  StorageError,
+  StorageHangsError,
+  type StorageHelper,
+} from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
-import { type ImageFacts, ImageRefusedError, importImage, removePartial } from './import.ts';
+import { type ImageFacts, importImage, removePartial } from './import.ts';
 
 /** Where images made here go: to all hosts of the cluster. Methods throw VmFailure. */
 export interface ImagePublisher {

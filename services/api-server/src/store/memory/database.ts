@@ -3,6 +3,7 @@ import type {
   BatchId,
   Capacity,
   ClusterId,
+  ClusterImage,
   LinkCommand,
   NumberedCommand,
   OperationId,
@@ -15,6 +16,8 @@ import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts'
 import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
+import type { StageRecord } from '../../images/store.ts';
+import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
@@ -65,6 +68,11 @@ export class MemoryDatabase {
   readonly clusterMetrics = new Map<ClusterId, ClusterMetrics>();
   readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
   readonly batchOperations = new Map<OperationId, BatchOperationRecord>();
+  readonly images = {
+    versions: new Map<string, ImageVersionRecord>(),
+    told: new Map<ClusterId, readonly ClusterImage[]>(),
+    stages: new Map<string, StageRecord>(),
+  };
   readonly idempotency = new Map<string, MemoryIdempotency>();
   readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();
   readonly #listeners = new Set<(wake: Wake | undefined) => void>();

@@ -4,6 +4,7 @@ import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
+import { createMemoryImages } from './images.ts';
 import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
@@ -23,6 +24,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     volumes: createMemoryVolumes(database),
     metrics: createMemoryMetrics(database),
     orphans: createMemoryOrphans(database),
+    images: createMemoryImages(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.keys.get(id) },
     bootstrap: createMemoryBootstrap(database),

@@ -6,6 +6,7 @@ import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
+import { createPostgresImages } from './images.ts';
 import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
@@ -42,6 +43,7 @@ export function createPostgresStore(options: {
     volumes: createPostgresVolumes(db),
     metrics: createPostgresMetrics(db),
     orphans: createPostgresOrphans(db),
+    images: createPostgresImages(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),

@@ -1,6 +1,7 @@
 import type { BatchRecord } from '../../batches/store.ts';
 import type { ClusterRecord } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
+import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
@@ -18,6 +19,7 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   name: 'name',
   state: 'state',
   image: 'image',
+  imageVersion: 'image_version',
   size: 'size',
   diskGiB: 'disk_gib',
   sshPublicKeys: 'ssh_public_keys',
@@ -148,11 +150,35 @@ const CLUSTER_COLUMNS: Columns<ClusterRecord> = {
   capacity: 'capacity_summary',
 };
 
+const IMAGE_COLUMNS: Columns<ImageVersionRecord> = {
+  id: 'id',
+  projectId: 'project_id',
+  name: 'name',
+  folder: 'folder',
+  visibility: 'visibility',
+  state: 'state',
+  stateSinceMs: 'state_since_ms',
+  deadlineAtMs: 'deadline_at_ms',
+  leaseUntilMs: 'lease_until_ms',
+  message: 'message',
+  facts: 'facts',
+  source: 'source',
+  expectedSha256: 'expected_sha256',
+  version: 'version',
+  format: 'format',
+  sizeBytes: 'size_bytes',
+  totalBytes: 'total_bytes',
+  virtualSizeBytes: 'virtual_size_bytes',
+  createdAtMs: 'created_at_ms',
+};
+
 /** Translates between a kind of record and its table's rows. */
 export interface RowCodec<T> {
   readonly columns: readonly string[];
   fromRow(row: Row): T;
   toRow(record: T): Record<string, unknown>;
+  /** The columns of those properties that are given. */
+  toPartialRow(record: Partial<T>): Record<string, unknown>;
 }
 
 function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
@@ -164,6 +190,12 @@ function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
       Object.fromEntries(pairs.map(([property, column]) => [property, row[column]])) as T,
     toRow: (record) =>
       Object.fromEntries(pairs.map(([property, column]) => [column, record[property]])),
+    toPartialRow: (record) =>
+      Object.fromEntries(
+        pairs.flatMap(([property, column]) =>
+          property in record ? [[column, record[property]]] : [],
+        ),
+      ),
   };
 }
 
@@ -174,4 +206,5 @@ export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
 export const consoleTicketRows = codec<ConsoleTicketRecord>(CONSOLE_TICKET_COLUMNS);
 export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);
 export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
+export const imageRows = codec<ImageVersionRecord>(IMAGE_COLUMNS);
 export const clusterRows = codec<ClusterRecord>(CLUSTER_COLUMNS);

@@ -2,7 +2,7 @@ import type { ImageRef } from '@factory/contracts';
 import { silentLogger } from '@factory/runtime';
 import { VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
-import { createImageReader } from './image-reader.ts';
+import { createImageReader } from './reader.ts';
 
 describe('the reader of images', () => {
   it('gives what it read last while the storage hangs, and asks it once', async () => {
@@ -19,7 +19,7 @@ describe('the reader of images', () => {
     });
     const names = async (): Promise<readonly ImageRef[]> => {
       let given: readonly ImageRef[] | undefined;
-      void reader.newest().then((value) => {
+      void reader.all().then((value) => {
         given = value;
         clock.noteActivity();
       });
@@ -44,6 +44,6 @@ describe('the reader of images', () => {
       ...{ clock: new VirtualClock(), logger: silentLogger },
       readImages: () => Promise.reject(new Error('Transport endpoint is not connected')),
     });
-    expect(await reader.newest()).toEqual([]);
+    expect(await reader.all()).toEqual([]);
   });
 });

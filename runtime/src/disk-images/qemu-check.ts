@@ -1,4 +1,4 @@
-import type { StorageHelper } from '@factory/runtime';
+import type { StorageHelper } from '../shared-storage/storage-helper.ts';
 import type { ImageRefusal } from './inspection.ts';
 
 /** A check reads every table of a file; a hostile one may be made to take as long as it can. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ImageManifest } from '@factory/contracts';
 import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readNewestImages } from './images.ts';
+import { readImages } from './folder.ts';
 
 function manifest(name: string, digit: string, createdAtMs: number): ImageManifest {
   return {
@@ -29,8 +29,8 @@ describe("a cluster's images", () => {
     await writeFile(join(folder, name, file), JSON.stringify(content));
   };
 
-  it('are those with a manifest, each in its newest version', async () => {
-    expect(await readNewestImages(helper, join(folder, 'missing'))).toEqual([]);
+  it('are those with a manifest, in all versions, each read once', async () => {
+    expect(await readImages(helper, join(folder, 'missing'))).toEqual([]);
     const [older, newer] = [manifest('micro', 'f', 1), manifest('micro', 'a', 2)];
     await write('micro', `${older.version}.json`, older);
     await write('micro', `${newer.version}.json`, newer);
@@ -39,7 +39,9 @@ describe("a cluster's images", () => {
     await write('half', 'c.qcow2', '');
     await write('stranger', `${'c'.repeat(64)}.json`, manifest('another', 'c', 1));
     await writeFile(join(folder, 'micro.json'), '{}');
-    const images = await readNewestImages(helper, folder);
-    expect(images).toEqual([manifest('debian-12', 'c', 1), newer]);
+    const images = await readImages(helper, folder);
+    expect(images).toEqual([manifest('debian-12', 'c', 1), newer, older]);
+    await write('micro', `${older.version}.json`, { name: 'nobody reads this again' });
+    expect(await readImages(helper, folder, images)).toEqual(images);
   });
 });

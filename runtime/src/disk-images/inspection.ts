@@ -15,9 +15,11 @@ export const IMAGE_REFUSALS = [
 ] as const;
 export type ImageRefusal = (typeof IMAGE_REFUSALS)[number];
 
+export type DiskFormat = 'qcow2' | 'raw';
+
 /** A file's format and virtual size, or why it is refused. */
 export type Inspection =
-  | { readonly format: 'qcow2' | 'raw'; readonly virtualSizeBytes: number }
+  | { readonly format: DiskFormat; readonly virtualSizeBytes: number }
   | { readonly refusal: ImageRefusal; readonly message: string };
 
 /** As much of a file's start as is looked at. */
@@ -62,7 +64,7 @@ const LUKS_MAGIC = Buffer.from('LUKS\xba\xbe', 'latin1');
 export function inspectStart(
   start: Buffer,
   fileBytes: number,
-  claimed: 'qcow2' | 'raw' | undefined,
+  claimed: DiskFormat | undefined,
 ): Inspection {
   if (isQcow2(start)) {
     if (claimed === 'raw') return refuse('NOT_RAW', 'The file is not raw: it is a qcow2 file.');

@@ -4,10 +4,15 @@ import { type Clock, type Logger, withDeadline } from '@factory/runtime';
 /** A folder that does not answer in this time is on a mount that hangs. */
 const READ_TIMEOUT_MS = 5_000;
 
+/** A version of an image that the cluster's hosts can start. */
+export interface ImageHere extends ImageRef {
+  readonly createdAtMs?: number;
+}
+
 /** The cluster's images, whatever becomes of the storage that they lie on. */
 export interface ImageReader {
   /** As they are, or as they were when the storage last answered; comes within seconds. */
-  newest(): Promise<readonly ImageRef[]>;
+  all(): Promise<readonly ImageHere[]>;
 }
 
 /**
@@ -17,19 +22,19 @@ export interface ImageReader {
 export function createImageReader(options: {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly readImages: () => Promise<readonly ImageRef[]>;
+  readonly readImages: () => Promise<readonly ImageHere[]>;
 }): ImageReader {
   const { clock, logger, readImages } = options;
-  let last: readonly ImageRef[] = [];
-  let reading: Promise<readonly ImageRef[]> | undefined;
-  const read = (): Promise<readonly ImageRef[]> => {
+  let last: readonly ImageHere[] = [];
+  let reading: Promise<readonly ImageHere[]> | undefined;
+  const read = (): Promise<readonly ImageHere[]> => {
     reading ??= readImages().finally(() => {
       reading = undefined;
     });
     return reading;
   };
   return {
-    async newest() {
+    async all() {
       try {
         last = await withDeadline(clock, 'reading the images', READ_TIMEOUT_MS, read);
       } catch (error) {

@@ -1,0 +1,93 @@
+import {
+  type ClusterId,
+  IMAGE_LINK_LIMITS,
+  type ImageId,
+  type ImagesAnswer,
+  type ImagesRequest,
+  PROBLEMS,
+} from '@factory/contracts';
+import { type Clock, ProblemError } from '@factory/runtime';
+import type { LinkPeer } from '../clusters/store.ts';
+import { printable } from '../link/printable.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { ImageFiles } from './files.ts';
+import { manifestOf } from './version.ts';
+
+/** The api-server's end of what clusters and it say to each other of images. */
+export class ImageLink {
+  readonly #parts: {
+    readonly store: Pick<ApiStore, 'images'>;
+    readonly files: ImageFiles;
+    readonly clock: Clock;
+  };
+
+  constructor(parts: {
+    readonly store: Pick<ApiStore, 'images'>;
+    readonly files: ImageFiles;
+    readonly clock: Clock;
+  }) {
+    this.#parts = parts;
+  }
+
+  /** Keeps what the cluster has, and says what it should have. @throws ProblemError */
+  async exchange(peer: LinkPeer, request: ImagesRequest, nonce: string): Promise<ImagesAnswer> {
+    const { store, clock } = this.#parts;
+    const nowMs = clock.nowMs();
+    const images = request.images.map((each) => ({ ...each, message: printable(each.message) }));
+    const { epoch } = request;
+    const said = { clusterId: peer.id, epoch, nonce, images, nowMs };
+    const result = await store.images.report(said);
+    if (result !== 'kept') throw refusal(result);
+    return this.#wishes(peer.id, nowMs);
+  }
+
+  async #wishes(clusterId: ClusterId, nowMs: number): Promise<ImagesAnswer> {
+    const { store } = this.#parts;
+    const [records, stages] = await Promise.all([
+      store.images.inStates(['ready', 'deleting']),
+      store.images.stages(nowMs),
+    ]);
+    const ready = records.filter(({ state }) => state === 'ready');
+    const wanted = ready.flatMap((record) => {
+      const manifest = manifestOf(record);
+      return manifest === undefined ? [] : [{ id: record.id, manifest }];
+    });
+    const isWanted = (name: string, version: string): boolean =>
+      wanted.some(({ manifest }) => manifest.name === name && manifest.version === version);
+    const dropped = records.flatMap(({ state, folder: name, version }) =>
+      state === 'deleting' && version !== null && !isWanted(name, version)
+        ? [{ name, version }]
+        : [],
+    );
+    const mine = stages.filter((each) => each.clusterId === clusterId);
+    return {
+      wanted,
+      dropped,
+      stages: mine.map(({ name, version, hostNames }) => ({ name, version, hostNames })),
+    };
+  }
+
+  /** A part of a version's content; empty at its end. @throws ProblemError */
+  async content(
+    peer: LinkPeer,
+    { imageId, offset }: { readonly imageId: ImageId; readonly offset: number },
+    nonce: string,
+  ): Promise<Uint8Array> {
+    const { store, files, clock } = this.#parts;
+    if (!(await store.images.isFirstUse(peer.id, nonce, clock.nowMs()))) throw refusal('replayed');
+    const record = await store.images.find(imageId);
+    if (record?.state !== 'ready') {
+      throw new ProblemError(PROBLEMS.notFound, `There is no image version ${imageId}.`);
+    }
+    return files.read(imageId, offset, IMAGE_LINK_LIMITS.partBytesMax);
+  }
+}
+
+function refusal(kind: 'stale' | 'replayed'): ProblemError {
+  if (kind === 'stale') {
+    const detail = 'A newer session of this cluster has replaced this one; open a new one.';
+    return new ProblemError(PROBLEMS.staleEpoch, detail, { field: 'epoch' });
+  }
+  const detail = 'This signed request was sent before; sign it again with a new nonce.';
+  return new ProblemError(PROBLEMS.replayed, detail, { field: 'x-factory-nonce' });
+}

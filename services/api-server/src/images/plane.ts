@@ -1,0 +1,55 @@
+import type { Clock, IdGenerator, Logger, Random } from '@factory/runtime';
+import type { ApiStore } from '../store/api-store.ts';
+import { createMemoryImageFiles, type ImageFiles } from './files.ts';
+import { ImageLink } from './link.ts';
+import { ImageService } from './service.ts';
+import { ImageUploads } from './upload.ts';
+import { DownloadRefusedError, type ImageDownloads, ImageWorker } from './worker.ts';
+
+/** What the world gives to images. */
+export interface ImageSettings {
+  readonly files: ImageFiles;
+  readonly downloads: ImageDownloads;
+  /** Of one version. */
+  readonly sizeBytesMax: number;
+}
+
+/** For tests and simulations: content in memory, and no way out. */
+export function createMemoryImageSettings(): ImageSettings {
+  return {
+    files: createMemoryImageFiles(),
+    downloads: {
+      fetch: async ({ source }) => {
+        const url = source.kind === 'url' ? source.url : '';
+        throw new DownloadRefusedError(`Nothing is fetched here: ${url}`);
+      },
+    },
+    sizeBytesMax: 1024 ** 3,
+  };
+}
+
+/** All parts of the api-server that have to do with images. */
+export interface ImagePlane {
+  readonly service: ImageService;
+  readonly uploads: ImageUploads;
+  readonly link: ImageLink;
+  readonly worker: ImageWorker;
+}
+
+export function createImagePlane(
+  { files, downloads, sizeBytesMax }: ImageSettings,
+  parts: {
+    readonly store: Pick<ApiStore, 'images' | 'clusters'>;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+    readonly newId: IdGenerator;
+  },
+): ImagePlane {
+  const { store, clock, random, logger, newId } = parts;
+  const worker = new ImageWorker({ store, files, downloads, clock, random, logger });
+  const wake = (): void => worker.wake();
+  const service = new ImageService({ store, files, clock, newId, wake });
+  const uploads = new ImageUploads({ store, images: service, files, clock, wake, sizeBytesMax });
+  return { service, uploads, link: new ImageLink({ store, files, clock }), worker };
+}

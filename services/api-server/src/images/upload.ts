@@ -1,0 +1,86 @@
+import { IMAGE_LINK_LIMITS, type ImageId, PROBLEMS, type ProjectId } from '@factory/contracts';
+import { type Clock, keyedMutex, ProblemError } from '@factory/runtime';
+import type { ApiStore } from '../store/api-store.ts';
+import type { ImageFiles } from './files.ts';
+import type { ImageService } from './service.ts';
+import { IMAGE_STATES, type ImageVersionRecord, inState } from './version.ts';
+
+interface UploadParts {
+  readonly store: Pick<ApiStore, 'images'>;
+  readonly images: ImageService;
+  readonly files: ImageFiles;
+  readonly clock: Clock;
+  readonly wake: () => void;
+  readonly sizeBytesMax: number;
+}
+
+/** Content in parts: what has arrived stays, so an upload goes on where it broke off. */
+export class ImageUploads {
+  readonly #parts: UploadParts;
+  readonly #inOrder = keyedMutex();
+
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+  }
+
+  /** How much has arrived, in bytes. @throws ProblemError 404 */
+  async offset(projectId: ProjectId, id: ImageId): Promise<number> {
+    await this.#parts.images.own(projectId, id);
+    return this.#parts.files.sizeBytes(id);
+  }
+
+  /**
+   * Takes a part that begins at `offset`; gives how much has arrived then. A part that came before
+   * changes nothing. @throws ProblemError 404, 409 with where to go on, 413
+   */
+  put(projectId: ProjectId, id: ImageId, offset: number, bytes: Uint8Array): Promise<number> {
+    return this.#inOrder(id, async () => {
+      const { images, files, store, clock, sizeBytesMax } = this.#parts;
+      const record = await images.own(projectId, id);
+      requireUploading(record);
+      const here = await files.sizeBytes(id);
+      if (offset > here) {
+        const detail = `Only ${here} bytes have arrived; go on from there.`;
+        throw new ProblemError(PROBLEMS.wrongState, detail, { extra: { offset: here } });
+      }
+      const limit = Math.min(sizeBytesMax, record.totalBytes ?? sizeBytesMax);
+      if (offset + bytes.length > limit) {
+        const detail = `The image would be larger than ${limit} bytes.`;
+        throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'offset' });
+      }
+      const sizeBytes = await files.write(id, offset, bytes);
+      const deadlineAtMs = clock.nowMs() + IMAGE_STATES.uploading.deadlineMs;
+      await store.images.update(id, ['uploading'], { sizeBytes, deadlineAtMs });
+      return sizeBytes;
+    });
+  }
+
+  /** All has arrived: it is verified next. Saying it again changes nothing. @throws ProblemError */
+  complete(projectId: ProjectId, id: ImageId, sha256?: string): Promise<ImageVersionRecord> {
+    return this.#inOrder(id, async () => {
+      const { images, files, store, clock, wake } = this.#parts;
+      const record = await images.own(projectId, id);
+      if (record.state === 'verifying' || record.state === 'ready') return record;
+      requireUploading(record);
+      const sizeBytes = await files.sizeBytes(id);
+      if (sizeBytes === 0 || (record.totalBytes !== null && sizeBytes !== record.totalBytes)) {
+        const detail = `${sizeBytes} of ${record.totalBytes ?? 'some'} bytes have arrived.`;
+        throw new ProblemError(PROBLEMS.wrongState, detail, { extra: { offset: sizeBytes } });
+      }
+      const expectedSha256 = sha256 ?? record.expectedSha256;
+      const patch = { ...inState('verifying', clock.nowMs()), sizeBytes, expectedSha256 };
+      await store.images.update(id, ['uploading'], patch);
+      wake();
+      return { ...record, ...patch };
+    });
+  }
+}
+
+/** Bytes of a part at most. */
+export const PART_BYTES_MAX = IMAGE_LINK_LIMITS.partBytesMax;
+
+function requireUploading({ state, message }: ImageVersionRecord): void {
+  if (state === 'uploading') return;
+  const detail = `The version is ${state}${message === null ? '' : `: ${message}`}; begin a new one.`;
+  throw new ProblemError(PROBLEMS.wrongState, detail);
+}

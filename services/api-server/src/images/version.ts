@@ -1,0 +1,81 @@
+import type { ImageId, ImageManifest, ProjectId } from '@factory/contracts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * The states of a version: who moves it on, by when, and what becomes of it if nobody does. A
+ * deadline counts from the last sign of progress.
+ */
+export const IMAGE_STATES = {
+  uploading: { owner: 'user', deadlineMs: DAY_MS, atDeadline: 'failed' },
+  downloading: { owner: 'api-server', deadlineMs: HOUR_MS, atDeadline: 'failed' },
+  verifying: { owner: 'api-server', deadlineMs: HOUR_MS, atDeadline: 'failed' },
+  ready: { owner: null, deadlineMs: null, atDeadline: null },
+  failed: { owner: 'api-server', deadlineMs: 7 * DAY_MS, atDeadline: 'forgotten' },
+  /** Until no cluster has it; one that does not come back is not waited for any longer. */
+  deleting: { owner: 'clusters', deadlineMs: 7 * DAY_MS, atDeadline: 'forgotten' },
+} as const;
+export type ImageState = keyof typeof IMAGE_STATES;
+
+/** What the owner of an image says of it. */
+export interface ImageFacts
+  extends Pick<ImageManifest, 'os' | 'firmware' | 'drivers' | 'minMemoryMiB' | 'readyMarker'> {
+  /** At least; never less than the disk is large. */
+  readonly minDiskGiB: number;
+  /** Needed for a raw disk. */
+  readonly format?: ImageManifest['format'];
+}
+
+/** Where the content comes from. */
+export type ImageSource =
+  | { readonly kind: 'upload' }
+  | { readonly kind: 'url'; readonly url: string; readonly etag?: string };
+
+/** One version of a project's image, as it is kept. */
+export interface ImageVersionRecord {
+  readonly id: ImageId;
+  readonly projectId: ProjectId;
+  readonly name: string;
+  /** Its folder on the clusters' storage (contracts: `projectImageFolder`). */
+  readonly folder: string;
+  readonly visibility: 'private' | 'public';
+  readonly state: ImageState;
+  readonly stateSinceMs: number;
+  readonly deadlineAtMs: number | null;
+  /** Until then an api-server works on it. */
+  readonly leaseUntilMs: number;
+  /** Why it failed. */
+  readonly message: string | null;
+  readonly facts: ImageFacts;
+  readonly source: ImageSource;
+  readonly expectedSha256: string | null;
+  /** SHA-256 of the content; from `ready` on. */
+  readonly version: string | null;
+  readonly format: ImageManifest['format'] | null;
+  /** As much as is here. */
+  readonly sizeBytes: number;
+  /** What is to come in all, where that is known. */
+  readonly totalBytes: number | null;
+  readonly virtualSizeBytes: number | null;
+  readonly createdAtMs: number;
+}
+
+/** What changes when a version goes into a state, or makes progress in it. Pure. */
+export function inState(
+  state: ImageState,
+  nowMs: number,
+): Pick<ImageVersionRecord, 'state' | 'stateSinceMs' | 'deadlineAtMs' | 'leaseUntilMs'> {
+  const { deadlineMs } = IMAGE_STATES[state];
+  const deadlineAtMs = deadlineMs === null ? null : nowMs + deadlineMs;
+  return { state, stateSinceMs: nowMs, deadlineAtMs, leaseUntilMs: 0 };
+}
+
+/** The manifest that clusters publish; undefined for a version whose content is not known yet. */
+export function manifestOf(record: ImageVersionRecord): ImageManifest | undefined {
+  const { folder, version, format, virtualSizeBytes, sizeBytes, createdAtMs, facts } = record;
+  if (version === null || format === null || virtualSizeBytes === null) return undefined;
+  const { format: _claimed, ...said } = facts;
+  return { ...said, name: folder, version, format, sizeBytes, virtualSizeBytes, createdAtMs };
+}
