@@ -5,7 +5,7 @@ import { systemClock, waitFor } from '@factory/runtime';
 import { clientPid, gluster } from '../../cli/src/supervisor/gluster.ts';
 import { placeOf } from '../../cli/src/supervisor/shared-storage.ts';
 import { expectThat, figure, timed } from '../support/acceptance.ts';
-import { startRealFactory } from '../support/real-factory.ts';
+import { makeVolume, startRealFactory } from '../support/real-factory.ts';
 
 /**
  * Storage faults on a real GlusterFS mount: it hangs, is read-only, is full, loses its client. Machines
@@ -102,9 +102,9 @@ const reserve = (percent: number) =>
 try {
   for (const name of ['hung', 'ro', 'full', 'gone']) {
     const kind = name === 'hung' || name === 'gone' ? 'directory' : 'block';
-    await factory.run('volume', 'create', name, '--kind', kind, '--size', '1');
+    await makeVolume(factory, { name, kind, sizeGiB: 1 });
   }
-  await factory.run('volume', 'create', 'written', '--kind', 'block', '--size', '1');
+  await makeVolume(factory, { name: 'written', kind: 'block', sizeGiB: 1 });
   await makeOther('first');
   const usualS = await makeOther('usual');
   console.log(`       without a fault a machine is made in ${usualS.toFixed(1)} s`);

@@ -1,6 +1,6 @@
 import { systemClock, waitFor } from '@factory/runtime';
 import { expectThat, timed } from '../support/acceptance.ts';
-import { startRealFactory } from '../support/real-factory.ts';
+import { makeVolume, startRealFactory } from '../support/real-factory.ts';
 
 /**
  * Users' storage on a real GlusterFS: a file that one machine writes is read by another on another
@@ -34,7 +34,7 @@ const consoleWith = (vmId: string, text: string) =>
   });
 
 try {
-  await factory.run('volume', 'create', 'shared', '--size', '1');
+  await makeVolume(factory, { name: 'shared', kind: 'directory', sizeGiB: 1 });
   const { id: batchId } = await client.createBatch({
     ...{ ...SIZE, name: 'pair', count: 2, userData: GREET },
     volumes: [{ volume: 'shared', path: '/data' }],

@@ -3,8 +3,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Vm } from '@factory/contracts';
-import { createUndiciTransport, type HttpTransport, sleep, systemClock } from '@factory/runtime';
+import { PROBLEMS, type Vm, type Volume, type VolumeRequest } from '@factory/contracts';
+import {
+  createUndiciTransport,
+  type HttpTransport,
+  hasErrorCode,
+  sleep,
+  systemClock,
+  waitFor,
+} from '@factory/runtime';
 import { readConnection } from '../../cli/src/client/connection.ts';
 import { FactoryClient } from '../../cli/src/client/factory-client.ts';
 import { hostDirectory, type Layout, layoutOf } from '../../cli/src/supervisor/layout.ts';
@@ -48,6 +55,16 @@ export async function startRealFactory(...upArgs: readonly string[]): Promise<Re
     await remove();
     throw error;
   }
+}
+
+/** Makes a volume; a factory that has come up just now may still wait for its cluster. */
+export function makeVolume({ client }: RealFactory, request: VolumeRequest): Promise<Volume> {
+  return waitFor(systemClock, 'a cluster for the volume', COMMAND_TIMEOUT_MS, () =>
+    client.createVolume(request).catch((error: unknown) => {
+      if (hasErrorCode(error, PROBLEMS.notReady.code)) return undefined;
+      throw error;
+    }),
+  );
 }
 
 /** Runs the front door; throws with its output when it fails. */

@@ -11,7 +11,7 @@ describeOnEachStore('a volume', (test) => {
   it('is made in a cluster, shown, and deleted once its cluster has nothing of it', async () => {
     const { factory, clock } = test();
     const { caller } = factory;
-    expect((await caller.call('POST', '/v1/volumes', folder)).statusCode).toBe(400);
+    expect((await caller.call('POST', '/v1/volumes', folder)).statusCode).toBe(503);
     const cluster = await factory.join('idc-1');
     const volume = await caller.ok('POST', '/v1/volumes', folder);
     expect(volume).toMatchObject({ ...folder, cluster: 'idc-1', machines: 0, usedBytes: null });

@@ -87,12 +87,14 @@ function chooseCluster(name: string | undefined, clusters: readonly ClusterRecor
   const found = clusters.filter((each) => name === undefined || each.name === name);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
+  if (clusters.length === 0) {
+    throw new ProblemError(PROBLEMS.notReady, 'No cluster has joined yet; try again once one has.');
+  }
   const names = clusters.map((each) => each.name).join(', ');
-  const known = names === '' ? 'No cluster has joined yet' : `Known are ${names}`;
   const detail =
-    name === undefined && clusters.length > 0
+    name === undefined
       ? `Say in which cluster it is to live: ${names}.`
-      : `There is no cluster ${name ?? 'for it'}. ${known}.`;
+      : `There is no cluster ${name}. Known are ${names}.`;
   throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'cluster' });
 }
 
