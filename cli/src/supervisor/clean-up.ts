@@ -6,14 +6,15 @@ import {
   isSameProcessAlive,
   type ProcessIdentity,
   readJsonIfExists,
+  silentLogger,
   waitFor,
 } from '@factory/runtime';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { run } from './host.ts';
 import type { Layout } from './layout.ts';
-import { answers, LIBVIRT_SOCKET } from './libvirt-daemons.ts';
-import { readRunState, removeRunState, writeRunState } from './run-state.ts';
+import { answers, LIBVIRT_SOCKET, LibvirtDaemons } from './libvirt-daemons.ts';
+import { type RunState, readRunState, removeRunState, writeRunState } from './run-state.ts';
 import { endSharedStorage } from './shared-storage.ts';
 
 const END_GRACE_MS = 10_000;
@@ -36,26 +37,50 @@ export interface CleanUpOptions {
  * machines again from them. Repeating it changes nothing.
  */
 export async function cleanUp(options: CleanUpOptions): Promise<void> {
-  const { layout, keepVms, clock, onProgress } = options;
+  const { layout, keepVms, clock } = options;
   const state = await readRunState(layout);
   const leftOver = (state?.processes ?? []).flatMap(({ identity }) => identity ?? []);
   await endAll(leftOver, clock);
   await endAll(await executorsOf(layout), clock);
-  const mayHaveGuests = state?.hypervisor !== 'simulated';
-  if (!keepVms && mayHaveGuests && (await answers(LIBVIRT_SOCKET))) {
-    onProgress('shutting the machines down');
-    await standDown(layout);
-  }
+  const daemons = keepVms ? [] : await powerOffGuests(options, state);
   if (keepVms && state !== undefined) {
     // The guests go on, and so must libvirt's daemons; whoever ends the guests ends them too.
     await writeRunState(layout, { ...state, ready: false, processes: [] });
   } else {
-    const daemons = [...(state?.daemons ?? [])].reverse();
-    for (const { identity } of daemons) await end(identity, clock);
+    for (const { identity } of daemons.toReversed()) await end(identity, clock);
     await endSharedStorage(layout, clock);
     await removeRunState(layout);
   }
   await rm(layout.endpointsFile, { force: true });
+}
+
+/**
+ * Powers guests off and removes networks; gives libvirt's daemons that are ours to end. Where the
+ * factory has had guests and libvirt is away, it is started: without it they would be left running.
+ */
+async function powerOffGuests(
+  { layout, clock, onProgress }: CleanUpOptions,
+  state: RunState | undefined,
+): Promise<RunState['daemons']> {
+  if (state?.hypervisor === 'simulated') return state.daemons;
+  if (state === undefined) {
+    if (await answers(LIBVIRT_SOCKET)) await standDown(layout, onProgress);
+    return [];
+  }
+  const { daemons: earlier } = state;
+  const libvirt = new LibvirtDaemons({
+    ...{ layout, clock, logger: silentLogger, earlier },
+    onChange: () => undefined,
+  });
+  try {
+    await libvirt.start();
+    // Whoever takes a removal up that is cut off here ends them, too.
+    await writeRunState(layout, { ...state, daemons: libvirt.owned });
+    await standDown(layout, onProgress);
+    return libvirt.owned;
+  } finally {
+    libvirt.close();
+  }
 }
 
 /** Ends these processes, and nothing that merely has one of their pids by now. */
@@ -97,7 +122,8 @@ async function executorsOf(layout: Layout): Promise<readonly ProcessIdentity[]> 
   return found.filter((value) => identityFile.Check(value));
 }
 
-async function standDown(layout: Layout): Promise<void> {
+async function standDown(layout: Layout, onProgress: (text: string) => void): Promise<void> {
+  onProgress('shutting the machines down');
   const script = join(layout.root, 'services/vm-executor/src/stand-down-main.ts');
   const args = ['--disable-warning=ExperimentalWarning', script];
   const env = { ...process.env, FACTORY_INSTANCE: layout.instance };
