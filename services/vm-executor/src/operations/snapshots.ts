@@ -133,6 +133,8 @@ const BACK: Procedure<VmSteps>['steps'] = [
       await namedTag(steps, signal);
       observe({ state: 'reverting' });
       await hypervisor.powerOff(record().vmId, signal);
+      // A memory that was kept on suspending would go on with a disk that it does not know.
+      await hypervisor.forgetMemory(record().vmId, signal);
     },
     undo: { none: 'what it had in memory would not fit its disk' },
   },
