@@ -405,6 +405,9 @@ export const VM_STAGES = [
   'planned',
   'offered',
   'launched',
+  /** The executor on its host has taken it over. */
+  'taken',
+  /** Its disk is made, on top of the image. */
   'image',
   'defined',
   'started',

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DesiredChangeSchema } from './assignment.ts';
+import { PullTicketsMessageSchema, StageImagesMessageSchema } from './host-images.ts';
 import { OperationIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import { InventoryDigestSchema } from './inventory-digest.ts';
 import {
@@ -48,6 +49,8 @@ export const SchedulerMessageSchema = Type.Union([
   Type.Object({ type: Type.Literal('release'), taskIds: Type.Array(Type.String()) }),
   /** Asks for a full heartbeat at once. */
   Type.Object({ type: Type.Literal('report') }),
+  StageImagesMessageSchema,
+  PullTicketsMessageSchema,
 ]);
 export type SchedulerMessage = Static<typeof SchedulerMessageSchema>;
 

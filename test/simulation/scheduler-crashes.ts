@@ -79,7 +79,10 @@ function killingAt([step, when]: Point, times: number) {
 }
 
 /** Of these the story has none: simulated hosts have no tunnels, and no machine's size is changed. */
-const NOT_TAKEN: readonly SchedulerStep[] = ['tell peers', 'tell release'];
+const NOT_TAKEN: readonly SchedulerStep[] = [
+  ...(['tell peers', 'tell release'] as const),
+  ...(['tell stageImages', 'tell pullTickets'] as const),
+];
 
 /** Those that the story takes. */
 export const STEPS = SCHEDULER_STEPS.filter((step) => !NOT_TAKEN.includes(step));

@@ -46,6 +46,17 @@ const imageAnswer = Compile(Image);
 const listAnswer = Compile(Type.Object({ items: Type.Array(Summary) }));
 const offsetAnswer = Compile(Type.Object({ offset: Type.Integer() }));
 
+const Stage = Type.Object({ cluster: Type.String(), version: Type.String() });
+type Stage = Static<typeof Stage>;
+const stageAnswer = Compile(Type.Object({ stages: Type.Array(Stage) }));
+
+/** Where a version is wanted; by default on all hosts. */
+export interface StageWish {
+  readonly version?: string;
+  readonly clusters?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
 const PART_TIMEOUT_MS = 120_000;
 /** Bytes of a part; the API takes no more at a time. */
 export const PART_BYTES = IMAGE_LINK_LIMITS.partBytesMax;
@@ -101,6 +112,13 @@ export class ImageClient {
   complete(id: string, sha256: string): Promise<ImageVersion> {
     const path = `/v1/images/${id}:complete`;
     return this.#client.call('POST', path, (value) => versionAnswer.Parse(value), { sha256 });
+  }
+
+  /** Wants a version on hosts; gives which version that is in which cluster. */
+  async stage(name: string, wish: StageWish): Promise<readonly Stage[]> {
+    const path = `/v1/images/${encodeURIComponent(name)}:stage`;
+    const decode = (value: unknown) => stageAnswer.Parse(value);
+    return (await this.#client.call('POST', path, decode, wish)).stages;
   }
 
   deleteVersion(name: string, version: string): Promise<void> {

@@ -5,6 +5,7 @@ import { formatImage, formatImages } from '../output/images.ts';
 import { withClient } from './context.ts';
 import { buildCommand } from './image-build.ts';
 import { importCommand, uploadCommand } from './image-import.ts';
+import { stageCommand } from './image-stage.ts';
 import { dataOption, outputOption } from './options.ts';
 
 /** `./factory image …` */
@@ -14,6 +15,7 @@ export function imageCommand(): Command {
   command.addCommand(showCommand());
   command.addCommand(importCommand());
   command.addCommand(uploadCommand());
+  command.addCommand(stageCommand());
   command.addCommand(deleteCommand());
   command.addCommand(buildCommand());
   return command;

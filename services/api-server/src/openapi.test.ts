@@ -69,6 +69,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['snapshotBatch', 'post', '/v1/batches/{id}:snapshot'],
       ['snapshotVm', 'post', '/v1/vms/{id}:snapshot'],
       ['startBatch', 'post', '/v1/batches/{id}:start'],
+      ['stageImage', 'post', '/v1/images/{name}:stage'],
       ['startVm', 'post', '/v1/vms/{id}:start'],
       ['stopBatch', 'post', '/v1/batches/{id}:stop'],
       ['stopVm', 'post', '/v1/vms/{id}:stop'],

@@ -21,6 +21,7 @@ import {
   withDeadline,
 } from '@factory/runtime';
 import { Relay } from './consoles/relay.ts';
+import { agentStagesOf, hostImagesOf } from './images/hosts.ts';
 import { ImageLane } from './images/lane.ts';
 import { createImageReader, type ImageHere, type ImageReader } from './images/reader.ts';
 import type { ImageShelf } from './images/shelf.ts';
@@ -141,8 +142,9 @@ export class ClusterServer {
           options.linkClient.images(identity, { epoch, images }, this.#closing.signal),
         ),
       fetchPart: (imageId, offset) => this.#fetchImagePart(imageId, offset),
-      readHosts: async () => new Map(),
-      stage: async () => undefined,
+      readHosts: async () =>
+        hostImagesOf(await options.vmScheduler.hostImages(), this.#hosts ?? []),
+      stage: (stages) => options.vmScheduler.stageImages(agentStagesOf(stages, this.#hosts ?? [])),
     });
   }
 

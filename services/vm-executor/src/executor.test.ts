@@ -28,7 +28,7 @@ describe('making', () => {
     expect(test.link.states(vmId)).toEqual(['preparing', 'starting', 'running']);
     const { timeline, generation } = test.link.latest(vmId) ?? {};
     expect(generation).toBe(1);
-    expect(Object.keys(timeline ?? {})).toEqual(['image', 'defined', 'started', 'ready']);
+    expect(Object.keys(timeline ?? {})).toEqual(['taken', 'image', 'defined', 'started', 'ready']);
   });
 
   it('makes a VM that is wished stopped, and leaves it off', async () => {

@@ -20,6 +20,7 @@ import {
 } from '@factory/runtime';
 import type { Consoles } from './console/consoles.ts';
 import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
+import { HostImages } from './images/host-images.ts';
 import type { ImagePublisher } from './images/publisher.ts';
 import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
@@ -70,6 +71,8 @@ export interface VmExecutorOptions {
   /** Where images made here go. */
   readonly images: ImagePublisher;
   readonly settings: VmExecutorSettings;
+  /** The images of this host; without them nothing is said of any. */
+  readonly hostImages?: Pick<ConstructorParameters<typeof HostImages>[0], 'cache' | 'tickets'>;
   /** Where a test ends the executor. */
   readonly faults?: FaultPoints;
 }
@@ -101,6 +104,7 @@ export class VmExecutor {
   readonly #volumes: VolumePort;
   readonly #leases: LeaseRenewal;
   readonly #peers: PeersKeeper;
+  readonly #images: HostImages | undefined;
   readonly #recovery: VmRecovery;
   readonly #meter: Meter | undefined;
   readonly #guarded = new Map<VmId, Guarded>();
@@ -151,6 +155,14 @@ export class VmExecutor {
       tunnel: () => this.#peers.tunnel,
       send,
     });
+    const { hostImages } = options;
+    this.#images =
+      hostImages === undefined
+        ? undefined
+        : new HostImages({
+            ...{ clock, logger, ...hostImages },
+            send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
+          });
     this.#context = {
       ...options,
       limitMaking: createLimiter(MAKINGS_MAX),
@@ -187,6 +199,7 @@ export class VmExecutor {
     this.#reporter.start();
     this.#meter?.start();
     this.#leases.start();
+    this.#images?.start();
     this.#watchIdleness();
     this.#orphans.start();
   }
@@ -205,6 +218,7 @@ export class VmExecutor {
       (error: unknown) => logger.warn({ err: error }, 'the next executor goes on from here'),
     );
     this.#reporter.close();
+    this.#images?.close();
     await link.close();
     await hypervisor.close();
     this.#leases.close();
@@ -335,6 +349,13 @@ export class VmExecutor {
         return;
       case 'report':
         this.#reporter.reportAll();
+        this.#images?.tell();
+        return;
+      case 'stageImages':
+        this.#images?.stage(message.images);
+        return;
+      case 'pullTickets':
+        this.#images?.grant(message.versions);
         return;
     }
   }
@@ -391,7 +412,11 @@ export class VmExecutor {
     const { clock, settings } = this.#options;
     this.#idleTimer?.cancel();
     if (this.#guarded.size > 0) return;
-    this.#idleTimer = clock.after(settings.idleExitMs, () => this.#end('idle'));
+    this.#idleTimer = clock.after(settings.idleExitMs, () => {
+      // What is brought here is for machines that are to come.
+      if (this.#images?.isBusy === true) this.#watchIdleness();
+      else this.#end('idle');
+    });
   }
 }
 

@@ -17,10 +17,11 @@ import {
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { Consoles } from './console/consoles.ts';
 import type { ConsolePort } from './console/port.ts';
-import { createVmExecutor } from './executor.ts';
+import { createVmExecutor, type VmExecutorOptions } from './executor.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createImagePublisher, type ImagePublisher } from './images/publisher.ts';
+import { createPullTickets } from './images/pull-tickets.ts';
 import { createMesosLink } from './mesos-link.ts';
 import type { StatsPort } from './metrics/port.ts';
 import type { HostNetworkPort } from './network/port.ts';
@@ -40,6 +41,7 @@ interface World {
   readonly consolePort: ConsolePort;
   readonly statsPort: StatsPort;
   readonly volumes?: VolumePort;
+  readonly hostImages: NonNullable<VmExecutorOptions['hostImages']>;
 }
 
 /** An executor before this one on the same host has this long to end. */
@@ -146,7 +148,9 @@ async function libvirtWorld(
   ]);
   const { createLibvirtHypervisor } = libvirt;
   const helper = createStorageHelper({ clock, logger });
+  const tickets = createPullTickets({ clock, logger });
   const images = cache.createImageCache({
+    tickets,
     ...{ clock, logger, hostDir },
     images: createImageFolder(imageDir, helper),
     sizeBytesMax: settings.imageCacheGiB * GIB,
@@ -158,6 +162,7 @@ async function libvirtWorld(
   return {
     consolePort: createLibvirtConsoles({ clock, logger, socketPath }),
     statsPort: createLibvirtStats({ clock, logger, socketPath }),
+    hostImages: { cache: images, tickets },
     storage: createFileStorage({ hostDir, images, logger, tools: disks.qemuDiskTools }),
     images: createImagePublisher({
       clock,
@@ -213,7 +218,10 @@ async function simulatedWorld(context: ServiceContext, settings: Settings): Prom
   helper.close();
   const images = manifests.map(({ readyMarker, ...facts }) => ({ ...facts, readyMarker }));
   const host = new SimulatedHost({ clock, random, images });
+  const present = manifests.map(({ name, version }) => ({ name, version, percent: 100 }));
+  const cache = { presence: () => present, stage: async () => undefined };
   return {
+    hostImages: { cache, tickets: createPullTickets({ clock, logger }) },
     hypervisor: createSimulatedHypervisor(host),
     storage: createMemoryStorage(host),
     images: createMemoryPublisher(host),

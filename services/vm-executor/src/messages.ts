@@ -1,5 +1,6 @@
 import {
   type ExecutorMessage,
+  type HostImagesMessage,
   type MetricsMessage,
   type SchedulerMessage,
   SchedulerMessageSchema,
@@ -21,7 +22,9 @@ export function decodeSchedulerMessage(bytes: Uint8Array): SchedulerMessage | un
 }
 
 /** A framework message to the scheduler. */
-export function encodeExecutorMessage(message: ExecutorMessage | MetricsMessage): Uint8Array {
+export function encodeExecutorMessage(
+  message: ExecutorMessage | MetricsMessage | HostImagesMessage,
+): Uint8Array {
   return Buffer.from(JSON.stringify(message));
 }
 

@@ -3,6 +3,7 @@ import type { Clock, Logger } from '@factory/runtime';
 import { AbsentVms } from './absent-vms.ts';
 import { decodeExecutorMessage } from './executor-messages.ts';
 import type { HostSilence } from './host-silence.ts';
+import type { ImageDesk } from './images/image-desk.ts';
 import type { OperationDesk } from './operations.ts';
 import type { OrphanList } from './orphan-list.ts';
 import type { PeersDesk } from './peers-desk.ts';
@@ -19,6 +20,7 @@ interface ExecutorDeskOptions {
   readonly orphans: OrphanList;
   readonly operations: OperationDesk;
   readonly peers: PeersDesk;
+  readonly images: ImageDesk;
   /** Does what has to be done next for VMs that have changed. */
   readonly drive: (records: readonly VmRecord[]) => void;
   readonly tell: (agentId: string, message: SchedulerMessage) => void;
@@ -37,7 +39,8 @@ export class ExecutorDesk {
 
   /** Takes a message of the executor on an agent; results are acknowledged when they are durable. */
   async take(agentId: string, data: string): Promise<void> {
-    const { state, clock, logger, silence, use, orphans, operations, peers, drive } = this.#options;
+    const { state, clock, logger, silence, drive } = this.#options;
+    const { use, orphans, operations, peers, images } = this.#options;
     const message = decodeExecutorMessage(data);
     if (message === undefined) {
       logger.warn({ agentId }, 'an executor sent something that is no message');
@@ -48,6 +51,7 @@ export class ExecutorDesk {
       use.told(agentId, message.samples);
       return;
     }
+    if (message.type === 'images') return images.told(agentId, message.images);
     for (const observation of message.vms) {
       const record = state.vm(observation.vmId);
       if (record?.task?.agentId !== agentId) continue;

@@ -1,6 +1,8 @@
 import {
   type ExecutorMessage,
   ExecutorMessageSchema,
+  type HostImagesMessage,
+  HostImagesMessageSchema,
   type MetricsMessage,
   MetricsMessageSchema,
   type SchedulerMessage,
@@ -9,6 +11,7 @@ import {
 import { Compile } from 'typebox/compile';
 
 const executorMessage = Compile(ExecutorMessageSchema);
+const imagesMessage = Compile(HostImagesMessageSchema);
 const metricsMessage = Compile(MetricsMessageSchema);
 const schedulerMessage = Compile(SchedulerMessageSchema);
 
@@ -23,10 +26,13 @@ export function decodeSchedulerMessage(data: string): SchedulerMessage {
 }
 
 /** What an executor said, or `undefined` when it makes no sense. */
-export function decodeExecutorMessage(data: string): ExecutorMessage | MetricsMessage | undefined {
+export function decodeExecutorMessage(
+  data: string,
+): ExecutorMessage | MetricsMessage | HostImagesMessage | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(data, 'base64').toString('utf8'));
     if (executorMessage.Check(value)) return value;
+    if (imagesMessage.Check(value)) return value;
     return metricsMessage.Check(value) ? value : undefined;
   } catch {
     return undefined;

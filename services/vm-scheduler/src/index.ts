@@ -16,6 +16,9 @@ export { createMemoryStore } from './store/memory-store.ts';
 export { createPostgresStore } from './store/postgres-store.ts';
 export type { SchedulerStore } from './store/store.ts';
 
+/** Images copied to hosts at a time, unless it is said otherwise. */
+const PULLS_MAX = 8;
+
 /** A thousand assignments with user-data of 64 KiB each fit. */
 const BODY_LIMIT_BYTES = 80 * 1024 * 1024;
 
@@ -29,6 +32,8 @@ export interface VmSchedulerParts {
   readonly executorCommand: string;
   /** Where a test ends the scheduler. */
   readonly faults?: SchedulerFaults;
+  /** Images copied from shared storage to hosts at a time; 8 by default. */
+  readonly pullsMax?: number;
 }
 
 export interface VmSchedulerService {
@@ -42,6 +47,7 @@ export interface VmSchedulerService {
 export function createVmScheduler(parts: VmSchedulerParts): VmSchedulerService {
   const { clock, logger, random, role, executorCommand, faults } = parts;
   const { framework, store } = faults === undefined ? parts : withFaultPoints(parts, faults);
+  const { pullsMax = PULLS_MAX } = parts;
   const state = new SchedulerState(store, clock, logger);
   const scheduler = new VmScheduler({
     clock,
@@ -50,6 +56,7 @@ export function createVmScheduler(parts: VmSchedulerParts): VmSchedulerService {
     state,
     role,
     executorCommand,
+    pullsMax,
     saveFrameworkId: (frameworkId) => store.saveFrameworkId(frameworkId),
   });
   const app = createHttpApp({

@@ -47,6 +47,7 @@ runService({
       store: createPostgresStore(knex),
       role: settings.role,
       executorCommand: settings.executorCommand,
+      pullsMax: settings.pullsMax,
     });
     await service.start();
     const server = await listen(service.app, {

@@ -4,6 +4,7 @@ import {
   PostDesiredSchema,
   PostHostGoneSchema,
   PostOperationsSchema,
+  PostStagesSchema,
   PutVmsSchema,
 } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -41,6 +42,13 @@ export function registerRoutes(
   });
 
   app.get('/v1/metrics', async () => ({ samples: scheduler.use.latest() }));
+
+  app.get('/v1/images', async () => ({ agents: scheduler.images.list() }));
+
+  app.post('/v1/images/stage', { schema: { body: PostStagesSchema } }, async (request) => {
+    scheduler.images.stage(request.body.stages);
+    return {};
+  });
 
   app.get('/v1/agents', async () => ({ agents: scheduler.agents() }));
 

@@ -11,6 +11,7 @@ import { ExecutorDesk } from './executor-desk.ts';
 import type { Framework } from './framework.ts';
 import { FrameworkIdentity } from './framework-identity.ts';
 import { HostSilence } from './host-silence.ts';
+import { ImageDesk } from './images/image-desk.ts';
 import { Launcher } from './launcher.ts';
 import { MesosCalls } from './mesos-calls.ts';
 import { MissingVms } from './missing-vms.ts';
@@ -48,6 +49,8 @@ export interface VmSchedulerOptions {
   readonly role: string;
   /** A shell command that starts the executor on an agent's host. */
   readonly executorCommand: string;
+  /** Images copied to hosts at a time. */
+  readonly pullsMax: number;
   readonly saveFrameworkId: (frameworkId: string | undefined) => Promise<void>;
 }
 
@@ -69,6 +72,8 @@ export class VmScheduler {
   readonly #reconciler: Reconciler;
   readonly #missing: MissingVms;
   readonly #orphans: OrphanList;
+  /** Images on hosts: what is there, what should be, and who may copy. */
+  readonly images: ImageDesk;
   readonly #statuses: StatusDesk;
   readonly #executors: ExecutorDesk;
   /** What machines use. */
@@ -116,6 +121,12 @@ export class VmScheduler {
       tell: (agentId, message) => this.#calls.tell(agentId, message),
     });
     const { state, clock, logger } = options;
+    this.images = new ImageDesk({
+      clock,
+      pullsMax: options.pullsMax,
+      tell: (agentId, message) => this.#calls.tell(agentId, message),
+      noteImages: (agentId, images) => this.#placement.noteImages(agentId, images),
+    });
     const drive = (records: readonly VmRecord[]): void => this.#drive(records);
     this.#statuses = new StatusDesk({
       ...{ state, clock, logger, drive },
@@ -132,6 +143,7 @@ export class VmScheduler {
       peers: this.#peers,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
       kill: (record) => this.#kill(record),
+      images: this.images,
     });
   }
 
@@ -210,11 +222,6 @@ export class VmScheduler {
   /** All agents that are known, and how they stand with placement. */
   agents(): readonly AgentView[] {
     return this.#placement.views();
-  }
-
-  /** Images, by version or name, that an agent has: VMs prefer it. Replaces what it had. */
-  noteImages(agentId: string, images: Iterable<string>): void {
-    this.#placement.noteImages(agentId, images);
   }
 
   /** What hosts have that nobody speaks for, as told last. */
@@ -353,6 +360,7 @@ export class VmScheduler {
     for (const record of silentChanges(this.#state, silent, clock.nowMs())) {
       this.#state.putVm(record);
     }
+    this.images.sweep();
     const overdue = overdueChanges(this.#state.vms(), clock.nowMs(), this.#reportedRevision);
     for (const record of overdue.changed) this.#state.putVm(record);
     this.#state.remove(overdue.forgotten);

@@ -34,6 +34,13 @@ export const settingsDefinition = defineSettings({
     default: 'compute-factory',
     describe: 'Mesos principal of the framework.',
   }),
+  pullsMax: integerSetting({
+    env: 'FACTORY_IMAGE_PULLS_MAX',
+    default: 8,
+    min: 1,
+    max: 10_000,
+    describe: "Images copied from shared storage to the cluster's hosts at a time.",
+  }),
   executorCommand: textSetting({
     env: 'FACTORY_VM_EXECUTOR_COMMAND',
     describe: "Shell command that starts the VM executor on an agent's host.",

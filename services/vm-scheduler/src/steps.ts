@@ -38,6 +38,8 @@ export const SCHEDULER_STEPS = [
   'tell report',
   'tell peers',
   'tell release',
+  'tell stageImages',
+  'tell pullTickets',
 ] as const;
 export type SchedulerStep = (typeof SCHEDULER_STEPS)[number];
 

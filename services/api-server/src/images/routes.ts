@@ -20,6 +20,21 @@ const tags = ['images'];
 const ByName = Type.Object({ name: Type.String({ maxLength: 63 }) });
 const ById = Type.Object({ id: ImageIdSchema });
 
+const HostOrCluster = Type.String({ minLength: 1, maxLength: 255 });
+const StageRequestSchema = Type.Object(
+  {
+    /** The newest by default; may be cut short. */
+    version: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8,64}$' })),
+    clusters: Type.Optional(Type.Array(HostOrCluster, { maxItems: 1_000 })),
+    hosts: Type.Optional(Type.Array(HostOrCluster, { maxItems: 10_000 })),
+  },
+  { additionalProperties: false },
+);
+const StageAnswerSchema = Type.Object({
+  name: Type.String(),
+  stages: Type.Array(Type.Object({ cluster: Type.String(), version: ImageVersionSchema })),
+});
+
 export interface ImageRouteParts {
   readonly images: ImageService;
   readonly uploads: ImageUploads;
@@ -123,6 +138,24 @@ function changingRoutes(instance: FastifyInstance, { images, uploads }: ImageRou
       const { id } = request.params;
       const record = await uploads.complete(projectId, id, request.body.sha256);
       return reply.status(202).send(showVersion(record, []));
+    },
+  );
+  app.post(
+    '/v1/images/:name([^:/]+)::stage',
+    {
+      schema: {
+        operationId: 'stageImage',
+        summary: 'Bring a version to hosts before machines ask for it; see the image for progress',
+        tags,
+        params: ByName,
+        body: StageRequestSchema,
+        response: answers(202, StageAnswerSchema),
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      const staged = await images.stage(projectId, request.params.name, request.body);
+      return reply.status(202).send(staged);
     },
   );
   app.delete(

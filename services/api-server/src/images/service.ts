@@ -40,6 +40,22 @@ export interface ImageServiceParts {
   readonly wake: () => void;
 }
 
+/** A wish that is not repeated ends: the cache makes room for what is used. */
+const STAGE_MS = 24 * 60 * 60_000;
+
+/** Where a version is wanted; by default on all hosts of all clusters. */
+export interface StageWish {
+  readonly version?: string;
+  readonly clusters?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
+/** What is wanted where from now on. */
+export interface StagedImage {
+  readonly name: string;
+  readonly stages: { readonly cluster: string; readonly version: string }[];
+}
+
 /** What the image routes can do. */
 export class ImageService {
   readonly #parts: ImageServiceParts;
@@ -135,6 +151,43 @@ export class ImageService {
     return record;
   }
 
+  /**
+   * Wants a version (the newest by default) on hosts before machines ask for it, for a day at most;
+   * those that have it, or do not come to have it, are told of by `get`.
+   * @throws ProblemError 404, 422
+   */
+  async stage(projectId: ProjectId, name: string, wish: StageWish): Promise<StagedImage> {
+    const { store, clock } = this.#parts;
+    const all = await store.clusters.list();
+    const view = await this.get(projectId, name);
+    const unknown = wish.clusters?.find((each) => !all.some((cluster) => cluster.name === each));
+    if (unknown !== undefined) {
+      const detail = `There is no cluster ${unknown}.`;
+      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'clusters' });
+    }
+    const meant = wish.version === undefined ? name : `${name}@${wish.version}`;
+    const chosen = await this.choose(projectId, meant);
+    const untilMs = clock.nowMs() + STAGE_MS;
+    const places = all.filter((each) => wish.clusters?.includes(each.name) ?? true);
+    const stages = places.flatMap(({ id: clusterId, name: cluster, capacity }) => {
+      // An image of the clusters' own has its newest version in each.
+      const version = chosen.imageVersion ?? newestAt(view, cluster);
+      if (version === undefined || capacity === null) return [];
+      const stage = { clusterId, name: chosen.image, version, untilMs };
+      return [
+        {
+          cluster,
+          stage: { ...stage, hostNames: wish.hosts === undefined ? null : [...wish.hosts] },
+        },
+      ];
+    });
+    await store.images.putStages(stages.map(({ stage }) => stage));
+    return {
+      name,
+      stages: stages.map(({ cluster, stage }) => ({ cluster, version: stage.version })),
+    };
+  }
+
   /** A version of the project's own, whatever its state. @throws ProblemError 404 */
   async own(projectId: ProjectId, id: ImageId): Promise<ImageVersionRecord> {
     const found = await this.#parts.store.images.find(id);
@@ -172,6 +225,11 @@ export class ImageService {
   #uses(folder: string, version: string): Promise<number> {
     return this.#parts.store.images.countUses(folder, version);
   }
+}
+
+function newestAt({ clusters }: ImageView, cluster: string): string | undefined {
+  const told = clusters.find(({ clusterName }) => clusterName === cluster);
+  return told?.images.find(({ state }) => state === 'ready')?.version;
 }
 
 function requireOperator({ role }: Principal): void {

@@ -1,8 +1,11 @@
 import {
+  type AgentStage,
   type Changes,
   ChangesSchema,
   DesiredAnswerSchema,
   type DesiredChange,
+  type HostImagesList,
+  HostImagesListSchema,
   MetricsAnswerSchema,
   type OperationRequest,
   type VmAssignment,
@@ -14,8 +17,11 @@ import { Compile } from 'typebox/compile';
 
 const changesAnswer = Compile(ChangesSchema);
 const desiredAnswer = Compile(DesiredAnswerSchema);
+const hostImages = Compile(HostImagesListSchema);
 const metricsAnswer = Compile(MetricsAnswerSchema);
 const CALL_TIMEOUT_MS = 30_000;
+/** What images are where is of use now or not at all. */
+const IMAGES_TIMEOUT_MS = 5_000;
 /** How long the answer to a long poll may take beyond its wait. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
@@ -43,6 +49,19 @@ export class VmSchedulerClient {
 
   operate(operations: readonly OperationRequest[]): Promise<void> {
     return this.#send('POST', '/v1/operations', { operations }, nothing);
+  }
+
+  /** What every agent's executor said last of the images on its host. */
+  async hostImages(): Promise<HostImagesList['agents']> {
+    const request = { method: 'GET', url: `${this.#url}/v1/images` } as const;
+    const decode = (value: unknown) => hostImages.Parse(value);
+    const timeoutMs = IMAGES_TIMEOUT_MS;
+    return (await requestJson(this.#transport, { ...request, timeoutMs }, decode)).agents;
+  }
+
+  /** All images that are wanted on agents now. */
+  stageImages(stages: readonly AgentStage[]): Promise<void> {
+    return this.#send('POST', '/v1/images/stage', { stages }, nothing);
   }
 
   declareHostGone(hostName: string): Promise<void> {

@@ -14,6 +14,7 @@ import type { HeldImage, Image, ImageSource } from '../storage/port.ts';
 import { backingFilesBelow } from './backing-files.ts';
 import { type Cached, evictionsFor } from './eviction.ts';
 import type { ImageFolder } from './image-folder.ts';
+import type { PullTickets } from './pull-tickets.ts';
 
 /** Copies at a time on one host: more would only share its line. */
 const PULLS_MAX = 2;
@@ -43,6 +44,8 @@ interface Options {
   /** `<hostDir>/cache/<version>.{qcow2,raw,json}`; disks are below `<hostDir>/overlays`. */
   readonly hostDir: string;
   readonly images: ImageFolder;
+  /** Asked before each copy: only so many go on at a time in a cluster. */
+  readonly tickets?: Pick<PullTickets, 'wait'>;
   /** The files together take no more than this. */
   readonly sizeBytesMax: number;
 }
@@ -175,11 +178,16 @@ class HostImageCache implements ImageCache {
     this.#pulls.set(version, pull);
     if (onProgress !== undefined) pull.listeners.add(onProgress);
     try {
-      await this.#oncePerVersion(version, () => this.#limitPulls(() => this.#copy(pull)));
+      await this.#oncePerVersion(version, () => this.#limitPulls(() => this.#copyInTurn(pull)));
     } finally {
       if (onProgress !== undefined) pull.listeners.delete(onProgress);
       if (this.#pulls.get(version) === pull) this.#pulls.delete(version);
     }
+  }
+
+  async #copyInTurn(pull: Pull): Promise<Entry> {
+    await this.#options.tickets?.wait(pull.manifest.version);
+    return this.#copy(pull);
   }
 
   async #copy(pull: Pull): Promise<Entry> {

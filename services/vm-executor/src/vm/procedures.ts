@@ -29,7 +29,10 @@ export const CREATE: Procedure<VmSteps> = {
     {
       name: 'record',
       waitsFor: 'its record and folder to be written or removed',
-      do: ({ save }, signal) => save(signal),
+      do: async ({ save, observe }, signal) => {
+        await save(signal);
+        observe({ stage: 'taken' });
+      },
       undo: ({ storage, record }, signal) => storage.removeVm(record().vmId, signal),
     },
     lease,
