@@ -24,6 +24,8 @@ export interface FailingHostsFigures {
   readonly traceHash: string;
 }
 
+/** Of thousands of machines, all are looked at each time. */
+const CHECK_INTERVAL_MS = 10_000;
 /** Room for 25 machines and the executor, and for a few more. */
 const HOST_SHAPE = { vcpus: 30.5, memoryMiB: 8_192 };
 
@@ -34,7 +36,8 @@ const HOST_SHAPE = { vcpus: 30.5, memoryMiB: 8_192 };
 export async function runFailingHosts(options: FailingHostsOptions): Promise<FailingHostsFigures> {
   const startedMs = systemClock.monotonicMs();
   const { vms: count, rate, ...more } = options;
-  const run = new Run({ ...more, portFaultRate: rate, hostShape: HOST_SHAPE });
+  const simulation = { ...more, portFaultRate: rate, hostShape: HOST_SHAPE };
+  const run = new Run(simulation, CHECK_INTERVAL_MS);
   const story = async () => {
     const { id } = await run.createBatch('all', count);
     const vms = await run.comeToRest(id, count);
