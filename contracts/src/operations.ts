@@ -40,7 +40,7 @@ export const AddSshKeySchema = Type.Object({
 /** The name of a snapshot of one machine. */
 export const SnapshotNameParams = Type.Object({ name: NameSchema });
 /** The name of the image that a machine's disk becomes a version of. */
-export const MakeImageSchema = Type.Object({ name: NameSchema });
+const MakeImageSchema = Type.Object({ name: NameSchema });
 
 /** On its way the password may be sealed, and where it was delivered it is forgotten: empty. */
 const SetPasswordParams = Type.Object({

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Type } from 'typebox';
+import { NAME_PATTERN } from './vm.ts';
 
-/** A project's image may have a name of this length: its folder's name is longer, and a DNS label. */
-export const PROJECT_IMAGE_NAME_LENGTH_MAX = 46;
+/** What a project may call an image: its folder's name is longer, and a DNS label. */
+export const ProjectImageNameSchema = Type.String({ pattern: NAME_PATTERN, maxLength: 46 });
 
 const FOLDER = /^img-[0-9a-f]{12}-(.+)$/;
 

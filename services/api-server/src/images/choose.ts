@@ -1,5 +1,4 @@
-import type { ProjectId } from '@factory/contracts';
-import { isProjectImageFolder } from '@factory/contracts';
+import { isProjectImageFolder, type ProjectId, projectImageFolder } from '@factory/contracts';
 import type { ClusterRecord } from '../clusters/store.ts';
 import type { ImageVersionRecord } from './version.ts';
 
@@ -22,8 +21,9 @@ export function parseImageWish(text: string): { name: string; version: string } 
 }
 
 /**
- * Which version is meant: the project's own image of that name, else a public one, else the
- * clusters' own; without a version the newest that is ready. Pure.
+ * Which version is meant: the project's own image of that name (brought by it before made of its
+ * machines), else a public one, else the clusters' own; without a version the newest that is ready.
+ * Pure.
  */
 export function chooseImage(
   projectId: ProjectId,
@@ -34,17 +34,32 @@ export function chooseImage(
   const { name, version } = parseImageWish(wish);
   const ready = visible.filter((each) => each.name === name && each.state === 'ready');
   const own = ready.filter((each) => each.projectId === projectId);
-  const candidates = own.length > 0 ? own : ready;
-  if (candidates.length > 0) return chooseVersion(candidates, version);
-  if (isProjectImageFolder(name)) return { kind: 'unknown' };
+  if (own.length > 0) {
+    const choice = chooseVersion(own, version);
+    if (choice.kind !== 'unknownVersion') return choice;
+  }
+  // Made of a machine, where that machine is; nowhere else.
+  const made = chooseLocal(projectImageFolder(projectId, name), version, clusters);
+  if (made.kind !== 'unknown') return made;
+  if (own.length > 0) return { kind: 'unknownVersion' };
+  if (ready.length > 0) return chooseVersion(ready, version);
+  return isProjectImageFolder(name) ? made : chooseLocal(name, version, clusters);
+}
+
+/** What clusters have in this folder, whoever put it there. */
+function chooseLocal(
+  folder: string,
+  version: string,
+  clusters: readonly ClusterRecord[],
+): ImageChoice {
   const local = clusters.flatMap(({ capacity }) =>
-    capacity?.images.includes(name) ? [capacity] : [],
+    capacity?.images.includes(folder) ? [capacity] : [],
   );
   if (local.length === 0) return { kind: 'unknown' };
-  if (version === '') return { kind: 'chosen', image: name, imageVersion: null };
-  const versions = new Set(local.flatMap((each) => versionsIn(each, name)));
+  if (version === '') return { kind: 'chosen', image: folder, imageVersion: null };
+  const versions = new Set(local.flatMap((each) => versionsIn(each, folder)));
   const meant = [...versions].filter((each) => each.startsWith(version));
-  return only(name, meant);
+  return only(folder, meant);
 }
 
 function chooseVersion(candidates: readonly ImageVersionRecord[], version: string): ImageChoice {

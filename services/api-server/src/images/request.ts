@@ -1,9 +1,8 @@
 import {
   ImageManifestSchema,
   ImageVersionSchema,
-  NAME_PATTERN,
   PROBLEMS,
-  PROJECT_IMAGE_NAME_LENGTH_MAX,
+  ProjectImageNameSchema,
   stringEnum,
 } from '@factory/contracts';
 import { ProblemError } from '@factory/runtime';
@@ -15,7 +14,7 @@ const { os, firmware, drivers, format, readyMarker } = ImageManifestSchema.prope
 /** `POST /v1/images`: a new version of an image, whose content is uploaded next, or fetched. */
 export const ImageRequestSchema = Type.Object(
   {
-    name: Type.String({ pattern: NAME_PATTERN, maxLength: PROJECT_IMAGE_NAME_LENGTH_MAX }),
+    name: ProjectImageNameSchema,
     visibility: Type.Optional(stringEnum(['private', 'public'] as const)),
     os: Type.Optional(os),
     firmware: Type.Optional(firmware),

@@ -74,8 +74,12 @@ export class ImageService {
     ]);
     const names = new Set(visible.map(({ name }) => name));
     const managed = [...names].map((name) => managedView(projectId, name, visible, told));
-    const own = clusterNames(all).filter(({ name }) => !names.has(name));
-    const local = own.map(({ name, clusterNames: at }) => localView(name, at, told));
+    const isForProject = (folder: string): boolean =>
+      !isProjectImageFolder(folder) ||
+      folder === projectImageFolder(projectId, imageNameOf(folder));
+    const local = clusterFolders(all)
+      .filter(({ folder }) => isForProject(folder) && !names.has(imageNameOf(folder)))
+      .map(({ folder, clusterNames }) => localView(folder, clusterNames, told));
     return [...managed, ...local].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -256,9 +260,15 @@ function managedView(
   return { name, origin: 'project', folder, versions, clusters, clusterNames: at };
 }
 
-function localView(name: string, at: readonly string[], told: readonly ClusterImages[]): ImageView {
-  const clusters = ofFolder(told, name);
-  return { name, origin: 'cluster', folder: name, versions: [], clusters, clusterNames: at };
+/** An image that only clusters have: their operators' own, or made of a machine of the project. */
+function localView(
+  folder: string,
+  clusterNames: readonly string[],
+  told: readonly ClusterImages[],
+): ImageView {
+  const origin = isProjectImageFolder(folder) ? 'project' : 'cluster';
+  const clusters = ofFolder(told, folder);
+  return { name: imageNameOf(folder), origin, folder, versions: [], clusters, clusterNames };
 }
 
 function ofFolder(told: readonly ClusterImages[], folder: string): readonly ClusterImages[] {
@@ -267,15 +277,15 @@ function ofFolder(told: readonly ClusterImages[], folder: string): readonly Clus
     .filter(({ images }) => images.length > 0);
 }
 
-/** The clusters' own images, and which have them. */
-function clusterNames(clusters: readonly ClusterRecord[]) {
-  const byName = new Map<string, string[]>();
-  for (const { name: cluster, capacity } of clusters) {
-    for (const name of capacity?.images ?? []) {
-      if (!isProjectImageFolder(name)) byName.set(name, [...(byName.get(name) ?? []), cluster]);
+/** All that clusters have, and which have it. */
+function clusterFolders(clusters: readonly ClusterRecord[]) {
+  const byFolder = new Map<string, string[]>();
+  for (const { name, capacity } of clusters) {
+    for (const folder of capacity?.images ?? []) {
+      byFolder.set(folder, [...(byFolder.get(folder) ?? []), name]);
     }
   }
-  return Array.from(byName, ([name, at]) => ({ name, clusterNames: at }));
+  return Array.from(byFolder, ([folder, clusterNames]) => ({ folder, clusterNames }));
 }
 
 function namesOf(images: readonly ImageView[]): string {

@@ -1,5 +1,6 @@
 import {
   ID_PREFIXES,
+  imageNameOf,
   type Operation,
   type OperationId,
   type OperationKind,
@@ -143,9 +144,14 @@ export class OperationService {
   }
 }
 
+/** What people call an image is not the name of its folder. */
+function shownData({ data }: OperationRecord): Operation['data'] {
+  return data?.kind === 'makeImage' ? { ...data, name: imageNameOf(data.name) } : data;
+}
+
 /** An operation as the API shows it. */
 export function showOperation(operation: OperationRecord): Operation {
-  const { id, vmId, kind, state, progress, reason, message, data } = operation;
+  const { id, vmId, kind, state, progress, reason, message } = operation;
   const { createdAtMs, finishedAtMs } = operation;
   return {
     id,
@@ -155,7 +161,7 @@ export function showOperation(operation: OperationRecord): Operation {
     progress: state === 'running' ? progress : null,
     reason,
     message,
-    data,
+    data: shownData(operation),
     createdAt: new Date(createdAtMs).toISOString(),
     finishedAt: finishedAtMs === null ? null : new Date(finishedAtMs).toISOString(),
   };

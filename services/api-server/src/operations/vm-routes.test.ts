@@ -1,8 +1,13 @@
-import type { OperationId, OperationRequest, OperationResult } from '@factory/contracts';
+import {
+  type OperationId,
+  type OperationRequest,
+  type OperationResult,
+  projectImageFolder,
+} from '@factory/contracts';
 import { expect, it } from 'vitest';
-import type { TestCluster } from '../testing/cluster.ts';
+import { capacityOf, type TestCluster } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
-import type { TestFactory } from '../testing/factory.ts';
+import { assignedIn, otherProject, type TestFactory } from '../testing/factory.ts';
 import { withRunning } from '../testing/running.ts';
 
 /** The one operation that the cluster is told of next. */
@@ -45,6 +50,31 @@ describeOnEachStore('operations on machines', (test) => {
     expect(operation.json()).toMatchObject({ state: 'succeeded', reason: null });
     expect(operation.body).not.toContain(params.password);
     expect(await kept(factory, cluster, id)).not.toContain(params.password);
+  });
+
+  it("make images that are the project's own, never one of a name for everybody", async () => {
+    const { factory, clock } = test();
+    const { caller } = factory;
+    const { cluster, first } = await withRunning(factory, clock, 1);
+    const { id } = await caller.ok('POST', `/v1/vms/${first.vmId}:makeImage`, { name: 'micro' });
+    const request = await nextOperation(cluster);
+    const name = projectImageFolder(caller.projectId, 'micro');
+    expect(request).toMatchObject({ kind: 'makeImage', params: { name } });
+    const version = 'a'.repeat(64);
+    const data = { kind: 'makeImage', name, version, sizeBytes: 1, isQuiesced: false } as const;
+    const images = ['micro', name];
+    await cluster.exchange({
+      operations: [resultOf(request, { data })],
+      capacity: capacityOf(clock, 1, { vcpus: 64, memoryMiB: 65_536 }, images),
+    });
+    const operation = await caller.ok('GET', `/v1/operations/${id}`);
+    expect(operation.data).toMatchObject({ name: 'micro', version });
+    expect(await caller.ok('GET', '/v1/images/micro')).toMatchObject({ origin: 'project' });
+    const stranger = caller.as('member', otherProject());
+    expect(await stranger.ok('GET', '/v1/images/micro')).toMatchObject({ origin: 'cluster' });
+    await caller.ok('POST', '/v1/batches', { name: 'next', image: 'micro', count: 1 });
+    const [next] = assignedIn(await cluster.exchange({}, 5_000));
+    expect(next?.spec.image.name).toBe(name);
   });
 
   it('say why they failed, with a code', async () => {

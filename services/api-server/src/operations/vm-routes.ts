@@ -1,8 +1,9 @@
 import {
   AddSshKeySchema,
-  MakeImageSchema,
   type Operation,
   OperationSchema,
+  ProjectImageNameSchema,
+  projectImageFolder,
   SetPasswordSchema,
   SnapshotNameParams,
   VmIdSchema,
@@ -122,10 +123,14 @@ function diskRoutes(instance: FastifyInstance, operations: OperationService, sta
         ...ofVm,
         operationId: 'makeVmImage',
         summary: "Make a version of an image out of a machine's disk",
-        body: MakeImageSchema,
+        body: Type.Object({ name: ProjectImageNameSchema }),
       },
     },
-    (request, reply) => start(request, reply, { kind: 'makeImage', params: request.body }),
+    (request, reply) => {
+      // A plain name would be that of an image for everybody, such as `micro`.
+      const name = projectImageFolder(principalOf(request).projectId, request.body.name);
+      return start(request, reply, { kind: 'makeImage', params: { name } });
+    },
   );
   app.get(
     '/v1/vms/:id/snapshots',
