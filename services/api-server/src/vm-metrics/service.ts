@@ -1,5 +1,3 @@
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import {
   type ClusterId,
   PROBLEMS,
@@ -7,16 +5,11 @@ import {
   type VmId,
   type VmMetrics,
   type VmSample,
-  VmSampleSchema,
 } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
-import { Type } from 'typebox';
-import { Compile } from 'typebox/compile';
 import type { ApiStore } from '../store/api-store.ts';
 import type { VmListQuery, VmRecord } from '../vms/store.ts';
-
-const [compress, decompress] = [promisify(gzip), promisify(gunzip)];
-const samplesBody = Compile(Type.Array(VmSampleSchema));
+import type { ClusterMetrics } from './store.ts';
 
 /** What a cluster did not tell anew for this long is not shown. */
 const FRESH_MS = 120_000;
@@ -42,8 +35,7 @@ export class MetricsService {
 
   /** Takes the word of a cluster. @throws ProblemError when a newer session has taken its place. */
   async told(clusterId: ClusterId, epoch: number, samples: readonly VmSample[]): Promise<void> {
-    const body = await compress(JSON.stringify(samples));
-    const metrics = { atMs: this.#clock.nowMs(), body };
+    const metrics = { atMs: this.#clock.nowMs(), samples };
     if (await this.#store.metrics.put(clusterId, epoch, metrics)) return;
     const detail = 'A newer session of this cluster has replaced this one; open a new one.';
     throw new ProblemError(PROBLEMS.staleEpoch, detail, { field: 'epoch' });
@@ -81,14 +73,13 @@ export class MetricsService {
   async #read(clusterId: ClusterId): Promise<Known> {
     const before = this.#known.get(clusterId) ?? NOTHING;
     const newer = await this.#store.metrics.newerThan(clusterId, before.atMs);
-    const known = newer === undefined ? before : await unpack(newer.atMs, newer.body);
+    const known = newer === undefined ? before : byVm(newer);
     this.#known.set(clusterId, known);
     return this.#clock.nowMs() - known.atMs < FRESH_MS ? known : NOTHING;
   }
 }
 
-async function unpack(atMs: number, body: Uint8Array): Promise<Known> {
-  const samples = samplesBody.Parse(JSON.parse((await decompress(body)).toString('utf8')));
+function byVm({ atMs, samples }: ClusterMetrics): Known {
   return { atMs, byVm: new Map(samples.map((sample) => [sample.vmId, sample])) };
 }
 

@@ -1,10 +1,10 @@
-import type { ClusterId } from '@factory/contracts';
+import type { ClusterId, VmSample } from '@factory/contracts';
 
-/** What the machines of a cluster use, as it told it last: compressed, one piece a cluster. */
+/** What the machines of a cluster use, as it told it last. */
 export interface ClusterMetrics {
   /** When it was told. */
   readonly atMs: number;
-  readonly body: Uint8Array;
+  readonly samples: readonly VmSample[];
 }
 
 /** What machines use. Every method is one statement. */
