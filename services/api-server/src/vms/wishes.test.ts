@@ -34,6 +34,17 @@ describe('wishes', () => {
     });
   });
 
+  it('go by what was wished last of a machine whose host is silent', () => {
+    const silent = { ...vm, state: 'unreachable' } as const;
+    const suspended = { ...silent, desired: 'suspended' } as const;
+    expect(decideWish(suspended, 'resume', 9)).toMatchObject({ kind: 'changed' });
+    expect(decideWish({ ...silent, desired: 'stopped' }, 'start', 9)).toMatchObject({
+      vm: { desired: 'running', generation: 4, state: 'unreachable' },
+    });
+    expect(decideWish({ ...silent, desired: 'stopped' }, 'resume', 9).kind).toBe('refused');
+    expect(decideWish(silent, 'start', 9).kind).toBe('refused');
+  });
+
   it('start again what powered itself off, though running is wished already', () => {
     const off = { ...vm, state: 'stopped' } as const;
     expect(decideWish(off, 'start', 9)).toMatchObject({ vm: { generation: 4 } });

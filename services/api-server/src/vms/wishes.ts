@@ -46,11 +46,18 @@ export function decideWish(vm: VmRecord, wish: Wish, nowMs: number): WishDecisio
   // Asked before, and the host has not come to it yet. What failed may be asked again.
   const isUnderWay = vm.desired === 'deleted' || vm.generation > vm.appliedGeneration;
   if (vm.desired === desired && isUnderWay && vm.state !== 'failed') return { kind: 'unchanged' };
-  if (wish !== 'delete' && !ALLOWED[wish].includes(vm.state)) return refuse(vm, wish);
+  if (wish !== 'delete' && !isAllowed(vm, wish)) return refuse(vm, wish);
   const wished = { ...vm, desired, generation: vm.generation + 1 };
   if (vm.clusterId === null) return { kind: 'changed', vm: applyAtOnce(wished, nowMs) };
   // What became of its networks while it was off is in its spec.
   return { kind: 'changed', vm: wished, ...(desired === 'running' ? { hasNewSpec: true } : {}) };
+}
+
+/** One whose host is silent is what was wished of it last, and obeys when it is heard again. */
+function isAllowed({ state, desired }: VmRecord, wish: Exclude<Wish, 'delete'>): boolean {
+  if (state !== 'unreachable' || wish === 'stop') return ALLOWED[wish].includes(state);
+  const presumed = desired === 'deleted' ? state : desired;
+  return ALLOWED[wish].includes(presumed);
 }
 
 /** Whether the machine is as wished, and nothing else was wished since. */
