@@ -13,10 +13,6 @@ import {
   NONCE_HEADER,
   type Operation,
   OperationSchema,
-  type Subnet,
-  type SubnetChange,
-  type SubnetRequest,
-  SubnetSchema,
   signRequest,
   TIMESTAMP_HEADER,
   type Vm,
@@ -45,7 +41,6 @@ const vmAnswer = Compile(VmSchema);
 const batchAnswer = Compile(BatchSchema);
 const batchOperationAnswer = Compile(BatchOperationSchema);
 const operationAnswer = Compile(OperationSchema);
-const subnetAnswer = Compile(SubnetSchema);
 const cursor = Type.Union([Type.String(), Type.Null()]);
 const metricsPage = Compile(
   Type.Object({ items: Type.Array(VmMetricsSchema), nextCursor: cursor }),
@@ -57,7 +52,6 @@ const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cu
 const volumeAnswer = Compile(VolumeSchema);
 const volumePage = Compile(Type.Object({ items: Type.Array(VolumeSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
-const subnetPage = Compile(Type.Object({ items: Type.Array(SubnetSchema), nextCursor: cursor }));
 
 const Orphan = Type.Object({
   vmId: Type.String(),
@@ -111,7 +105,7 @@ export class FactoryClient {
   }
 
   batches(): Promise<readonly Batch[]> {
-    return this.#all('/v1/batches', (value) => batchPage.Parse(value));
+    return this.all('/v1/batches', (value) => batchPage.Parse(value));
   }
 
   batch(id: string): Promise<Batch> {
@@ -122,7 +116,7 @@ export class FactoryClient {
   async findBatch(idOrName: string): Promise<Batch> {
     if (/^bat_[0-9a-f]{32}$/.test(idOrName)) return this.batch(idOrName);
     const query = `name=${encodeURIComponent(idOrName)}`;
-    const found = await this.#all(`/v1/batches?${query}`, (value) => batchPage.Parse(value));
+    const found = await this.all(`/v1/batches?${query}`, (value) => batchPage.Parse(value));
     const [batch] = found;
     if (batch !== undefined) return batch;
     throw new NoSuchThingError('batch', idOrName, 'See: ./factory batch list');
@@ -139,7 +133,7 @@ export class FactoryClient {
   vms(filter: { readonly batchId?: string; readonly state?: string }): Promise<readonly Vm[]> {
     const query = new URLSearchParams({ ...filter }).toString();
     const path = query === '' ? '/v1/vms' : `/v1/vms?${query}`;
-    return this.#all(path, (value) => vmPage.Parse(value));
+    return this.all(path, (value) => vmPage.Parse(value));
   }
 
   vm(id: string): Promise<Vm> {
@@ -150,7 +144,7 @@ export class FactoryClient {
   async findVm(idOrName: string): Promise<Vm> {
     if (/^vm_[0-9a-f]{32}$/.test(idOrName)) return this.vm(idOrName);
     const query = `name=${encodeURIComponent(idOrName)}`;
-    const [vm] = await this.#all(`/v1/vms?${query}`, (value) => vmPage.Parse(value));
+    const [vm] = await this.all(`/v1/vms?${query}`, (value) => vmPage.Parse(value));
     if (vm !== undefined) return vm;
     throw new NoSuchThingError('machine', idOrName, 'See: ./factory vm list');
   }
@@ -189,46 +183,18 @@ export class FactoryClient {
   /** What became of the machines of a batch, of those in this state. */
   operationResults(id: string, state: Operation['state']): Promise<readonly Operation[]> {
     const path = `/v1/operations/${id}/results?state=${state}`;
-    return this.#all(path, (value) => operationPage.Parse(value));
+    return this.all(path, (value) => operationPage.Parse(value));
   }
 
   deleteVm(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/vms/${id}`, () => undefined);
   }
 
-  createSubnet(request: SubnetRequest): Promise<Subnet> {
-    return this.#call('POST', '/v1/subnets', (value) => subnetAnswer.Parse(value), request);
-  }
-
-  subnets(): Promise<readonly Subnet[]> {
-    return this.#all('/v1/subnets', (value) => subnetPage.Parse(value));
-  }
-
-  /** The subnet with this id or name. */
-  async findSubnet(idOrName: string): Promise<Subnet> {
-    if (/^sub_[0-9a-f]{32}$/.test(idOrName)) {
-      return this.#call('GET', `/v1/subnets/${idOrName}`, (value) => subnetAnswer.Parse(value));
-    }
-    const query = `name=${encodeURIComponent(idOrName)}`;
-    const found = await this.#all(`/v1/subnets?${query}`, (value) => subnetPage.Parse(value));
-    const [subnet] = found;
-    if (subnet !== undefined) return subnet;
-    throw new NoSuchThingError('subnet', idOrName, 'See: ./factory subnet list');
-  }
-
-  changeSubnet(id: string, change: SubnetChange): Promise<Subnet> {
-    return this.#call('PATCH', `/v1/subnets/${id}`, (value) => subnetAnswer.Parse(value), change);
-  }
-
-  deleteSubnet(id: string): Promise<void> {
-    return this.#call('DELETE', `/v1/subnets/${id}`, () => undefined);
-  }
-
   /** What machines use, in the order of their list. */
   metrics(filter: { readonly batchId?: string } = {}): Promise<readonly VmMetrics[]> {
     const query = new URLSearchParams({ ...filter }).toString();
     const path = query === '' ? '/v1/metrics' : `/v1/metrics?${query}`;
-    return this.#all(path, (value) => metricsPage.Parse(value));
+    return this.all(path, (value) => metricsPage.Parse(value));
   }
 
   /** A console of a running machine, by a ticket of its own. @throws WebSocketRefusedError */
@@ -244,7 +210,7 @@ export class FactoryClient {
   }
 
   volumes(): Promise<readonly Volume[]> {
-    return this.#all('/v1/volumes', (value) => volumePage.Parse(value));
+    return this.all('/v1/volumes', (value) => volumePage.Parse(value));
   }
 
   /** The volume with this id or name. */
@@ -306,7 +272,8 @@ export class FactoryClient {
     throw new RemoteProblemError(path, response.status, parseOrText(body.toString('utf8')));
   }
 
-  async #all<T>(
+  /** All items of a list, page by page; `path` may have a query. */
+  async all<T>(
     path: string,
     decode: (value: unknown) => {
       readonly items: readonly T[];
@@ -326,7 +293,7 @@ export class FactoryClient {
     return items;
   }
 
-  /** A call of another client's (`image-client.ts`), with JSON. */
+  /** A call of another client's (`image-client.ts`, `subnet-client.ts`), with JSON. */
   call<T>(
     method: HttpRequest['method'],
     path: string,

@@ -1,5 +1,6 @@
 import type { SecurityRule, SubnetChange, SubnetRequest } from '@factory/contracts';
 import { Command, Option } from 'commander';
+import { SubnetClient } from '../client/subnet-client.ts';
 import { formatOne, formatSubnets, type OutputFormat } from '../output/format.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption } from './options.ts';
@@ -51,7 +52,7 @@ function listCommand(): Command {
     .addOption(dataOption())
     .action(async (options: CommonOptions) => {
       await withClient(options, async ({ client }) => {
-        console.log(formatSubnets(await client.subnets(), options.output));
+        console.log(formatSubnets(await new SubnetClient(client).list(), options.output));
       });
     });
 }
@@ -91,7 +92,7 @@ function createCommand(): Command {
         ...(securityRule === undefined ? {} : { securityRules: [...securityRule] }),
       };
       await withClient(options, async ({ client }) => {
-        const subnet = await client.createSubnet(request);
+        const subnet = await new SubnetClient(client).create(request);
         console.log(formatOne(subnet, options.output === 'table' ? 'name' : options.output));
       });
     });
@@ -105,7 +106,7 @@ function showCommand(): Command {
     .addOption(dataOption())
     .action(async (name: string, options: CommonOptions) => {
       await withClient(options, async ({ client }) => {
-        console.log(formatOne(await client.findSubnet(name), options.output));
+        console.log(formatOne(await new SubnetClient(client).find(name), options.output));
       });
     });
 }
@@ -138,8 +139,9 @@ function changeCommand(): Command {
         ...(hasRules ? { securityRules: [...securityRule] } : {}),
       };
       await withClient(options, async ({ client }) => {
-        const { id } = await client.findSubnet(name);
-        const changed = await client.changeSubnet(id, change);
+        const subnets = new SubnetClient(client);
+        const { id } = await subnets.find(name);
+        const changed = await subnets.change(id, change);
         console.log(`${changed.name} is changed`);
       });
     });
@@ -152,8 +154,9 @@ function deleteCommand(): Command {
     .addOption(dataOption())
     .action(async (name: string, options: { readonly data?: string }) => {
       await withClient(options, async ({ client }) => {
-        const subnet = await client.findSubnet(name);
-        await client.deleteSubnet(subnet.id);
+        const subnets = new SubnetClient(client);
+        const subnet = await subnets.find(name);
+        await subnets.delete(subnet.id);
         console.log(`${subnet.name} is deleted`);
       });
     });
