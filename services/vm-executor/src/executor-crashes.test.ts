@@ -1,4 +1,4 @@
-import type { OperationRequest } from '@factory/contracts';
+import type { DesiredState, OperationRequest } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import { OPERATION_PROCEDURES } from './operations/handling.ts';
 import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from './operations/make-image.ts';
@@ -55,6 +55,16 @@ const bigger = { ...spec, vcpus: 2, diskGiB: 2 };
 const anew = { ...spec, image: { name: 'micro', generation: 3 } };
 const unknown = { ...spec, image: { name: 'unknown', generation: 3 } };
 
+/** A machine of which something else is wished. */
+function wishing(
+  procedure: Scenario['procedure'],
+  before: Scenario['before'],
+  wish: { readonly generation: number; readonly desired: DesiredState },
+): Omit<Scenario, 'end'> {
+  const begin = (test: TestHost): void => test.wish(vmId, wish.generation, wish.desired);
+  return { procedure, wish, before, begin };
+}
+
 const SCENARIOS: readonly Scenario[] = [
   {
     procedure: RESIZE,
@@ -95,10 +105,7 @@ const SCENARIOS: readonly Scenario[] = [
     endWithoutPower: (test) => expect(test.executor.records()[0]?.hasNewDisk).toBe(false),
   },
   {
-    procedure: SUSPEND,
-    wish: { generation: 2, desired: 'suspended' },
-    before: made,
-    begin: (test) => test.wish(vmId, 2, 'suspended'),
+    ...wishing(SUSPEND, made, { generation: 2, desired: 'suspended' }),
     end: expectSuspended,
     endWithoutPower(test) {
       if (test.link.latest(vmId)?.state === 'suspended') expectSuspended(test);
@@ -106,17 +113,11 @@ const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    procedure: RESUME,
-    wish: { generation: 3 },
-    before: suspended,
-    begin: (test) => test.wish(vmId, 3, 'running'),
+    ...wishing(RESUME, suspended, { generation: 3, desired: 'running' }),
     end: (test) => expectWhole(test, 'running', 3),
   },
   {
-    procedure: FORGET_MEMORY,
-    wish: { generation: 3, desired: 'stopped' },
-    before: suspended,
-    begin: (test) => test.wish(vmId, 3, 'stopped'),
+    ...wishing(FORGET_MEMORY, suspended, { generation: 3, desired: 'stopped' }),
     end: (test) => expectWhole(test, 'stopped', 3),
   },
   {
@@ -127,28 +128,15 @@ const SCENARIOS: readonly Scenario[] = [
     end: (test) => expectWhole(test, 'running', 1),
   },
   {
-    procedure: DELETE,
-    wish: { generation: 2, desired: 'deleted' },
-    before: made,
-    begin: (test) => test.wish(vmId, 2, 'deleted'),
+    ...wishing(DELETE, made, { generation: 2, desired: 'deleted' }),
     end: expectNothingLeft,
   },
   {
-    procedure: POWER_OFF,
-    wish: { generation: 2, desired: 'stopped' },
-    before: made,
-    begin: (test) => test.wish(vmId, 2, 'stopped'),
+    ...wishing(POWER_OFF, made, { generation: 2, desired: 'stopped' }),
     end: (test) => expectWhole(test, 'stopped', 2),
   },
   {
-    procedure: POWER_ON,
-    wish: { generation: 3 },
-    async before(test) {
-      await made(test);
-      test.wish(vmId, 2, 'stopped');
-      await test.run(10_000);
-    },
-    begin: (test) => test.wish(vmId, 3, 'running'),
+    ...wishing(POWER_ON, stopped, { generation: 3, desired: 'running' }),
     end: (test) => expectWhole(test, 'running', 3),
   },
 ];
@@ -166,17 +154,19 @@ const write = (test: TestHost, content: string): void => {
   if (folder !== undefined) folder.content = content;
 };
 
-/** A running machine, or one that is off, with a snapshot `s` of "old". */
-const withSnapshot =
-  (wish: { generation: number; desired?: 'stopped' }) =>
-  async (test: TestHost): Promise<void> => {
-    await made(test);
-    write(test, 'old');
-    test.host.snapshotDisk(vmId, `s.${testOperationId(9)}`);
-    write(test, 'new');
-    if (wish.desired !== undefined) test.wish(vmId, wish.generation, wish.desired);
-    await test.run(10_000);
-  };
+/** A running machine with a snapshot `s` of "old". */
+const withSnapshot = async (test: TestHost): Promise<void> => {
+  await made(test);
+  write(test, 'old');
+  test.host.snapshotDisk(vmId, `s.${testOperationId(9)}`);
+  write(test, 'new');
+};
+
+const stoppedWithSnapshot = async (test: TestHost): Promise<void> => {
+  await withSnapshot(test);
+  test.wish(vmId, 2, 'stopped');
+  await test.run(10_000);
+};
 
 function expectSnapshots(test: TestHost, count: number): void {
   expectWhole(test, 'running', 1);
@@ -192,6 +182,7 @@ function expectNoDrafts({ host }: TestHost): void {
 }
 
 const snapshot = { kind: 'snapshot', params: { name: 's' } };
+const revert = { kind: 'revert', params: { name: 's' } };
 const makeImage = { kind: 'makeImage', params: { name: 'web' } };
 
 /** Fails at its deadline, as there is no room, and takes back what it made. */
@@ -202,12 +193,19 @@ function beginFailing(test: TestHost, request: object, afterMs: number): void {
   clock.after(6_000, () => host.setStorageTrouble(undefined));
 }
 
+/** A machine, as it was launched, of which an operation is asked. */
+function asking(
+  procedure: Scenario['procedure'],
+  request: object,
+  before: Scenario['before'] = made,
+): Omit<Scenario, 'end'> {
+  const begin = (test: TestHost): void => asks(test, request);
+  return { procedure, wish: { generation: 1 }, before, begin };
+}
+
 const OPERATIONS: readonly Scenario[] = [
   {
-    procedure: RESET,
-    wish: { generation: 1 },
-    before: made,
-    begin: (test) => asks(test, { kind: 'reset' }),
+    ...asking(RESET, { kind: 'reset' }),
     end(test) {
       expectWhole(test, 'running', 1);
       expect(test.host.domains.get(vmId)?.resets ?? 0, 'never twice').toBeLessThanOrEqual(1);
@@ -215,51 +213,35 @@ const OPERATIONS: readonly Scenario[] = [
     },
   },
   {
-    procedure: SNAPSHOT,
-    wish: { generation: 1 },
-    before: made,
-    begin: (test) => asks(test, snapshot),
+    ...asking(SNAPSHOT, snapshot),
     end: (test) => expectSnapshots(test, 1),
   },
   {
-    procedure: SNAPSHOT_UNDONE,
-    wish: { generation: 1 },
-    before: made,
+    ...asking(SNAPSHOT_UNDONE, snapshot),
     begin: (test) => beginFailing(test, snapshot, 5),
     end: (test) => expectSnapshots(test, 0),
   },
   {
-    procedure: DELETE_SNAPSHOT,
-    wish: { generation: 1 },
-    before: withSnapshot({ generation: 1 }),
-    begin: (test) => asks(test, { kind: 'deleteSnapshot', params: { name: 's' } }),
+    ...asking(DELETE_SNAPSHOT, { kind: 'deleteSnapshot', params: { name: 's' } }, withSnapshot),
     end: (test) => expectSnapshots(test, 0),
   },
   {
-    procedure: REVERT,
-    wish: { generation: 1 },
-    before: withSnapshot({ generation: 1 }),
-    begin: (test) => asks(test, { kind: 'revert', params: { name: 's' } }),
+    ...asking(REVERT, revert, withSnapshot),
     end(test) {
       expectSnapshots(test, 1);
       expect(test.host.folders.get(vmId)?.content).toBe('old');
     },
   },
   {
-    procedure: REVERT_OFF,
+    ...asking(REVERT_OFF, revert, stoppedWithSnapshot),
     wish: { generation: 2, desired: 'stopped' },
-    before: withSnapshot({ generation: 2, desired: 'stopped' }),
-    begin: (test) => asks(test, { kind: 'revert', params: { name: 's' } }),
     end(test) {
       expectWhole(test, 'stopped', 2);
       expect(test.host.folders.get(vmId)?.content).toBe('old');
     },
   },
   {
-    procedure: MAKE_IMAGE,
-    wish: { generation: 1 },
-    before: made,
-    begin: (test) => asks(test, makeImage),
+    ...asking(MAKE_IMAGE, makeImage),
     end(test) {
       expectWhole(test, 'running', 1);
       expectNoDrafts(test);
@@ -268,9 +250,7 @@ const OPERATIONS: readonly Scenario[] = [
     },
   },
   {
-    procedure: MAKE_IMAGE_UNDONE,
-    wish: { generation: 1 },
-    before: made,
+    ...asking(MAKE_IMAGE_UNDONE, makeImage),
     begin: (test) => beginFailing(test, makeImage, 200),
     end(test) {
       expectWhole(test, 'running', 1);
@@ -328,6 +308,28 @@ function killsAt(
   };
 }
 
+/** A host on which an executor has died at the point, once; it is to die there `times`. */
+async function cutOff(scenario: Scenario, point: string, times = 1): Promise<TestHost> {
+  const test = new TestHost();
+  await test.start();
+  await scenario.before(test);
+  const { faults, left } = killsAt(test, point, times);
+  test.faults = faults;
+  scenario.begin(test);
+  await test.run(30_000);
+  expect(left(), 'the point was reached').toBe(times - 1);
+  return test;
+}
+
+/** Another executor is given the machine, and asked again for what has no result yet. */
+async function goOn(test: TestHost, scenario: Scenario, attempt: number): Promise<void> {
+  await test.killExecutor();
+  test.launch(testTask(1, scenario.wish), attempt);
+  await test.run(1_000);
+  if (OPERATIONS.includes(scenario)) scenario.begin(test);
+  await test.run(60_000);
+}
+
 const points = [...SCENARIOS, ...OPERATIONS].flatMap((scenario) =>
   scenario.procedure.steps.flatMap(({ name }) =>
     (['before', 'after'] as const).map(
@@ -348,21 +350,8 @@ describe('an executor that dies', () => {
     'at %s, once or twice in a row, leaves work that the next one ends',
     async (point, scenario) => {
       for (const times of [1, 2]) {
-        const test = new TestHost();
-        await test.start();
-        await scenario.before(test);
-        const { faults, left } = killsAt(test, point, times);
-        test.faults = faults;
-        scenario.begin(test);
-        await test.run(30_000);
-        expect(left(), 'the point was reached').toBe(times - 1);
-        for (let attempt = 3; attempt <= 5; attempt += 1) {
-          await test.killExecutor();
-          test.launch(testTask(1, scenario.wish), attempt);
-          await test.run(1_000);
-          if (OPERATIONS.includes(scenario)) scenario.begin(test);
-          await test.run(30_000);
-        }
+        const test = await cutOff(scenario, point, times);
+        for (const attempt of [3, 4, 5]) await goOn(test, scenario, attempt);
         scenario.end(test);
         if (scenario.procedure === CREATE) {
           // However often it was begun, its guest was powered on once.
@@ -375,12 +364,7 @@ describe('an executor that dies', () => {
   it.each(points.filter(([, { procedure }]) => procedure !== DELETE))(
     'at %s leaves nothing behind when the machine is deleted then',
     async (point, scenario) => {
-      const test = new TestHost();
-      await test.start();
-      await scenario.before(test);
-      test.faults = killsAt(test, point, 1).faults;
-      scenario.begin(test);
-      await test.run(30_000);
+      const test = await cutOff(scenario, point);
       await test.killExecutor();
       test.launch(testTask(1, { generation: 9, desired: 'deleted' }), 3);
       await test.run(30_000);
@@ -391,18 +375,9 @@ describe('an executor that dies', () => {
   it.each(points)(
     'at %s of a host that then loses its power, loses no disk',
     async (point, scenario) => {
-      const test = new TestHost();
-      await test.start();
-      await scenario.before(test);
-      test.faults = killsAt(test, point, 1).faults;
-      scenario.begin(test);
-      await test.run(30_000);
+      const test = await cutOff(scenario, point);
       test.host.restart();
-      await test.killExecutor();
-      test.launch(testTask(1, scenario.wish), 3);
-      await test.run(1_000);
-      if (OPERATIONS.includes(scenario)) scenario.begin(test);
-      await test.run(60_000);
+      await goOn(test, scenario, 3);
       (scenario.endWithoutPower ?? scenario.end)(test);
     },
   );

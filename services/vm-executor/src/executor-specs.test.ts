@@ -1,17 +1,10 @@
-import type { SecurityRule, VmSpec, VolumeId } from '@factory/contracts';
+import type { SecurityRule, VmSpec } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import { VmFailure } from './failures.ts';
-import { TestHost, testTask, testVmId } from './testing.ts';
+import { TEST_VOLUME, TestHost, testTask, testVmId } from './testing.ts';
 
 const vmId = testVmId(1);
 const { spec } = testTask(1);
-const VOLUME = {
-  volumeId: 'vol_0199000000007000a000000000000001' as VolumeId,
-  kind: 'block' as const,
-  tag: 'data',
-  readOnly: false,
-  leaseEpoch: 1,
-};
 
 async function running(): Promise<TestHost> {
   const host = new TestHost();
@@ -76,7 +69,7 @@ describe('a wish with a new spec', () => {
 
   it('that this host can not carry out leaves the machine as it is, and says why', async () => {
     const host = await running();
-    wish(host, 2, { ...spec, volumes: [VOLUME] });
+    wish(host, 2, { ...spec, volumes: [TEST_VOLUME] });
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
     expect(host.link.latest(vmId)).toMatchObject({
@@ -89,7 +82,7 @@ describe('a wish with a new spec', () => {
   it('is not carried out when a newer one takes it back', async () => {
     const host = await running();
     host.host.disconnect();
-    wish(host, 2, { ...spec, volumes: [VOLUME] });
+    wish(host, 2, { ...spec, volumes: [TEST_VOLUME] });
     wish(host, 3, spec);
     host.host.reconnect();
     await host.run(1_000);

@@ -9,12 +9,15 @@ import {
   type VmObservation,
   type VmTaskData,
   VmTaskDataSchema,
+  type VolumeId,
+  type VolumeMount,
   vmTaskId,
 } from '@factory/contracts';
 import { type Logger, silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { Value } from 'typebox/value';
-import { createVmExecutor, type VmExecutor, type VmExecutorSettings } from './executor.ts';
+import { createVmExecutor, type VmExecutor } from './executor.ts';
+import type { VmExecutorSettings } from './executor-options.ts';
 import type { DomainPlan } from './hypervisor/port.ts';
 import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
@@ -40,6 +43,15 @@ export function testOperationId(number: number): OperationId {
   const digits = number.toString(16).padStart(12, '0');
   return `${ID_PREFIXES.operation}_0199000000007000a000${digits}` as OperationId;
 }
+
+/** A disk on shared storage, for a VM's spec. */
+export const TEST_VOLUME: VolumeMount = {
+  volumeId: `${ID_PREFIXES.volume}_0199000000007000a000000000000001` as VolumeId,
+  kind: 'block',
+  tag: 'data',
+  readOnly: false,
+  leaseEpoch: 1,
+};
 
 /** A valid task of a small VM. */
 export function testTask(number: number, changes: Partial<VmTaskData> = {}): VmTaskData {

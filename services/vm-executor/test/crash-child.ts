@@ -1,20 +1,15 @@
 import { writeFile } from 'node:fs/promises';
-import { createLimiter, silentLogger, systemClock } from '@factory/runtime';
+import { silentLogger, systemClock } from '@factory/runtime';
 import { seededRandom } from '@factory/runtime/simulated';
-import { createBell } from '../src/bell.ts';
-import { createSimulatedHypervisor } from '../src/hypervisor/simulated.ts';
 import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
-import { createMemoryPublisher } from '../src/images/publisher-memory.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import { testTask } from '../src/testing.ts';
 import { killingAt } from '../src/vm/fault-at.ts';
-import { observe } from '../src/vm/observe.ts';
-import type { HostParts } from '../src/vm/planned.ts';
 import { runProcedure } from '../src/vm/procedure.ts';
-import { PROCEDURES, type VmSteps } from '../src/vm/procedures.ts';
+import { PROCEDURES } from '../src/vm/procedures.ts';
 import { newRecord, withWish } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
-import { createSimulatedVolumes } from '../src/volumes/simulated.ts';
+import { testSteps } from '../src/vm/testing.ts';
 
 /**
  * A process that carries out one procedure of a VM on the files of a folder, and kills itself at
@@ -59,31 +54,7 @@ const wished = WISHES[name];
 if (wished !== undefined) {
   record = withWish(record, { generation: 2, desired: 'stopped', spec: wished });
 }
-let parts: HostParts = {};
-const steps: VmSteps = {
-  clock,
-  storage,
-  hypervisor: createSimulatedHypervisor(host),
-  network: host.network,
-  parts: () => parts,
-  provide: (more) => {
-    parts = { ...parts, ...more };
-  },
-  volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
-  images: createMemoryPublisher(host),
-  tell: () => undefined,
-  limitPowerOn: createLimiter(1),
-  powerOff: { graceMs: 100, pressAgainMs: 50 },
-  bell: createBell(clock),
-  record: () => record,
-  observe: (change) => {
-    record = observe(record, change, clock.nowMs());
-  },
-  amend: (change) => {
-    record = change(record);
-  },
-  save: () => storage.writeRecord(record, { durable: true }),
-};
+const steps = testSteps(host, { clock, storage, record });
 const procedure = PROCEDURES.find((each) => each.name === name);
 if (procedure === undefined) throw new Error(`no procedure ${name}`);
 const { FACTORY_FAULT_AT } = process.env;

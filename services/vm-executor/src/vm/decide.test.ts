@@ -1,14 +1,8 @@
-import {
-  DESIRED_STATES,
-  isTransitionAllowed,
-  type VmSpec,
-  type VmState,
-  type VolumeId,
-} from '@factory/contracts';
+import { DESIRED_STATES, isTransitionAllowed, type VmSpec, type VmState } from '@factory/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OFF_CAUSES, type Power } from '../hypervisor/port.ts';
-import { testOperationId, testTask, testVmId } from '../testing.ts';
+import { TEST_VOLUME, testOperationId, testTask, testVmId } from '../testing.ts';
 import { type Decision, decide, type Situation } from './decide.ts';
 import { newRecord, type VmRecord } from './record.ts';
 import { nextChange } from './spec-change.ts';
@@ -29,19 +23,12 @@ const MADE_STATES = [
 ] as const satisfies readonly VmState[];
 
 const { spec } = testTask(1);
-const VOLUME = {
-  volumeId: 'vol_0199000000007000a000000000000001' as VolumeId,
-  kind: 'block' as const,
-  tag: 'data',
-  readOnly: false,
-  leaseEpoch: 1,
-};
 /** Each differs from the spec in a part that has a move of its own. */
 const WISHED_SPECS: readonly VmSpec[] = [
   { ...spec, image: { name: 'debian-12', generation: 2 } },
   { ...spec, vcpus: 2, diskGiB: 2 },
   { ...spec, userData: '#!/bin/sh' },
-  { ...spec, volumes: [VOLUME] },
+  { ...spec, volumes: [TEST_VOLUME] },
   { ...spec, network: { ...spec.network, egress: 'nat' } },
 ];
 

@@ -1,19 +1,13 @@
-import type { VmTaskData, VolumeId, VolumeMount } from '@factory/contracts';
-import { createLimiter } from '@factory/runtime';
+import type { VmTaskData } from '@factory/contracts';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
-import { createBell } from '../bell.ts';
-import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
 import { SimulatedHost } from '../hypervisor/simulated-host.ts';
-import { createMemoryPublisher } from '../images/publisher-memory.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
-import { testTask, testVmId } from '../testing.ts';
-import { createSimulatedVolumes } from '../volumes/simulated.ts';
-import { observe } from './observe.ts';
-import type { HostParts } from './planned.ts';
+import { TEST_VOLUME, testTask, testVmId } from '../testing.ts';
 import { type FaultPoints, noFaults, type Procedure, runProcedure } from './procedure.ts';
 import { CREATE, DELETE, POWER_ON, PROCEDURES, type VmSteps } from './procedures.ts';
 import { newRecord } from './record.ts';
+import { testSteps } from './testing.ts';
 
 const vmId = testVmId(1);
 
@@ -25,32 +19,8 @@ function setUp() {
   const latency = { callMs: 0, powerOnMs: 0 };
   const host = new SimulatedHost({ clock, random: seededRandom(1), images, latency });
   const storage = createMemoryStorage(host);
-  let record = newRecord(taskWithDisk(), clock.nowMs());
-  let parts: HostParts = {};
-  const context: VmSteps = {
-    clock,
-    storage,
-    hypervisor: createSimulatedHypervisor(host),
-    network: host.network,
-    parts: () => parts,
-    provide: (more) => {
-      parts = { ...parts, ...more };
-    },
-    volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
-    images: createMemoryPublisher(host),
-    tell: () => undefined,
-    limitPowerOn: createLimiter(1),
-    powerOff: { graceMs: 1_000, pressAgainMs: 500 },
-    bell: createBell(clock),
-    record: () => record,
-    observe: (change) => {
-      record = observe(record, change, clock.nowMs());
-    },
-    amend: (change) => {
-      record = change(record);
-    },
-    save: () => storage.writeRecord(record, { durable: true }),
-  };
+  const record = newRecord(taskWithDisk(), clock.nowMs());
+  const context = testSteps(host, { clock, storage, record });
   const run = async (procedure: Procedure<VmSteps>, faults: FaultPoints = noFaults) => {
     const { signal } = new AbortController();
     const work = runProcedure(procedure, context, { signal, faults });
@@ -64,9 +34,7 @@ function setUp() {
 /** With a disk on shared storage, of which a crash must not leave the lease. */
 function taskWithDisk(): VmTaskData {
   const task = testTask(1);
-  const volumeId = 'vol_1' as VolumeId;
-  const disk: VolumeMount = { volumeId, kind: 'block', tag: 'd', readOnly: false, leaseEpoch: 1 };
-  return { ...task, spec: { ...task.spec, volumes: [disk] } };
+  return { ...task, spec: { ...task.spec, volumes: [TEST_VOLUME] } };
 }
 
 /** The faults of which one crashes. */

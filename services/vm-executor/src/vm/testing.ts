@@ -1,0 +1,44 @@
+import { createLimiter } from '@factory/runtime';
+import { createBell } from '../bell.ts';
+import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
+import type { SimulatedHost } from '../hypervisor/simulated-host.ts';
+import { createMemoryPublisher } from '../images/publisher-memory.ts';
+import { createSimulatedVolumes } from '../volumes/simulated.ts';
+import { observe } from './observe.ts';
+import type { HostParts } from './planned.ts';
+import type { VmSteps } from './procedures.ts';
+import type { VmRecord } from './record.ts';
+
+/** What the steps of one VM act on: a simulated host, with the clock and storage of the test. */
+export function testSteps(
+  host: SimulatedHost,
+  start: Pick<VmSteps, 'clock' | 'storage'> & { readonly record: VmRecord },
+): VmSteps {
+  const { clock, storage } = start;
+  let { record } = start;
+  let parts: HostParts = {};
+  return {
+    clock,
+    storage,
+    hypervisor: createSimulatedHypervisor(host),
+    network: host.network,
+    parts: () => parts,
+    provide: (more) => {
+      parts = { ...parts, ...more };
+    },
+    volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
+    images: createMemoryPublisher(host),
+    tell: () => undefined,
+    limitPowerOn: createLimiter(1),
+    powerOff: { graceMs: 100, pressAgainMs: 50 },
+    bell: createBell(clock),
+    record: () => record,
+    observe: (change) => {
+      record = observe(record, change, clock.nowMs());
+    },
+    amend: (change) => {
+      record = change(record);
+    },
+    save: () => storage.writeRecord(record, { durable: true }),
+  };
+}
