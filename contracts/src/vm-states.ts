@@ -75,6 +75,9 @@ const EXECUTOR_STATES = [
   'failed',
 ] as const satisfies readonly VmState[];
 
+/** Whatever is done to a machine may end so. */
+const ENDS = ['deleting', 'deleted', 'failed', 'unreachable'] as const;
+
 const MINUTE_MS = 60_000;
 
 export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
@@ -116,16 +119,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 3 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'running',
-      'stopping',
-      'stopped',
-      'suspended',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['running', 'stopping', 'stopped', 'suspended', ...ENDS],
   },
   running: {
     kind: 'stable',
@@ -141,10 +135,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
       'resuming',
       'resizing',
       'rebuilding',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
+      ...ENDS,
     ],
   },
   stopping: {
@@ -153,16 +144,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 2 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'stopped',
-      'running',
-      'starting',
-      'suspended',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['stopped', 'running', 'starting', 'suspended', ...ENDS],
   },
   stopped: {
     kind: 'stable',
@@ -176,10 +158,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
       'resizing',
       'rebuilding',
       'reverting',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
+      ...ENDS,
     ],
   },
   rebooting: {
@@ -188,17 +167,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 3 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'starting',
-      'running',
-      'stopping',
-      'stopped',
-      'suspended',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['starting', 'running', 'stopping', 'stopped', 'suspended', ...ENDS],
   },
   suspending: {
     kind: 'transitional',
@@ -206,33 +175,12 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 10 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'suspended',
-      'running',
-      'stopping',
-      'stopped',
-      'resuming',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['suspended', 'running', 'stopping', 'stopped', 'resuming', ...ENDS],
   },
   suspended: {
     kind: 'stable',
     meaning: 'It stands still; its memory is kept, and it goes on from there when it is resumed.',
-    next: [
-      'resuming',
-      'running',
-      'stopping',
-      'stopped',
-      'starting',
-      'suspending',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['resuming', 'running', 'stopping', 'stopped', 'starting', 'suspending', ...ENDS],
   },
   resuming: {
     kind: 'transitional',
@@ -240,18 +188,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 5 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'running',
-      'suspending',
-      'suspended',
-      'stopping',
-      'stopped',
-      'starting',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['running', 'suspending', 'suspended', 'stopping', 'stopped', 'starting', ...ENDS],
   },
   resizing: {
     kind: 'transitional',
@@ -267,10 +204,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
       'suspended',
       'resuming',
       'rebuilding',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
+      ...ENDS,
     ],
   },
   rebuilding: {
@@ -287,10 +221,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
       'suspended',
       'resuming',
       'resizing',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
+      ...ENDS,
     ],
   },
   reverting: {
@@ -299,16 +230,7 @@ export const VM_STATE_TABLE: Readonly<Record<VmState, StateRule>> = {
     owner: 'vm-executor',
     deadlineMs: 10 * MINUTE_MS,
     onDeadline: 'failed',
-    next: [
-      'starting',
-      'running',
-      'stopping',
-      'stopped',
-      'deleting',
-      'deleted',
-      'failed',
-      'unreachable',
-    ],
+    next: ['starting', 'running', 'stopping', 'stopped', ...ENDS],
   },
   deleting: {
     kind: 'transitional',

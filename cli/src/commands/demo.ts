@@ -36,8 +36,8 @@ async function demo(options: { readonly data?: string; readonly port: number }):
     const vms = await client.vms({ batchId: batch.id });
     console.log(`\n${formatVms(vms, 'table')}\n`);
     console.log(pc.bold('These are real machines. Where to look next:'));
-    console.log(`  ping ${vms[0]?.ipAddress ?? '<address>'}`);
-    console.log(`  ./factory vm logs ${vms[0]?.name ?? '<name>'}      its serial console`);
+    console.log(`  ./factory vm console ${vms[0]?.name ?? '<name>'}   type on it; Ctrl-] leaves`);
+    console.log('  ./factory vm top                 what they use');
     console.log('  virsh list                       the same machines as libvirt sees them');
     console.log('  ./factory batch create --help    make your own');
     console.log('  ./factory status                 the processes behind it');

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 export class NoSecretError extends Error {
   readonly code = 'FACTORY_ERR_NO_SECRET';
   constructor(what: string) {
-    super(`There is no ${what}: type one, or give it on standard input.`);
+    super(`${what} is missing: type it, or give it on standard input.`);
     this.name = 'NoSecretError';
   }
 }

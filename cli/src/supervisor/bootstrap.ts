@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises';
-import { type HttpTransport, hasErrorCode, requestJson, writeFileAtomic } from '@factory/runtime';
+import { fileExists, type HttpTransport, requestJson, writeFileAtomic } from '@factory/runtime';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FactoryPlan, urlOf } from './process-plan.ts';
@@ -24,7 +23,7 @@ export async function bootstrap(
   internalToken: string,
 ): Promise<void> {
   const { layout } = plan;
-  const hasCredentials = await exists(layout.credentialsFile);
+  const hasCredentials = await fileExists(layout.credentialsFile);
   const answer: Static<typeof BootstrapAnswerSchema> = await requestJson(
     transport,
     {
@@ -43,15 +42,5 @@ export async function bootstrap(
   for (const { name, token } of answer.clusters) {
     // Once a cluster has enrolled it needs no token any more; the setting still wants a text.
     await putSecret(layout, `${name}-enrolment-token`, token ?? 'enrolled');
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return false;
-    throw error;
   }
 }

@@ -9,73 +9,24 @@ import {
   type VmTaskData,
   type VolumeId,
 } from '@factory/contracts';
-import {
-  type Clock,
-  createLimiter,
-  keyedMutex,
-  type Logger,
-  type Random,
-  type Timer,
-  withDeadline,
-} from '@factory/runtime';
-import type { Consoles } from './console/consoles.ts';
-import type { Hypervisor, HypervisorEvent } from './hypervisor/port.ts';
+import { createLimiter, keyedMutex, type Timer, withDeadline } from '@factory/runtime';
+import type { VmExecutorOptions } from './executor-options.ts';
+import type { HypervisorEvent } from './hypervisor/port.ts';
 import { HostImages } from './images/host-images.ts';
-import type { ImagePublisher } from './images/publisher.ts';
-import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
+import type { LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
 import { Meter } from './metrics/meter.ts';
-import type { StatsPort } from './metrics/port.ts';
 import { PeersKeeper } from './network/peers-keeper.ts';
-import type { HostNetworkPort } from './network/port.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
-import type { VmStorage } from './storage/port.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { VmEnd } from './vm/moves.ts';
-import type { PowerOffLimits } from './vm/power-off.ts';
-import type { FaultPoints } from './vm/procedure.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
 import { VmRecovery } from './vm/recovery.ts';
 import { LeaseRenewal } from './volumes/lease-renewal.ts';
 import { noVolumes } from './volumes/none.ts';
 import type { VolumePort } from './volumes/port.ts';
-
-/** How an executor behaves. */
-export interface VmExecutorSettings {
-  /** Guests powered on at a time; more would only fight for the same cores. */
-  readonly powerOnsMax: number;
-  readonly powerOff: PowerOffLimits;
-  /** Without a VM for this long the executor ends; the agent starts another when there is work. */
-  readonly idleExitMs: number;
-  /** How often domains and files of ours are looked for that no task speaks for. */
-  readonly orphanSearchMs: number;
-}
-
-/** What an executor works with. */
-export interface VmExecutorOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly link: ExecutorLink;
-  readonly hypervisor: Hypervisor;
-  readonly network: HostNetworkPort;
-  readonly storage: VmStorage;
-  /** Absent on a host that has no place for volumes. */
-  readonly volumes?: VolumePort;
-  /** Absent: nobody knows what guests use. */
-  readonly stats?: { readonly port: StatsPort; readonly intervalMs: number };
-  /** Absent: none can be opened. */
-  readonly consoles?: Consoles;
-  /** Where images made here go. */
-  readonly images: ImagePublisher;
-  readonly settings: VmExecutorSettings;
-  /** The images of this host; without them nothing is said of any. */
-  readonly hostImages?: Pick<ConstructorParameters<typeof HostImages>[0], 'cache' | 'tickets'>;
-  /** Where a test ends the executor. */
-  readonly faults?: FaultPoints;
-}
 
 /** Why an executor has nothing more to do. */
 export type ExecutorEnd = 'idle' | 'shutdown';

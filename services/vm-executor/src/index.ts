@@ -1,11 +1,7 @@
 export { Consoles } from './console/consoles.ts';
 export { createSimulatedConsoles } from './console/simulated-consoles.ts';
-export {
-  createVmExecutor,
-  VmExecutor,
-  type VmExecutorOptions,
-  type VmExecutorSettings,
-} from './executor.ts';
+export { createVmExecutor, VmExecutor } from './executor.ts';
+export type { VmExecutorOptions, VmExecutorSettings } from './executor-options.ts';
 export { FAULT_KINDS, type FaultKind, faulty } from './faulty-ports.ts';
 export type * from './hypervisor/port.ts';
 export { createSimulatedHypervisor } from './hypervisor/simulated.ts';

@@ -17,7 +17,8 @@ import {
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { Consoles } from './console/consoles.ts';
 import type { ConsolePort } from './console/port.ts';
-import { createVmExecutor, type VmExecutorOptions } from './executor.ts';
+import { createVmExecutor } from './executor.ts';
+import type { VmExecutorOptions } from './executor-options.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createImagePublisher, type ImagePublisher } from './images/publisher.ts';

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { access, copyFile, rename, rm } from 'node:fs/promises';
+import { copyFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { OperationId, VmId } from '@factory/contracts';
-import { hasErrorCode } from '@factory/runtime';
+import { fileExists, hasErrorCode } from '@factory/runtime';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { DiskContents } from './disk-contents.ts';
@@ -87,8 +87,8 @@ export function createDiskContents(diskPath: (vmId: VmId) => string): DiskConten
       ),
     imageDraft: (vmId, operationId) =>
       orStorageFailure('looking for the copy', async () => {
-        if (await exists(draftPath(vmId, operationId))) return 'whole';
-        return (await exists(livePath(vmId, operationId))) ? 'begun' : 'none';
+        if (await fileExists(draftPath(vmId, operationId))) return 'whole';
+        return (await fileExists(livePath(vmId, operationId))) ? 'begun' : 'none';
       }),
     removeImageDraft: (vmId, operationId) =>
       orStorageFailure('removing the copy', async () => {
@@ -97,17 +97,6 @@ export function createDiskContents(diskPath: (vmId: VmId) => string): DiskConten
         }
       }),
   };
-}
-
-/** An error is not absence: only who says that there is no such file is believed. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }
 
 /** As a whole or not at all; nothing when there is nothing to copy. */

@@ -1,8 +1,9 @@
-import { access, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImageRef, type VmId, VmIdSchema } from '@factory/contracts';
 import {
   BadJsonFileError,
+  fileExists,
   hasErrorCode,
   type Logger,
   readJsonIfExists,
@@ -100,11 +101,11 @@ export function createFileStorage(options: {
     removeLease: (vmId) =>
       orStorageFailure('removing the lease', () => rm(leasePath(vmId), { force: true })),
     listLeases: () => listIds(leases, '.json'),
-    hasDisk: (vmId) => orStorageFailure('looking for the disk', () => exists(diskPath(vmId))),
+    hasDisk: (vmId) => orStorageFailure('looking for the disk', () => fileExists(diskPath(vmId))),
     createDisk: (vmId, ref, sizeGiB, signal) =>
       orStorageFailure('making the disk', async () => {
         // First: a disk that is there needs no image.
-        if (await exists(diskPath(vmId))) return;
+        if (await fileExists(diskPath(vmId))) return;
         await makeDisk(diskPath(vmId), ref, sizeGiB, signal);
       }),
     createNewDisk: (vmId, ref, sizeGiB, signal) =>
@@ -191,15 +192,4 @@ async function listIds(folder: string, suffix: string): Promise<readonly VmId[]>
     .filter((name) => name.endsWith(suffix))
     .map((name) => name.slice(0, name.length - suffix.length))
     .filter((id): id is VmId => Value.Check(VmIdSchema, id));
-}
-
-/** An error is not absence: only who says that there is no such file is believed. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }
