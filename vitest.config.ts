@@ -1,10 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-/** Real libvirt, real guests: one file after the other, so that they don't slow each other down. */
-const INTEGRATION = [
+/** Real libvirt, real guests, real networks. */
+const HOSTS = [
   'libvirt/test/**/*.test.ts',
-  '**/*.integration.test.ts',
+  'services/**/*.integration.test.ts',
+  'test/two-hosts/**/*.integration.test.ts',
   'test/e2e/**/*.test.ts',
+];
+/** Real masters, agents, containers, ZooKeeper; no libvirt. */
+const MESOS = [
+  'mesos-core/**/*.integration.test.ts',
+  'test/failover/**/*.integration.test.ts',
   'test/conformance/**/*.test.ts',
 ];
 const EXCLUDED = ['**/node_modules/**', '**/.factory/**', '**/.toolchain/**'];
@@ -20,18 +26,28 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...EXCLUDED, ...INTEGRATION],
+          exclude: [...EXCLUDED, ...HOSTS, ...MESOS],
           globalSetup: ['test/setup/postgres.ts'],
+        },
+      },
+      // Of these, one file after the other, so that they don't slow each other down.
+      {
+        extends: true,
+        test: {
+          name: 'hosts',
+          include: HOSTS,
+          exclude: EXCLUDED,
+          fileParallelism: false,
+          globalSetup: ['test/setup/libvirt.ts'],
         },
       },
       {
         extends: true,
         test: {
-          name: 'integration',
-          include: INTEGRATION,
+          name: 'mesos',
+          include: MESOS,
           exclude: EXCLUDED,
           fileParallelism: false,
-          globalSetup: ['test/setup/postgres.ts', 'test/setup/libvirt.ts'],
         },
       },
     ],

@@ -1,128 +1,106 @@
-import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { systemClock } from '@factory/runtime';
+import { endLeftBehind, run } from './runner/processes.ts';
+import { takeReport } from './runner/report.ts';
 
 /**
- * `./factory test`: every check and every test, one after the other. All run even if one fails; the
- * last line is `N passed, N failed`.
+ * `./factory test`: every check and every test. All run even if one fails, and none longer than its
+ * limit; the last line is `N passed, N failed`.
  */
 const ROOT = join(import.meta.dirname, '..');
-const REPORT = join(ROOT, '.toolchain/vitest-report.json');
 const BIN = join(ROOT, 'node_modules/.bin');
-
-interface Count {
-  passed: number;
-  failed: number;
-}
+/** In minutes, several times what each needs on two cores: what comes to its limit hangs. */
+const LIMITS = { check: 5, unit: 20, integration: 25, acceptance: 8, longAcceptance: 60 };
+/** In minutes, for all that is not a long acceptance. */
+const WHOLE_LIMIT = 70;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { acceptance: { type: 'boolean' }, quick: { type: 'boolean' } },
 });
-
-const total: Count = { passed: 0, failed: 0 };
+const isWhole = positionals.length === 0;
+const startedAtMs = systemClock.monotonicMs();
+const total = { passed: 0, failed: 0 };
 /** What failed, said again at the end: a log of thousands of lines is read from there. */
 const failures: string[] = [];
-if (positionals.length === 0) await runChecks();
-await runTests();
-if (positionals.length === 0 && values.quick !== true) await runAcceptance();
-for (const failure of failures) console.log(`FAILED: ${failure}`);
-console.log(`${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+
+if (isWhole) await runChecks();
+await runTests('unit', LIMITS.unit);
+if (values.quick !== true) {
+  // They wait for daemons, guests and time-outs more than they compute, and share nothing.
+  await Promise.all([runTests('hosts', LIMITS.integration), runTests('mesos', LIMITS.integration)]);
+  if (isWhole) await runAcceptance();
+}
+await endLeftBehind(say);
+if (total.passed + total.failed === 0) count(`tests with ${positionals.join(' or ')}`, false);
+for (const failure of failures) say(`FAILED: ${failure}\n`);
+say(`${total.passed} passed, ${total.failed} failed\n`);
+// Nothing that is still open here may keep whoever waits for us.
+process.exit(total.failed === 0 ? 0 : 1);
 
 async function runChecks(): Promise<void> {
-  const sources = [
-    'contracts',
-    'runtime',
-    'libvirt',
-    'mesos-core',
-    'migrations',
-    'services',
-    'cli',
-    'test',
-  ];
+  const sources = ['contracts', 'runtime', 'libvirt', 'mesos-core', 'migrations', 'services'];
+  const boundaries = ['--config', '.dependency-cruiser.cjs', ...sources, 'cli', 'test'];
   await check('types', 'tsc', ['--noEmit']);
   await check('lint and format', 'biome', ['check', '.']);
-  await check('boundaries', 'depcruise', ['--config', '.dependency-cruiser.cjs', ...sources]);
+  await check('boundaries', 'depcruise', boundaries);
   await check('unused files, exports, dependencies', 'knip', []);
 }
 
 async function check(name: string, program: string, args: readonly string[]): Promise<void> {
-  const status = await run(join(BIN, program), args);
-  count(name, status === 0);
+  const options = { limitMs: limitMs(LIMITS.check), write: say };
+  count(name, (await run(join(BIN, program), args, options)) === 0);
 }
 
-async function runTests(): Promise<void> {
+/** The tests of one of vitest's projects (vitest.config.ts). */
+async function runTests(project: string, minutes: number): Promise<void> {
   await mkdir(join(ROOT, '.toolchain'), { recursive: true });
-  const project = values.quick === true ? ['--project', 'unit'] : [];
+  const path = join(ROOT, `.toolchain/vitest-${project}.json`);
   const live = process.stdout.isTTY ? 'dot' : 'minimal';
-  const reporters = [`--reporter=${live}`, '--reporter=json', `--outputFile.json=${REPORT}`];
-  const status = await run(join(BIN, 'vitest'), ['run', ...project, ...reporters, ...positionals]);
-  const report: unknown = JSON.parse(await readFile(REPORT, 'utf8'));
-  const { passed, failed } = countsOf(report);
-  total.passed += passed;
-  total.failed += failed;
-  failures.push(...failedTestsOf(report));
+  const reporters = [`--reporter=${live}`, '--reporter=json', `--outputFile.json=${path}`];
+  const args = ['run', '--project', project, '--passWithNoTests', ...reporters, ...positionals];
+  const status = await run(join(BIN, 'vitest'), args, { limitMs: limitMs(minutes), write: say });
+  const report = await takeReport(path, ROOT);
+  total.passed += report?.passed ?? 0;
+  total.failed += report?.failed ?? 0;
+  failures.push(...(report?.failures ?? []));
   // A run that broke down outside of any test has failed too.
-  if (status !== 0 && failed === 0) count('test run', false);
-}
-
-function countsOf(report: unknown): Count {
-  const { numPassedTests, numFailedTests } = Object(report);
-  if (!Number.isInteger(numPassedTests) || !Number.isInteger(numFailedTests)) {
-    throw new Error(`${REPORT} is not a test report`);
-  }
-  return { passed: numPassedTests, failed: numFailedTests };
-}
-
-/** `file: full name: first line of why` of each test that failed. */
-function failedTestsOf(report: unknown): readonly string[] {
-  return asList(Object(report).testResults).flatMap((file) =>
-    asList(Object(file).assertionResults)
-      .map((test) => Object(test))
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName, failureMessages }) => {
-        const [why] = String(asList(failureMessages)[0] ?? '').split('\n');
-        return `${relative(ROOT, String(Object(file).name))}: ${fullName}: ${why}`;
-      }),
-  );
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  if (status !== 0 && (report?.failed ?? 0) === 0) count(`${project} tests`, false);
 }
 
 /** Each file in test/acceptance/ shows one promise on a real factory and prints its figure. */
 async function runAcceptance(): Promise<void> {
   const directory = join(ROOT, 'test/acceptance');
   const files = (await readdir(directory)).filter((file) => file.endsWith('.acceptance.ts')).sort();
+  const env = { FACTORY_ACCEPTANCE_STRICT: values.acceptance === true ? '1' : '0' };
   for (const file of files) {
     const isLong = file.endsWith('.long.acceptance.ts');
     if (isLong && values.acceptance !== true) continue;
-    console.log(`\nacceptance: ${file}`);
+    say(`\nacceptance: ${file}\n`);
     const node = ['--disable-warning=ExperimentalWarning', join(directory, file)];
-    const strict = values.acceptance === true ? '1' : '0';
-    const env = { ...process.env, FACTORY_ACCEPTANCE_STRICT: strict };
-    count(file, (await run(process.execPath, node, env)) === 0);
+    const minutes = isLong ? LIMITS.longAcceptance : LIMITS.acceptance;
+    const options = { limitMs: limitMs(minutes), env, write: say };
+    count(file, (await run(process.execPath, node, options)) === 0);
+    await endLeftBehind(say);
   }
 }
 
+/** What is left of the limit of the whole, but no more than `minutes`. */
+function limitMs(minutes: number): number {
+  if (values.acceptance === true) return minutes * 60_000;
+  const leftMs = WHOLE_LIMIT * 60_000 - (systemClock.monotonicMs() - startedAtMs);
+  return Math.max(0, Math.min(minutes * 60_000, leftMs));
+}
+
 function count(name: string, isPassed: boolean): void {
-  console.log(`${isPassed ? 'passed' : 'FAILED'}: ${name}`);
+  const seconds = Math.round((systemClock.monotonicMs() - startedAtMs) / 1000);
+  say(`${isPassed ? 'passed' : 'FAILED'}: ${name} (${seconds} s since the start)\n`);
   total[isPassed ? 'passed' : 'failed'] += 1;
   if (!isPassed) failures.push(name);
 }
 
-function run(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const colours = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined };
-  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...env, ...colours } });
-  child.once('exit', (code) => resolve(code ?? 1));
-  child.once('error', reject);
-  return promise;
+function say(text: string): void {
+  process.stdout.write(text);
 }
