@@ -16,6 +16,10 @@ export const HostCapacitySchema = Type.Object({
   freeMemoryMiB: Type.Number(),
   /** What machines may require of it; absent: not told. */
   attributes: Type.Optional(Type.Array(HostAttributeSchema)),
+  /** Its other scalars, graphics cards among them, by Mesos' names; absent: not told. */
+  resources: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ total: Type.Number(), free: Type.Number() })),
+  ),
 });
 export type HostCapacity = Static<typeof HostCapacitySchema>;
 

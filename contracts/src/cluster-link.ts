@@ -9,6 +9,7 @@ import {
   OperationResultSchema,
 } from './operations.ts';
 import { RequirementsSchema } from './requirements.ts';
+import { VmHardwareSchema } from './vm-hardware.ts';
 import { DropVolumesSchema } from './volume.ts';
 
 /**
@@ -50,6 +51,8 @@ export const PlanShareSchema = Type.Object({
   kind: Type.Literal('planShare'),
   /** Of the hosts; absent: none. */
   requirements: Type.Optional(RequirementsSchema),
+  /** Of the machines; absent: nothing that only few hosts have. */
+  hardware: Type.Optional(VmHardwareSchema),
   batchId: BatchIdSchema,
   totalVcpus: Type.Integer({ minimum: 1 }),
   shapes: Type.Array(ShapeSchema),

@@ -4,6 +4,7 @@ export * from './capacity.ts';
 export * from './cluster-link.ts';
 export * from './console.ts';
 export * from './endpoints.ts';
+export * from './host-hardware.ts';
 export * from './host-images.ts';
 export * from './ids.ts';
 export * from './image.ts';

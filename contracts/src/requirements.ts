@@ -72,10 +72,13 @@ export const PLACEMENT_FIELDS = {
   requirements: Type.Optional(RequirementsSchema),
   group: Type.Optional(PlacementGroupSchema),
   placement: Type.Optional(PlacementPolicySchema),
-  /** Further scalars of the host by name, beside cores, memory, disk and graphics cards. */
+  /** Further scalars of the host by name, beside those that its size and hardware take. */
   resources: Type.Optional(
     Type.Record(
-      Type.String({ pattern: '^(?!(cpus|mem|disk|gpus|ports)$)[a-z][a-z0-9_.-]{0,62}$' }),
+      Type.String({
+        pattern:
+          '^(?!(cpus|mem|disk|gpus|ports|pinned_cpus|hugepages_2m|hugepages_1g)$)[a-z][a-z0-9_.-]{0,62}$',
+      }),
       Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000_000 }),
       { maxProperties: 16, additionalProperties: false },
     ),

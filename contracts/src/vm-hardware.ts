@@ -14,7 +14,10 @@ export const VmHardwareSchema = Type.Object({
   tpm: Type.Optional(Type.Boolean()),
   cpu: Type.Optional(
     Type.Object({
-      /** `host`: all that the host's has; else one of the hypervisor's names. */
+      /**
+       * `host` (or `host-passthrough`): all that the host's has; `host-model`: the named model that
+       * is closest to it; else one of the hypervisor's names.
+       */
       model: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })),
       /** Each vCPU has a core of the host for itself. */
       pinned: Type.Optional(Type.Boolean()),
@@ -24,5 +27,7 @@ export const VmHardwareSchema = Type.Object({
   ),
   /** Graphics cards of the host, passed through. */
   gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: 16 })),
+  /** What the cards must be, as the attribute `gpu_model` of the host says. */
+  gpuModel: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$' })),
 });
 export type VmHardware = Static<typeof VmHardwareSchema>;

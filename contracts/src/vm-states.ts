@@ -318,6 +318,10 @@ export const VM_REASONS = [
   'CANNOT_SUSPEND',
   'MEMORY_LOST',
   'HOST_RESTARTED',
+  'GPU_UNAVAILABLE',
+  'CPUS_UNAVAILABLE',
+  'HUGEPAGES_UNAVAILABLE',
+  'CPU_MODEL_UNAVAILABLE',
 ] as const;
 export type VmReason = (typeof VM_REASONS)[number];
 

@@ -46,7 +46,11 @@ Examples:
 
   Windows, with what it asks for:
   ./factory batch create --name win --image windows-11 --count 1 --memory 8192 --disk 64 \\
-    --os windows --firmware uefi-secure --tpm`;
+    --os windows --firmware uefi-secure --tpm
+
+  With two graphics cards, cores of their own and memory in huge pages:
+  ./factory batch create --name render --image debian-12 --count 4 --vcpus 8 --memory 16384 \\
+    --gpus 2 --gpu-model A100 --pin-cpus --hugepages 1G`;
 
 interface CreateOptions {
   readonly data?: string;
@@ -79,6 +83,7 @@ interface CreateOptions {
   readonly numaNodes?: number;
   readonly hugepages?: '2M' | '1G';
   readonly gpus?: number;
+  readonly gpuModel?: string;
   readonly wait?: true;
   readonly timeout: number;
   readonly output: OutputFormat;
@@ -172,13 +177,17 @@ function hardwareOptions(): readonly Option[] {
     ).choices(['virtio', 'emulated']),
     new Option('--tpm', 'with a TPM 2.0'),
     new Option('--no-autostart', 'not started again by itself after a restart of its host'),
-    new Option('--cpu-model <name>', "the CPU that the guest sees; host: the host's"),
+    new Option(
+      '--cpu-model <name>',
+      "the CPU that the guest sees: host, host-model, or a model's name like EPYC-Rome",
+    ),
     new Option('--pin-cpus', 'a core of the host for each virtual cpu'),
     new Option('--numa-nodes <n>', 'NUMA nodes that the guest sees').argParser(integer(1, 8)),
     new Option('--hugepages <size>', 'memory in huge pages').choices(['2M', '1G']),
     new Option('--gpus <n>', 'graphics cards of the host, passed through').argParser(
       integer(0, 16),
     ),
+    new Option('--gpu-model <name>', 'what the graphics cards must be (attribute gpu_model)'),
   ];
 }
 
@@ -242,7 +251,8 @@ function placementOf(options: CreateOptions): PlacementFields {
 }
 
 function hardwareOf(options: CreateOptions): Pick<BatchRequest, 'hardware'> {
-  const { firmware, os, devices, tpm, cpuModel, pinCpus, numaNodes, hugepages, gpus } = options;
+  const { firmware, os, devices, tpm, gpus, gpuModel } = options;
+  const { cpuModel, pinCpus, numaNodes, hugepages } = options;
   const cpu = {
     ...(cpuModel === undefined ? {} : { model: cpuModel }),
     ...(pinCpus === undefined ? {} : { pinned: true }),
@@ -256,6 +266,7 @@ function hardwareOf(options: CreateOptions): Pick<BatchRequest, 'hardware'> {
     ...(tpm === undefined ? {} : { tpm }),
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(gpus === undefined ? {} : { gpus }),
+    ...(gpuModel === undefined ? {} : { gpuModel }),
   };
   return Object.keys(hardware).length === 0 ? {} : { hardware };
 }

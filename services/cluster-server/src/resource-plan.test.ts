@@ -42,6 +42,22 @@ const promises = fc.record({
 });
 
 describe('a resource plan', () => {
+  it('uses no more of the hardware that only few hosts have than there is', () => {
+    const free = (gpus: number) => ({ gpus: { total: 4, free: gpus } });
+    const all = [
+      { ...host(1, 48), resources: free(3) },
+      { ...host(2, 48), resources: {} },
+    ];
+    const request = { totalVcpus: 24, shapes: [shape(8)], hardware: { gpus: 1 } };
+    expect(planShare(request, all, NOTHING).machines).toEqual([{ shape: shape(8), count: 3 }]);
+    const more = planShare({ ...request, totalVcpus: 32 }, all, NOTHING);
+    expect(more.unplacedVcpus).toBe(8);
+    expect(more.reason).toContain('and 2 lack graphics cards.');
+    const other = { ...request, hardware: { gpus: 1, gpuModel: 'A100' } };
+    const untold = all.map((each) => ({ ...each, attributes: [] }));
+    expect(planShare(other, untold, NOTHING).machines).toEqual([]);
+  });
+
   it('turns 200 cores into 4 × 48 and 1 × 8', () => {
     const request = { totalVcpus: 200, shapes: [shape(8), shape(48)] };
     const all = [1, 2, 3, 4, 5].map((n) => host(n, 48));

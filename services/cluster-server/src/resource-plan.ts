@@ -1,10 +1,14 @@
 import {
   compileRequirements,
   type HostCapacity,
+  hardwareResources,
   type Requirements,
+  resourceWords,
   type Shape,
   type SharePlan,
+  unmetHardwareRule,
   VM_MEMORY_OVERHEAD_MIB,
+  type VmHardware,
 } from '@factory/contracts';
 
 /** Free room of one host while a plan is made. */
@@ -12,7 +16,12 @@ interface Room {
   readonly agentId: string;
   vcpus: number;
   memoryMiB: number;
+  /** Free scalars beside them; absent: not told, so there may be any. */
+  readonly resources: Map<string, number> | undefined;
 }
+
+/** A shape, and what a machine of it takes of what only few hosts have. */
+type Demand = Shape & { readonly scarce: Readonly<Record<string, number>> };
 
 /** What is asked: so many cores, made of these shapes. */
 export interface ShareRequest {
@@ -20,6 +29,8 @@ export interface ShareRequest {
   readonly shapes: readonly Shape[];
   /** Of the hosts. */
   readonly requirements?: Requirements;
+  /** Of the machines. */
+  readonly hardware?: VmHardware;
 }
 
 /**
@@ -36,12 +47,22 @@ export function planShare(
   hosts: readonly HostCapacity[],
   promised: { readonly vcpus: number; readonly memoryMiB: number },
 ): Omit<SharePlan, 'batchId'> {
-  const shapes = [...request.shapes].sort((a, b) => b.vcpus - a.vcpus || b.memoryMiB - a.memoryMiB);
+  const shapes = [...request.shapes]
+    .sort((a, b) => b.vcpus - a.vcpus || b.memoryMiB - a.memoryMiB)
+    .map((shape) => ({
+      ...shape,
+      scarce: hardwareResources({ ...shape, hardware: request.hardware }),
+    }));
   const isAsRequired = compileRequirements(request.requirements ?? []);
-  const usable = hosts.filter(({ attributes }) => isAsRequired(attributes));
+  const { hardware } = request;
+  const usable = hosts.filter(
+    ({ attributes }) =>
+      isAsRequired(attributes) &&
+      (attributes === undefined || unmetHardwareRule(hardware, attributes) === undefined),
+  );
   const rooms = roomsNetOf(usable, promised);
   const isReachable = reachableTotals(request.totalVcpus, shapes);
-  const counts = new Map<Shape, number>();
+  const counts = new Map<Demand, number>();
   let left = request.totalVcpus;
   for (;;) {
     const taken =
@@ -53,30 +74,34 @@ export function planShare(
   }
   const machines = shapes.flatMap((shape) => {
     const count = counts.get(shape) ?? 0;
-    return count === 0 ? [] : [{ shape, count }];
+    const { vcpus, memoryMiB } = shape;
+    return count === 0 ? [] : [{ shape: { vcpus, memoryMiB }, count }];
   });
   return { machines, unplacedVcpus: left, reason: left === 0 ? '' : whyLeft(left, shapes, rooms) };
 }
 
 /** Takes the biggest shape that fits somewhere and leaves an acceptable rest, and its room. */
 function takeOne(
-  shapes: readonly Shape[],
+  shapes: readonly Demand[],
   rooms: readonly Room[],
   left: number,
   isGoodRest: (rest: number) => boolean,
-): Shape | undefined {
+): Demand | undefined {
   for (const shape of shapes) {
     if (shape.vcpus > left || !isGoodRest(left - shape.vcpus)) continue;
     const room = roomiest(rooms, shape);
     if (room === undefined) continue;
     room.vcpus -= shape.vcpus;
     room.memoryMiB -= shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB;
+    for (const [name, amount] of Object.entries(shape.scarce)) {
+      room.resources?.set(name, (room.resources.get(name) ?? 0) - amount);
+    }
     return shape;
   }
   return undefined;
 }
 
-function roomiest(rooms: readonly Room[], shape: Shape): Room | undefined {
+function roomiest(rooms: readonly Room[], shape: Demand): Room | undefined {
   let top: Room | undefined;
   for (const room of rooms) {
     if (fits(shape, room) && (top === undefined || room.vcpus > top.vcpus)) top = room;
@@ -84,8 +109,18 @@ function roomiest(rooms: readonly Room[], shape: Shape): Room | undefined {
   return top;
 }
 
-function fits(shape: Shape, room: Room): boolean {
-  return shape.vcpus <= room.vcpus && shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB <= room.memoryMiB;
+function fits(shape: Demand, room: Room): boolean {
+  return (
+    shape.vcpus <= room.vcpus &&
+    shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB <= room.memoryMiB &&
+    lackOf(shape, room) === undefined
+  );
+}
+
+/** Of which scarce resource there is too little for one of the shape. */
+function lackOf({ scarce }: Demand, { resources }: Room): string | undefined {
+  if (resources === undefined) return undefined;
+  return Object.keys(scarce).find((name) => (scarce[name] ?? 0) > (resources.get(name) ?? 0));
 }
 
 /** For every total from 0 to `total`: whether the shapes can add up to it. */
@@ -109,6 +144,9 @@ function roomsNetOf(
       agentId: host.agentId,
       vcpus: host.freeVcpus,
       memoryMiB: host.freeMemoryMiB,
+      resources:
+        host.resources &&
+        new Map(Object.entries(host.resources).map(([name, { free }]) => [name, free])),
     }))
     .sort((a, b) => b.vcpus - a.vcpus);
   let { vcpus, memoryMiB } = promised;
@@ -123,7 +161,7 @@ function roomsNetOf(
   return rooms;
 }
 
-function whyLeft(left: number, shapes: readonly Shape[], rooms: readonly Room[]): string {
+function whyLeft(left: number, shapes: readonly Demand[], rooms: readonly Room[]): string {
   const smallest = shapes.at(-1);
   if (smallest === undefined) return 'No shapes are allowed.';
   if (left < smallest.vcpus) {
@@ -132,5 +170,11 @@ function whyLeft(left: number, shapes: readonly Shape[], rooms: readonly Room[])
   const lackCores = rooms.filter((room) => room.vcpus < smallest.vcpus).length;
   const memoryMiB = smallest.memoryMiB + VM_MEMORY_OVERHEAD_MIB;
   const lackMemory = rooms.filter((room) => room.memoryMiB < memoryMiB).length;
-  return `${left} cores fit nowhere: of ${rooms.length} hosts, ${lackCores} lack cores and ${lackMemory} lack memory.`;
+  const lacks = rooms.flatMap((room) => lackOf(smallest, room) ?? []);
+  const scarce = [...new Set(lacks)].map((name) => {
+    const count = lacks.filter((each) => each === name).length;
+    return ` and ${count} lack ${resourceWords(name)}`;
+  });
+  const lacking = `${lackCores} lack cores and ${lackMemory} lack memory${scarce.join('')}`;
+  return `${left} cores fit nowhere: of ${rooms.length} hosts, ${lacking}.`;
 }

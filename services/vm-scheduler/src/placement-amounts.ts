@@ -1,4 +1,9 @@
-import { VM_MEMORY_OVERHEAD_MIB, type VmAssignment } from '@factory/contracts';
+import {
+  hardwareResources,
+  hugepagesMiB,
+  VM_MEMORY_OVERHEAD_MIB,
+  type VmAssignment,
+} from '@factory/contracts';
 
 /** Resources in Mesos' units: whole and parts of cpus, MiB of memory, MiB of disk. */
 export interface Amounts {
@@ -20,8 +25,7 @@ const CLEAN_UP_NEED: Amounts = { cpus: 0.01, memoryMiB: 32, diskMiB: 0 };
  */
 export function needOf({ spec, desired }: Pick<VmAssignment, 'spec' | 'desired'>): Amounts {
   if (desired === 'deleted') return CLEAN_UP_NEED;
-  const gpus = spec.hardware?.gpus ?? 0;
-  const others = { ...spec.resources, ...(gpus > 0 ? { gpus } : {}) };
+  const others = { ...spec.resources, ...hardwareResources(spec) };
   return {
     cpus: spec.vcpus,
     memoryMiB: spec.memoryMiB + VM_MEMORY_OVERHEAD_MIB,
@@ -37,7 +41,7 @@ const TOLERANCE = 1e-6;
 export function fits(need: Amounts, free: Amounts): boolean {
   return (
     need.cpus <= free.cpus + TOLERANCE &&
-    need.memoryMiB <= free.memoryMiB + TOLERANCE &&
+    need.memoryMiB <= memoryFor(need, free) + TOLERANCE &&
     need.diskMiB <= free.diskMiB + TOLERANCE &&
     (need.others === undefined || lackingOthers(need, free).length === 0)
   );
@@ -47,10 +51,17 @@ export function fits(need: Amounts, free: Amounts): boolean {
 export function lacking(need: Amounts, free: Amounts): readonly string[] {
   return [
     ...(need.cpus > free.cpus + TOLERANCE ? ['cpus'] : []),
-    ...(need.memoryMiB > free.memoryMiB + TOLERANCE ? ['memory'] : []),
+    ...(need.memoryMiB > memoryFor(need, free) + TOLERANCE ? ['memory'] : []),
     ...(need.diskMiB > free.diskMiB + TOLERANCE ? ['disk'] : []),
     ...lackingOthers(need, free),
   ];
+}
+
+/** Huge pages are part of a host's memory, and are left to those who ask for them. */
+function memoryFor(need: Amounts, free: Amounts): number {
+  if (free.others === undefined) return free.memoryMiB;
+  const leftMiB = hugepagesMiB(free.others) - hugepagesMiB(need.others ?? {});
+  return free.memoryMiB - Math.max(0, leftMiB);
 }
 
 function lackingOthers(need: Amounts, free: Amounts): readonly string[] {
@@ -70,12 +81,15 @@ export function minus(a: Amounts, b: Amounts): Amounts {
 
 /** What `to` has beyond `from`; what it has less counts for nothing. */
 export function growth(from: Amounts, to: Amounts): Amounts {
-  const { cpus, memoryMiB, diskMiB } = minus(to, from);
-  return {
+  const { cpus, memoryMiB, diskMiB, others } = minus(to, from);
+  const grown = {
     cpus: Math.max(0, cpus),
     memoryMiB: Math.max(0, memoryMiB),
     diskMiB: Math.max(0, diskMiB),
   };
+  if (others === undefined) return grown;
+  const more = Object.entries(others).filter(([, amount]) => amount > 0);
+  return { ...grown, others: Object.fromEntries(more) };
 }
 
 function combine(a: Amounts, b: Amounts, sign: 1 | -1): Amounts {

@@ -216,12 +216,13 @@ function toRequest(
 ): PlacementRequest {
   const { assignment } = record;
   const boundAgentId = isMissing(record) ? agentOfHost(record, agents) : record.boundAgentId;
-  const { requirements, placement, image } = assignment.spec;
+  const { requirements, placement, image, hardware } = assignment.spec;
   return {
     vmId: vmIdOf(record),
     need: needOf(assignment),
     boundAgentId,
     requirements,
+    hardware,
     group: membershipOf(assignment),
     policy: placement,
     image: image.version ?? image.name,

@@ -5,6 +5,8 @@ import {
   type HostAttribute,
   type PlacementGroup,
   type PlacementPolicy,
+  unmetHardwareRule,
+  type VmHardware,
 } from '@factory/contracts';
 import type { Amounts } from './placement-amounts.ts';
 
@@ -48,6 +50,8 @@ export interface PlacementRequest {
   /** The only agent that will do: the one with its disk. Nothing but room counts then. */
   readonly boundAgentId: string | null;
   readonly requirements?: readonly AttributeRule[] | undefined;
+  /** Decides by the attributes of a host; what of it has amounts is in `need`. */
+  readonly hardware?: VmHardware | undefined;
   readonly group?: GroupMembership | undefined;
   /** `spread` when it does not say. */
   readonly policy?: PlacementPolicy | undefined;
@@ -77,7 +81,10 @@ export function obstacleFor(
   offer: AgentOffer,
   membersOf: MembersOf,
 ): Obstacle | undefined {
-  const rule = unmetRule(request.requirements ?? [], offer.attributes ?? []);
+  const attributes = offer.attributes ?? [];
+  const rule =
+    unmetRule(request.requirements ?? [], attributes) ??
+    unmetHardwareRule(request.hardware, attributes);
   if (rule !== undefined) return { kind: 'attribute', rule };
   if (offer.closedBy !== undefined) return { kind: offer.closedBy };
   if (request.group === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { resourceWords } from '@factory/contracts';
 import { type Amounts, lacking } from './placement-amounts.ts';
 import { type Obstacle, ruleWords } from './placement-eligibility.ts';
 
@@ -43,6 +44,6 @@ function wordsOf(verdict: Verdict): readonly string[] {
     case 'held':
       return ['held for a machine that waits longer'];
     case 'room':
-      return lacking(verdict.need, verdict.free).map((name) => `lack ${name}`);
+      return lacking(verdict.need, verdict.free).map((name) => `lack ${resourceWords(name)}`);
   }
 }

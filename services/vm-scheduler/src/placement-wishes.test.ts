@@ -66,7 +66,9 @@ describe('what a VM requires of its host', () => {
     const offered = [offer('a'), offer('b', { free })];
     const { agentOf, waiting } = place(many(3, { need }), offered, EXECUTOR_NEED);
     expect(counts(agentOf)).toEqual({ b: 1 });
-    expect(waiting.get('vm-1')).toBe('2 agents make offers: 1 lack gpus, 2 lack licences.');
+    expect(waiting.get('vm-1')).toBe(
+      '2 agents make offers: 1 lack graphics cards, 2 lack licences.',
+    );
   });
 
   it('leaves hosts with graphics cards to those who need them', () => {
@@ -74,6 +76,53 @@ describe('what a VM requires of its host', () => {
     const { agentOf } = place(many(8), offered, EXECUTOR_NEED);
     expect(counts(agentOf)).toEqual({ b: 8 });
     expect(place(many(9), offered, EXECUTOR_NEED).agentOf.size).toBe(9);
+  });
+});
+
+describe('the hardware that a VM asks for', () => {
+  const gpuModel = (text: string) => [{ name: 'gpu_model', type: 'text' as const, text }];
+
+  it('is had by hosts whose attributes say so, and the others are named in the reason', () => {
+    const hardware = { gpus: 1, gpuModel: 'A100' };
+    const free = { ...SIZE, others: { gpus: 1 } };
+    const need = { ...NEED, others: { gpus: 1 } };
+    const offers = [
+      offer('a', { free, attributes: gpuModel('T4') }),
+      offer('b', { free, attributes: gpuModel('A100') }),
+      offer('c', { free }),
+    ];
+    const { agentOf, waiting } = place(many(2, { need, hardware }), offers, EXECUTOR_NEED);
+    expect(counts(agentOf)).toEqual({ b: 1 });
+    expect(waiting.get('vm-1')).toBe(
+      '3 agents make offers: 2 not as required (gpu_model is A100), 1 lack graphics cards.',
+    );
+  });
+
+  it('may be a CPU model that hosts that tell their models must have', () => {
+    const hardware = { cpu: { model: 'EPYC-Rome' } };
+    const models = (items: string[]) => [{ name: 'cpu_models', type: 'set' as const, items }];
+    const offers = [
+      offer('a', { attributes: models(['Nehalem']) }),
+      offer('b', { attributes: models(['Nehalem', 'EPYC-Rome']) }),
+    ];
+    expect(counts(place(many(2, { hardware }), offers, EXECUTOR_NEED).agentOf)).toEqual({ b: 2 });
+    const untold = place(many(1, { hardware }), [offer('c')], EXECUTOR_NEED);
+    expect(untold.agentOf.size).toBe(1);
+    const hosts = place(many(1, { hardware: { cpu: { model: 'host' } } }), offers, EXECUTOR_NEED);
+    expect(hosts.agentOf.size).toBe(1);
+  });
+
+  it('leaves the huge pages of a host, which are part of its memory, to those who ask for them', () => {
+    const others = { hugepages_1g: 6 };
+    const offers = [offer('a', { free: { ...SIZE, others } })];
+    const ordinary = { ...NEED, memoryMiB: 3_000 };
+    expect(place(many(1, { need: ordinary }), offers, EXECUTOR_NEED).waiting.get('vm-0')).toBe(
+      '1 agent makes offers: 1 lack memory.',
+    );
+    const inPages = { ...NEED, memoryMiB: 3 * 1_024 + 48, others: { hugepages_1g: 3 } };
+    const { agentOf, waiting } = place(many(3, { need: inPages }), offers, EXECUTOR_NEED);
+    expect(agentOf.size).toBe(2);
+    expect(waiting.get('vm-2')).toContain('1 lack 1 GiB huge pages');
   });
 });
 

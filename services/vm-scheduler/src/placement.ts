@@ -1,3 +1,4 @@
+import { hardwareKey } from '@factory/contracts';
 import { type Amounts, fits, minus, NOTHING, plus } from './placement-amounts.ts';
 import {
   type AgentOffer,
@@ -322,9 +323,9 @@ function scoreOf({ head, need }: Unit, seat: Seat): number {
 
 /** Equal for VMs that are alike. Affinity groups are of a kind of their own. */
 function kindKey({ head, need, requests, isHolder }: Unit): string {
-  const { requirements, group, policy, image } = head;
+  const { requirements, hardware, group, policy, image } = head;
   const rules = requirements === undefined ? '' : JSON.stringify(requirements);
   const others = need.others === undefined ? '' : JSON.stringify(need.others);
   const size = `${need.cpus} ${need.memoryMiB} ${need.diskMiB} ${others}`;
-  return `${isHolder} ${requests.length} ${size} ${policy} ${image} ${group?.key} ${rules}`;
+  return `${isHolder} ${requests.length} ${size} ${policy} ${image} ${group?.key} ${hardwareKey(hardware)} ${rules}`;
 }

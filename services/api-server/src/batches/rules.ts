@@ -3,6 +3,7 @@ import {
   BATCH_LIMITS,
   type BatchRequest,
   compileRule,
+  HUGEPAGE_MIB,
   type NicRequest,
   type Shape,
   TextPatternError,
@@ -53,6 +54,7 @@ export function ruleBatch(request: BatchRequest): BatchRuling {
     ruleName(request, size) ??
     ruleTexts(request) ??
     ruleWishes(request, size) ??
+    ruleHardware(request, size) ??
     ruleNetworks(request, size);
   if (problem !== undefined) return problem;
   const { name, image, diskGiB, sshPublicKeys, userData, labels, securityRules } = request;
@@ -192,6 +194,29 @@ function ruleWishes({ requirements = [], group }: BatchRequest, size: BatchSize)
     return invalid('group', 'machines that share a host are asked for with count, not totalVcpus');
   }
   return undefined;
+}
+
+/** What no machine could be made of is said here, not by the host hours later. */
+function ruleHardware({ hardware }: BatchRequest, size: BatchSize): Invalid | undefined {
+  const { gpus = 0, gpuModel, cpu: { numaNodes = 1, hugepages } = {} } = hardware ?? {};
+  if (gpuModel !== undefined && gpus === 0) {
+    return invalid('hardware.gpuModel', 'a model of graphics cards needs some: give gpus, too');
+  }
+  const shapes = size.kind === 'count' ? [size.shape] : size.shapes;
+  const unequal = shapes.find(
+    ({ vcpus, memoryMiB }) => vcpus % numaNodes !== 0 || memoryMiB % numaNodes !== 0,
+  );
+  if (unequal !== undefined) {
+    const { vcpus, memoryMiB } = unequal;
+    const detail = `${vcpus} vCPUs and ${memoryMiB} MiB can't be shared by ${numaNodes} nodes equally`;
+    return invalid('hardware.cpu.numaNodes', `${detail}: ask for fewer, or for multiples`);
+  }
+  if (hugepages === undefined) return undefined;
+  const partMiB = HUGEPAGE_MIB[hugepages] * numaNodes;
+  const broken = shapes.find(({ memoryMiB }) => memoryMiB % partMiB !== 0);
+  if (broken === undefined) return undefined;
+  const detail = `${broken.memoryMiB} MiB are not whole pages of ${hugepages}`;
+  return invalid('hardware.cpu.hugepages', `${detail}: ask for a multiple of ${partMiB} MiB`);
 }
 
 /** A fixed address is one machine's; which subnets there are is not known here. */

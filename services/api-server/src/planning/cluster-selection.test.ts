@@ -42,6 +42,36 @@ const roomFor = (machines: number): HostSize => ({
   memoryMiB: machines * (shape.memoryMiB + 48),
 });
 
+describe('machines with hardware that only few hosts have', () => {
+  const withGpus = (name: string, free: number) => {
+    const made = candidate(name, [roomFor(100)]);
+    const hosts = (made.capacity?.hosts ?? []).map((host) => ({
+      ...host,
+      resources: { gpus: { total: 4, free } },
+    }));
+    return { ...made, capacity: made.capacity && { ...made.capacity, hosts } };
+  };
+  const wishes = { hardware: { gpus: 2 } };
+  const candidates = [withGpus('a', 4), withGpus('b', 3)];
+
+  it('are as many as there is of that hardware', () => {
+    const demand = { image: 'micro', imageVersion: null, wishes, shape, count: 4, outOf: 4 };
+    const { shares, unplaced, reason } = selectForMachines(demand, candidates);
+    expect([shares.map(({ amount }) => amount), unplaced]).toEqual([[2, 1], 1]);
+    expect(reason).toContain('a has room for 2');
+    const none = selectForMachines(demand, [withGpus('c', 1)]);
+    expect(none.reason).toContain(
+      'c has room for 0 (1 host, 1 host has too few graphics cards free)',
+    );
+  });
+
+  it('are so many cores', () => {
+    const demand = { image: 'micro', imageVersion: null, wishes, shapes: [shape], outOf: 8 };
+    const { shares, unplaced } = selectForCores({ ...demand, totalVcpus: 8 }, candidates);
+    expect([shares.map(({ amount }) => amount), unplaced]).toEqual([[4, 2], 2]);
+  });
+});
+
 describe('machines that wish something of their hosts', () => {
   const withRack = (name: string, racks: readonly string[], room = roomFor(2)) => {
     const made = candidate(

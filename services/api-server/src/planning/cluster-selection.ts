@@ -1,13 +1,13 @@
-import {
-  type Capacity,
-  type ClusterId,
-  imageNameOf,
-  type PlacementWishes,
-  type Shape,
-} from '@factory/contracts';
+import { type Capacity, type ClusterId, imageNameOf, type Shape } from '@factory/contracts';
 import { hasImage } from '../images/choose.ts';
 import { describeLack, machinesFitting, plural, type Room, roomsOf } from './rooms.ts';
-import { describeUnmet, hostsAsRequired } from './wishes.ts';
+import {
+  describeScarce,
+  describeUnmet,
+  type HostWishes,
+  hostsAsRequired,
+  scarceNeed,
+} from './wishes.ts';
 
 /** What a choice between clusters depends on. */
 export interface Candidate {
@@ -29,7 +29,7 @@ interface ImageDemand {
 
 /** Equal machines that need a place. */
 export interface MachineDemand extends ImageDemand {
-  readonly wishes: PlacementWishes;
+  readonly wishes: HostWishes;
   readonly shape: Shape;
   readonly count: number;
   /** All that the batch has, for the reason. */
@@ -38,7 +38,7 @@ export interface MachineDemand extends ImageDemand {
 
 /** Cores that need a place, in machines of these shapes. */
 export interface CoreDemand extends ImageDemand {
-  readonly wishes: PlacementWishes;
+  readonly wishes: HostWishes;
   readonly shapes: readonly Shape[];
   readonly totalVcpus: number;
   /** All that the batch has, for the reason. */
@@ -76,7 +76,9 @@ export function selectForMachines(
       const fits = machinesOn(rooms, demand);
       const lack = describeLack(rooms, demand.shape);
       const unmet = describeUnmet(demand.wishes, capacity.hosts);
-      return { fits, remark: `${candidate.name} has room for ${fits} (${lack}${unmet})` };
+      const scarce = describeScarce(demand.wishes, demand.shape, capacity.hosts);
+      const remark = `${candidate.name} has room for ${fits} (${lack}${unmet}${scarce})`;
+      return { fits, remark };
     }),
   );
   // What shares a host can't be divided between clusters.
@@ -100,9 +102,12 @@ export function selectForCores(demand: CoreDemand, candidates: readonly Candidat
   const assessments = candidates.map((candidate) =>
     assess(candidate, demand, (capacity) => {
       const rooms = roomsFor(demand.wishes, candidate, capacity);
-      const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand.shapes), 0);
+      const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand), 0);
       const unmet = describeUnmet(demand.wishes, capacity.hosts);
-      return { fits, remark: `${candidate.name} has room for ${plural(fits, 'core')}${unmet}` };
+      const smallest = demand.shapes.toSorted((a, b) => a.vcpus - b.vcpus)[0];
+      const scarce = smallest ? describeScarce(demand.wishes, smallest, capacity.hosts) : '';
+      const room = `room for ${plural(fits, 'core')}`;
+      return { fits, remark: `${candidate.name} has ${room}${unmet}${scarce}` };
     }),
   );
   const shares: { clusterId: ClusterId; amount: number }[] = [];
@@ -135,24 +140,23 @@ function largestShare(most: number, left: number, isReachable: readonly boolean[
 }
 
 /** Cores of a room that machines of one of the shapes can use: a bound from below. */
-function coresFitting(room: { vcpus: number; memoryMiB: number }, shapes: readonly Shape[]) {
-  const byShape = shapes.map((shape) => machinesFitting(room, shape) * shape.vcpus);
+function coresFitting(room: Room, { shapes, wishes }: CoreDemand): number {
+  const byShape = shapes.map(
+    (shape) => machinesFitting(room, shape, scarceNeed(wishes, shape)) * shape.vcpus,
+  );
   return Math.max(0, ...byShape);
 }
 
 /** The rooms of hosts that are as required, net of what is promised. */
-function roomsFor(
-  wishes: PlacementWishes,
-  candidate: Candidate,
-  capacity: Capacity,
-): readonly Room[] {
+function roomsFor(wishes: HostWishes, candidate: Candidate, capacity: Capacity): readonly Room[] {
   const hosts = hostsAsRequired(wishes, capacity.hosts);
   return roomsOf({ ...capacity, hosts: [...hosts] }, promisedOf(candidate, capacity));
 }
 
 /** How many machines fit, at most one a host or all on one, if they are to be so. */
 function machinesOn(rooms: readonly Room[], { shape, wishes }: MachineDemand): number {
-  const each = rooms.map((room) => machinesFitting(room, shape));
+  const scarce = scarceNeed(wishes, shape);
+  const each = rooms.map((room) => machinesFitting(room, shape, scarce));
   switch (wishes.group?.rule) {
     case 'affinity':
       return Math.max(0, ...each);

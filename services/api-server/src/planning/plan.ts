@@ -115,8 +115,11 @@ function askForShares(
   const selection = selectForCores(demand, candidates);
   for (const { clusterId, amount } of selection.shares) {
     const ask = { kind: 'planShare', batchId: batch.id, totalVcpus: amount } as const;
-    const { requirements } = wishes;
-    const required = requirements === undefined ? {} : { requirements };
+    const { requirements, hardware } = wishes;
+    const required = {
+      ...(requirements === undefined ? {} : { requirements }),
+      ...(hardware === undefined ? {} : { hardware }),
+    };
     draft.command(clusterId, { ...ask, ...required, shapes: [...size.shapes] });
     const opened = { clusterId, state: 'open', totalVcpus: amount, changedAtMs: nowMs } as const;
     shares.push({ ...opened, plan: null });

@@ -1,9 +1,16 @@
-import { type Capacity, type Shape, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import {
+  type Capacity,
+  type HostCapacity,
+  type Shape,
+  VM_MEMORY_OVERHEAD_MIB,
+} from '@factory/contracts';
 
 /** Free room of one host. */
 export interface Room {
   readonly vcpus: number;
   readonly memoryMiB: number;
+  /** Free scalars beside them, by name; absent: not told, so there may be any. */
+  readonly resources?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What is taken already, wherever it will land. */
@@ -29,15 +36,34 @@ export function roomsOf(capacity: Capacity, promised: Promised): readonly Room[]
       return {
         vcpus: host.freeVcpus - takenVcpus,
         memoryMiB: host.freeMemoryMiB - takenMemoryMiB,
+        resources: freeOf(host),
       };
     });
 }
 
-/** How many machines of a shape fit into a room, what QEMU itself takes included. */
-export function machinesFitting(room: Room, shape: Shape): number {
+function freeOf({ resources }: HostCapacity): Room['resources'] {
+  if (resources === undefined) return undefined;
+  return Object.fromEntries(Object.entries(resources).map(([name, { free }]) => [name, free]));
+}
+
+/**
+ * How many machines of a shape fit into a room, what QEMU itself takes included; `scarce` is what
+ * each of them takes besides.
+ */
+export function machinesFitting(
+  room: Room,
+  shape: Shape,
+  scarce: Readonly<Record<string, number>> = {},
+): number {
+  const { resources } = room;
+  const byScarce = Object.entries(scarce).map(([name, amount]) =>
+    resources === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.floor((resources[name] ?? 0) / amount),
+  );
   const byVcpus = Math.floor(room.vcpus / shape.vcpus);
   const byMemory = Math.floor(room.memoryMiB / (shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB));
-  return Math.max(0, Math.min(byVcpus, byMemory));
+  return Math.max(0, Math.min(byVcpus, byMemory, ...byScarce));
 }
 
 /** `4 hosts: 1 lacks cores, 3 lack memory` for a shape; hosts with room are not mentioned. */

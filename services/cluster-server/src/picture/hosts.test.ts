@@ -36,6 +36,16 @@ describe('the hosts', () => {
     ]);
   });
 
+  it('tell of all else that is counted there', () => {
+    const total_resources = [scalar('cpus', 8), scalar('gpus', 2), scalar('hugepages_1g', 4)];
+    const allocated_resources = [scalar('cpus', 1), scalar('gpus', 1)];
+    const [host] = hostsOf({ agents: [agent('a', { total_resources, allocated_resources })] });
+    expect(host?.resources).toEqual({
+      gpus: { total: 2, free: 1 },
+      hugepages_1g: { total: 4, free: 4 },
+    });
+  });
+
   it('are not active when they are deactivated, and revocable resources are not theirs', () => {
     const total_resources = [scalar('cpus', 8), scalar('cpus', 100, { revocable: {} })];
     const agents = [

@@ -76,16 +76,37 @@ export function hostsOf(answer: MasterResponseGetAgents): readonly HostCapacity[
       freeVcpus: Math.max(0, roundToMilli(total.vcpus - taken.vcpus)),
       freeMemoryMiB: Math.max(0, roundToMilli(total.memoryMiB - taken.memoryMiB)),
       attributes: (agent.agent_info.attributes ?? []).map(hostAttribute),
+      resources: otherScalars(agent.total_resources ?? [], agent.allocated_resources ?? []),
     };
   });
 }
 
 function sums(resources: readonly Resource[]): { vcpus: number; memoryMiB: number } {
-  const sum = (name: string): number =>
-    resources
-      .filter((resource) => resource.name === name && resource.revocable === undefined)
-      .reduce((total, resource) => total + (resource.scalar?.value ?? 0), 0);
-  return { vcpus: sum('cpus'), memoryMiB: sum('mem') };
+  return { vcpus: sumOf(resources, 'cpus'), memoryMiB: sumOf(resources, 'mem') };
+}
+
+/** What it has beside cores, memory and disk. */
+function otherScalars(
+  total: readonly Resource[],
+  allocated: readonly Resource[],
+): NonNullable<HostCapacity['resources']> {
+  const scalars = total.filter(({ type, name }) => type === 'SCALAR' && !isCommon(name));
+  return Object.fromEntries(
+    scalars.map(({ name }) => {
+      const has = sumOf(total, name);
+      return [name, { total: has, free: Math.max(0, roundToMilli(has - sumOf(allocated, name))) }];
+    }),
+  );
+}
+
+function isCommon(name: string): boolean {
+  return name === 'cpus' || name === 'mem' || name === 'disk';
+}
+
+function sumOf(resources: readonly Resource[], name: string): number {
+  return resources
+    .filter((resource) => resource.name === name && resource.revocable === undefined)
+    .reduce((total, resource) => total + (resource.scalar?.value ?? 0), 0);
 }
 
 /** Mesos' scalars have three decimals. */

@@ -1,7 +1,7 @@
+import { HUGEPAGE_MIB } from '@factory/contracts';
 import type { DomainPlan } from '../domain-plan.ts';
 import { DISKS_MAX } from './disks.ts';
 import { isPciAddress } from './hostdevs.ts';
-import { HUGEPAGE_MIB } from './memory.ts';
 
 /** Something that a plan asks for and that can't be, and what to change. */
 export interface PlanProblem {

@@ -1,7 +1,6 @@
+import { HUGEPAGE_MIB } from '@factory/contracts';
 import type { DomainPlan } from '../domain-plan.ts';
 import { type XmlElement, xml } from '../xml.ts';
-
-export const HUGEPAGE_MIB = { '2M': 2, '1G': 1024 } as const;
 
 /** Where the guest's memory comes from, when it is not plain memory of QEMU alone. */
 export function memoryBacking({ hardware, filesystems }: DomainPlan): readonly XmlElement[] {
