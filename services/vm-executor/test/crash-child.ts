@@ -1,66 +1,103 @@
-import { writeFile } from 'node:fs/promises';
-import { silentLogger, systemClock } from '@factory/runtime';
+import { flushCompileCache } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { OperationRequest } from '@factory/contracts';
+import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
 import { seededRandom } from '@factory/runtime/simulated';
+import { Value } from 'typebox/value';
+import { qemuDiskTools } from '../src/host/qemu-img.ts';
 import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
+import { createImagePublisher } from '../src/images/publisher.ts';
+import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from '../src/operations/make-image.ts';
 import { createFileStorage } from '../src/storage/files.ts';
-import { testTask } from '../src/testing.ts';
+import { testOperationId, testTask } from '../src/testing.ts';
 import { killingAt } from '../src/vm/fault-at.ts';
 import { runProcedure } from '../src/vm/procedure.ts';
 import { PROCEDURES } from '../src/vm/procedures.ts';
-import { newRecord, withWish } from '../src/vm/record.ts';
+import { newRecord, type VmRecord, withWish } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
 import { testSteps } from '../src/vm/testing.ts';
+import { type Work, WorkSchema } from './crash-work.ts';
+import { guestInFiles } from './guest-in-files.ts';
+import { withFaultPoints } from './storage-faults.ts';
 
 /**
- * A process that carries out one procedure of a VM on the files of a folder, and kills itself at
- * `FACTORY_FAULT_AT`: `node crash-child.ts <folder> <procedure>`.
+ * A process that carries out one procedure of a VM after the other, as it is told, on the files of a
+ * folder, until it kills itself at the point that it was told. Hypervisor and network are simulated.
  */
-const [, , hostDir = '', name = ''] = process.argv;
-const task = testTask(1);
-const image = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: undefined };
-const storage = createFileStorage({
-  hostDir,
-  logger: silentLogger,
-  images: {
-    describe: async () => image,
-    acquire: async () => ({
-      ...image,
-      path: '/images/micro.qcow2',
-      format: 'qcow2',
-      release: () => undefined,
-    }),
-  },
-  tools: {
-    createOverlay: ({ path, basePath }) => writeFile(path, basePath),
-    grow: ({ path, sizeBytes }) => writeFile(path, `grown ${sizeBytes}`),
-    writeSeed: (path, seed) => writeFile(path, seed.hostname),
-  },
-});
-await storage.prepare();
 const clock = systemClock;
-const latency = { callMs: 0, powerOnMs: 0, guestBootMs: 0, guestShutdownMs: 0 };
-const host = new SimulatedHost({ clock, random: seededRandom(1), images: [image], latency });
-// The hypervisor of this process looks only whether there is a disk.
-host.folders.set(task.vmId, { record: undefined, hasDisk: true, hasSeed: true });
-let record = recoverRecord(await storage.readVm(task.vmId), task, clock.nowMs()).record;
-if (record.state === 'failed') record = newRecord(task, clock.nowMs());
+const task = testTask(1);
+const { vmId, spec } = task;
+const helper = createStorageHelper({ clock, logger: silentLogger });
+const image = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: undefined };
+
 /** What procedures are for that change what a VM is. */
-const { spec } = task;
 const WISHES: Readonly<Record<string, typeof spec>> = {
   resize: { ...spec, vcpus: 2, diskGiB: 2 },
   rebuild: { ...spec, image: { ...spec.image, generation: 2 } },
 };
-const wished = WISHES[name];
-if (wished !== undefined) {
-  record = withWish(record, { generation: 2, desired: 'stopped', spec: wished });
+const OPERATION: OperationRequest = {
+  ...{ operationId: testOperationId(1), vmId, kind: 'makeImage', params: { name: 'web' } },
+};
+
+async function carryOut({ hostDir, procedure: name, killAt, isOn }: Work): Promise<void> {
+  const procedure = [...PROCEDURES, MAKE_IMAGE, MAKE_IMAGE_UNDONE].find(
+    (each) => each.name === name,
+  );
+  if (procedure === undefined) throw new Error(`no procedure ${name}`);
+  const base = { path: join(dirname(hostDir), 'micro.qcow2'), format: 'qcow2' } as const;
+  const storage = createFileStorage({
+    hostDir,
+    logger: silentLogger,
+    images: {
+      describe: async () => image,
+      acquire: async () => ({ ...image, ...base, release: () => undefined }),
+    },
+    tools: qemuDiskTools,
+  });
+  await storage.prepare();
+  const latency = { callMs: 0, powerOnMs: 0, guestBootMs: 0, guestShutdownMs: 0 };
+  const host = new SimulatedHost({ clock, random: seededRandom(1), images: [image], latency });
+  // The hypervisor of this process looks only whether there is a disk.
+  host.folders.set(vmId, { record: undefined, hasDisk: true, hasSeed: true });
+  const record = toBegin(name, recoverRecord(await storage.readVm(vmId), task, clock.nowMs()));
+  const faults = killingAt(killAt, () => process.kill(process.pid, 'SIGKILL'));
+  const simulated = testSteps(host, { clock, storage, record });
+  const steps = {
+    ...simulated,
+    images: createImagePublisher({
+      clock,
+      helper: withFaultPoints(helper, faults),
+      folder: join(hostDir, 'images'),
+      sizeBytesMax: 1 << 30,
+    }),
+    hypervisor: isOn
+      ? guestInFiles(simulated.hypervisor, { ...storage.paths(vmId), folder: hostDir })
+      : simulated.hypervisor,
+  };
+  await runProcedure(procedure, steps, { signal: new AbortController().signal, faults });
+  await storage.close();
 }
-const steps = testSteps(host, { clock, storage, record });
-const procedure = PROCEDURES.find((each) => each.name === name);
-if (procedure === undefined) throw new Error(`no procedure ${name}`);
-const { FACTORY_FAULT_AT } = process.env;
-const faults = killingAt(FACTORY_FAULT_AT, () => {
-  process.kill(process.pid, 'SIGKILL');
+
+/** The machine as the executor has it when it begins the procedure. */
+function toBegin(name: string, recovered: { readonly record: VmRecord }): VmRecord {
+  const { record: found } = recovered;
+  const record = found.state === 'failed' ? newRecord(task, clock.nowMs()) : found;
+  const wished = WISHES[name];
+  if (wished !== undefined) {
+    return withWish(record, { generation: 2, desired: 'stopped', spec: wished });
+  }
+  if (!/makeImage/i.test(name)) return record;
+  const begun = { request: OPERATION, wasOn: false, failure: null, isQuiesced: false };
+  const failure = { reason: null, message: 'a test' };
+  const operation = record.operation ?? begun;
+  return { ...record, operation: name === 'makeImage' ? operation : { ...operation, failure } };
+}
+
+process.on('message', async (message) => {
+  // What goes wrong ends this process, with its words.
+  await carryOut(Value.Parse(WorkSchema, message));
+  process.send?.('done');
 });
-await runProcedure(procedure, steps, { signal: new AbortController().signal, faults });
-await storage.close();
-process.exit(0);
+// What a killed process has compiled is lost otherwise: by this the next ones start twice as fast.
+flushCompileCache();
+process.send?.('ready');

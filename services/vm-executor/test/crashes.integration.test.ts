@@ -1,32 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testVmId } from '../src/testing.ts';
 import { CREATE, DELETE } from '../src/vm/procedures.ts';
+import { pointsOf } from './crash-work.ts';
+import { KilledProcesses } from './killed-processes.ts';
 
-const CHILD = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
 const vmId = testVmId(1);
-
-/** Carries the procedure out in a process of its own; gives how that ended. */
-async function run(hostDir: string, procedure: string, faultAt = ''): Promise<string | number> {
-  const env = { ...process.env, FACTORY_FAULT_AT: faultAt };
-  const child = spawn(process.execPath, [CHILD, hostDir, procedure], { env, stdio: 'inherit' });
-  const [code, signal] = await once(child, 'exit');
-  return signal ?? code;
-}
-
-const points = [CREATE, DELETE].flatMap(({ name, steps }) =>
-  steps.flatMap((step) =>
-    ['before', 'after'].map((when) => [`${name}/${step.name}/${when}`, name] as const),
-  ),
-);
-
-/** Three starts of Node, on a machine that may have more to do. */
-const TIMEOUT_MS = 60_000;
 
 /** Steps that leave something on the disk. */
 const changes = [
@@ -34,19 +14,27 @@ const changes = [
   ...['rebuild/disk', 'rebuild/swap', 'rebuild/settled'],
 ].flatMap((step) => ['before', 'after'].map((when) => `${step}/${when}`));
 
-describe('a process that is killed (SIGKILL) on real files', () => {
-  let hostDir: string;
-  beforeEach(async () => {
-    hostDir = await mkdtemp(join(tmpdir(), 'factory-crash-'));
-  });
-  afterEach(() => rm(hostDir, { recursive: true }));
+/** Some starts of Node, on a machine that may have more to do. */
+const TIMEOUT_MS = 60_000;
 
-  it.each(points)(
-    'at %s leaves files that the next one goes on with',
-    async (point, name) => {
-      if (name === 'delete') expect(await run(hostDir, 'create')).toBe(0);
-      expect(await run(hostDir, name, point)).toBe('SIGKILL');
-      expect(await run(hostDir, name)).toBe(0);
+describe.concurrent('a process that is killed (SIGKILL) on real files', () => {
+  let processes: KilledProcesses;
+  /** A host with a machine. */
+  let made: string;
+  beforeAll(async () => {
+    processes = await KilledProcesses.create();
+    made = await processes.host();
+    expect(await processes.run(made, 'create')).toBe('done');
+  });
+  afterAll(() => processes.close());
+
+  it.each([CREATE, DELETE].flatMap(pointsOf))(
+    '(%s) leaves files that the next one goes on with',
+    async (_where, killAt) => {
+      const [name = ''] = killAt.split('/');
+      const hostDir = await processes.host(name === 'delete' ? made : undefined);
+      expect(await processes.run(hostDir, name, { killAt })).toBe('SIGKILL');
+      expect(await processes.run(hostDir, name)).toBe('done');
       const left = async (folder: string) => (await readdir(join(hostDir, folder))).toSorted();
       if (name === 'delete') {
         expect([await left('overlays'), await left('leases')]).toEqual([[], []]);
@@ -63,13 +51,13 @@ describe('a process that is killed (SIGKILL) on real files', () => {
 
   it.each(changes)(
     'at %s leaves a machine that the next one makes what it is to be',
-    async (point) => {
-      const [name = ''] = point.split('/');
-      expect(await run(hostDir, 'create')).toBe(0);
-      expect(await run(hostDir, name, point)).toBe('SIGKILL');
+    async (killAt) => {
+      const [name = ''] = killAt.split('/');
+      const hostDir = await processes.host(made);
+      expect(await processes.run(hostDir, name, { killAt })).toBe('SIGKILL');
       const folder = join(hostDir, 'overlays', vmId);
       expect(await readdir(folder)).toContain('disk.qcow2');
-      expect(await run(hostDir, name)).toBe(0);
+      expect(await processes.run(hostDir, name)).toBe('done');
       expect((await readdir(folder)).toSorted()).toEqual([
         ...['disk.qcow2', 'record.json', 'seed.iso'],
       ]);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ImageManifest } from '@factory/contracts';
-import { type Clock, checkDiskImage, type StorageHelper } from '@factory/runtime';
+import { type Clock, checkDiskImage, StorageError, type StorageHelper } from '@factory/runtime';
+import { Attempt } from './attempt.ts';
 
 /** What the owner of a file says of it. */
 export interface ImageFacts
@@ -20,7 +21,7 @@ const GIB = 1024 ** 3;
 /**
  * Publishes a file as a new version of an image: copied to a temporary name, inspected there (where
  * nobody changes it any more), and renamed to its sum; the manifest comes last. The same bytes again
- * are the same version, and stay as they are.
+ * are the same version, and stay as they are. An attempt of the same name begins anew.
  * @throws ImageRefusedError; StorageHangsError, StorageError
  */
 export async function importImage(
@@ -38,21 +39,21 @@ export async function importImage(
 ): Promise<ImageManifest> {
   const { clock, helper, sizeBytesMax } = options;
   const folder = join(options.folder, facts.name);
-  const { attempt } = options;
-  const partial = partialPath(folder, attempt?.id ?? randomUUID());
+  const { attempt: named } = options;
+  const attempt = new Attempt(helper, folder, named?.id ?? randomUUID());
   await helper.call('makeFolder', { path: folder }, LOOK);
-  if (attempt !== undefined) await helper.call('remove', { path: partial }, LOOK);
+  if (named !== undefined) await attempt.takeBack();
   try {
     const { sha256, sizeBytes } = await helper.call(
       'copy',
-      { from: source, to: partial, sizeBytesMax },
+      { from: source, to: attempt.partial, sizeBytesMax },
       {
         ...COPY,
         onProgress: ({ doneBytes, totalBytes }) =>
-          attempt?.onProgress(Math.floor((doneBytes * 100) / Math.max(1, totalBytes))),
+          named?.onProgress(Math.floor((doneBytes * 100) / Math.max(1, totalBytes))),
       },
     );
-    const disk = await checkDiskImage(helper, { path: partial, sizeBytes }, facts.format);
+    const disk = await checkDiskImage(helper, { path: attempt.partial, sizeBytes }, facts.format);
     const { format: _claimed, ...said } = facts;
     const manifest: ImageManifest = {
       ...said,
@@ -62,28 +63,36 @@ export async function importImage(
       createdAtMs: clock.nowMs(),
       minDiskGiB: Math.max(1, Math.ceil(disk.virtualSizeBytes / GIB)),
     };
-    const manifestPath = join(folder, `${sha256}.json`);
-    if ((await helper.call('size', { path: manifestPath }, LOOK)) !== null) return manifest;
-    const to = join(folder, `${sha256}.${disk.format}`);
-    await helper.call('rename', { from: partial, to }, LOOK);
-    const text = JSON.stringify(manifest, undefined, 2);
-    await helper.call('writeText', { path: manifestPath, text }, LOOK);
+    if (!(await attempt.isPublished(manifest))) await publish(attempt, manifest, helper);
     return manifest;
   } finally {
     // Gone already when all went well. A crash leaves it; its name says that it is nothing.
-    await helper.call('remove', { path: partial }, LOOK);
+    await helper.call('remove', { path: attempt.partial }, LOOK);
   }
 }
 
+async function publish(
+  attempt: Attempt,
+  manifest: ImageManifest,
+  helper: StorageHelper,
+): Promise<void> {
+  const { file, manifest: path } = attempt.pathsOf(manifest);
+  await attempt.note(manifest);
+  await helper.call('rename', { from: attempt.partial, to: file }, LOOK);
+  const text = JSON.stringify(manifest, undefined, 2);
+  await helper.call('writeText', { path, text }, LOOK);
+  if (!(await attempt.isPublished(manifest))) {
+    // Somebody who was removing the same version has just taken it away.
+    throw new StorageError('FACTORY_ERR_STORAGE', 'the file of the image is gone again');
+  }
+  await attempt.forget();
+}
+
 /** Removes what an attempt that was cut off has left. @throws StorageHangsError, StorageError */
-export async function removePartial(
+export async function removeAttempt(
   { helper, folder }: { readonly helper: StorageHelper; readonly folder: string },
   name: string,
   attemptId: string,
 ): Promise<void> {
-  await helper.call('remove', { path: partialPath(join(folder, name), attemptId) }, LOOK);
-}
-
-function partialPath(folder: string, id: string): string {
-  return join(folder, `.partial-${id}`);
+  await new Attempt(helper, join(folder, name), attemptId).takeBack();
 }

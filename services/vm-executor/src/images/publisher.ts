@@ -7,7 +7,7 @@ import {
   type StorageHelper,
 } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
-import { type ImageFacts, importImage, removePartial } from './import.ts';
+import { type ImageFacts, importImage, removeAttempt } from './import.ts';
 
 /** Where images made here go: to all hosts of the cluster. Methods throw VmFailure. */
 export interface ImagePublisher {
@@ -34,7 +34,7 @@ export function createImagePublisher(options: {
   return {
     publish: (draftPath, facts, attempt) =>
       orVmFailure(() => importImage({ ...options, attempt }, draftPath, facts)),
-    discard: (name, id) => orVmFailure(() => removePartial(options, name, id)),
+    discard: (name, id) => orVmFailure(() => removeAttempt(options, name, id)),
   };
 }
 

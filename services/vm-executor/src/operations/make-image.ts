@@ -32,9 +32,10 @@ export const MAKE_IMAGE: Procedure<VmSteps> = {
       ...freeze,
       async do(steps, signal) {
         // The moment that counts is over once a copy is under way.
-        const { vmId, operationId } = draftOf(steps);
-        const draft = await steps.storage.imageDraft(vmId, operationId);
-        if (draft === 'none') await freeze.do(steps, signal);
+        if (isPublished(steps)) return;
+        const copy = await copyOf(steps, signal);
+        if (copy === 'lost') await removeCopy(steps, signal);
+        if (copy === 'lost' || copy === 'none') await freeze.do(steps, signal);
       },
     },
     {
@@ -44,27 +45,21 @@ export const MAKE_IMAGE: Procedure<VmSteps> = {
         const { hypervisor, storage, tell } = steps;
         if (isPublished(steps)) return;
         const { vmId, operationId } = draftOf(steps);
-        const draft = await storage.imageDraft(vmId, operationId);
-        if (draft === 'whole') return;
+        const copy = await copyOf(steps, signal);
+        if (copy === 'whole' || copy === 'underWay') return;
+        // Another one is of another moment.
+        if (copy === 'lost') throw lost();
         tell('copying its disk', 0);
         if (!(await isOn(steps, signal))) {
           const share = (percent: number): number => Math.floor((percent * COPY_PERCENT) / 100);
           const onProgress = (percent: number) => tell('copying its disk', share(percent));
           return storage.draftImage(vmId, operationId, onProgress, signal);
         }
-        const { kind } = await hypervisor.diskCopy(vmId, signal);
-        if (draft === 'begun' && (kind === 'running' || kind === 'done')) return;
-        await hypervisor.endDiskCopy(vmId, signal);
-        await storage.removeImageDraft(vmId, operationId, signal);
+        await removeCopy(steps, signal);
         const path = storage.liveCopyPath(vmId, operationId);
         await hypervisor.beginDiskCopy(vmId, path, signal);
       },
-      async undo(steps, signal) {
-        const { hypervisor, storage } = steps;
-        const { vmId, operationId } = draftOf(steps);
-        if (await isOn(steps, signal)) await hypervisor.endDiskCopy(vmId, signal);
-        await storage.removeImageDraft(vmId, operationId, signal);
-      },
+      undo: removeCopy,
     },
     thaw,
     {
@@ -103,12 +98,7 @@ export const MAKE_IMAGE: Procedure<VmSteps> = {
     {
       name: 'draft',
       waitsFor: 'its copy to be removed',
-      async do(steps, signal) {
-        const { hypervisor, storage } = steps;
-        const { vmId, operationId } = draftOf(steps);
-        if (await isOn(steps, signal)) await hypervisor.endDiskCopy(vmId, signal);
-        await storage.removeImageDraft(vmId, operationId, signal);
-      },
+      do: removeCopy,
       undo: { none: 'the image is what was wanted' },
     },
   ],
@@ -116,6 +106,32 @@ export const MAKE_IMAGE: Procedure<VmSteps> = {
 
 /** What an attempt at an image that failed has left. */
 export const MAKE_IMAGE_UNDONE = undoing('undoMakeImage', [beginning], MAKE_IMAGE);
+
+/** `lost`: the hypervisor had begun, and knows no more of it. */
+async function copyOf(
+  steps: VmSteps,
+  signal: AbortSignal,
+): Promise<'none' | 'underWay' | 'lost' | 'whole'> {
+  const { hypervisor, storage } = steps;
+  const { vmId, operationId } = draftOf(steps);
+  const draft = await storage.imageDraft(vmId, operationId);
+  if (draft !== 'begun') return draft;
+  if (!(await isOn(steps, signal))) return 'none';
+  const { kind } = await hypervisor.diskCopy(vmId, signal);
+  return kind === 'running' || kind === 'done' ? 'underWay' : 'lost';
+}
+
+async function removeCopy(steps: VmSteps, signal: AbortSignal): Promise<void> {
+  const { hypervisor, storage } = steps;
+  const { vmId, operationId } = draftOf(steps);
+  if (await isOn(steps, signal)) await hypervisor.endDiskCopy(vmId, signal);
+  await storage.removeImageDraft(vmId, operationId, signal);
+}
+
+function lost(): VmFailure {
+  const message = 'The copy of its disk has got lost.';
+  return new VmFailure('HYPERVISOR_ERROR', message, { isTransient: true });
+}
 
 async function waitForCopy(steps: VmSteps, signal: AbortSignal): Promise<void> {
   const { clock, hypervisor, storage, tell } = steps;
@@ -134,9 +150,7 @@ async function waitForCopy(steps: VmSteps, signal: AbortSignal): Promise<void> {
       case 'failed':
         throw new VmFailure('HYPERVISOR_ERROR', `Copying its disk failed: ${copy.message}`);
       case 'none':
-        throw new VmFailure('HYPERVISOR_ERROR', 'The copy of its disk has got lost.', {
-          isTransient: true,
-        });
+        throw lost();
       case 'running':
         tell('copying its disk', Math.floor((copy.percent * COPY_PERCENT) / 100));
     }

@@ -8,18 +8,24 @@ export async function isOn({ hypervisor, record }: VmSteps, signal: AbortSignal)
   return (await hypervisor.findDomain(record().vmId, signal))?.power.kind === 'on';
 }
 
-/** Lets file systems go on; a guest that is off, or without an agent, has none that wait. */
-async function thawed(steps: VmSteps, signal: AbortSignal): Promise<void> {
-  const { hypervisor, record } = steps;
-  if (!(await isOn(steps, signal))) return;
-  try {
-    await hypervisor.thaw(record().vmId, signal);
-  } catch (error) {
-    const isAway = error instanceof VmFailure && error.reason === 'GUEST_AGENT_AWAY';
-    if (!isAway) throw error;
-    if (!underWay(record()).isQuiesced) return;
-    const message = `Its file systems are frozen, and its agent is silent. ${error.message}`;
-    throw new VmFailure('GUEST_AGENT_AWAY', message, { cause: error, isTransient: true });
+/** Lets file systems go on; gives whether an agent answered. A guest that is off has none that wait. */
+async function thawed(steps: VmSteps, signal: AbortSignal): Promise<boolean> {
+  const { hypervisor, record, amend } = steps;
+  const isAnswered = (await isOn(steps, signal)) && (await thawGuest());
+  amend((before) => amended(before, { mayBeFrozen: false }));
+  return isAnswered;
+
+  async function thawGuest(): Promise<boolean> {
+    try {
+      await hypervisor.thaw(record().vmId, signal);
+      return true;
+    } catch (error) {
+      const isAway = error instanceof VmFailure && error.reason === 'GUEST_AGENT_AWAY';
+      if (!isAway) throw error;
+      if (underWay(record()).mayBeFrozen !== true) return false;
+      const message = `Its file systems may be frozen, and its agent is silent. ${error.message}`;
+      throw new VmFailure('GUEST_AGENT_AWAY', message, { cause: error, isTransient: true });
+    }
   }
 }
 
@@ -28,27 +34,33 @@ export const freeze: Step<VmSteps, 'freeze'> = {
   name: 'freeze',
   waitsFor: "the guest's agent to freeze its file systems",
   async do(steps, signal) {
-    const { hypervisor, record, amend } = steps;
-    const quiesced = (isQuiesced: boolean) => amend((before) => amended(before, { isQuiesced }));
+    const { hypervisor, record, amend, save } = steps;
+    const note = (news: { readonly isQuiesced: boolean; readonly mayBeFrozen: boolean }) => {
+      amend((before) => amended(before, news));
+      return save(signal);
+    };
     // Cut off after a freeze, it is taken again; and frozen file systems can't be frozen.
-    await thawed(steps, signal);
-    quiesced(false);
-    if (!(await isOn(steps, signal))) return quiesced(true);
+    const isAnswered = await thawed(steps, signal);
+    if (!(await isOn(steps, signal))) return note({ isQuiesced: true, mayBeFrozen: false });
+    // Who comes after a crash knows that they may wait, and what is true of what was kept.
+    await note({ isQuiesced: false, mayBeFrozen: isAnswered });
+    if (!isAnswered) return;
     try {
       await hypervisor.freeze(record().vmId, signal);
-      quiesced(true);
     } catch (error) {
       if (!(error instanceof VmFailure) || error.isTransient) throw error;
       await thawed(steps, signal);
+      return;
     }
+    await note({ isQuiesced: true, mayBeFrozen: true });
   },
-  undo: (steps, signal) => thawed(steps, signal),
+  undo: async (steps, signal) => void (await thawed(steps, signal)),
 };
 
 /** They go on. */
 export const thaw: Step<VmSteps, 'thaw'> = {
   name: 'thaw',
   waitsFor: "the guest's agent to thaw its file systems",
-  do: (steps, signal) => thawed(steps, signal),
+  do: async (steps, signal) => void (await thawed(steps, signal)),
   undo: { none: 'a guest that goes on is as it should be' },
 };

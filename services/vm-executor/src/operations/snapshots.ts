@@ -37,6 +37,12 @@ async function namedTag({ storage, record }: VmSteps, signal: AbortSignal): Prom
   throw new VmFailure('HYPERVISOR_ERROR', `The machine has no snapshot ${params.name}.`);
 }
 
+/** Whether the snapshot under way has been made: of another moment it is not made again. */
+async function isKept({ storage, record }: VmSteps, signal: AbortSignal): Promise<boolean> {
+  const found = await storage.listDiskSnapshots(record().vmId, signal);
+  return found.some(({ tag }) => tag === tagOf(record()));
+}
+
 /** Removes a snapshot from the disk, whoever has that open. */
 async function removeTag(steps: VmSteps, tag: string, signal: AbortSignal): Promise<void> {
   const { hypervisor, storage, record } = steps;
@@ -67,7 +73,12 @@ export const SNAPSHOT: Procedure<VmSteps> = {
       },
       undo: { none: 'nothing was changed' },
     },
-    freeze,
+    {
+      ...freeze,
+      async do(steps, signal) {
+        if (!(await isKept(steps, signal))) await freeze.do(steps, signal);
+      },
+    },
     {
       name: 'nvram',
       waitsFor: "its firmware's variables to be copied",
@@ -83,8 +94,7 @@ export const SNAPSHOT: Procedure<VmSteps> = {
         const { hypervisor, storage, record } = steps;
         const { vmId } = record();
         const tag = tagOf(record());
-        const found = await storage.listDiskSnapshots(vmId, signal);
-        if (found.some((each) => each.tag === tag)) return;
+        if (await isKept(steps, signal)) return;
         if (await isOn(steps, signal)) {
           await hypervisor.snapshotLiveDisk(vmId, storage.paths(vmId).diskPath, tag, signal);
         } else {

@@ -36,6 +36,8 @@ export const OperationUnderWaySchema = Type.Object({
   ]),
   /** The guest's file systems were frozen at the moment that counts. */
   isQuiesced: Type.Boolean(),
+  /** They were about to be frozen, and have not been seen to go on since. */
+  mayBeFrozen: Type.Optional(Type.Boolean()),
   /** What was made so far that the result tells of. */
   made: Type.Optional(OperationDataSchema),
 });
