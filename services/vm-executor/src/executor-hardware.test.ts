@@ -25,10 +25,10 @@ describe('the hardware of a machine', () => {
   });
 
   it('that can not be fails it, with what to change, and leaves nothing', async () => {
-    const test = await launched({ os: 'windows', tpm: true, gpus: 1 });
+    const test = await launched({ os: 'windows', tpm: true, cpu: { numaNodes: 3 } });
     expect(test.link.latest(vmId)).toMatchObject({
       state: 'failed',
-      message: expect.stringMatching(/ask for firmware uefi.*; .*ask for fewer gpus/),
+      message: expect.stringMatching(/ask for firmware uefi.*; .*fewer nodes/),
     });
     expect(test.host.domains.size).toBe(0);
     expect(test.host.folders.size).toBe(0);

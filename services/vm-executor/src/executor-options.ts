@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '@factory/runtime';
 import type { Consoles } from './console/consoles.ts';
+import type { HostHardware } from './hardware/port.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import type { HostImages } from './images/host-images.ts';
 import type { ImagePublisher } from './images/publisher.ts';
@@ -33,6 +34,8 @@ export interface VmExecutorOptions {
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
+  /** Absent on a host that has nothing to hand out. */
+  readonly hardware?: HostHardware;
   /** Absent: nobody knows what guests use. */
   readonly stats?: { readonly port: StatsPort; readonly intervalMs: number };
   /** Absent: none can be opened. */

@@ -11,6 +11,7 @@ import {
 } from '@factory/contracts';
 import { createLimiter, keyedMutex, type Timer, withDeadline } from '@factory/runtime';
 import type { VmExecutorOptions } from './executor-options.ts';
+import { holderIsGone } from './hardware/holders.ts';
 import type { HypervisorEvent } from './hypervisor/port.ts';
 import { HostImages } from './images/host-images.ts';
 import type { LaunchedTask, LinkHandlers } from './link.ts';
@@ -74,6 +75,7 @@ export class VmExecutor {
       volumesOf: (vmId) => volumesOf(this.#guarded.get(vmId)?.keeper.record),
       onLost: ({ vmId }) => this.#inBackground('a lost disk', () => hypervisor.powerOff(vmId)),
     });
+    options.hardware?.reclaimFrom(holderIsGone({ ...options, isKept }));
     this.#orphans = new OrphanSearch({
       ...options,
       ...{ volumes, isKept, intervalMs: settings.orphanSearchMs },
@@ -184,10 +186,11 @@ export class VmExecutor {
       },
       onKill: (taskId) => this.#inBackground('kill', () => this.#kill(taskId)),
       onMessage: (data) => this.#onMessage(data),
-      onSubscribed: (agentHostName) => {
-        this.#options.network.identify(agentHostName);
-        this.#options.hypervisor.identify(agentHostName);
-        this.#volumes.identify(agentHostName);
+      onSubscribed: ({ hostName, attributes }) => {
+        this.#options.network.identify(hostName);
+        this.#options.hypervisor.identify(hostName);
+        this.#volumes.identify(hostName);
+        this.#options.hardware?.identify(attributes);
         this.#reporter.reportAll();
       },
       onShutdown: () => this.#end('shutdown'),

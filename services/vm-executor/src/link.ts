@@ -1,3 +1,5 @@
+import type { HostAttribute } from '@factory/contracts';
+
 /** States that a VM's task goes through. It stays running for as long as the VM exists here. */
 export type TaskState = 'TASK_RUNNING' | 'TASK_FINISHED' | 'TASK_FAILED' | 'TASK_KILLED';
 
@@ -8,6 +10,12 @@ export interface LaunchedTask {
   readonly data: Uint8Array;
 }
 
+/** What the agent says of itself. */
+export interface AgentSeen {
+  readonly hostName: string;
+  readonly attributes: readonly HostAttribute[];
+}
+
 /** What comes from the agent. */
 export interface LinkHandlers {
   onLaunch(tasks: readonly LaunchedTask[]): void;
@@ -15,7 +23,7 @@ export interface LinkHandlers {
   /** A framework message of the scheduler. */
   onMessage(data: Uint8Array): void;
   /** The agent (re-)accepted us: framework messages sent from now on have a way to go. */
-  onSubscribed(agentHostName: string): void;
+  onSubscribed(agent: AgentSeen): void;
   /** The agent wants this executor to end. */
   onShutdown(): void;
 }

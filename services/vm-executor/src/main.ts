@@ -19,6 +19,10 @@ import { Consoles } from './console/consoles.ts';
 import type { ConsolePort } from './console/port.ts';
 import { createVmExecutor } from './executor.ts';
 import type { VmExecutorOptions } from './executor-options.ts';
+import { createGrantFiles } from './hardware/grant-files.ts';
+import { createHostHardware } from './hardware/host-hardware.ts';
+import type { HostHardware } from './hardware/port.ts';
+import { createSysfsReader } from './hardware/sysfs.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createImagePublisher, type ImagePublisher } from './images/publisher.ts';
@@ -36,6 +40,7 @@ import { createSharedVolumes } from './volumes/shared-volumes.ts';
 type Settings = SettingsOf<typeof executorSettings>;
 interface World {
   readonly hypervisor: Hypervisor;
+  readonly hardware: HostHardware;
   readonly storage: VmStorage;
   readonly images: ImagePublisher;
   readonly network: HostNetworkPort;
@@ -172,6 +177,10 @@ async function libvirtWorld(
       sizeBytesMax: IMAGE_BYTES_MAX,
     }),
     ...sharedVolumes(context, settings),
+    hardware: createHostHardware({
+      reader: createSysfsReader(),
+      grants: createGrantFiles(hostDir),
+    }),
     hypervisor: createLibvirtHypervisor({
       clock,
       random,
@@ -228,6 +237,7 @@ async function simulatedWorld(context: ServiceContext, settings: Settings): Prom
     images: createMemoryPublisher(host),
     network: host.network,
     volumes: createSimulatedVolumes(host.sharedStorage, clock),
+    hardware: createHostHardware({ reader: host.hardware, grants: host.hardware }),
     consolePort: createSimulatedConsoles(host),
     statsPort: createSimulatedStats(host),
   };

@@ -1,3 +1,4 @@
+import { hostAttribute } from '@factory/contracts';
 import {
   type Clock,
   DeadlineExceededError,
@@ -7,8 +8,8 @@ import {
   waitFor,
 } from '@factory/runtime';
 import { ExecutorClient, type ExecutorEnvironment } from 'mesos-core/client';
-import type { ExecutorEvent, TaskInfo } from 'mesos-core/protocol';
-import type { ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
+import type { AgentInfo, ExecutorEvent, TaskInfo } from 'mesos-core/protocol';
+import type { AgentSeen, ExecutorLink, LaunchedTask, LinkHandlers } from './link.ts';
 
 /** At the end, updates that the agent has not acknowledged have this long to be. */
 const ACKNOWLEDGE_TIMEOUT_MS = 2_000;
@@ -64,7 +65,7 @@ export function createMesosLink(options: {
 function handleEvent(event: ExecutorEvent, handlers: LinkHandlers, logger: Logger): void {
   switch (event.type) {
     case 'SUBSCRIBED':
-      handlers.onSubscribed(event.subscribed.agent_info.hostname);
+      handlers.onSubscribed(toAgentSeen(event.subscribed.agent_info));
       return;
     case 'LAUNCH':
       handlers.onLaunch([toLaunched(event.launch.task)]);
@@ -89,6 +90,10 @@ function handleEvent(event: ExecutorEvent, handlers: LinkHandlers, logger: Logge
     case 'UNKNOWN':
       return;
   }
+}
+
+function toAgentSeen({ hostname, attributes = [] }: AgentInfo): AgentSeen {
+  return { hostName: hostname, attributes: attributes.map(hostAttribute) };
 }
 
 function toLaunched(task: TaskInfo): LaunchedTask {

@@ -1,5 +1,7 @@
 import type { Orphan, VmId } from '@factory/contracts';
 import { type Clock, type Logger, type Timer, withDeadline } from '@factory/runtime';
+import { noHardware } from './hardware/none.ts';
+import type { HostHardware } from './hardware/port.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import type { HostNetworkPort, NetworkInventory } from './network/port.ts';
 import type { VmStorage } from './storage/port.ts';
@@ -8,7 +10,7 @@ import type { VolumePort } from './volumes/port.ts';
 /** What is on this host in our name, and no task speaks for it. */
 export interface Orphans {
   readonly domains: readonly VmId[];
-  /** VMs with a folder, a lease of an address or one of a disk. */
+  /** VMs with a folder, a lease of an address or one of a disk, or parts of the host for itself. */
   readonly folders: readonly VmId[];
   /** VMs with a network card. */
   readonly cards: readonly VmId[];
@@ -22,11 +24,13 @@ const NETWORK_TIMEOUT_MS = 30_000;
  */
 async function findOrphans(options: OrphanSearchOptions): Promise<Orphans> {
   const { clock, hypervisor, network, storage, volumes, isKept } = options;
+  const { hardware = noHardware } = options;
   const domains = (await hypervisor.listDomains()).map(({ vmId }) => vmId);
   const folders = new Set([
     ...(await storage.listVms()),
     ...(await storage.listLeases()),
     ...(await volumes.listHeld()).map(({ vmId }) => vmId),
+    ...(await hardware.listHolders()),
   ]);
   const looking = async (signal: AbortSignal): Promise<NetworkInventory> => {
     await network.dropUnused(signal);
@@ -63,6 +67,7 @@ interface OrphanSearchOptions {
   readonly network: HostNetworkPort;
   readonly storage: VmStorage;
   readonly volumes: VolumePort;
+  readonly hardware?: HostHardware;
   readonly intervalMs: number;
   /** A task speaks for it. */
   readonly isKept: (vmId: VmId) => boolean;

@@ -1,6 +1,7 @@
 import {
   type DesiredState,
   type ExecutorMessage,
+  type HostAttribute,
   ID_PREFIXES,
   type OperationId,
   type OperationResult,
@@ -18,6 +19,7 @@ import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { Value } from 'typebox/value';
 import { createVmExecutor, type VmExecutor } from './executor.ts';
 import type { VmExecutorSettings } from './executor-options.ts';
+import { createHostHardware } from './hardware/host-hardware.ts';
 import type { DomainPlan } from './hypervisor/port.ts';
 import { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './hypervisor/simulated-host.ts';
@@ -88,11 +90,16 @@ export function testTask(number: number, changes: Partial<VmTaskData> = {}): VmT
 export class RecordingLink implements ExecutorLink {
   readonly updates: { readonly taskId: string; readonly state: TaskState; message: string }[] = [];
   readonly messages: ExecutorMessage[] = [];
+  readonly #attributes: readonly HostAttribute[];
   #handlers: LinkHandlers | undefined;
+
+  constructor(attributes: readonly HostAttribute[] = []) {
+    this.#attributes = attributes;
+  }
 
   start(handlers: LinkHandlers): void {
     this.#handlers = handlers;
-    handlers.onSubscribed('host-1');
+    handlers.onSubscribed({ hostName: 'host-1', attributes: this.#attributes });
   }
 
   updateTask(taskId: string, state: TaskState, message: string): void {
@@ -160,11 +167,17 @@ const TEST_SETTINGS: VmExecutorSettings = {
   orphanSearchMs: 60_000,
 };
 
+interface TestHostOptions extends Partial<SimulatedHostOptions> {
+  readonly seed?: number;
+  /** Of the agent. */
+  readonly attributes?: readonly HostAttribute[];
+}
+
 /** A simulated host on virtual time, with one executor at a time on it. */
 export class TestHost {
   readonly clock = new VirtualClock();
   readonly host: SimulatedHost;
-  link = new RecordingLink();
+  link: RecordingLink;
   executor: VmExecutor;
   /** Between the present executor and its hypervisor and storage. */
   gate = new Gate();
@@ -173,9 +186,12 @@ export class TestHost {
   /** Errors that were logged. */
   readonly errors: unknown[] = [];
   readonly #seed: number;
+  readonly #attributes: readonly HostAttribute[];
 
-  constructor(options: Partial<SimulatedHostOptions> & { readonly seed?: number } = {}) {
+  constructor(options: TestHostOptions = {}) {
     this.#seed = options.seed ?? 1;
+    this.#attributes = options.attributes ?? [];
+    this.link = new RecordingLink(this.#attributes);
     this.host = new SimulatedHost({
       clock: this.clock,
       random: seededRandom(this.#seed),
@@ -205,7 +221,7 @@ export class TestHost {
 
   async #nextExecutor(): Promise<void> {
     this.gate = new Gate();
-    this.link = new RecordingLink();
+    this.link = new RecordingLink(this.#attributes);
     this.executor = this.#newExecutor();
     await this.executor.start();
   }
@@ -240,6 +256,10 @@ export class TestHost {
       hypervisor: gated(createSimulatedHypervisor(this.host), this.gate),
       network: gated(this.host.network, this.gate),
       storage: gated(createMemoryStorage(this.host), this.gate),
+      hardware: gated(
+        createHostHardware({ reader: this.host.hardware, grants: this.host.hardware }),
+        this.gate,
+      ),
       volumes: gated(createSimulatedVolumes(this.host.sharedStorage, this.clock), this.gate),
       images: gated(createMemoryPublisher(this.host), this.gate),
       settings: TEST_SETTINGS,

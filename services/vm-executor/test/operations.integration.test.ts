@@ -13,6 +13,7 @@ import {
 import { Value } from 'typebox/value';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBell } from '../src/bell.ts';
+import { noHardware } from '../src/hardware/none.ts';
 import { qemuDiskTools } from '../src/host/qemu-img.ts';
 import type { Hypervisor } from '../src/hypervisor/port.ts';
 import { createImagePublisher } from '../src/images/publisher.ts';
@@ -91,6 +92,7 @@ beforeEach(async () => {
     hypervisor,
     network: host.network,
     volumes: noVolumes,
+    hardware: noHardware,
     images: createImagePublisher({
       ...{ clock: systemClock, helper, folder: imageFolder(), sizeBytesMax: 1 << 30 },
     }),

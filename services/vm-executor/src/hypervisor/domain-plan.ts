@@ -25,6 +25,10 @@ export interface DomainPlan {
   readonly driversPath?: string;
   /** CPUs of the host for the vCPUs, in their order, for a guest that is pinned. */
   readonly hostCpus?: readonly number[];
+  /** CPUs of the host for all that has none of its own: other guests, and QEMU's own threads. */
+  readonly sharedCpus?: readonly number[];
+  /** NUMA nodes of the host that the memory of each of the guest's comes from. */
+  readonly memoryNodes?: readonly number[];
   /** PCI devices of the host passed through, graphics cards and others: `0000:3b:00.0`. */
   readonly hostDevices?: readonly string[];
   /** Cards behind the first. */

@@ -1,6 +1,7 @@
 import type { VmId, VmReason } from '@factory/contracts';
 import { type Clock, type Random, sleep } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
+import { SimulatedHardware } from '../hardware/simulated.ts';
 import { createSimulatedNetwork, type SimulatedNetwork } from '../network/simulated.ts';
 import type { AddressLease, Image } from '../storage/port.ts';
 import { SimulatedSharedStorage } from '../volumes/simulated.ts';
@@ -104,6 +105,7 @@ export class SimulatedHost {
   readonly leases = new Map<VmId, AddressLease>();
   /** What it shares with other hosts, where they do. */
   readonly sharedStorage: SimulatedSharedStorage;
+  readonly hardware = new SimulatedHardware();
   readonly consoles = new Map<VmId, string>();
   readonly consoleListeners = new Map<VmId, Set<() => void>>();
   readonly hypervisorListeners = new Set<(event: HypervisorEvent) => void>();

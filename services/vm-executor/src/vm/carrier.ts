@@ -2,6 +2,8 @@ import type { OperationProgress } from '@factory/contracts';
 import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { VmFailure } from '../failures.ts';
+import { noHardware } from '../hardware/none.ts';
+import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { ImagePublisher } from '../images/publisher.ts';
 import type { HostNetworkPort } from '../network/port.ts';
@@ -24,6 +26,8 @@ export interface CarrierContext {
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;
+  /** Absent on a host that has nothing to hand out. */
+  readonly hardware?: HostHardware;
   /** Bounds how many guests are powered on at a time. */
   readonly limitPowerOn: Limiter;
   readonly powerOff: PowerOffLimits;
@@ -112,6 +116,7 @@ export class Carrier {
         parts = { ...parts, ...more };
       },
       volumes: this.#context.volumes ?? noVolumes,
+      hardware: this.#context.hardware ?? noHardware,
       bell: this.#bell,
       record: () => ledger.record,
       observe: (change) => {

@@ -18,6 +18,8 @@ export interface HostParts {
   readonly volumePaths?: Readonly<Record<string, string>>;
   readonly hostCpus?: readonly number[];
   readonly hostDevices?: readonly string[];
+  readonly sharedCpus?: readonly number[];
+  readonly memoryNodes?: readonly number[];
 }
 
 /** What the guest finds on its seed, in the form that its system reads. Pure. */
@@ -55,13 +57,22 @@ export function domainPlan(
     ...(hardware === undefined ? {} : { hardware }),
     // Beside the disk: it is copied, kept and removed with it.
     ...(hasUefi(hardware) ? { nvramPath: join(dirname(paths.diskPath), 'nvram.fd') } : {}),
-    ...(parts.hostCpus === undefined ? {} : { hostCpus: parts.hostCpus }),
-    ...(parts.hostDevices === undefined ? {} : { hostDevices: parts.hostDevices }),
+    ...hardwareOf(parts),
     ...(spec.nics === undefined ? {} : { nics: spec.nics.map((nic) => nicOf(nic, parts)) }),
     ...(spec.volumes === undefined ? {} : volumesOf(spec, parts)),
     hasScreen: true,
     // A virtio device: without drivers there is nobody to answer.
     hasAgentChannel: hardware?.devices !== 'emulated',
+  };
+}
+
+/** What the host has given it, as far as it has. */
+function hardwareOf({ hostCpus, hostDevices, sharedCpus, memoryNodes }: HostParts) {
+  return {
+    ...(hostCpus === undefined ? {} : { hostCpus }),
+    ...(hostDevices === undefined ? {} : { hostDevices }),
+    ...(sharedCpus === undefined ? {} : { sharedCpus }),
+    ...(memoryNodes === undefined ? {} : { memoryNodes }),
   };
 }
 

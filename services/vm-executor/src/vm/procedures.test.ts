@@ -31,10 +31,11 @@ function setUp() {
   return { host, context, clock, run };
 }
 
-/** With a disk on shared storage, of which a crash must not leave the lease. */
+/** With a disk on shared storage, a card and a core, which a crash must not leave held. */
 function taskWithDisk(): VmTaskData {
   const task = testTask(1);
-  return { ...task, spec: { ...task.spec, volumes: [TEST_VOLUME] } };
+  const hardware = { gpus: 1, cpu: { pinned: true } };
+  return { ...task, spec: { ...task.spec, volumes: [TEST_VOLUME], hardware } };
 }
 
 /** The faults of which one crashes. */
@@ -54,6 +55,7 @@ function expectMade(host: SimulatedHost): void {
   expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
   expect(host.leases.size).toBe(1);
   expect(host.sharedStorage.leases).toHaveLength(1);
+  expect(host.hardware.grants.get(vmId)).toMatchObject({ gpus: ['0000:3b:00.0'], cpus: [8] });
   expect(host.network.cards()).toHaveLength(1);
 }
 
@@ -62,6 +64,7 @@ function expectCleanSlate(host: SimulatedHost): void {
   expect(host.folders.size).toBe(0);
   expect(host.leases.size).toBe(0);
   expect(host.sharedStorage.leases).toEqual([]);
+  expect(host.hardware.grants.size).toBe(0);
   expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
 }
 

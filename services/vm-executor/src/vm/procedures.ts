@@ -4,6 +4,7 @@ import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
 import { RESIZE } from './resize.ts';
 import {
   domain,
+  hardware,
   inFolder,
   intent,
   lease,
@@ -49,6 +50,7 @@ export const CREATE: Procedure<VmSteps> = {
     seed,
     network,
     volumes,
+    hardware,
     domain,
     power,
     {
@@ -114,6 +116,7 @@ export const POWER_ON: Procedure<VmSteps> = {
     seed,
     network,
     volumes,
+    hardware,
     domain,
     power,
   ],

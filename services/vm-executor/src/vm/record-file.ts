@@ -60,6 +60,11 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
   };
 }
 
+/** The state that was written last, whether its VM has a task or not; undefined without a record. */
+export function storedState({ record }: StoredVm): VmRecord['state'] | undefined {
+  return Value.Check(CoreSchema, record) ? record.state : undefined;
+}
+
 function decodeSpec(stored: unknown, ofTask: VmSpec): VmSpec {
   if (Value.Check(VmSpecSchema, stored)) return stored;
   const mended = withMissing(stored, ofTask);

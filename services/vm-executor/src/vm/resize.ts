@@ -1,7 +1,27 @@
 import type { Procedure } from './procedure.ts';
 import { settleChange } from './spec-change.ts';
-import { domain, intent, network, restated, type VmSteps, volumes } from './steps.ts';
+import {
+  domain,
+  hardware,
+  intent,
+  network,
+  restated,
+  type VmStep,
+  type VmSteps,
+  volumes,
+} from './steps.ts';
 import { forgetMemory } from './suspend.ts';
+
+/** The step as of a machine that has its new size. */
+function ofNewSize<Name extends string>(step: VmStep<Name>): VmStep<Name> {
+  return {
+    ...step,
+    do: (context, signal) => {
+      const record = () => settleChange(context.record(), 'size');
+      return step.do({ ...context, record }, signal);
+    },
+  };
+}
 
 /** How a machine that is off gets the size that it is to have; its task has it already. */
 export const RESIZE: Procedure<VmSteps> = {
@@ -20,13 +40,8 @@ export const RESIZE: Procedure<VmSteps> = {
     },
     network,
     volumes,
-    {
-      ...domain,
-      do: (context, signal) => {
-        const record = () => settleChange(context.record(), 'size');
-        return domain.do({ ...context, record }, signal);
-      },
-    },
+    ofNewSize(hardware),
+    ofNewSize(domain),
     {
       name: 'settled',
       waitsFor: 'its record to be written',

@@ -1,5 +1,6 @@
 import type { Clock, Limiter } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
+import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { ImagePublisher } from '../images/publisher.ts';
 import { cardsOf } from '../network/cards.ts';
@@ -20,6 +21,7 @@ export interface VmSteps {
   readonly hypervisor: Hypervisor;
   readonly network: HostNetworkPort;
   readonly volumes: VolumePort;
+  readonly hardware: HostHardware;
   /** What the steps of this run have made ready for the guest. */
   readonly parts: () => HostParts;
   /** Adds to it. */
@@ -97,6 +99,17 @@ export const volumes: VmStep<'volumes'> = {
   },
   // After its domain: nothing has a disk open any more whose lease is given back.
   undo: ({ volumes, record }, signal) => volumes.release(record().vmId, undefined, signal),
+};
+
+/** What it has of its host for itself; held until after its domain has gone. */
+export const hardware: VmStep<'hardware'> = {
+  name: 'hardware',
+  waitsFor: 'what it has of its host for itself',
+  do: async ({ hardware, record, provide }, signal) => {
+    const { vmId, spec } = record();
+    provide(await hardware.assign(vmId, spec, signal));
+  },
+  undo: ({ hardware, record }, signal) => hardware.release(record().vmId, signal),
 };
 
 /** The definition, by the spec that holds. */

@@ -1,7 +1,16 @@
 import { VmFailure } from '../failures.ts';
 import type { Procedure } from './procedure.ts';
 import type { VmRecord } from './record.ts';
-import { intent, lease, network, power, type VmStep, type VmSteps, volumes } from './steps.ts';
+import {
+  hardware,
+  intent,
+  lease,
+  network,
+  power,
+  type VmStep,
+  type VmSteps,
+  volumes,
+} from './steps.ts';
 
 /** What a guest must not have that is to be saved: a device whose state is not QEMU's. */
 export function whyNotSuspended({ spec }: Pick<VmRecord, 'spec'>): string | undefined {
@@ -33,7 +42,7 @@ export const SUSPEND: Procedure<VmSteps> = {
 /** A saved guest goes on. Its domain and seed stay as they are: its memory was of these. */
 export const RESUME: Procedure<VmSteps> = {
   name: 'resume',
-  steps: [intent, lease, network, volumes, power],
+  steps: [intent, lease, network, volumes, hardware, power],
 };
 
 /** Before anything that would make the memory that is kept that of another machine. */

@@ -1,5 +1,7 @@
+import type { HostAttribute } from '@factory/contracts';
 import { createLimiter } from '@factory/runtime';
 import { createBell } from '../bell.ts';
+import { createHostHardware } from '../hardware/host-hardware.ts';
 import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
 import type { SimulatedHost } from '../hypervisor/simulated-host.ts';
 import { createMemoryPublisher } from '../images/publisher-memory.ts';
@@ -9,6 +11,13 @@ import type { HostParts } from './planned.ts';
 import type { VmSteps } from './procedures.ts';
 import type { VmRecord } from './record.ts';
 
+/** What an agent says of its host that has something to hand out. */
+export const TEST_HARDWARE: readonly HostAttribute[] = [
+  { name: 'gpu_devices', type: 'set', items: ['0000:3b:00.0', '0000:af:00.0'] },
+  { name: 'gpu_model', type: 'text', text: 'A100' },
+  { name: 'pinned_cpus', type: 'ranges', ranges: [[8, 15]] },
+];
+
 /** What the steps of one VM act on: a simulated host, with the clock and storage of the test. */
 export function testSteps(
   host: SimulatedHost,
@@ -17,6 +26,8 @@ export function testSteps(
   const { clock, storage } = start;
   let { record } = start;
   let parts: HostParts = {};
+  const hardware = createHostHardware({ reader: host.hardware, grants: host.hardware });
+  hardware.identify(TEST_HARDWARE);
   return {
     clock,
     storage,
@@ -27,6 +38,7 @@ export function testSteps(
       parts = { ...parts, ...more };
     },
     volumes: createSimulatedVolumes(host.sharedStorage, clock, 'host-1'),
+    hardware,
     images: createMemoryPublisher(host),
     tell: () => undefined,
     limitPowerOn: createLimiter(1),

@@ -41,6 +41,7 @@ const RULES: readonly Rule[] = [
   numaRule,
   hugepagesRule,
   pinningRule,
+  memoryNodesRule,
   hostDeviceRule,
   tapRule,
   uniqueRule,
@@ -146,6 +147,15 @@ function pinningRule({ hardware, vcpus, hostCpus = [] }: DomainPlan): readonly P
   );
 }
 
+function memoryNodesRule({ hardware, memoryNodes = [] }: DomainPlan): readonly PlanProblem[] {
+  const { numaNodes = 1 } = hardware?.cpu ?? {};
+  return when(
+    memoryNodes.length > 0 && memoryNodes.length !== numaNodes,
+    `${numaNodes} NUMA nodes of the guest need as many of the host, and ${memoryNodes.length} are given`,
+    'ask for as many numaNodes as the host has given',
+  );
+}
+
 function hostDeviceRule({ hardware, hostDevices = [] }: DomainPlan): readonly PlanProblem[] {
   const { gpus = 0 } = hardware ?? {};
   return [
@@ -189,6 +199,7 @@ function uniqueRule(plan: DomainPlan): readonly PlanProblem[] {
     ['path of a volume', volumes.map(({ path }) => path)],
     ['tag of a volume', filesystems.map(({ tag }) => tag)],
     ['PCI device', hostDevices],
+    ['CPU of the host', (plan.hostCpus ?? []).map(String)],
   ];
   return kinds.flatMap(([kind, values]) =>
     values

@@ -1,3 +1,4 @@
+import { formatCpuList } from '../../hardware/cpu-list.ts';
 import type { DomainPlan } from '../domain-plan.ts';
 import { type XmlElement, xml } from '../xml.ts';
 import type { Machine } from './machine.ts';
@@ -15,14 +16,21 @@ export function cpu(plan: DomainPlan, machine: Machine): XmlElement {
   );
 }
 
-/** `host` is all that the host's CPU has; emulated, all that the emulator has. */
+/** See `cpu.model` in contracts; emulated, all that the host has is all that the emulator has. */
 function modelOf(
   { hardware }: DomainPlan,
   { type }: Machine,
 ): { readonly mode: string; readonly model?: string } {
   const model = hardware?.cpu?.model ?? 'host';
-  if (model !== 'host') return { mode: 'custom', model };
-  return { mode: type === 'kvm' ? 'host-passthrough' : 'maximum' };
+  switch (model) {
+    case 'host':
+    case 'host-passthrough':
+      return { mode: type === 'kvm' ? 'host-passthrough' : 'maximum' };
+    case 'host-model':
+      return { mode: 'host-model' };
+    default:
+      return { mode: 'custom', model };
+  }
 }
 
 /**
@@ -50,9 +58,22 @@ function numa({ vcpus, memoryMiB }: DomainPlan, nodes: number): XmlElement {
   return xml('numa', {}, ...cells);
 }
 
-/** Which CPU of the host each vCPU runs on, when it shall be one of its own. */
-export function cpuPinning({ hardware, hostCpus = [] }: DomainPlan): readonly XmlElement[] {
+/** The number of vCPUs; of one without cores of its own, those where it leaves others alone. */
+export function vcpus({ vcpus, hardware, sharedCpus = [] }: DomainPlan): XmlElement {
+  const isShared = hardware?.cpu?.pinned !== true && sharedCpus.length > 0;
+  const cpuset = isShared ? { cpuset: formatCpuList(sharedCpus) } : {};
+  return xml('vcpu', { placement: 'static', ...cpuset }, vcpus);
+}
+
+/**
+ * Which CPU of the host each vCPU runs on, when it shall be one of its own; QEMU's other threads
+ * (I/O, the screen) run elsewhere.
+ */
+export function cpuPinning(plan: DomainPlan): readonly XmlElement[] {
+  const { hardware, hostCpus = [], sharedCpus = [] } = plan;
   if (hardware?.cpu?.pinned !== true) return [];
   const pins = hostCpus.map((cpuset, vcpu) => xml('vcpupin', { vcpu, cpuset }));
-  return [xml('cputune', {}, ...pins)];
+  const others =
+    sharedCpus.length === 0 ? [] : [xml('emulatorpin', { cpuset: formatCpuList(sharedCpus) })];
+  return [xml('cputune', {}, ...pins, ...others)];
 }

@@ -3,13 +3,13 @@ import { domainName, domainUuid, type Owner } from '../names.ts';
 import { renderXml, type XmlElement, xml } from '../xml.ts';
 import { agentChannel, serialConsole } from './channels.ts';
 import { checkPlan } from './check.ts';
-import { cpu, cpuPinning } from './cpu.ts';
+import { cpu, cpuPinning, vcpus } from './cpu.ts';
 import { disks } from './disks.ts';
 import { filesystems } from './filesystems.ts';
 import { screen } from './graphics.ts';
 import { hostDevices } from './hostdevs.ts';
 import { type DomainType, type Machine, machineOf } from './machine.ts';
-import { memoryBacking } from './memory.ts';
+import { memoryBacking, memoryPlacement } from './memory.ts';
 import { metadata } from './metadata.ts';
 import { nics } from './nics.ts';
 import { clock, features, os, powerManagement, tpm } from './os.ts';
@@ -32,8 +32,9 @@ export function domainXml(plan: DomainPlan, type: DomainType, owner: Owner): str
       xml('metadata', {}, metadata(plan, owner)),
       xml('memory', { unit: 'MiB' }, plan.memoryMiB),
       ...memoryBacking(plan),
-      xml('vcpu', { placement: 'static' }, plan.vcpus),
+      vcpus(plan),
       ...cpuPinning(plan),
+      ...memoryPlacement(plan),
       os(plan, machine),
       features(machine),
       cpu(plan, machine),

@@ -1,4 +1,5 @@
 import { HUGEPAGE_MIB } from '@factory/contracts';
+import { formatCpuList } from '../../hardware/cpu-list.ts';
 import type { DomainPlan } from '../domain-plan.ts';
 import { type XmlElement, xml } from '../xml.ts';
 
@@ -14,4 +15,18 @@ export function memoryBacking({ hardware, filesystems }: DomainPlan): readonly X
   const shared = [xml('source', { type: 'memfd' }), xml('access', { mode: 'shared' })];
   const children = [...pages, ...(isShared ? shared : [])];
   return children.length === 0 ? [] : [xml('memoryBacking', {}, ...children)];
+}
+
+/**
+ * The NUMA nodes of the host that memory comes from, one for each of the guest's. Huge pages are
+ * known to be there; other memory rather comes from another node than not at all.
+ */
+export function memoryPlacement({ hardware, memoryNodes = [] }: DomainPlan): readonly XmlElement[] {
+  if (memoryNodes.length === 0) return [];
+  const mode = hardware?.cpu?.hugepages === undefined ? 'preferred' : 'strict';
+  const [nodeset] = memoryNodes;
+  if (memoryNodes.length === 1) return [xml('numatune', {}, xml('memory', { mode, nodeset }))];
+  const cells = memoryNodes.map((node, cellid) => xml('memnode', { cellid, mode, nodeset: node }));
+  const all = xml('memory', { mode: 'strict', nodeset: formatCpuList(memoryNodes) });
+  return [xml('numatune', {}, all, ...cells)];
 }

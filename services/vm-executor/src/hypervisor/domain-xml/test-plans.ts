@@ -75,8 +75,20 @@ export const TEST_PLANS: Readonly<
         cpu: { model: 'EPYC-Rome', pinned: true, numaNodes: 2, hugepages: '1G' },
       },
       hostCpus: [2, 3, 18, 19],
+      sharedCpus: [0, 1, 16, 17],
+      memoryNodes: [0, 1],
     },
   },
+  'linux-pinned-near-memory': {
+    type: 'kvm',
+    plan: {
+      ...plain,
+      ...{ vcpus: 2, memoryMiB: 2048 },
+      hardware: { cpu: { model: 'host-model', pinned: true } },
+      ...{ hostCpus: [4, 20], sharedCpus: [0, 1], memoryNodes: [1] },
+    },
+  },
+  'linux-beside-pinned': { type: 'kvm', plan: { ...plain, sharedCpus: [0, 1, 2, 8] } },
   'linux-gpus': {
     type: 'kvm',
     plan: {
@@ -132,6 +144,8 @@ const fields: fc.Arbitrary<Partial<Record<keyof DomainPlan, unknown>>> = fc.reco
     nvramPath: fc.constant(`${folder}/nvram.fd`),
     driversPath: fc.constant('/images/a & b.iso'),
     hostCpus: fc.uniqueArray(fc.integer({ min: 0, max: 15 }), { maxLength: 8 }),
+    sharedCpus: fc.constantFrom([], [0], [0, 1, 2, 8]),
+    memoryNodes: fc.constantFrom([], [0], [0, 1]),
     hostDevices: fc.subarray(['0000:3b:00.0', '0000:af:1f.7', '3b:00.0']),
     nics: fc.array(
       fc.record(
