@@ -25,8 +25,11 @@ DISK_BYTES=1073741824 # 1 GiB, the smallest disk that a machine can have
 MODULES="virtio_blk virtio_pci virtio_net virtio_rng button evdev isofs"
 # Loaded by the machine that has such a volume, and by no other.
 VOLUME_MODULES="virtiofs"
-# What dropbear is linked with.
-LIBRARIES="libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6"
+# Loaded when everything else is up.
+AGENT_MODULES="virtio_console"
+# Programs, and what they are linked with.
+PROGRAMS="dropbear-bin qemu-guest-agent"
+LIBRARIES="libtomcrypt1 libtommath1 zlib1g libcrypt1 libgmp10 libc6 libglib2.0-0 libpcre2-8-0 libudev1 libnuma1 liburing2"
 
 # One moment and fixed ids for all that carries them: the same packages give the same image.
 export SOURCE_DATE_EPOCH=1700000000 E2FSPROGS_FAKE_TIME=1700000000
@@ -48,7 +51,7 @@ fetch() {
   [ -n "$kernel" ] || return 1
   # apt fetches as a user of its own, who can't write here: it says so, and goes on as us.
   # shellcheck disable=SC2086
-  apt-get "$@" download -qq "$kernel" dropbear-bin $LIBRARIES
+  apt-get "$@" download -qq "$kernel" $PROGRAMS $LIBRARIES
 }
 
 # A machine without package lists, or with old ones, gets new ones of its own for this build.
@@ -104,9 +107,11 @@ build_initrd() {
   (cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$WORK/initrd"
 }
 
-copy_dropbear() {
-  cp "$WORK/packages/usr/sbin/dropbear" "$WORK/packages/usr/bin/dropbearkey" "$1/usr/sbin/"
-  for library in libtomcrypt.so.1 libtommath.so.1 libz.so.1 libcrypt.so.1 libgmp.so.10 libc.so.6; do
+copy_programs() {
+  cp "$WORK/packages/usr/sbin/dropbear" "$WORK/packages/usr/bin/dropbearkey" \
+    "$WORK/packages/usr/sbin/qemu-ga" "$1/usr/sbin/"
+  for library in libtomcrypt.so.1 libtommath.so.1 libz.so.1 libcrypt.so.1 libgmp.so.10 libc.so.6 libm.so.6 \
+    libglib-2.0.so.0 libgmodule-2.0.so.0 libpcre2-8.so.0 libudev.so.1 libnuma.so.1 liburing.so.2; do
     cp -L "$(find "$WORK/packages" -name "$library" | head -n 1)" "$1/lib/x86_64-linux-gnu/$library"
   done
   cp -L "$(find "$WORK/packages" -name ld-linux-x86-64.so.2 -not -type d | head -n 1)" "$1/lib64/"
@@ -126,12 +131,13 @@ build_root() {
     esac
   done
   ln -sf /bin/busybox "$tree/sbin/init"
-  copy_dropbear "$tree"
+  copy_programs "$tree"
   # shellcheck disable=SC2086
-  copy_modules "$tree" $VOLUME_MODULES
+  copy_modules "$tree" $VOLUME_MODULES $AGENT_MODULES
   cp -R "$HERE/rootfs/." "$tree/"
   find "$tree/etc/init.d" "$tree/etc/acpi" "$tree/usr/share/udhcpc" "$tree/usr/sbin" -type f -exec chmod 755 {} +
   echo micro >"$tree/etc/hostname"
+  printf 'ID=micro\nNAME=Micro\nPRETTY_NAME="Compute Factory micro"\nVERSION_ID=1\n' >"$tree/etc/os-release"
   echo 'root::0:0:root:/root:/bin/sh' >"$tree/etc/passwd"
   echo 'root:x:0:' >"$tree/etc/group"
   echo '/bin/sh' >"$tree/etc/shells"

@@ -1,15 +1,20 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Vm } from '@factory/contracts';
-import { connectLibvirt } from '@factory/libvirt';
-import { systemClock, waitFor, withDeadline } from '@factory/runtime';
+import { promisify } from 'node:util';
+import type { Operation, Vm } from '@factory/contracts';
+import { systemClock, waitFor } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostDirectory } from '../../cli/src/supervisor/layout.ts';
+import { typed } from '../support/guest-shell.ts';
 import { pings, type RealFactory, startRealFactory } from '../support/real-factory.ts';
+import { filesWith, processesWith } from '../support/secret-search.ts';
 
 const TIMEOUT_MS = 240_000;
 const READY_TIMEOUT_MS = 120_000;
-const ANSWER_TIMEOUT_MS = 30_000;
+const PASSWORD = 'in-no-file:of-the-Factory';
+const PUBLIC_KEY = `ssh-ed25519 ${'A'.repeat(68)} somebody`;
+const run = promisify(execFile);
 
 describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
   let factory: RealFactory;
@@ -68,7 +73,61 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
     expect(await pings(factory, vm, 60)).toBe(true);
     expect(await typed(vm, 'cat /root-file')).not.toMatch(/^mine$/m);
   });
+
+  it('is given a password and a key by its agent', async () => {
+    const request = { user: 'root', password: PASSWORD };
+    const done = await untilDone(factory, vm, 'setPassword', request, async () => {
+      expect(await processesWith(PASSWORD)).toEqual([]);
+    });
+    expect(JSON.stringify(done)).not.toContain(PASSWORD);
+    await untilDone(factory, vm, 'addSshKey', { user: 'root', publicKey: PUBLIC_KEY });
+    const files = await typed(vm, 'cat /etc/passwd /root/.ssh/authorized_keys');
+    expect(files).toContain(PUBLIC_KEY);
+    const [, hash = '', salt = ''] = /^root:(\$6\$([^$]+)\$[^:]+):/m.exec(files) ?? [];
+    expect(hash).toBe(await hashOf(PASSWORD, salt));
+    const { data } = factory.layout;
+    const known = await filesWith('FACTORY-BOOT', [data]);
+    expect(known.join()).toContain(`${vm.id}.log`);
+    // Logs, journals, and PostgreSQL with all that was ever written to its rows.
+    expect(await filesWith(PASSWORD, [data, '/var/log/libvirt'])).toEqual([]);
+  });
+
+  it('becomes an image while it runs, at rest for a moment; a machine of that has its files', async () => {
+    // Not synced: it is on the disk only when its agent has frozen the file systems.
+    await typed(vm, 'echo kept > /kept-file');
+    const { data } = await untilDone(factory, vm, 'makeImage', { name: 'taken' });
+    expect(data).toMatchObject({ kind: 'makeImage', name: 'taken', isQuiesced: true });
+    expect(await typed(vm, 'echo on > /kept-file && cat /kept-file')).toMatch(/^on$/m);
+    const size = ['--image', 'taken', '--count', '1', '--vcpus', '1', '--memory', '128'];
+    await factory.run('batch', 'create', '--name', 'copy', ...size, '--wait');
+    const copy = await factory.client.findVm('copy-1');
+    const files = await typed(copy, 'hostname; cat /kept-file');
+    expect([files.match(/^copy-1$/m), files.match(/^kept$/m)]).not.toContain(null);
+  });
 });
+
+/** Begins an operation and waits until it has succeeded. */
+async function untilDone(
+  { client }: RealFactory,
+  { id }: Vm,
+  verb: string,
+  params: object,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<Operation> {
+  const started = await client.operateOnVm(id, verb, params);
+  return waitFor(systemClock, verb, READY_TIMEOUT_MS, async () => {
+    await meanwhile();
+    const operation = await client.operation(started.id);
+    if (operation.state === 'failed') throw new Error(`${verb}: ${operation.message}`);
+    return operation.state === 'succeeded' ? operation : undefined;
+  });
+}
+
+/** What /etc/passwd has for a password. */
+async function hashOf(password: string, salt: string): Promise<string> {
+  const command = ['mkpasswd', '-m', 'sha512', '-S', salt, password];
+  return (await run('busybox', command)).stdout.trim();
+}
 
 /** The process of the one host's executor. */
 async function executorOf({ layout }: RealFactory): Promise<number> {
@@ -85,30 +144,4 @@ async function bootsOf({ client }: RealFactory, { id }: Vm): Promise<number> {
 async function uptimeInside(vm: Vm): Promise<number> {
   const [, seconds] = /^(\d+\.\d+) \d+\.\d+/m.exec(await typed(vm, 'cat /proc/uptime')) ?? [];
   return Number(seconds);
-}
-
-/** What the machine's shell answers on its serial console. */
-async function typed({ id }: Vm, command: string): Promise<string> {
-  const libvirt = await connectLibvirt({ uri: 'qemu:///system', clock: systemClock });
-  try {
-    const domain = await libvirt.domains.lookupByName(`fct-${id}`);
-    const console_ = await libvirt.domains.openConsole(domain);
-    // Put together by the shell: what is typed is shown as well, and is not the answer.
-    await console_.write(Buffer.from(`\n${command}; echo FACTORY-"END"\n`));
-    return await withDeadline(
-      systemClock,
-      `an answer to ${command}`,
-      ANSWER_TIMEOUT_MS,
-      async () => {
-        let shown = '';
-        for await (const bytes of console_) {
-          shown += Buffer.from(bytes).toString('latin1').replaceAll('\r', '');
-          if (shown.includes('FACTORY-END')) break;
-        }
-        return shown;
-      },
-    );
-  } finally {
-    await libvirt.close();
-  }
 }

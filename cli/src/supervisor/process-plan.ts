@@ -143,6 +143,7 @@ function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly Process
     env: {
       FACTORY_VM_SCHEDULER_PORT: String(cluster.vmSchedulerPort),
       FACTORY_CLUSTER_DATABASE_URL_FILE: databaseUrlFile,
+      FACTORY_CLUSTER_SECRET_KEY_FILE: secretFile(layout, `${cluster.name}-secret-key`),
       FACTORY_MESOS_MASTERS: master,
       FACTORY_VM_EXECUTOR_COMMAND: executorCommand(layout),
     },

@@ -5,9 +5,14 @@ import type { Layout } from './layout.ts';
 import { secretFile } from './process-plan.ts';
 
 /** The secrets that the processes share, made at the first start; files of mode 0600. */
-export async function ensureSecrets(layout: Layout): Promise<{ readonly internalToken: string }> {
+export async function ensureSecrets(
+  layout: Layout,
+  clusterNames: readonly string[],
+): Promise<{ readonly internalToken: string }> {
   await mkdir(layout.secrets, { recursive: true, mode: 0o700 });
-  await ensureSecret(layout, 'secret-key', () => randomBytes(32).toString('base64'));
+  for (const name of ['secret-key', ...clusterNames.map((each) => `${each}-secret-key`)]) {
+    await ensureSecret(layout, name, () => randomBytes(32).toString('base64'));
+  }
   const internalToken = await ensureSecret(layout, 'internal-token', () =>
     randomBytes(32).toString('base64url'),
   );

@@ -67,7 +67,10 @@ export class Supervisor {
       earlier: (await readRunState(plan.layout))?.daemons ?? [],
       onChange: () => void this.#writeState(),
     });
-    const { internalToken } = await ensureSecrets(plan.layout);
+    const { internalToken } = await ensureSecrets(
+      plan.layout,
+      plan.clusters.map(({ name }) => name),
+    );
     this.#processes = processSpecs(plan).map((spec) => this.#managed(spec));
     await this.#writeState();
     onProgress('opening the databases');

@@ -6,6 +6,7 @@ import {
   createWebSocketAcceptor,
   type Logger,
   type Random,
+  SecretBox,
   sleep,
   withDeadline,
 } from '@factory/runtime';
@@ -31,7 +32,6 @@ import { imageRoutes } from './images/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
 import { keyRoutes } from './keys/routes.ts';
-import { SecretBox } from './keys/secret-box.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';

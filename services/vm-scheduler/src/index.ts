@@ -14,6 +14,7 @@ export { createMesosFramework } from './mesos-framework.ts';
 export { SCHEDULER_STEPS, type SchedulerFaults, type SchedulerStep } from './steps.ts';
 export { createMemoryStore } from './store/memory-store.ts';
 export { createPostgresStore } from './store/postgres-store.ts';
+export { createSealedStore } from './store/sealed-store.ts';
 export type { SchedulerStore } from './store/store.ts';
 
 /** Images copied to hosts at a time, unless it is said otherwise. */

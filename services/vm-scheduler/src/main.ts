@@ -1,11 +1,18 @@
 import { clusterMigrations } from '@factory/migrations';
-import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
+import {
+  createUndiciTransport,
+  listen,
+  readSettings,
+  runService,
+  SecretBox,
+} from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
 import {
   createFrameworkFinder,
   createMesosFramework,
   createPostgresStore,
+  createSealedStore,
   createVmScheduler,
 } from './index.ts';
 import { settingsDefinition } from './settings.ts';
@@ -19,6 +26,8 @@ runService({
       ...{ clock, random, logger, setting: settingsDefinition.masters.env },
       scheme: tls === undefined ? 'http' : 'https',
     });
+    const { secretKey } = settings;
+    const secrets = new SecretBox(secretKey, random, settingsDefinition.secretKey.env);
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport({ tls });
@@ -44,7 +53,7 @@ runService({
       logger,
       random,
       framework,
-      store: createPostgresStore(knex),
+      store: createSealedStore(createPostgresStore(knex), secrets),
       role: settings.role,
       executorCommand: settings.executorCommand,
       pullsMax: settings.pullsMax,

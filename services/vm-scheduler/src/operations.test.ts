@@ -63,17 +63,65 @@ describe('an operation', () => {
     expect((await changes(world)).operations).toMatchObject([{ outcome: 'failed' }]);
   });
 
-  it('holds no secret any more when it is done', async () => {
-    const world = await World.running();
+  describe('with a password', () => {
     const params = { user: 'root', password: 'hunter2' };
-    const order = { operationId, vmId: vmIdNumber(1), kind: 'setPassword', params };
-    const kept = async () => JSON.stringify((await world.store.load()).operations);
-    await world.call('POST', '/v1/operations', { operations: [order] });
-    expect(world.framework.told()).toMatchObject([{ operations: [{ params }] }]);
-    expect(await kept()).toContain('hunter2');
+    const kept = async (world: World) => JSON.stringify((await world.store.load()).operations);
+    const asked = async () => {
+      const world = await World.running();
+      const deadlineAtMs = world.clock.nowMs() + MINUTE_MS;
+      const order = { operationId, vmId: vmIdNumber(1), kind: 'setPassword', params, deadlineAtMs };
+      await world.call('POST', '/v1/operations', { operations: [order] });
+      return world;
+    };
+
+    it('is told to the host, and never readable in the store', async () => {
+      const world = await asked();
+      expect(world.framework.told()).toMatchObject([{ operations: [{ params }] }]);
+      expect(await kept(world)).toContain('"password":"sealed:');
+      expect(await kept(world)).not.toContain('hunter2');
+      world.framework.say('agent-1', [], { operations: [result as never] });
+      await world.settle();
+      expect(await kept(world)).toContain('"password":""');
+    });
+
+    it('outlives a restart of the scheduler', async () => {
+      const before = await asked();
+      await before.service.close();
+      const world = await World.subscribed(before);
+      await beat(world, 10_000);
+      expect(world.framework.told()).toContainEqual(
+        expect.objectContaining({
+          operations: [expect.objectContaining({ kind: 'setPassword', params })],
+        }),
+      );
+    });
+
+    it('fails when the key with which it was sealed is gone, and does not set another', async () => {
+      const before = await asked();
+      await before.service.close();
+      const world = await World.subscribed(before, '22'.repeat(32));
+      await beat(world, 10_000);
+      expect(JSON.stringify(world.framework.told())).not.toContain('setPassword');
+      expect((await changes(world)).operations).toMatchObject([
+        { operationId, outcome: 'failed', message: expect.stringContaining('give it again') },
+      ]);
+    });
+  });
+
+  it('is repeated to its own host alone, until that has answered', async () => {
+    const world = await World.running(2);
+    await operate(world, 9 * MINUTE_MS);
+    world.framework.forget();
+    world.framework.say('agent-2', [], { full: true });
+    await world.settle();
+    expect(world.framework.told()).toEqual([]);
+    await beat(world, 10_000);
+    expect(world.framework.told()).toMatchObject([{ operations: [{ operationId }] }]);
     world.framework.say('agent-1', [], { operations: [result as never] });
     await world.settle();
-    expect(await kept()).not.toContain('hunter2');
+    world.framework.forget();
+    await beat(world, 10_000);
+    expect(JSON.stringify(world.framework.told())).not.toContain('"operate"');
   });
 
   it('keeps its result until the api-server has it', async () => {

@@ -8,6 +8,7 @@ import {
 import type { Clock } from '@factory/runtime';
 import type { SchedulerState } from './state.ts';
 import type { OperationRecord } from './store/store.ts';
+import { vmIdOf } from './vm-record.ts';
 
 /** Of requests that name no deadline. */
 const OPERATION_DEADLINE_MS = 120_000;
@@ -15,6 +16,9 @@ const OPERATION_DEADLINE_MS = 120_000;
 const RESULT_KEPT_MS = 10 * 60_000;
 /** And those of which no reader has said that it was told. */
 const RESULT_UNREPORTED_KEPT_MS = 30 * 24 * 3_600_000;
+
+const SECRET_LOST =
+  "The cluster's secret key is another than before, so the password can't be read: give it again.";
 
 interface OperationDeskOptions {
   readonly state: SchedulerState;
@@ -77,10 +81,9 @@ export class OperationDesk {
 
   /** Hands over again what an agent's executor has not answered. */
   repeat(agentId: string): void {
-    const open = [...this.#options.state.operations()].filter(
-      (record) => record.result === null && this.#agentOf(record.request) === agentId,
-    );
-    this.#hand(open);
+    const { state } = this.#options;
+    const open = state.vmsOfAgent(agentId).flatMap((vm) => state.openOperationsOf(vmIdOf(vm)));
+    if (open.length > 0) this.#hand(open);
   }
 
   /**
@@ -129,9 +132,14 @@ export class OperationDesk {
 
   #hand(records: readonly OperationRecord[]): void {
     const byAgent = new Map<string, OperationRequest[]>();
-    for (const { request, result } of records) {
+    for (const record of records) {
+      const { request, result } = record;
       const agentId = this.#agentOf(request);
       if (agentId === undefined || result !== null) continue;
+      if (lacksSecret(request)) {
+        this.#finish(record, failed(request, SECRET_LOST));
+        continue;
+      }
       byAgent.set(agentId, [...(byAgent.get(agentId) ?? []), request]);
     }
     for (const [agentId, operations] of byAgent) {
@@ -142,6 +150,11 @@ export class OperationDesk {
   #agentOf(request: OperationRequest): string | undefined {
     return this.#options.state.vm(request.vmId)?.task?.agentId;
   }
+}
+
+/** Not said by a user: an empty password is refused. */
+function lacksSecret(request: OperationRequest): boolean {
+  return request.kind === 'setPassword' && request.params.password === '';
 }
 
 function failed(request: OperationRequest, message: string): OperationResult {

@@ -18,6 +18,11 @@ export const settingsDefinition = defineSettings({
     env: 'FACTORY_CLUSTER_DATABASE_URL',
     describe: "The cluster's PostgreSQL, shared with the cluster-server.",
   }),
+  secretKey: secretSetting({
+    env: 'FACTORY_CLUSTER_SECRET_KEY',
+    describe:
+      "Seals passwords that are on their way to a guest in the cluster's PostgreSQL: 32 bytes, as 64 hexadecimal digits or in base64. Keep it elsewhere than the database.",
+  }),
   masters: textSetting({
     env: 'FACTORY_MESOS_MASTERS',
     default: 'http://127.0.0.1:5050',

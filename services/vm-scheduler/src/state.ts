@@ -32,6 +32,8 @@ export class SchedulerState {
   illegalChangeCount = 0;
   readonly #vms = new Map<string, VmRecord>();
   readonly #operations = new Map<string, OperationRecord>();
+  /** Those without a result, by their VM. */
+  readonly #openOperations = new Map<string, Set<string>>();
   readonly #vmsByAgent = new Map<string, Set<string>>();
   readonly #usedByAgent = new Map<string, Amounts>();
   readonly #dirty = new Set<string>();
@@ -59,6 +61,7 @@ export class SchedulerState {
     for (const vm of stored.vms) this.#index(vm);
     for (const operation of stored.operations) {
       this.#operations.set(operation.request.operationId, operation);
+      this.#indexOperation(operation);
     }
     const published = [...stored.vms.map(changeOfVm), ...stored.operations.map(changeOfOperation)];
     published.sort((a, b) => a.revision - b.revision);
@@ -101,6 +104,12 @@ export class SchedulerState {
     return this.#operations.values();
   }
 
+  /** What its executor has not answered yet, as it was asked. */
+  openOperationsOf(vmId: string): readonly OperationRecord[] {
+    const ids = this.#openOperations.get(vmId) ?? [];
+    return [...ids].flatMap((id) => this.#operations.get(id) ?? []);
+  }
+
   /** Takes a changed record (the same object means: no change) and gives it its revision. */
   putVm(record: VmRecord): void {
     const before = this.#vms.get(vmIdOf(record));
@@ -135,6 +144,7 @@ export class SchedulerState {
   putOperation(record: OperationRecord): void {
     const { operationId } = record.request;
     this.#operations.set(operationId, { ...record, revision: this.#nextRevision() });
+    this.#indexOperation(record);
     this.#dirty.add(operationId);
   }
 
@@ -148,6 +158,8 @@ export class SchedulerState {
         this.cards.change(vm, undefined);
       }
       this.#vms.delete(id);
+      const operation = this.#operations.get(id);
+      if (operation !== undefined) this.#closeOperation(operation);
       this.#operations.delete(id);
       this.#dirty.delete(id);
       this.#noted.delete(id);
@@ -222,6 +234,22 @@ export class SchedulerState {
     this.#vmsByAgent.set(record.task.agentId, ofAgent.add(vmId));
     const used = plus(this.usedAt(record.task.agentId), needOf(assignmentOfTask(record)));
     this.#usedByAgent.set(record.task.agentId, used);
+  }
+
+  #indexOperation(record: OperationRecord): void {
+    if (record.result !== null) {
+      this.#closeOperation(record);
+      return;
+    }
+    const { vmId, operationId } = record.request;
+    const open = this.#openOperations.get(vmId) ?? new Set<string>();
+    this.#openOperations.set(vmId, open.add(operationId));
+  }
+
+  #closeOperation({ request: { vmId, operationId } }: OperationRecord): void {
+    const open = this.#openOperations.get(vmId);
+    open?.delete(operationId);
+    if (open?.size === 0) this.#openOperations.delete(vmId);
   }
 
   #unindex(record: VmRecord): void {

@@ -6,8 +6,7 @@ import {
   ID_PREFIXES,
   type ProjectId,
 } from '@factory/contracts';
-import type { Clock, IdGenerator, Random } from '@factory/runtime';
-import type { SecretBox } from '../keys/secret-box.ts';
+import type { Clock, IdGenerator, Random, SecretBox } from '@factory/runtime';
 import type { ApiStore } from '../store/api-store.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 

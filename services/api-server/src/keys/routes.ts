@@ -1,10 +1,10 @@
 import { PROBLEMS } from '@factory/contracts';
+import type { SecretBox } from '@factory/runtime';
 import { ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { ApiStore } from '../store/api-store.ts';
-import type { SecretBox } from './secret-box.ts';
 
 const KeyParams = Type.Object({ keyId: Type.String({ pattern: '^[\\w-]{1,64}$' }) });
 

@@ -11,12 +11,12 @@ import {
   PROBLEMS,
   standing,
 } from '@factory/contracts';
+import type { SecretBox } from '@factory/runtime';
 import { type Clock, type IdGenerator, type Logger, ProblemError } from '@factory/runtime';
 import { hashToken } from '../bootstrap/service.ts';
 import { newestPerVm } from '../clusters/reports.ts';
 import type { IngestResult, LinkPeer } from '../clusters/store.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
-import type { SecretBox } from '../keys/secret-box.ts';
 import { opened } from '../operations/secrets.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';

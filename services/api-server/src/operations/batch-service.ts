@@ -11,10 +11,10 @@ import {
   type ProjectId,
   withoutSecrets,
 } from '@factory/contracts';
+import type { SecretBox } from '@factory/runtime';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import { Value } from 'typebox/value';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
-import type { SecretBox } from '../keys/secret-box.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { VmRecord } from '../vms/store.ts';
 import { type BatchPart, planOperation, planWish } from './batch-plan.ts';

@@ -1,5 +1,5 @@
 import type { LinkCommand, OperationRequest } from '@factory/contracts';
-import type { SecretBox } from '../keys/secret-box.ts';
+import type { SecretBox } from '@factory/runtime';
 
 /** The request as it may be kept until its cluster asks for it. */
 export function sealed(request: OperationRequest, secrets: SecretBox): OperationRequest {

@@ -11,9 +11,9 @@ import {
   type VmId,
   withoutSecrets,
 } from '@factory/contracts';
+import type { SecretBox } from '@factory/runtime';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import { Value } from 'typebox/value';
-import type { SecretBox } from '../keys/secret-box.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { decideOperation, OPERATION_RULES } from './rules.ts';

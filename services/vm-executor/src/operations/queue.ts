@@ -1,6 +1,6 @@
 import type { OperationId, OperationRequest, OperationResult } from '@factory/contracts';
 import type { Clock, Logger } from '@factory/runtime';
-import { type Explanation, explainFailure, isTransientFailure } from '../failures.ts';
+import { type Explanation, explainFailure, isTransientFailure, VmFailure } from '../failures.ts';
 import type { Carrier } from '../vm/carrier.ts';
 import type { Ledger } from '../vm/ledger.ts';
 import type { OperationUnderWay } from '../vm/record.ts';
@@ -18,6 +18,8 @@ import { amended } from './under-way.ts';
 
 /** Before what may pass by itself is tried again. */
 const RETRY_MS = 2_000;
+/** A guest's agent is waited for until its machine has run for so long. */
+const AGENT_COMES_MS = 30_000;
 /** One attempt at taking back what a failed operation made, and all of them. */
 const UNDO_ATTEMPT_MS = 30_000;
 const UNDO_MS = 120_000;
@@ -177,7 +179,14 @@ export class OperationQueue {
   #mayPass(request: OperationRequest, error: unknown): boolean {
     const { operationId, kind } = request;
     this.#parts.logger.warn({ err: error, operationId, kind }, 'an operation failed');
-    return isTransientFailure(error) && !this.#isLate(request);
+    return (isTransientFailure(error) || this.#mayComeYet(error)) && !this.#isLate(request);
+  }
+
+  /** The agent of a guest that is on since a moment ago comes up after the rest of it. */
+  #mayComeYet(error: unknown): boolean {
+    const { ledger, clock } = this.#parts;
+    const isAway = error instanceof VmFailure && error.reason === 'GUEST_AGENT_AWAY';
+    return isAway && clock.nowMs() - ledger.record.stateSinceMs < AGENT_COMES_MS;
   }
 
   /** From now on it is taken back, by whichever executor. */

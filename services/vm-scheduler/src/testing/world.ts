@@ -1,7 +1,8 @@
-import { silentLogger } from '@factory/runtime';
+import { SecretBox, silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { createVmScheduler, type VmSchedulerService } from '../index.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
+import { createSealedStore } from '../store/sealed-store.ts';
 import type { SchedulerStore } from '../store/store.ts';
 import { shownState, type VmRecord } from '../vm-record.ts';
 import { FakeFramework } from './fake-framework.ts';
@@ -31,7 +32,8 @@ export class World {
   readonly framework = new FakeFramework();
   readonly service: VmSchedulerService;
 
-  constructor(earlier?: World) {
+  /** `secretKey`: another than that of the world before. */
+  constructor(earlier?: World, secretKey = '11'.repeat(32)) {
     this.clock = earlier?.clock ?? new VirtualClock();
     this.store = earlier?.store ?? new SlowStore();
     this.service = createVmScheduler({
@@ -39,15 +41,15 @@ export class World {
       logger: silentLogger,
       random: seededRandom(1),
       framework: this.framework,
-      store: this.store,
+      store: createSealedStore(this.store, new SecretBox(secretKey, seededRandom(1))),
       role: 'compute-factory',
       executorCommand: 'exec vm-executor',
     });
   }
 
   /** A scheduler that has started and subscribed. */
-  static async subscribed(earlier?: World): Promise<World> {
-    const world = new World(earlier);
+  static async subscribed(earlier?: World, secretKey?: string): Promise<World> {
+    const world = new World(earlier, secretKey);
     await world.service.start();
     world.framework.subscribe();
     await world.settle();

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import type { Random } from '@factory/runtime';
+import type { Random } from './random.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -10,8 +10,8 @@ const TAG_BYTES = 16;
 /** The key is not 32 bytes in hexadecimal or base64. */
 export class BadSecretKeyError extends Error {
   readonly code = 'FACTORY_ERR_BAD_SECRET_KEY';
-  constructor() {
-    super('FACTORY_SECRET_KEY must be 32 bytes, as 64 hexadecimal digits or in base64');
+  constructor(setting: string) {
+    super(`${setting} must be 32 bytes, as 64 hexadecimal digits or in base64`);
     this.name = 'BadSecretKeyError';
   }
 }
@@ -20,7 +20,7 @@ export class BadSecretKeyError extends Error {
 export class UnsealError extends Error {
   readonly code = 'FACTORY_ERR_UNSEAL';
   constructor(options?: ErrorOptions) {
-    super('a stored secret can not be opened with this FACTORY_SECRET_KEY', options);
+    super('a stored secret can not be opened with the secret key of this service', options);
     this.name = 'UnsealError';
   }
 }
@@ -30,11 +30,11 @@ export class SecretBox {
   readonly #key: Buffer;
   readonly #random: Random;
 
-  /** @throws BadSecretKeyError */
-  constructor(key: string, random: Random) {
+  /** A box with this key, which `setting` gave. @throws BadSecretKeyError */
+  constructor(key: string, random: Random, setting = 'FACTORY_SECRET_KEY') {
     const isHex = /^[0-9a-fA-F]{64}$/.test(key);
     this.#key = Buffer.from(key, isHex ? 'hex' : 'base64');
-    if (this.#key.length !== KEY_BYTES) throw new BadSecretKeyError();
+    if (this.#key.length !== KEY_BYTES) throw new BadSecretKeyError(setting);
     this.#random = random;
   }
 

@@ -1,5 +1,5 @@
-import { systemRandom } from '@factory/runtime';
 import { describe, expect, it } from 'vitest';
+import { systemRandom } from './random.ts';
 import { BadSecretKeyError, SecretBox, UnsealError } from './secret-box.ts';
 
 const box = new SecretBox('ab'.repeat(32), systemRandom);
@@ -24,5 +24,7 @@ describe('a secret box', () => {
 
   it('wants a key of 32 bytes', () => {
     expect(() => new SecretBox('short', systemRandom)).toThrow(BadSecretKeyError);
+    const named = () => new SecretBox('short', systemRandom, 'FACTORY_OTHER_KEY');
+    expect(named).toThrow(/^FACTORY_OTHER_KEY must be 32 bytes/);
   });
 });
