@@ -7,6 +7,7 @@ import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { imageCommand } from './commands/image.ts';
+import { operationsCommand } from './commands/operation.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
 import { subnetCommand } from './commands/subnet.ts';
@@ -33,6 +34,7 @@ const commands = [
   batchCommand(),
   vmCommand(),
   volumeCommand(),
+  operationsCommand(),
   imageCommand(),
   subnetCommand(),
   auditCommand(),

@@ -18,6 +18,7 @@ export const OPERATION_KINDS = [
   'deleteSnapshot',
   'listSnapshots',
   'makeImage',
+  'cancel',
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -41,6 +42,9 @@ export const AddSshKeySchema = Type.Object({
 export const SnapshotNameParams = Type.Object({ name: NameSchema });
 /** The name of the image that a machine's disk becomes a version of. */
 const MakeImageSchema = Type.Object({ name: NameSchema });
+
+/** The operation of the same machine that is to end. */
+const CancelSchema = Type.Object({ operationId: OperationIdSchema });
 
 /** On its way the password may be sealed, and where it was delivered it is forgotten: empty. */
 const SetPasswordParams = Type.Object({
@@ -76,6 +80,7 @@ export const OperationRequestSchema = Type.Union([
   requestFor('deleteSnapshot', SnapshotNameParams),
   requestFor('listSnapshots', NoParams),
   requestFor('makeImage', MakeImageSchema),
+  requestFor('cancel', CancelSchema),
 ]);
 export type OperationRequest = Static<typeof OperationRequestSchema>;
 

@@ -322,6 +322,8 @@ export const VM_REASONS = [
   'CPUS_UNAVAILABLE',
   'HUGEPAGES_UNAVAILABLE',
   'CPU_MODEL_UNAVAILABLE',
+  /** Of an operation: somebody asked for its end. */
+  'CANCELLED',
 ] as const;
 export type VmReason = (typeof VM_REASONS)[number];
 

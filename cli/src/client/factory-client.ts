@@ -45,6 +45,8 @@ const cursor = Type.Union([Type.String(), Type.Null()]);
 const metricsPage = Compile(
   Type.Object({ items: Type.Array(VmMetricsSchema), nextCursor: cursor }),
 );
+const parseAnyOperation = (value: unknown): Operation | BatchOperation =>
+  batchOperationAnswer.Check(value) ? value : operationAnswer.Parse(value);
 const operationPage = Compile(
   Type.Object({ items: Type.Array(OperationSchema), nextCursor: cursor }),
 );
@@ -166,6 +168,16 @@ export class FactoryClient {
 
   operation(id: string): Promise<Operation> {
     return this.#call('GET', `/v1/operations/${id}`, (value) => operationAnswer.Parse(value));
+  }
+
+  /** An operation on a machine, or on a batch. */
+  anyOperation(id: string): Promise<Operation | BatchOperation> {
+    return this.#call('GET', `/v1/operations/${id}`, parseAnyOperation);
+  }
+
+  /** Asks for an operation's end; gives the one that says whether it came in time. */
+  cancelOperation(id: string): Promise<Operation | BatchOperation> {
+    return this.#call('POST', `/v1/operations/${id}:cancel`, parseAnyOperation, {});
   }
 
   /** Begins something on all machines of a batch; sent again by a proxy, it is begun once. */

@@ -25,16 +25,28 @@ export function operationCommand(verb: string, description: string, timeoutS: nu
 
 /** Begins an operation and waits for its end. @throws WaitError with why it failed. */
 export async function runOperation(
-  { client, clock }: ClientContext,
-  { timeout }: OperationOptions,
+  context: ClientContext,
+  options: OperationOptions,
   name: string,
   verb: string,
   params: object,
+  onBegun: (operation: Operation) => void = () => undefined,
 ): Promise<Operation> {
+  const { client } = context;
   const vm = await client.findVm(name);
   const started = await client.operateOnVm(vm.id, verb, params);
+  onBegun(started);
+  return untilEnded(context, options, started, `${vm.name}: ${verb}`);
+}
+
+/** Waits for an operation's end; `what` says to people what it is. @throws WaitError as above. */
+export function untilEnded(
+  { client, clock }: ClientContext,
+  { timeout }: OperationOptions,
+  started: Operation,
+  what: string,
+): Promise<Operation> {
   const progress = createProgress(clock);
-  const what = `${vm.name}: ${verb}`;
   return waitForOperation(client, clock, { started, what, progress, timeoutMs: timeout * 1000 });
 }
 
@@ -60,7 +72,9 @@ async function waitForOperation(
     const isLate = clock.monotonicMs() - startedAtMs > timeoutMs;
     if (operation.state === 'failed' || isLate) {
       progress.end();
-      const why = isLate ? `not done after ${timeoutMs / 1000} s` : operation.message;
+      const why = isLate
+        ? `not done after ${timeoutMs / 1000} s; it goes on: ./factory operation show ${started.id}`
+        : operation.message;
       throw new WaitError(`${what}: ${why}`);
     }
     progress.step(`${what}: ${describeProgress(operation)}`);

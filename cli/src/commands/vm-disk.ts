@@ -1,3 +1,4 @@
+import type { Operation } from '@factory/contracts';
 import { Command } from 'commander';
 import { withClient } from './context.ts';
 import { dataOption } from './options.ts';
@@ -77,6 +78,7 @@ function deleteSnapshotCommand(): Command {
 
 const MAKE_IMAGE_HELP = `
 A machine that runs goes on meanwhile. Keys and host names in its disk become part of the image.
+It goes on when this command is interrupted; "factory operation cancel" ends it.
 
 Examples:
   ./factory vm make-image farm-1 render-2
@@ -89,7 +91,9 @@ function makeImageCommand(): Command {
     .addHelpText('after', MAKE_IMAGE_HELP)
     .action(async (vm: string, name: string, options: OperationOptions) => {
       await withClient(options, async (context) => {
-        const { data } = await runOperation(context, options, vm, 'makeImage', { name });
+        const began = ({ id }: Operation): void =>
+          console.error(`To end it before it is made: ./factory operation cancel ${id}`);
+        const { data } = await runOperation(context, options, vm, 'makeImage', { name }, began);
         if (data?.kind !== 'makeImage') return;
         console.log(`${data.name} ${data.version}`);
         if (!data.isQuiesced) console.error(NOT_QUIESCED);

@@ -13,6 +13,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['addVmSshKey', 'post', '/v1/vms/{id}:addSshKey'],
       ['adoptOrphan', 'post', '/v1/orphans/{id}:adopt'],
       ['attachVolume', 'post', '/v1/vms/{id}:attachVolume'],
+      ['cancelOperation', 'post', '/v1/operations/{id}:cancel'],
       ['changeBatch', 'patch', '/v1/batches/{id}'],
       ['changeSubnet', 'patch', '/v1/subnets/{id}'],
       ['completeImage', 'post', '/v1/images/{id}:complete'],

@@ -18,6 +18,7 @@ import { qemuDiskTools } from '../src/host/qemu-img.ts';
 import type { Hypervisor } from '../src/hypervisor/port.ts';
 import { createImagePublisher } from '../src/images/publisher.ts';
 import { handlingOf } from '../src/operations/handling.ts';
+import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from '../src/operations/make-image.ts';
 import { listSnapshots } from '../src/operations/snapshots.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import type { VmStorage } from '../src/storage/port.ts';
@@ -210,5 +211,24 @@ describe('a real machine', { timeout: TIMEOUT_MS }, () => {
       'seed.iso',
     ]);
     if (power === 'on') expect((await hypervisor.findDomain(vmId))?.power.kind).toBe('on');
+  });
+
+  it('ends the copy of its disk when the making of an image is taken back, and runs on', async () => {
+    await powerOn();
+    const params = { name: 'never' };
+    const request = { operationId: testOperationId(50), vmId, kind: 'makeImage', params } as const;
+    record = { ...record, operation: { request, wasOn: true, failure: null, isQuiesced: false } };
+    const running = { signal: new AbortController().signal, faults: noFaults };
+    const copied = MAKE_IMAGE.steps.findIndex(({ name }) => name === 'thaw');
+    await runProcedure({ ...MAKE_IMAGE, steps: MAKE_IMAGE.steps.slice(0, copied) }, steps, running);
+    expect((await hypervisor.diskCopy(vmId)).kind).not.toBe('none');
+    await runProcedure(MAKE_IMAGE_UNDONE, steps, running);
+    expect((await hypervisor.diskCopy(vmId)).kind).toBe('none');
+    expect((await readdir(dirname(diskPath()))).sort()).toEqual([
+      'disk.qcow2',
+      'record.json',
+      'seed.iso',
+    ]);
+    expect((await hypervisor.findDomain(vmId))?.power.kind).toBe('on');
   });
 });

@@ -100,6 +100,22 @@ describeOnEachStore('operations on a batch', (test) => {
     expect((await call('snapshot', 'k-2')).json().id).not.toBe(one.json().id);
   });
 
+  it('are cancelled where they run, and nowhere else', async () => {
+    const { factory, clock } = test();
+    const { cluster, batch } = await withRunning(factory, clock, 2);
+    const body = { name: 'before' };
+    const { id } = await factory.caller.ok('POST', `/v1/batches/${batch.id}:snapshot`, body);
+    const [one, other] = operationsIn((await cluster.exchange()).commands);
+    if (one === undefined || other === undefined) throw new Error('two parts');
+    const { operationId, vmId } = one;
+    const result = { operationId, vmId, outcome: 'succeeded', message: '', output: '' } as const;
+    await cluster.exchange({ operations: [result] });
+    await factory.caller.ok('POST', `/v1/operations/${id}:cancel`);
+    expect(operationsIn((await cluster.exchange()).commands)).toMatchObject([
+      { kind: 'cancel', vmId: other.vmId, params: { operationId: other.operationId } },
+    ]);
+  });
+
   it('give no password away', async () => {
     const { factory, clock } = test();
     const { cluster, batch } = await withRunning(factory, clock, 2);

@@ -26,6 +26,9 @@ import type { BatchOperationView, OperationRecord, ResultsQuery } from './store.
 /** What is asked of all machines of a batch. */
 export type BatchOrder = OperationOrder | { readonly kind: BatchWish };
 
+/** Parts that are read at a time. */
+const PAGE = 500;
+
 /** A wish that no machine has followed by then has failed for it. */
 const WISH_TIMEOUT_MS = 15 * 60_000;
 
@@ -89,6 +92,21 @@ export class BatchOperationService {
   async find(projectId: ProjectId, id: OperationId): Promise<BatchOperation | undefined> {
     const found = await this.#parts.store.operations.findOnBatch(projectId, id);
     return found && showBatchOperation(found);
+  }
+
+  /** Its parts that have not ended. */
+  async running(projectId: ProjectId, id: OperationId): Promise<readonly OperationRecord[]> {
+    const { store } = this.#parts;
+    const found: OperationRecord[] = [];
+    for (;;) {
+      const after = found.at(-1)?.id;
+      const page = await store.operations.results({
+        ...{ projectId, id, state: 'running', limit: PAGE },
+        ...(after === undefined ? {} : { after }),
+      });
+      found.push(...page);
+      if (page.length < PAGE) return found;
+    }
   }
 
   /** A page of what became of the machines. @throws ProblemError 404 */

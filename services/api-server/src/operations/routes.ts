@@ -1,9 +1,13 @@
 import {
+  type BatchOperation,
   BatchOperationSchema,
   OPERATION_STATES,
   OperationSchema,
+  PROBLEMS,
+  type ProjectId,
   stringEnum,
 } from '@factory/contracts';
+import { hasErrorCode } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
@@ -30,6 +34,16 @@ export function operationRoutes(
   { operations, batches }: OperationRouteParts,
 ): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  /** Asked again, it goes on with what is left. */
+  const cancelAll = async (projectId: ProjectId, onBatch: BatchOperation) => {
+    for (const part of await batches.running(projectId, onBatch.id)) {
+      await operations.cancel(projectId, part.id).catch((error: unknown) => {
+        // Ended meanwhile; or of a kind for which its own result says so.
+        if (!hasErrorCode(error, PROBLEMS.wrongState.code)) throw error;
+      });
+    }
+    return onBatch;
+  };
   app.get(
     '/v1/operations/:id',
     {
@@ -46,6 +60,29 @@ export function operationRoutes(
       const { id } = request.params;
       const onBatch = await batches.find(projectId, id);
       return onBatch ?? showOperation(await operations.get(projectId, id));
+    },
+  );
+  app.post(
+    '/v1/operations/:id([^:/]+)::cancel',
+    {
+      schema: {
+        operationId: 'cancelOperation',
+        summary: 'End an action that is under way, and take back what was made for it',
+        tags: ['operations'],
+        params: OperationParams,
+        response: answers(202, Type.Union([OperationSchema, BatchOperationSchema])),
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      const { id } = request.params;
+      const onBatch = await batches.find(projectId, id);
+      const cancelled =
+        onBatch === undefined
+          ? showOperation(await operations.cancel(projectId, id))
+          : await cancelAll(projectId, onBatch);
+      reply.status(202).header('location', `/v1/operations/${cancelled.id}`);
+      return cancelled;
     },
   );
   app.get(

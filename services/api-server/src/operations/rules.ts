@@ -1,11 +1,12 @@
 import {
+  type ActionKind,
   CONSOLE_OPENING_TIMEOUT_MS,
   type OperationKind,
   VM_STATES,
   type VmState,
 } from '@factory/contracts';
 import type { VmRecord } from '../vms/store.ts';
-import type { OperationDecision } from './store.ts';
+import type { OperationDecision, OperationRecord } from './store.ts';
 
 /** When an operation can be done, and by when it has to be. */
 interface OperationRule {
@@ -64,6 +65,11 @@ export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
     states: ['running', 'stopped'],
     advice: 'Only of a machine that runs or is stopped an image can be made',
   },
+  cancel: {
+    timeoutMs: 5 * MINUTE_MS,
+    states: VM_STATES.filter((state) => state !== 'deleted'),
+    advice: 'What was under way has ended with it',
+  },
   readLog: {
     timeoutMs: 15_000,
     states: VM_STATES.filter((state) => state !== 'deleted'),
@@ -75,6 +81,31 @@ export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
     advice: 'Only a machine that is on has a console; its log can be read at any time',
   },
 };
+
+/** What has ended in a moment anyway, or is the end of something else. */
+const NEVER_CANCELLED: readonly ActionKind[] = [
+  'readLog',
+  'screenshot',
+  'listSnapshots',
+  'console',
+  'cancel',
+];
+
+/** Why this operation can't be cancelled, and what to do; undefined: its host may be asked to. */
+export function whyNotCancelled({
+  id,
+  kind,
+  state,
+  wishGeneration,
+}: Pick<OperationRecord, 'id' | 'kind' | 'state' | 'wishGeneration'>): string | undefined {
+  if (state !== 'running') return `The operation ${id} has ${state} already.`;
+  if (wishGeneration !== null) {
+    return `A ${kind} can't be cancelled; wish something else of the machine instead.`;
+  }
+  if (NEVER_CANCELLED.includes(kind))
+    return `A ${kind} can't be cancelled; it ends by itself soon.`;
+  return undefined;
+}
 
 /** Whether this can be done to the machine now; the detail says why not, and what to do. */
 export function decideOperation(vm: VmRecord, kind: OperationKind): OperationDecision {

@@ -16,7 +16,7 @@ import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import { Value } from 'typebox/value';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
-import { decideOperation, OPERATION_RULES } from './rules.ts';
+import { decideOperation, OPERATION_RULES, whyNotCancelled } from './rules.ts';
 import { sealed } from './secrets.ts';
 import type { OperationRecord } from './store.ts';
 
@@ -113,6 +113,17 @@ export class OperationService {
         throw new ProblemError(PROBLEMS.timeout, detail);
       }
     }
+  }
+
+  /**
+   * Asks the host to end an operation, and to take back what was made for it; gives the operation that
+   * says whether that came in time. @throws ProblemError 404, or 409 with what to do.
+   */
+  async cancel(projectId: ProjectId, id: OperationId): Promise<OperationRecord> {
+    const target = await this.get(projectId, id);
+    const refusal = whyNotCancelled(target);
+    if (refusal !== undefined) throw new ProblemError(PROBLEMS.wrongState, refusal);
+    return this.start(projectId, target.vmId, { kind: 'cancel', params: { operationId: id } });
   }
 
   /** @throws ProblemError 404 when the project has no such operation. */

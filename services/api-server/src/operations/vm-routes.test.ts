@@ -77,6 +77,35 @@ describeOnEachStore('operations on machines', (test) => {
     expect(next?.spec.image.name).toBe(name);
   });
 
+  it('end when they are cancelled, by an operation that says whether it came in time', async () => {
+    const { factory, clock } = test();
+    const { caller } = factory;
+    const { cluster, first } = await withRunning(factory, clock, 1);
+    const { id } = await caller.ok('POST', `/v1/vms/${first.vmId}:makeImage`, { name: 'web' });
+    const making = await nextOperation(cluster);
+    const answer = await caller.call('POST', `/v1/operations/${id}:cancel`);
+    expect([answer.statusCode, answer.json()]).toMatchObject([
+      202,
+      { kind: 'cancel', state: 'running', vmId: first.vmId },
+    ]);
+    expect(answer.headers.location).toBe(`/v1/operations/${answer.json().id}`);
+    const cancelling = await nextOperation(cluster);
+    expect(cancelling).toMatchObject({ kind: 'cancel', params: { operationId: id } });
+    const failed = {
+      outcome: 'failed',
+      reason: 'CANCELLED',
+      message: 'It was cancelled.',
+    } as const;
+    await cluster.exchange({ operations: [resultOf(making, failed), resultOf(cancelling)] });
+    expect(await caller.ok('GET', `/v1/operations/${id}`)).toMatchObject({
+      ...{ reason: 'CANCELLED', state: 'failed' },
+    });
+    const again = await caller.call('POST', `/v1/operations/${id}:cancel`);
+    expect(again.json()).toMatchObject({ status: 409, detail: expect.stringContaining('already') });
+    const stranger = caller.as('admin', otherProject());
+    expect((await stranger.call('POST', `/v1/operations/${id}:cancel`)).statusCode).toBe(404);
+  });
+
   it('say why they failed, with a code', async () => {
     const { factory, clock } = test();
     const { cluster, first } = await withRunning(factory, clock, 1);

@@ -32,7 +32,11 @@ export async function importImage(
     readonly folder: string;
     readonly sizeBytesMax: number;
     /** Names the attempt, so that what it leaves after a crash can be found. */
-    readonly attempt?: { readonly id: string; readonly onProgress: (percent: number) => void };
+    readonly attempt?: {
+      readonly id: string;
+      readonly onProgress: (percent: number) => void;
+      readonly signal?: AbortSignal;
+    };
   },
   source: string,
   facts: ImageFacts,
@@ -49,6 +53,7 @@ export async function importImage(
       { from: source, to: attempt.partial, sizeBytesMax },
       {
         ...COPY,
+        ...(named?.signal === undefined ? {} : { signal: named.signal }),
         onProgress: ({ doneBytes, totalBytes }) =>
           named?.onProgress(Math.floor((doneBytes * 100) / Math.max(1, totalBytes))),
       },
@@ -63,6 +68,7 @@ export async function importImage(
       createdAtMs: clock.nowMs(),
       minDiskGiB: Math.max(1, Math.ceil(disk.virtualSizeBytes / GIB)),
     };
+    named?.signal?.throwIfAborted();
     if (!(await attempt.isPublished(manifest))) await publish(attempt, manifest, helper);
     return manifest;
   } finally {

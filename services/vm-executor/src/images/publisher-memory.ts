@@ -5,12 +5,13 @@ import type { ImagePublisher } from './publisher.ts';
 /** The images that are made on a simulated host. */
 export function createMemoryPublisher(host: SimulatedHost): ImagePublisher {
   return {
-    async publish(_draftPath, { name, readyMarker }, { id, onProgress }) {
+    async publish(_draftPath, { name, readyMarker }, { id, onProgress, signal }) {
       host.partialImages.add(id);
       host.useStorage('publishing the image');
       await host.call('diskCopyMs');
       host.mayFail('publishing the image');
       onProgress(100);
+      signal.throwIfAborted();
       const content = [...host.folders.values()]
         .map(({ drafts }) => drafts?.get(id))
         .find((draft) => draft !== undefined);

@@ -9,6 +9,14 @@ import {
 import { VmFailure } from '../failures.ts';
 import { type ImageFacts, importImage, removeAttempt } from './import.ts';
 
+/** One attempt at publishing. */
+export interface PublishAttempt {
+  readonly id: string;
+  readonly onProgress: (percent: number) => void;
+  /** Once it has aborted, nothing is published any more. */
+  readonly signal: AbortSignal;
+}
+
 /** Where images made here go: to all hosts of the cluster. Methods throw VmFailure. */
 export interface ImagePublisher {
   /**
@@ -18,7 +26,7 @@ export interface ImagePublisher {
   publish(
     draftPath: string,
     facts: ImageFacts,
-    attempt: { readonly id: string; readonly onProgress: (percent: number) => void },
+    attempt: PublishAttempt,
   ): Promise<Pick<ImageManifest, 'version' | 'sizeBytes'>>;
   /** Removes what an attempt left that did not come to its end. */
   discard(name: string, id: string): Promise<void>;

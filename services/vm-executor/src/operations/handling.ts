@@ -73,7 +73,9 @@ export type Handling =
   | Calling
   | Stepwise
   /** By the keeper itself: its two halves are wishes like any other. */
-  | { readonly how: 'reboot' };
+  | { readonly how: 'reboot' }
+  /** By the queue itself: it is about another operation. */
+  | { readonly how: 'cancel' };
 
 /** All that operations are made of: what a crash at every step has to be tried with. */
 export const OPERATION_PROCEDURES: readonly Procedure<VmSteps>[] = [
@@ -113,6 +115,8 @@ export function handlingOf(request: OperationRequest): Handling {
       return { ...askingGuest, run: (context, signal) => addSshKey(request, context, signal) };
     case 'reboot':
       return { how: 'reboot' };
+    case 'cancel':
+      return { how: 'cancel' };
     case 'reset':
       return {
         ...{ how: 'procedure', afterCut: 'unknown' },

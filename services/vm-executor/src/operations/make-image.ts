@@ -80,7 +80,7 @@ export const MAKE_IMAGE: Procedure<VmSteps> = {
           tell('publishing', COPY_PERCENT + Math.floor((percent * (100 - COPY_PERCENT)) / 100));
         const facts = await factsOf(steps, params.name);
         signal.throwIfAborted();
-        const attempt = { id: operationId, onProgress };
+        const attempt = { id: operationId, onProgress, signal };
         const { version, sizeBytes } = await images.publish(path, facts, attempt);
         amend((record) => {
           const { isQuiesced } = underWay(record);

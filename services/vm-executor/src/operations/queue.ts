@@ -5,6 +5,7 @@ import type { Carrier } from '../vm/carrier.ts';
 import type { Ledger } from '../vm/ledger.ts';
 import type { OperationUnderWay } from '../vm/record.ts';
 import { Interrupted } from '../vm/run.ts';
+import { cancel, canEnd } from './cancel.ts';
 import {
   type Answer,
   type CallContext,
@@ -14,11 +15,11 @@ import {
   type Stepwise,
 } from './handling.ts';
 import { timeLeftMs, withResult } from './outcome.ts';
-import { amended } from './under-way.ts';
+import { amended, type RequestOf } from './under-way.ts';
 
 /** Before what may pass by itself is tried again. */
 const RETRY_MS = 2_000;
-/** A guest's agent is waited for until its machine has run for so long. */
+/** A guest's agent that does not answer is asked again for so long. */
 const AGENT_COMES_MS = 30_000;
 /** One attempt at taking back what a failed operation made, and all of them. */
 const UNDO_ATTEMPT_MS = 30_000;
@@ -40,10 +41,13 @@ type Failure = NonNullable<OperationUnderWay['failure']>;
 export class OperationQueue {
   readonly #parts: QueueParts;
   readonly #waiting = new Map<OperationId, OperationRequest>();
+  readonly #cancels = new Map<OperationId, RequestOf<'cancel'>>();
   /** The operation that was under way when this executor took the VM over. */
   readonly #inherited: OperationId | undefined;
   #overtakenBy: string | undefined;
   #undoneBeforeMs: number | undefined;
+  /** Since when the guest's agent is missing for this operation. */
+  #missed: { readonly operationId: OperationId; readonly sinceMs: number } | undefined;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -54,6 +58,13 @@ export class OperationQueue {
   take(request: OperationRequest): void {
     if (this.#underWay?.request.operationId === request.operationId) return;
     this.#waiting.set(request.operationId, request);
+  }
+
+  /** Another operation of this VM is to end; what is under way ends after its present step. */
+  cancel(request: RequestOf<'cancel'>): void {
+    this.#cancels.set(request.operationId, request);
+    const isUnderWay = canEnd(this.#parts.ledger.record, request.params.operationId);
+    if (isUnderWay) this.#parts.carrier.interrupt('it was cancelled');
   }
 
   /** A newer wish has come: what gives way to it ends. `why` is for who asked for that. */
@@ -68,12 +79,39 @@ export class OperationQueue {
 
   /** Goes on with what is under way. Gives when to look again; undefined: nothing was. */
   async resume(): Promise<number | undefined> {
+    for (const request of this.#cancels.values()) {
+      const againInMs = await this.#cancel(request);
+      if (againInMs !== undefined) return againInMs;
+    }
     if (this.#underWay === null) return undefined;
     const { request, failure } = this.#underWay;
     const handling = handlingOf(request);
     // What takes long waits until the machine itself is as it should be.
     const givesWay = handling.how === 'procedure' && handling.givesWay === true;
     return givesWay && failure === null ? undefined : this.#goOn(request, handling, failure);
+  }
+
+  /** Answered only when it is on the disk: no executor after this one goes on with it. */
+  async #cancel(request: RequestOf<'cancel'>): Promise<number | undefined> {
+    const { ledger, carrier, clock, logger } = this.#parts;
+    const { record, answer } = cancel(ledger.record, request);
+    this.#waiting.delete(request.params.operationId);
+    ledger.replace(record);
+    try {
+      const save = (signal: AbortSignal) => ledger.save(true, signal);
+      await carrier.within(
+        () => 'its record to be written',
+        timeLeftMs(request, clock.nowMs()),
+        save,
+      );
+    } catch (error) {
+      if (error instanceof Interrupted) return 0;
+      logger.warn({ err: error }, 'what is cancelled is not written down yet');
+      return RETRY_MS;
+    }
+    this.#cancels.delete(request.operationId);
+    this.#finish(request, answer);
+    return undefined;
   }
 
   async #goOn(
@@ -179,14 +217,17 @@ export class OperationQueue {
   #mayPass(request: OperationRequest, error: unknown): boolean {
     const { operationId, kind } = request;
     this.#parts.logger.warn({ err: error, operationId, kind }, 'an operation failed');
-    return (isTransientFailure(error) || this.#mayComeYet(error)) && !this.#isLate(request);
+    return (
+      (isTransientFailure(error) || this.#mayComeYet(request, error)) && !this.#isLate(request)
+    );
   }
 
-  /** The agent of a guest that is on since a moment ago comes up after the rest of it. */
-  #mayComeYet(error: unknown): boolean {
-    const { ledger, clock } = this.#parts;
-    const isAway = error instanceof VmFailure && error.reason === 'GUEST_AGENT_AWAY';
-    return isAway && clock.nowMs() - ledger.record.stateSinceMs < AGENT_COMES_MS;
+  /** The agent of a guest that has just come up may follow in a moment. */
+  #mayComeYet({ operationId }: OperationRequest, error: unknown): boolean {
+    if (!(error instanceof VmFailure) || error.reason !== 'GUEST_AGENT_AWAY') return false;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#missed?.operationId !== operationId) this.#missed = { operationId, sinceMs: nowMs };
+    return nowMs - this.#missed.sinceMs < AGENT_COMES_MS;
   }
 
   /** From now on it is taken back, by whichever executor. */

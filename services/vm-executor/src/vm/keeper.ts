@@ -130,7 +130,8 @@ export class VmKeeper {
     if (known !== undefined) this.#context.onResult(known);
     else if (request.kind === 'reboot') this.update((record) => requestReboot(record, request));
     else {
-      this.#operations.take(request);
+      if (request.kind === 'cancel') this.#operations.cancel(request);
+      else this.#operations.take(request);
       this.#bell.ring();
     }
   }
