@@ -17,6 +17,7 @@ import {
 } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
 import { passingStorageFailure } from '../storage/storage-errors.ts';
+import { hardwareReason } from './hardware-failures.ts';
 
 /** How long a call waits for a connection that is just being made. */
 const CONNECT_WAIT_MS = 5_000;
@@ -127,5 +128,5 @@ export function toVmFailure(cause: unknown): unknown {
   if (/specified dev doesn't exist/i.test(message)) {
     return new VmFailure('NETWORK_ERROR', message, { cause, isTransient: true });
   }
-  return new VmFailure('HYPERVISOR_ERROR', message, { cause });
+  return new VmFailure(hardwareReason(message) ?? 'HYPERVISOR_ERROR', message, { cause });
 }

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VmId } from '@factory/contracts';
 import { VmFailure } from '../failures.ts';
+import { hardwareReason } from './hardware-failures.ts';
 import { domainName } from './names.ts';
 
 /** Where libvirt keeps what QEMU writes to its standard error, a file for each domain. */
@@ -26,7 +27,9 @@ export async function wordsOfQemu(
 export function withWords(error: unknown, words: string | undefined): unknown {
   if (!(error instanceof VmFailure) || words === undefined) return error;
   if (error.message.includes(words)) return error;
-  const { reason, message, cause, isTransient } = error;
+  const { message, cause, isTransient } = error;
+  const isNamed = error.reason !== 'HYPERVISOR_ERROR';
+  const reason = isNamed ? error.reason : (hardwareReason(words) ?? error.reason);
   return new VmFailure(reason, `${message} QEMU said: ${words}`, { cause, isTransient });
 }
 
