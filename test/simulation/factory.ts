@@ -11,7 +11,9 @@ import {
   createMemoryStore as createClusterStore,
   createGoneMarker,
   createHostReader,
+  createMemoryImageShelf,
   LinkClient,
+  simulatedImage,
   VmSchedulerClient,
 } from '@factory/cluster-server';
 import { type ProjectId, ProjectIdSchema, type Shape } from '@factory/contracts';
@@ -45,6 +47,8 @@ const MASTER = 'http://10.0.0.4:5050';
 const INTERNAL_TOKEN = 'internal-token-of-the-simulation';
 const SUBNET_CIDR = '10.80.0.0/16';
 const SETUP_TIMEOUT_MS = 60_000;
+/** An image of which no machine is made. */
+export const TOOLS = simulatedImage('tools');
 
 const Bootstrap = Compile(
   Type.Object({
@@ -64,6 +68,8 @@ export interface SimulationOptions {
   readonly portFaultRate?: number;
   /** Where the scheduler is ended; see {@link SimulatedFactory.restartScheduler}. */
   readonly schedulerFaults?: SchedulerFaults;
+  /** Hosts have tunnels to each other, and copies of images, of which the cluster has {@link TOOLS}. */
+  readonly isWhole?: boolean;
   readonly logger?: Logger;
 }
 
@@ -95,14 +101,14 @@ export class SimulatedFactory {
   #lives = 0;
 
   constructor(options: SimulationOptions) {
-    const { seed, logger = silentLogger } = options;
+    const { seed, logger = silentLogger, isWhole = false } = options;
     this.#options = options;
     this.network = new SimulatedNetwork({
       clock: this.clock,
       random: seededRandom(`${seed}/network`),
     });
     const { clock, network, portFaults } = this;
-    this.#world = { clock, network, logger, seed, portFaults };
+    this.#world = { clock, network, logger, seed, portFaults, isWhole };
     const shape = options.hostShape ?? DEFAULT_SHAPE;
     this.hosts = Array.from(
       { length: options.agents },
@@ -252,7 +258,8 @@ export class SimulatedFactory {
       linkClient: new LinkClient({ clock, random, transport, url: API }),
       vmScheduler: new VmSchedulerClient(transport, SCHEDULER),
       readHosts: createHostReader({ transport, clock, masters: () => [MASTER] }),
-      readImages: async () => [{ name: 'micro' }],
+      readImages: async () => [{ name: 'micro' }, ...(this.#world.isWhole ? [TOOLS] : [])],
+      imageShelf: this.#world.isWhole ? createMemoryImageShelf([TOOLS]) : undefined,
       markAgentGone: createGoneMarker({ transport, clock, masters: () => [MASTER] }),
       onFenced: () => this.#fatal(life, 'cluster-server: fenced'),
     });

@@ -52,8 +52,9 @@ export function checkTruth(factory: SimulatedFactory, vms: readonly Vm[]): reado
 /** What must hold when everything is deleted: no trace on any host. */
 export function checkNothingLeft(factory: SimulatedFactory): readonly string[] {
   return factory.hosts.flatMap(({ hostName, machine }) => {
-    const { domains, folders, leases, consoles, network } = machine;
+    const { domains, folders, leases, consoles, network, partialImages } = machine;
     const left = {
+      'unfinished images': partialImages.size,
       domains: domains.size,
       folders: folders.size,
       leases: leases.size,

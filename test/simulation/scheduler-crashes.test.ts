@@ -1,6 +1,6 @@
-import type { SchedulerFaults, SchedulerStep } from '@factory/vm-scheduler';
+import { SCHEDULER_STEPS, type SchedulerFaults, type SchedulerStep } from '@factory/vm-scheduler';
 import { describe, expect, it } from 'vitest';
-import { dieAt, liveAndDie, POINTS, STEPS } from './scheduler-crashes.ts';
+import { dieAt, liveAndDie, POINTS } from './scheduler-crashes.ts';
 
 const AROUND_A_LAUNCH: readonly SchedulerStep[] = [
   'store launch',
@@ -8,6 +8,7 @@ const AROUND_A_LAUNCH: readonly SchedulerStep[] = [
   'store status',
   'acknowledge',
   'tell setDesired',
+  'tell release',
 ];
 
 describe('a scheduler that dies', () => {
@@ -15,7 +16,7 @@ describe('a scheduler that dies', () => {
     const seen = new Set<SchedulerStep>();
     const note: SchedulerFaults = { at: async (step) => void seen.add(step) };
     await liveAndDie('store forgetting', note, () => undefined);
-    expect([...seen].sort()).toEqual([...STEPS].sort());
+    expect([...seen].sort()).toEqual([...SCHEDULER_STEPS].sort());
   }, 120_000);
 
   // All points, once and twice, has the long acceptance: here are those around a launch and its end.

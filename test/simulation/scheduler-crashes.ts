@@ -1,45 +1,52 @@
-import type { VmId } from '@factory/contracts';
-import { sleep } from '@factory/runtime';
+import type { BatchId, VmId } from '@factory/contracts';
+import { sleep, waitFor } from '@factory/runtime';
 import { SCHEDULER_STEPS, type SchedulerFaults, type SchedulerStep } from '@factory/vm-scheduler';
+import { TOOLS } from './factory.ts';
 import { checkNothingLeft } from './invariants.ts';
 import { Run } from './scenario.ts';
+import type { User } from './user.ts';
 
 const VMS = 3;
 const DOWN_MS = 1_000;
+const STAGE_TIMEOUT_MS = 5 * 60_000;
+const LARGER = { vcpus: 2, memoryMiB: 256 };
+/** More than any host has. */
+const TOO_LARGE = { vcpus: 40, memoryMiB: 256 };
 /** Longer than the scheduler keeps what is deleted, for whoever asks about it again. */
 const FORGOTTEN_AFTER_MS = 11 * 60_000;
 
 export type Point = readonly [step: SchedulerStep, when: 'before' | 'after'];
 
-/** Makes machines, stops, starts and restarts some, deletes all, one while it is being launched. */
+/**
+ * Makes machines, stops one, gives it another size, starts it, restarts another, makes an image of
+ * a third, brings an image to all hosts; deletes all, and one while it is being launched.
+ */
 export async function liveAndDie(
   step: SchedulerStep,
   faults: SchedulerFaults,
   onRun: (run: Run) => void,
 ): Promise<void> {
-  const run = new Run({ seed: 1, agents: 2, schedulerFaults: faults });
+  const run = new Run({ seed: 1, agents: 2, isWhole: true, schedulerFaults: faults });
   onRun(run);
   await run.play(async () => {
-    const { user } = run.factory;
     const unwanted = await run.createBatch('unwanted', 1);
     await sleep(run.clock, 15);
     await run.deleteBatch(unwanted.id, 1);
     const { id } = await run.createBatch('all', VMS);
     const vms = await run.reach(id, { running: VMS });
-    const [stopped, rebooted] = vms.map((vm) => vm.id);
-    if (stopped === undefined || rebooted === undefined) throw new Error('two are needed');
-    await user.wish(stopped, 'stop');
-    await run.reach(id, { running: VMS - 1, stopped: 1 });
-    await user.wish(stopped, 'start');
-    await run.reach(id, { running: VMS });
+    const [resized, rebooted, copied] = vms.map((vm) => vm.id);
+    if (resized === undefined || rebooted === undefined || copied === undefined) {
+      throw new Error('three are needed');
+    }
+    await resize(run, id, resized);
     run.factory.restartScheduler(DOWN_MS);
     await run.reach(id, { running: VMS });
-    const { state, message } = await user.reboot(rebooted);
-    const isDone = state === 'succeeded';
-    run.require('restarting', isDone ? [] : [`the operation ${state}: ${message}`]);
+    await operate(run, rebooted, 'reboot');
+    await makeImage(run, copied);
+    await stage(run);
     const wrong = vms
       .map(({ id: vmId }) => ({ vmId, boots: bootsOf(run, vmId) }))
-      .filter(({ vmId, boots }) => boots !== (vmId === stopped || vmId === rebooted ? 2 : 1));
+      .filter(({ vmId, boots }) => boots !== (vmId === copied ? 1 : 2));
     run.require(
       'living',
       wrong.map(({ vmId, boots }) => `${vmId} was powered on ${boots} times`),
@@ -48,6 +55,64 @@ export async function liveAndDie(
     if (step === 'store forgetting') await sleep(run.clock, FORGOTTEN_AFTER_MS);
     run.require('at the end', checkNothingLeft(run.factory));
   });
+}
+
+/** Stops it, makes it larger, finds that there is no room for even more, and starts it. */
+async function resize(run: Run, id: BatchId, vmId: VmId): Promise<void> {
+  const { user } = run.factory;
+  const off = { running: VMS - 1, stopped: 1 };
+  await user.wish(vmId, 'stop');
+  await run.reach(id, off);
+  for (const [wished, reason] of [
+    [LARGER, 'STOPPED_BY_USER'],
+    [TOO_LARGE, 'NO_CAPACITY'],
+  ] as const) {
+    const vm = await user.resize(vmId, wished);
+    run.require('resizing', vm.reason === reason ? [] : [`it is ${vm.reason}: ${vm.message}`]);
+    await run.reach(id, off);
+    expectSize(run, vmId);
+  }
+  await user.wish(vmId, 'start');
+  await run.reach(id, { running: VMS });
+  expectSize(run, vmId);
+}
+
+/** What its host has of it is {@link LARGER}, and so is what its task takes. */
+function expectSize(run: Run, vmId: VmId): void {
+  const plans = run.factory.hosts.flatMap(({ machine }) => machine.domains.get(vmId)?.plan ?? []);
+  const sizes = plans.map(({ vcpus, memoryMiB }) => ({ vcpus, memoryMiB }));
+  const isRight = JSON.stringify(sizes) === JSON.stringify([LARGER]);
+  run.require('resizing', isRight ? [] : [`${vmId} is ${JSON.stringify(sizes)}`]);
+}
+
+async function operate(run: Run, ...asked: Parameters<User['operate']>): Promise<void> {
+  const { state, message } = await run.factory.user.operate(...asked);
+  run.require(asked[1], state === 'succeeded' ? [] : [`the operation ${state}: ${message}`]);
+}
+
+async function makeImage(run: Run, vmId: VmId): Promise<void> {
+  await operate(run, vmId, 'makeImage', { name: 'made' });
+  const { hosts } = run.factory;
+  const images = hosts.flatMap(({ machine }) => [...machine.published.keys()]);
+  const copies = hosts.flatMap(({ machine }) => {
+    const { drafts, liveCopies } = machine.folders.get(vmId) ?? {};
+    return [...(drafts?.keys() ?? []), ...(liveCopies?.keys() ?? [])];
+  });
+  const frozen = hosts.filter(({ machine }) => machine.guests.get(vmId)?.isFrozen === true);
+  run.require('making an image', [
+    ...(images.length === 1 ? [] : [`there are ${images.length} images`]),
+    ...copies.map((operationId) => `the copy of ${operationId} is left`),
+    ...frozen.map(({ hostName }) => `the guest on ${hostName} is frozen`),
+  ]);
+}
+
+/** Brings an image to all hosts that machines are on. */
+async function stage({ clock, factory }: Run): Promise<void> {
+  await factory.user.stage(TOOLS.name);
+  const hosts = factory.hosts.filter(({ machine }) => machine.domains.size > 0);
+  await waitFor(clock, 'the image on all hosts', STAGE_TIMEOUT_MS, () =>
+    hosts.every(({ images }) => images.has(TOOLS.version)) ? true : undefined,
+  );
 }
 
 function bootsOf({ factory }: Run, vmId: VmId): number {
@@ -78,17 +143,8 @@ function killingAt([step, when]: Point, times: number) {
   return { faults, onRun, killed: () => times - left };
 }
 
-/** Of these the story has none: simulated hosts have no tunnels, and no machine's size is changed. */
-const NOT_TAKEN: readonly SchedulerStep[] = [
-  ...(['tell peers', 'tell release'] as const),
-  ...(['tell stageImages', 'tell pullTickets'] as const),
-];
-
-/** Those that the story takes. */
-export const STEPS = SCHEDULER_STEPS.filter((step) => !NOT_TAKEN.includes(step));
-
 /** Before and after each step. */
-export const POINTS: readonly Point[] = STEPS.flatMap((step) => [
+export const POINTS: readonly Point[] = SCHEDULER_STEPS.flatMap((step) => [
   [step, 'before'] as const,
   [step, 'after'] as const,
 ]);

@@ -9,6 +9,7 @@ import {
   createVmExecutor,
   type FaultKind,
   faulty,
+  type ImagePresence,
   SimulatedHost,
 } from '@factory/vm-executor';
 import {
@@ -23,6 +24,7 @@ import {
 import { readExecutorEnvironment } from 'mesos-core/client';
 import { parseResources } from 'mesos-core/protocol';
 import type { HostInventory } from './audit.ts';
+import { createSimulatedImages } from './image-cache.ts';
 import { SimulatedProcess } from './process.ts';
 
 /** What every part of one simulation is given. */
@@ -33,6 +35,8 @@ export interface SimContext {
   readonly seed: number | string;
   /** What hosts do to the calls of their executors. */
   readonly portFaults: PortFaults;
+  /** Hosts have tunnels to each other, and copies of images; without, there is less to tell. */
+  readonly isWhole: boolean;
 }
 
 /** How often calls of hypervisors, networks and storages go wrong, and how often they did. */
@@ -63,6 +67,8 @@ export class SimHost {
   readonly machine: SimulatedHost;
   readonly processes: InProcessHost;
   readonly agent: Agent;
+  /** Copies of images, by version. */
+  readonly images = new Map<string, ImagePresence>();
   readonly #world: SimContext;
   readonly #random: Random;
   readonly #portRandom: Random;
@@ -77,7 +83,8 @@ export class SimHost {
     this.#random = seededRandom(`${world.seed}/${this.hostName}`);
     this.#portRandom = seededRandom(`${world.seed}/${this.hostName}/ports`);
     const random = this.#random;
-    this.machine = new SimulatedHost({ clock, random, images: [IMAGE] });
+    const tunnel = world.isWhole ? { tunnelAddress: ip } : {};
+    this.machine = new SimulatedHost({ clock, random, images: [IMAGE], ...tunnel });
     this.processes = createInProcessHost((request, pid) => this.#startExecutor(request, pid));
     this.agent = createAgent({
       ...{ clock, random, logger },
@@ -136,6 +143,7 @@ export class SimHost {
       network: life.guard(this.#faulty(this.machine.network, NETWORK_REASONS)),
       storage: life.guard(this.#faulty(storage, STORAGE_REASONS)),
       images: life.guard(createMemoryPublisher(this.machine)),
+      ...(this.#world.isWhole ? { hostImages: createSimulatedImages(ports, this.images) } : {}),
       settings: EXECUTOR_SETTINGS,
     });
     const run = async (): Promise<number> => {

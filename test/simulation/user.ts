@@ -7,6 +7,7 @@ import {
   type Operation,
   OperationSchema,
   type ProjectId,
+  type Shape,
   type Vm,
   type VmId,
   VmSchema,
@@ -27,13 +28,15 @@ import { Compile } from 'typebox/compile';
 
 const CALL_TIMEOUT_MS = 5_000;
 const ATTEMPTS_MAX = 20;
-const REBOOT_TIMEOUT_MS = 180_000;
+const OPERATION_TIMEOUT_MS = 180_000;
 const PAGE_LIMIT = 500;
 
 const operationAnswer = Compile(OperationSchema);
 const asOperation = (value: unknown): Operation => operationAnswer.Parse(value);
 const batchAnswer = Compile(BatchSchema);
 const asBatch = (value: unknown): Batch => batchAnswer.Parse(value);
+const vmAnswer = Compile(VmSchema);
+const asVm = (value: unknown): Vm => vmAnswer.Parse(value);
 const asAnything = (): void => undefined;
 const PageSchema = Type.Object({
   items: Type.Array(VmSchema),
@@ -96,13 +99,27 @@ export class User {
     await this.#call(asAnything, 'POST', `/v1/vms/${vmId}:${wish}`);
   }
 
-  /** Restarts a running VM; resolves when that has been done, or has failed. */
-  async reboot(vmId: VmId): Promise<Operation> {
-    const key = { 'idempotency-key': `reboot-${vmId}` };
-    const { id } = await this.#call(asOperation, 'POST', `/v1/vms/${vmId}:reboot`, {
-      headers: key,
+  /** Gives a stopped VM another size; resolves with what it is when its host has done what it can. */
+  async resize(vmId: VmId, size: Shape): Promise<Vm> {
+    const { generation } = await this.#call(asVm, 'POST', `/v1/vms/${vmId}:resize`, { json: size });
+    return waitFor(this.#options.clock, 'the resize', OPERATION_TIMEOUT_MS, async () => {
+      const vm = await this.#call(asVm, 'GET', `/v1/vms/${vmId}`);
+      return vm.appliedGeneration >= generation ? vm : undefined;
     });
-    return waitFor(this.#options.clock, 'the restart', REBOOT_TIMEOUT_MS, async () => {
+  }
+
+  /** Wants an image on all hosts; resolves when that is wished. */
+  async stage(name: string): Promise<void> {
+    await this.#call(asAnything, 'POST', `/v1/images/${name}:stage`, { json: {} });
+  }
+
+  /** Asks for a one-shot operation, once; resolves when it has been done, or has failed. */
+  async operate(vmId: VmId, kind: 'reboot' | 'makeImage', params?: object): Promise<Operation> {
+    const { id } = await this.#call(asOperation, 'POST', `/v1/vms/${vmId}:${kind}`, {
+      headers: { 'idempotency-key': `${kind}-${vmId}` },
+      ...(params === undefined ? {} : { json: params }),
+    });
+    return waitFor(this.#options.clock, kind, OPERATION_TIMEOUT_MS, async () => {
       const operation = await this.#call(asOperation, 'GET', `/v1/operations/${id}`);
       return operation.finishedAt === null ? undefined : operation;
     });

@@ -5,6 +5,7 @@ import { ClusterServer, type ClusterServerOptions } from './cluster-server.ts';
 import { createTotals } from './metrics/totals.ts';
 
 export type { ClusterServerOptions } from './cluster-server.ts';
+export { createMemoryImageShelf, simulatedImage } from './images/shelf.ts';
 export { LinkClient } from './link/link-client.ts';
 export { createGoneMarker, createHostReader, hostsOf } from './picture/hosts.ts';
 export { VmSchedulerClient } from './picture/scheduler-client.ts';

@@ -10,7 +10,9 @@ export {
   type SimulatedHostOptions,
   type SimulatedLatency,
 } from './hypervisor/simulated-host.ts';
+export type { ImagePresence } from './images/image-cache.ts';
 export { createMemoryPublisher } from './images/publisher-memory.ts';
+export { createPullTickets } from './images/pull-tickets.ts';
 export type * from './link.ts';
 export { createMesosLink } from './mesos-link.ts';
 export { createMemoryStorage } from './storage/memory.ts';
