@@ -324,6 +324,8 @@ export const VM_REASONS = [
   'CPU_MODEL_UNAVAILABLE',
   /** Of an operation: somebody asked for its end. */
   'CANCELLED',
+  'CANNOT_ATTACH',
+  'VOLUME_BUSY',
 ] as const;
 export type VmReason = (typeof VM_REASONS)[number];
 

@@ -139,6 +139,8 @@ export const AppliedSpecSchema = Type.Object({
   memoryMiB: MemoryMiBSchema,
   diskGiB: DiskGiBSchema,
   image: VmSpecSchema.properties.image,
+  /** Absent in what hosts of before said. */
+  volumes: VmSpecSchema.properties.volumes,
 });
 export type AppliedSpec = Static<typeof AppliedSpecSchema>;
 
@@ -181,6 +183,17 @@ export const VmSchema = Type.Object({
         subnetId: SubnetIdSchema,
         ipAddress: Type.String(),
         macAddress: Type.String(),
+      }),
+    ),
+  ),
+  /** What it has of its project's volumes, or is about to get. */
+  volumes: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: VolumeMountSchema.properties.tag,
+        kind: VolumeMountSchema.properties.kind,
+        readOnly: Type.Boolean(),
+        path: VolumeMountSchema.properties.guestPath,
       }),
     ),
   ),

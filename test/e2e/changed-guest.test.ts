@@ -7,7 +7,7 @@ import { systemClock, waitFor } from '@factory/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostDirectory } from '../../cli/src/supervisor/layout.ts';
 import { typed } from '../support/guest-shell.ts';
-import { pings, type RealFactory, startRealFactory } from '../support/real-factory.ts';
+import { makeVolume, pings, type RealFactory, startRealFactory } from '../support/real-factory.ts';
 import { filesWith, processesWith } from '../support/secret-search.ts';
 
 const TIMEOUT_MS = 240_000;
@@ -59,6 +59,21 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
     await untilReady();
     expect(await typed(vm, 'cat /sys/block/vda/size')).toMatch(/^6291456$/m);
     expect(await typed(vm, 'ls -d /sys/devices/system/cpu/cpu1')).toMatch(/^\/sys.*cpu1$/m);
+  });
+
+  it('is given a disk while it runs, and is rid of it, and what was written is kept', async () => {
+    const disk = { name: 'late', kind: 'block', sizeGiB: 1 } as const;
+    await makeVolume(factory, disk);
+    await factory.run('vm', 'attach', 'solo-1', 'late');
+    expect(await typed(vm, 'cat /sys/block/vdc/serial; echo')).toMatch(/^late$/m);
+    await typed(vm, 'mkdir -p /mnt && mount -t ext4 /dev/vdc /mnt && echo kept > /mnt/file');
+    await typed(vm, 'sync; umount /mnt');
+    await factory.run('vm', 'detach', 'solo-1', 'late');
+    expect(await typed(vm, 'ls /sys/block')).not.toContain('vdc');
+    expect((await factory.client.findVolume('late')).machines).toBe(0);
+    await factory.run('vm', 'attach', 'solo-1', 'late');
+    expect(await typed(vm, 'mount -t ext4 /dev/vdc /mnt; cat /mnt/file')).toMatch(/^kept$/m);
+    await typed(vm, 'umount /mnt');
   });
 
   it('is rebuilt while it runs: it keeps its address, loses what was on its disk, and runs', async () => {

@@ -237,8 +237,8 @@ export class FactoryClient {
     vmId: string,
     verb: 'attachVolume' | 'detachVolume',
     volume: BatchVolume,
-  ): Promise<void> {
-    return this.#call('POST', `/v1/vms/${vmId}:${verb}`, () => undefined, volume);
+  ): Promise<Vm> {
+    return this.#call('POST', `/v1/vms/${vmId}:${verb}`, (value) => vmAnswer.Parse(value), volume);
   }
 
   deleteVolume(id: string): Promise<void> {

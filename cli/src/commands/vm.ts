@@ -8,6 +8,7 @@ import { vmChangeCommands } from './vm-changes.ts';
 import { consoleCommand } from './vm-console.ts';
 import { vmOperationCommands } from './vm-operations.ts';
 import { topCommand } from './vm-top.ts';
+import { volumeChangeCommands } from './vm-volumes.ts';
 import { waitForVm } from './wait.ts';
 
 /** `./factory vm …` */
@@ -32,6 +33,7 @@ export function vmCommand(): Command {
   command.addCommand(actionCommand('delete', 'delete machines with their disks', ['deleted']));
   for (const operation of vmOperationCommands()) command.addCommand(operation);
   for (const change of vmChangeCommands()) command.addCommand(change);
+  for (const change of volumeChangeCommands()) command.addCommand(change);
   return command;
 }
 

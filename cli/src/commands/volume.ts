@@ -1,15 +1,16 @@
-import { type BatchVolume, VOLUME_KINDS, type Volume } from '@factory/contracts';
+import { VOLUME_KINDS, type Volume } from '@factory/contracts';
 import { Command, Option } from 'commander';
 import { formatOne, formatVolumes, type OutputFormat } from '../output/format.ts';
 import { withClient } from './context.ts';
 import { dataOption, integer, outputOption } from './options.ts';
-import { parseVolume } from './wordings.ts';
+import { volumeChangeCommands } from './vm-volumes.ts';
 
 const EXAMPLES = `
 Examples:
   ./factory volume create scratch --kind directory --size 10
   ./factory batch create --name farm --image micro --count 4 --volume scratch:/data
-  ./factory volume attach farm-1 scratch:/data    (farm-1 is stopped)
+  ./factory vm attach farm-1 scratch:/data
+  ./factory vm detach farm-1 scratch
   ./factory volume delete scratch`;
 
 /** `./factory volume …` */
@@ -19,8 +20,7 @@ export function volumeCommand(): Command {
     .addHelpText('after', EXAMPLES);
   command.addCommand(createCommand());
   command.addCommand(listCommand());
-  command.addCommand(attachCommand());
-  command.addCommand(detachCommand());
+  for (const change of volumeChangeCommands()) command.addCommand(change);
   command.addCommand(deleteCommand());
   return command;
 }
@@ -65,36 +65,6 @@ function listCommand(): Command {
     .action((options: { readonly data?: string; readonly output: OutputFormat }) =>
       withClient(options, async ({ client }) => {
         console.log(formatVolumes(await client.volumes(), options.output));
-      }),
-    );
-}
-
-function attachCommand(): Command {
-  return new Command('attach')
-    .description('give a stopped machine a volume; it has it from its next start on')
-    .argument('<machine>', 'name or id')
-    .argument('<volume>', 'name, name:/path or name:/path:ro', parseVolume)
-    .addOption(dataOption())
-    .action((machine: string, volume: BatchVolume, options: { readonly data?: string }) =>
-      withClient(options, async ({ client }) => {
-        const vm = await client.findVm(machine);
-        await client.changeVolumes(vm.id, 'attachVolume', volume);
-        console.log(`${vm.name} has ${volume.volume} from its next start on`);
-      }),
-    );
-}
-
-function detachCommand(): Command {
-  return new Command('detach')
-    .description('take a volume from a stopped machine; what is in it stays')
-    .argument('<machine>', 'name or id')
-    .argument('<volume>', 'name')
-    .addOption(dataOption())
-    .action((machine: string, volume: string, options: { readonly data?: string }) =>
-      withClient(options, async ({ client }) => {
-        const vm = await client.findVm(machine);
-        await client.changeVolumes(vm.id, 'detachVolume', { volume });
-        console.log(`${vm.name} has ${volume} no more`);
       }),
     );
 }

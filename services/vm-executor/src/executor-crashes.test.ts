@@ -1,4 +1,4 @@
-import type { DesiredState, OperationRequest } from '@factory/contracts';
+import type { DesiredState, OperationRequest, VolumeId, VolumeMount } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
 import { OPERATION_PROCEDURES } from './operations/handling.ts';
 import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from './operations/make-image.ts';
@@ -10,7 +10,8 @@ import {
   SNAPSHOT,
   SNAPSHOT_UNDONE,
 } from './operations/snapshots.ts';
-import { TestHost, testOperationId, testTask, testVmId } from './testing.ts';
+import { TEST_VOLUME, TestHost, testOperationId, testTask, testVmId } from './testing.ts';
+import { HOT_PLUG, KEEP_PLUGGED } from './vm/hot-plug.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
 import { DROP_NEW_DISK, REBUILD } from './vm/rebuild.ts';
@@ -54,6 +55,24 @@ const { spec } = testTask(1);
 const bigger = { ...spec, vcpus: 2, diskGiB: 2 };
 const anew = { ...spec, image: { name: 'micro', generation: 3 } };
 const unknown = { ...spec, image: { name: 'unknown', generation: 3 } };
+
+const OTHER_VOLUME: VolumeMount = {
+  ...TEST_VOLUME,
+  volumeId: 'vol_0199000000007000a000000000000002' as VolumeId,
+  tag: 'other',
+};
+const withVolume = { ...spec, volumes: [TEST_VOLUME] };
+/** More than a guest can be given that was started without folders. */
+const withFolder = {
+  ...spec,
+  volumes: [TEST_VOLUME, { ...OTHER_VOLUME, kind: 'directory' as const, tag: 'home' }],
+};
+const withOther = { ...spec, volumes: [OTHER_VOLUME] };
+
+const madeWithVolume = async (test: TestHost): Promise<void> => {
+  test.launch(testTask(1, { spec: withVolume }));
+  await test.run(10_000);
+};
 
 /** A machine of which something else is wished. */
 function wishing(
@@ -103,6 +122,28 @@ const SCENARIOS: readonly Scenario[] = [
     },
     // Its host's restart took the guest down, and a machine that failed is not started by itself.
     endWithoutPower: (test) => expect(test.executor.records()[0]?.hasNewDisk).toBe(false),
+  },
+  {
+    procedure: HOT_PLUG,
+    wish: { generation: 3, spec: withOther },
+    before: madeWithVolume,
+    begin: (test) => wishFor(test, withOther),
+    end: (test) => expectVolume(test, OTHER_VOLUME),
+  },
+  {
+    procedure: KEEP_PLUGGED,
+    wish: { generation: 3, spec: withFolder },
+    before: madeWithVolume,
+    begin: (test) => wishFor(test, withFolder),
+    end: (test) => expectVolume(test, TEST_VOLUME),
+    // One that is off meanwhile is started with all of them.
+    endWithoutPower(test) {
+      expectWhole(test, 'running', 3);
+      expect(test.host.domains.get(vmId)?.plugged).toMatchObject([
+        { serial: 'data' },
+        { tag: 'home' },
+      ]);
+    },
   },
   {
     ...wishing(SUSPEND, made, { generation: 2, desired: 'suspended' }),
@@ -265,6 +306,16 @@ function wishFor(test: TestHost, wished: typeof spec): void {
   test.link.say({ type: 'setDesired', changes: [change] });
 }
 
+/** Its guest has this volume and no other, and so do its record, its host's leases, and what is told. */
+function expectVolume(test: TestHost, mount: VolumeMount): void {
+  expectWhole(test, 'running', 3);
+  const { domains, sharedStorage } = test.host;
+  expect(domains.get(vmId)?.plugged).toMatchObject([{ serial: mount.tag }]);
+  expect(sharedStorage.leases).toMatchObject([{ vmId, volumeId: mount.volumeId }]);
+  expect(test.executor.records()[0]).toMatchObject({ wishedSpec: null, plugging: [] });
+  expect(test.link.latest(vmId)?.applied?.volumes).toEqual([mount]);
+}
+
 function expectSuspended(test: TestHost): void {
   expect(test.link.latest(vmId)).toMatchObject({ state: 'suspended', generation: 2 });
   expect(test.host.domains.get(vmId)).toMatchObject({ on: false, isSaved: true, life: 1 });
@@ -285,6 +336,7 @@ function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: n
 function expectNothingLeft({ host, link }: TestHost): void {
   expect(link.latest(vmId)?.state).toBe('deleted');
   expect(host.domains.size + host.folders.size + host.leases.size + host.consoles.size).toBe(0);
+  expect(host.sharedStorage.leases).toEqual([]);
   expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
 }
 

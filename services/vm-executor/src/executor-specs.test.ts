@@ -69,13 +69,13 @@ describe('a wish with a new spec', () => {
 
   it('that this host can not carry out leaves the machine as it is, and says why', async () => {
     const host = await running();
-    wish(host, 2, { ...spec, volumes: [TEST_VOLUME] });
+    wish(host, 2, { ...spec, volumes: [{ ...TEST_VOLUME, kind: 'directory' }] });
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
     expect(host.link.latest(vmId)).toMatchObject({
       state: 'running',
       generation: 2,
-      reason: 'COMMAND_REFUSED',
+      reason: 'CANNOT_ATTACH',
     });
   });
 

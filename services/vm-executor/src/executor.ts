@@ -7,7 +7,6 @@ import {
   type SchedulerMessage,
   type VmId,
   type VmTaskData,
-  type VolumeId,
 } from '@factory/contracts';
 import { createLimiter, keyedMutex, type Timer, withDeadline } from '@factory/runtime';
 import type { VmExecutorOptions } from './executor-options.ts';
@@ -21,6 +20,7 @@ import { PeersKeeper } from './network/peers-keeper.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
+import { volumesInUse } from './vm/hot-plug.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { VmEnd } from './vm/moves.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
@@ -72,7 +72,10 @@ export class VmExecutor {
     this.#volumes = volumes;
     this.#leases = new LeaseRenewal({
       ...{ clock, logger, volumes },
-      volumesOf: (vmId) => volumesOf(this.#guarded.get(vmId)?.keeper.record),
+      volumesOf: (vmId) => {
+        const record = this.#guarded.get(vmId)?.keeper.record;
+        return record && volumesInUse(record);
+      },
       onLost: ({ vmId }) => this.#inBackground('a lost disk', () => hypervisor.powerOff(vmId)),
     });
     options.hardware?.reclaimFrom(holderIsGone({ ...options, isKept }));
@@ -383,11 +386,4 @@ export function createVmExecutor(options: VmExecutorOptions): VmExecutor {
 function isEarlierAttempt(taskId: string, other: string): boolean {
   const attempt = parseVmTaskId(taskId)?.attempt ?? 0;
   return attempt < (parseVmTaskId(other)?.attempt ?? 0);
-}
-
-/** What it has, and what it is to have: a disk may be open for either. */
-function volumesOf(record: VmRecord | undefined): readonly VolumeId[] | undefined {
-  if (record === undefined) return undefined;
-  const mounts = [...(record.spec.volumes ?? []), ...(record.wishedSpec?.volumes ?? [])];
-  return mounts.map(({ volumeId }) => volumeId);
 }

@@ -11,6 +11,8 @@ export interface HypervisorHarness {
   readonly stranger: Hypervisor;
   /** Of 0 to 4; the tap of 4 does not exist. */
   plan(number: number): DomainPlan;
+  /** A disk's file beside those. */
+  readonly volumePath: string;
   /** Ends the process that runs the guest. */
   kill(vmId: VmId): Promise<void>;
   close(): Promise<void>;
@@ -113,6 +115,38 @@ export function describeHypervisor(name: string, open: () => Promise<HypervisorH
       expect(await powerOf(vmId)).toEqual({ kind: 'off', cause: 'unknown' });
       await hypervisor.powerOn(vmId);
       expect(await powerOf(vmId)).toEqual({ kind: 'on' });
+    }, 60_000);
+
+    it('is given a disk while it runs, also twice; a folder only if it was started with one', async () => {
+      const { vmId } = harness.plan(2);
+      const path = harness.volumePath;
+      const disk = {
+        path,
+        source: 'file',
+        format: 'raw',
+        serial: 'data',
+        readOnly: false,
+      } as const;
+      await hypervisor.plugVolume(vmId, disk);
+      await hypervisor.plugVolume(vmId, disk);
+      expect(await hypervisor.pluggedPaths(vmId)).toContain(path);
+      const folder = { path: '/', tag: 'root', transport: 'virtiofs', readOnly: false } as const;
+      await expect(hypervisor.plugVolume(vmId, folder)).rejects.toMatchObject({
+        reason: 'CANNOT_ATTACH',
+        message: expect.stringContaining('Stop the machine first'),
+      });
+      // Its firmware does not hear it.
+      await hypervisor.askToUnplug(vmId, path);
+      await hypervisor.askToUnplug(vmId, path);
+      await hypervisor.askToUnplug(vmId, '/nowhere');
+      await hypervisor.awaitDevices(vmId);
+      await hypervisor.powerOff(vmId);
+      expect([...(await hypervisor.pluggedPaths(vmId))]).toEqual([]);
+      await hypervisor.askToUnplug(vmId, path);
+      await hypervisor.awaitDevices(vmId);
+      await expect(hypervisor.plugVolume(vmId, disk)).rejects.toMatchObject({ isTransient: true });
+      await hypervisor.powerOn(vmId);
+      expect(await hypervisor.pluggedPaths(vmId)).not.toContain(path);
     }, 60_000);
 
     it('lists the domains of its owner, and not those of others', async () => {

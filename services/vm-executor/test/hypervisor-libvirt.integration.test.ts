@@ -11,6 +11,7 @@ describeHypervisor('libvirt with QEMU', async () => {
     hypervisor,
     stranger,
     plan: host.plan,
+    volumePath: host.volumePath,
     async kill(vmId) {
       const pid = await readFile(`/run/libvirt/qemu/${domainName(vmId)}.pid`, 'utf8');
       process.kill(Number(pid), 'SIGKILL');

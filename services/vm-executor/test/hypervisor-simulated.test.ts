@@ -31,6 +31,7 @@ describeHypervisor('simulated', async () => {
       host.folders.set(plan.vmId, { record: undefined, hasDisk: true, hasSeed: true });
       return plan;
     },
+    volumePath: '/volumes/late/disk.raw',
     kill: async (vmId) => host.endGuest(vmId, 'killed'),
     async close() {
       await hypervisor.close();

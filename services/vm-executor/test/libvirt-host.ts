@@ -27,6 +27,8 @@ export interface LibvirtTestHost {
   hypervisor(hostName: string, socketPath?: string): Hypervisor;
   /** A domain without an operating system: it starts, and stays in its firmware. */
   plan(number: number): DomainPlan;
+  /** A disk of 1 MiB, of no plan. */
+  readonly volumePath: string;
   /** Removes all that is left. */
   close(): Promise<void>;
 }
@@ -51,6 +53,8 @@ export async function openLibvirtHost(instance: string): Promise<LibvirtTestHost
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', plan.diskPath, '1M']);
     await writeFile(plan.seedPath, Buffer.alloc(512 * 1024));
   }
+  const volumePath = join(folder, 'volume.raw');
+  await run('truncate', ['--size', '1M', volumePath]);
   const runDir = join(folder, 'run');
   const network = createNetworkToRemove({ clock: systemClock, instance, runDir });
   const cleanUp = (): Promise<unknown> =>
@@ -58,6 +62,7 @@ export async function openLibvirtHost(instance: string): Promise<LibvirtTestHost
   await cleanUp();
   return {
     folder,
+    volumePath,
     network,
     hypervisor(hostName, socketPath = LIBVIRT_SOCKET) {
       const hypervisor = createLibvirtHypervisor({

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AppliedSpec, VmAssignment, VmReason, VmSpec, VmState } from '@factory/contracts';
 import type { VmRecord, VmTask } from './vm-record.ts';
 
@@ -115,11 +116,13 @@ export function withApplied(record: VmRecord, generation: number, applied?: Appl
   const { resize, ...rest } = record;
   const told = resize?.refusal === undefined ? rest : { ...rest, notice: noticeOf(record) };
   const { spec } = record.assignment;
-  const { image, ...size } = applied ?? spec;
-  if (isSameSize(size, spec) && isSameImage(image, spec.image)) {
+  const { image, volumes, ...size } = applied ?? spec;
+  const isSame = isSameImage(image, spec.image) && isSameVolumes(volumes, spec.volumes);
+  if (isSameSize(size, spec) && isSame) {
     return resize === undefined || record.task?.size !== undefined ? record : told;
   }
-  const assignment = { ...record.assignment, spec: { ...spec, ...sizeOf(size), image } };
+  const has = volumes === undefined ? {} : { volumes };
+  const assignment = { ...record.assignment, spec: { ...spec, ...sizeOf(size), image, ...has } };
   const task = withTaskSize(record, assignment);
   const next = { ...told, assignment, task };
   return task?.size === undefined ? next : { ...next, resize: { from: sizeOf(size) } };
@@ -128,6 +131,11 @@ export function withApplied(record: VmRecord, generation: number, applied?: Appl
 function noticeOf({ assignment, resize }: VmRecord): Notice {
   const { generation } = assignment;
   return { generation, reason: 'NO_CAPACITY', message: resize?.refusal ?? '' };
+}
+
+/** Hosts of before said nothing of them. */
+function isSameVolumes(told: VmSpec['volumes'], wished: VmSpec['volumes']): boolean {
+  return told === undefined || isDeepStrictEqual(told, wished ?? []);
 }
 
 function isSameImage(a: VmSpec['image'], b: VmSpec['image']): boolean {

@@ -195,5 +195,6 @@ function newVm(
     appliedGeneration: 0,
     timeline: { accepted: batch.createdAtMs },
     volumes: batch.volumes,
+    leavingVolumes: [],
   };
 }

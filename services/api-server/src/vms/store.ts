@@ -8,6 +8,7 @@ import type {
   VmId,
   VmReason,
   VmState,
+  VolumeId,
   VolumeMount,
 } from '@factory/contracts';
 import type { WishDecision } from './wishes.ts';
@@ -61,6 +62,8 @@ export interface VmRecord {
   readonly appliedGeneration: number;
   readonly timeline: Timeline;
   readonly volumes: readonly VolumeMount[];
+  /** Taken from it by a wish that its host has not carried out: it may still have them. */
+  readonly leavingVolumes: readonly VolumeId[];
 }
 
 export interface VmListQuery {

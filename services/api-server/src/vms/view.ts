@@ -23,6 +23,10 @@ export function showVm(vm: VmRecord): Vm {
       ipAddress,
       macAddress,
     })),
+    volumes: vm.volumes.map(({ tag, kind, guestPath, readOnly }) => ({
+      ...{ name: tag, kind, readOnly },
+      ...(guestPath === undefined ? {} : { path: guestPath }),
+    })),
     desiredState: vm.desired,
     generation: vm.generation,
     appliedGeneration: vm.appliedGeneration,

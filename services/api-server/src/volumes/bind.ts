@@ -51,7 +51,7 @@ function problemOf({ volume, machines: users }: VolumeView, machines: number): s
     return `The volume ${name} is a disk, which one machine has at a time; ask for a count of 1, or use a volume of kind directory.`;
   }
   if (users === 0) return undefined;
-  return `A machine has the volume ${name} already; delete that machine first.`;
+  return `A machine has the volume ${name} already; take it from that machine, or delete that, first.`;
 }
 
 function mountOf({ volume }: VolumeView, wanted: BatchVolume): VolumeMount {

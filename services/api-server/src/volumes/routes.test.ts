@@ -75,11 +75,11 @@ describeOnEachStore('a volume', (test) => {
     const url = `/v1/vms/${vm.vmId}`;
     const attach = () => caller.call('POST', `${url}:attachVolume`, { volume: 'disk', path: '/d' });
     await cluster.exchange({ vms: [cluster.report(vm)] });
+    await caller.ok('POST', `${url}:stop`, {});
     expect((await attach()).json()).toMatchObject({
       status: 409,
-      detail: expect.stringContaining('stop'),
+      detail: expect.stringContaining('try again'),
     });
-    await caller.ok('POST', `${url}:stop`, {});
     await cluster.exchange({ vms: [cluster.report(vm, { state: 'stopped', generation: 2 })] });
     expect((await attach()).statusCode).toBe(202);
     expect((await attach()).statusCode).toBe(202);
@@ -100,6 +100,48 @@ describeOnEachStore('a volume', (test) => {
     expect(after?.generation).toBe(4);
     expect(after?.spec?.volumes).toBeUndefined();
     expect((await caller.ok('GET', `/v1/volumes/${volume.id}`)).machines).toBe(0);
+  });
+
+  it('is attached to a running machine, and nobody else gets it before that has given it up', async () => {
+    const { factory, clock } = test();
+    const { caller } = factory;
+    const cluster = await factory.join('idc-1');
+    await cluster.exchange({ capacity: capacityOf(clock, 1, BIG) });
+    await caller.ok('POST', '/v1/volumes', disk);
+    await caller.ok('POST', '/v1/batches', { name: 'a', image: 'micro', count: 2, memoryMiB: 128 });
+    const [one, two] = assignedIn(await cluster.exchange({}, 5_000));
+    if (one === undefined || two === undefined) throw new Error('nothing was assigned');
+    await cluster.exchange({ vms: [one, two].map((vm) => cluster.report(vm)) });
+    const change = (vm: typeof one, verb: string) =>
+      caller.call('POST', `/v1/vms/${vm.vmId}:${verb}`, { volume: 'disk' });
+    expect((await change(one, 'attachVolume')).statusCode).toBe(202);
+    const { volumes = [], ...spec } = one.spec;
+    const mount = { volumeId: (await caller.ok('GET', '/v1/volumes')).items[0].id };
+    const has = [
+      { ...mount, kind: 'block', tag: 'disk', readOnly: false, leaseEpoch: 2, sizeGiB: 2 },
+    ] as const;
+    const report = (generation: number, told: readonly (typeof has)[number][]) => {
+      const applied = { ...spec, volumes: [...told] };
+      return cluster.exchange({ vms: [cluster.report(one, { generation, applied })] });
+    };
+    await report(2, has);
+    expect(await caller.ok('GET', `/v1/vms/${one.vmId}`)).toMatchObject({
+      volumes: [{ name: 'disk', kind: 'block', readOnly: false }],
+    });
+    expect((await change(one, 'detachVolume')).json()).toMatchObject({
+      generation: 3,
+      volumes: [],
+    });
+    for (const vm of [one, two]) {
+      expect((await change(vm, 'attachVolume')).json()).toMatchObject({ status: 409 });
+    }
+    // Its guest did not let it go.
+    await report(3, has);
+    expect((await change(two, 'attachVolume')).json()).toMatchObject({ status: 409 });
+    expect((await change(one, 'detachVolume')).json()).toMatchObject({ generation: 4 });
+    await report(4, []);
+    expect((await change(two, 'attachVolume')).statusCode).toBe(202);
+    expect(volumes).toEqual([]);
   });
 
   it('that is a disk is given to one machine at a time, each time under a newer lease', async () => {

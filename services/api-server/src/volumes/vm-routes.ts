@@ -19,7 +19,7 @@ export function vmVolumeRoutes(instance: FastifyInstance, volumes: VolumeService
       schema: {
         ...schema,
         operationId: 'attachVolume',
-        summary: 'Give a stopped machine a volume',
+        summary: 'Give a running or stopped machine a volume',
         body: BatchVolumeSchema,
       },
     },
@@ -36,7 +36,7 @@ export function vmVolumeRoutes(instance: FastifyInstance, volumes: VolumeService
       schema: {
         ...schema,
         operationId: 'detachVolume',
-        summary: 'Take a volume from a stopped machine',
+        summary: 'Take a volume from a running or stopped machine',
         body: Type.Object({ volume: NameSchema }, { additionalProperties: false }),
       },
     },

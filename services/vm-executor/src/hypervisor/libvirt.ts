@@ -7,6 +7,7 @@ import { createLibvirtGuestAgent } from './guest-agent.ts';
 import { createLibvirtLink, type LibvirtLink, toVmFailure } from './libvirt-link.ts';
 import { createLinkPool } from './link-pool.ts';
 import { createLibvirtLiveDisk } from './live-disk.ts';
+import { createLibvirtLiveVolumes } from './live-volumes.ts';
 import { domainRef, isOwnedBy, type Owner, vmIdOfDomain } from './names.ts';
 import type { DomainSeen, Hypervisor, HypervisorEvent, OffCause, Power } from './port.ts';
 import { withWords, wordsOfQemu } from './qemu-log.ts';
@@ -47,6 +48,7 @@ export function createLibvirtHypervisor(options: {
   return {
     ...createLibvirtGuestAgent(link),
     ...createLibvirtLiveDisk(slowLink),
+    ...createLibvirtLiveVolumes(slowLink),
     start(listener) {
       follow(link, logger, listener);
       slowLink.start({ onConnected: async () => undefined, onDisconnected: () => undefined });

@@ -2,6 +2,7 @@ import type { VmId } from '@factory/contracts';
 import type { DomainPlan } from './domain-plan.ts';
 import type { GuestAgentPort } from './guest-agent.ts';
 import type { LiveDiskPort } from './live-disk.ts';
+import type { LiveVolumesPort } from './live-volumes.ts';
 
 export type { DomainPlan } from './domain-plan.ts';
 
@@ -59,7 +60,7 @@ export type HypervisorEvent =
  * the hypervisor can't be reached. After the signal's abort they begin nothing more, and settle as
  * soon as what they have begun allows: until then it may still take effect.
  */
-export interface Hypervisor extends GuestAgentPort, LiveDiskPort {
+export interface Hypervisor extends GuestAgentPort, LiveDiskPort, LiveVolumesPort {
   /** Starts following the hypervisor; resolves at once, whether or not it can be reached now. */
   start(listener: (event: HypervisorEvent) => void): void;
   /** Says whose domains are ours: those of the agent with this host name. */

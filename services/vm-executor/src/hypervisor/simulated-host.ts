@@ -6,6 +6,7 @@ import { createSimulatedNetwork, type SimulatedNetwork } from '../network/simula
 import type { AddressLease, Image } from '../storage/port.ts';
 import { SimulatedSharedStorage } from '../volumes/simulated.ts';
 import type { DiskCopy } from './live-disk.ts';
+import type { PlannedDevice } from './live-volumes.ts';
 import type { DomainPlan, HypervisorEvent, OffCause } from './port.ts';
 import type { SimulatedGuest } from './simulated-guest-agent.ts';
 
@@ -52,6 +53,8 @@ interface SimulatedDomain {
   resets?: number;
   /** Of its disk. */
   copy?: DiskCopy;
+  /** Volumes that the guest has that is on. */
+  plugged?: readonly PlannedDevice[];
   /** Its CPUs stand still. */
   hasDiskError?: boolean;
   /** Somebody stopped its CPUs. */
@@ -101,6 +104,8 @@ export class SimulatedHost {
   /** What was made of disks here, by name and version; and attempts that have not ended. */
   readonly published = new Map<string, Image>();
   readonly partialImages = new Set<string>();
+  /** Guests let no volume go. */
+  holdsVolumes = false;
   readonly folders = new Map<VmId, SimulatedFiles>();
   readonly leases = new Map<VmId, AddressLease>();
   /** What it shares with other hosts, where they do. */
@@ -184,6 +189,8 @@ export class SimulatedHost {
     domain.isPaused = false;
     const isSaved = domain.isSaved === true;
     domain.isSaved = false;
+    const { volumes = [], filesystems = [] } = domain.plan;
+    if (!isSaved) domain.plugged = [...volumes, ...filesystems];
     if (isSaved) this.changed(vmId);
     else this.#boot(vmId, domain);
   }

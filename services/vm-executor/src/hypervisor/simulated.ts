@@ -5,6 +5,7 @@ import type { DomainSeen, Hypervisor, HypervisorEvent } from './port.ts';
 import { createSimulatedGuestAgent } from './simulated-guest-agent.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 import { createSimulatedLiveDisk } from './simulated-live-disk.ts';
+import { createSimulatedLiveVolumes } from './simulated-live-volumes.ts';
 
 /** VGA's text mode. */
 const SCREEN = { widthPx: 720, heightPx: 400 };
@@ -31,6 +32,7 @@ export function createSimulatedHypervisor(host: SimulatedHost): Hypervisor {
   return {
     ...createSimulatedGuestAgent(host),
     ...createSimulatedLiveDisk(host),
+    ...createSimulatedLiveVolumes(host),
     start(given) {
       listener = given;
       host.hypervisorListeners.add(given);

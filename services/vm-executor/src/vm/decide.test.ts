@@ -51,6 +51,7 @@ const record: fc.Arbitrary<VmRecord> = fc
     hasMakingFailed: fc.boolean(),
     wishedSpec: fc.constantFrom(null, ...WISHED_SPECS),
     hasNewDisk: fc.boolean(),
+    plugging: fc.array(fc.constant(TEST_VOLUME), { maxLength: 1 }),
   })
   .map((given) => ({
     ...newRecord(testTask(1), 1000),
@@ -58,6 +59,7 @@ const record: fc.Arbitrary<VmRecord> = fc
     desired: given.desired,
     wishedSpec: given.wishedSpec,
     hasNewDisk: given.hasNewDisk,
+    plugging: given.plugging,
     generation: given.generation,
     appliedGeneration: given.isMade ? given.generation - given.lag : 0,
     ...stateOf(given),
@@ -127,6 +129,8 @@ function statesAfter(decision: Decision, { state, reboot }: VmRecord): readonly 
     case 'setNetworks':
     case 'takeSpec':
     case 'dropNewDisk':
+    case 'hotPlug':
+    case 'keepPlugged':
     case 'stay':
       return [state];
   }
@@ -157,7 +161,7 @@ describe('decide', () => {
         fc.pre(!given.isReleased);
         fc.pre(desired === 'running' && reboot === null && makingFailure === null);
         fc.pre(state !== 'stopping' && given.domain?.power.kind === 'on');
-        const { isMade, wishedSpec, hasNewDisk } = given.record;
+        const { isMade, wishedSpec, hasNewDisk, plugging } = given.record;
         const change = nextChange(given.record);
         // These are wishes to touch it.
         fc.pre(change !== 'image' && change !== 'size');
@@ -165,8 +169,12 @@ describe('decide', () => {
         const { hasDiskError = false, isPaused = false } = given.domain.power;
         if (given.isLetGo) expect(decide(given).move).toBe('stay');
         else if (isMade && hasNewDisk) expect(decide(given).move).toBe('dropNewDisk');
-        else if (isMade && wishedSpec !== null) {
-          expect(['takeSpec', 'refuseSpec', 'setNetworks']).toContain(decide(given).move);
+        else if (isMade && plugging.length > 0 && change !== 'volumes') {
+          expect(decide(given).move).toBe('keepPlugged');
+        } else if (isMade && wishedSpec !== null) {
+          expect(['takeSpec', 'refuseSpec', 'setNetworks', 'hotPlug']).toContain(
+            decide(given).move,
+          );
         } else if (hasDiskError && isMade) expect(decide(given).move).toBe('retryDisk');
         else if (isPaused && isMade) expect(['rest', 'unpause']).toContain(decide(given).move);
         else expect(decide(given)).toMatchObject({ move: 'rest', change: { state: 'running' } });
@@ -201,7 +209,13 @@ describe('decide', () => {
       fc.property(situation, (given) => {
         const { isMade, desired } = given.record;
         fc.pre(isMade && desired !== 'deleted');
-        const still = { wishedSpec: null, hasNewDisk: false, makingFailure: null, reboot: null };
+        const still = {
+          wishedSpec: null,
+          hasNewDisk: false,
+          plugging: [],
+          makingFailure: null,
+          reboot: null,
+        };
         const record = { ...given.record, ...still };
         const power = { kind: 'on', isPaused: true } as const;
         const domain = { vmId: record.vmId, power, detail: 'paused' };

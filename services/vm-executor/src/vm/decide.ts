@@ -32,6 +32,10 @@ export type Decision =
   | { readonly move: 'takeSpec'; readonly change: SpecChange }
   /** Its cards follow other rules from now on. */
   | { readonly move: 'setNetworks' }
+  /** On: plug its volumes in and out. */
+  | { readonly move: 'hotPlug' }
+  /** A hot-plug was overtaken: what its guest has is looked at. */
+  | { readonly move: 'keepPlugged' }
   /** It can't be what it is to be, and stays what it is. */
   | { readonly move: 'refuseSpec'; readonly change: Change }
   /** Its CPUs stand still since its disk gave an error: say so, and let it try again. */
@@ -73,6 +77,7 @@ export function decide(situation: Situation): Decision {
   if (!record.isMade) return decideMaking(situation);
   const change = nextChange(record);
   if (record.hasNewDisk && change !== 'image') return { move: 'dropNewDisk' };
+  if (record.plugging.length > 0 && change !== 'volumes') return { move: 'keepPlugged' };
   if (change !== undefined) return decideChange(situation, change);
   switch (record.desired) {
     case 'running':
@@ -92,8 +97,11 @@ function decideChange({ record, domain }: Situation, change: SpecChange): Decisi
     case 'size':
       return domain?.power.kind === 'on' ? { move: 'powerOff' } : { move: 'resize' };
     case 'volumes':
+      if (domain?.power.kind === 'on') {
+        return { move: record.desired === 'stopped' ? 'powerOff' : 'hotPlug' };
+      }
+      if (!isSaved(domain)) return { move: 'takeSpec', change };
       // Memory that is kept is of a machine with the volumes that it had.
-      if (domain?.power.kind !== 'on' && !isSaved(domain)) return { move: 'takeSpec', change };
       return { move: 'refuseSpec', change: { ...VOLUMES_IN_USE, ...settled(record) } };
     case 'networks':
       if (domain?.power.kind !== 'on') return { move: 'takeSpec', change };
@@ -305,7 +313,7 @@ const DISK_LOST: Change = {
 
 const VOLUMES_IN_USE: Change = {
   reason: 'COMMAND_REFUSED',
-  message: "Its volumes can't be changed while it runs or is suspended. Stop it first.",
+  message: "Its volumes can't be changed while it is suspended. Resume or stop it first.",
 };
 
 const CARDS_IN_USE: Change = {

@@ -163,8 +163,8 @@ export class VmKeeper {
         : await (isStaying ? this.#operations.resume() : undefined);
       if (operatedMs !== undefined) return operatedMs;
       const decision = decide(await this.#lookAround());
-      // To take a new spec in is no look at what became of the guest.
-      if (decision.move !== 'takeSpec') this.#isFirstLook = false;
+      // To take a new spec in, or what became of one, is no look at what became of the guest.
+      if (!['takeSpec', 'keepPlugged'].includes(decision.move)) this.#isFirstLook = false;
       if (decision.move === 'stay') this.#isLetGo = false;
       const after = await this.#moves.make(decision);
       this.#retry.reset();

@@ -5,6 +5,7 @@ import { explainFailure, VmFailure } from '../failures.ts';
 import { cardsOf } from '../network/cards.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Decision } from './decide.ts';
+import { HotPlugging } from './hot-plugging.ts';
 import type { Ledger } from './ledger.ts';
 import type { Change } from './observe.ts';
 import { CREATE, CREATE_OFF, DELETE, POWER_OFF, POWER_ON } from './procedures.ts';
@@ -50,12 +51,14 @@ export class Moves {
   readonly #ledger: Ledger;
   readonly #carrier: Carrier;
   readonly #resting: Resting;
+  readonly #hotPlugging: HotPlugging;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: MoveContext, ledger: Ledger, carrier: Carrier, bell: Bell) {
     this.#context = context;
     this.#ledger = ledger;
     this.#carrier = carrier;
+    this.#hotPlugging = new HotPlugging(context.clock, ledger, carrier);
     this.#resting = new Resting(context, ledger, carrier, bell);
   }
 
@@ -94,6 +97,12 @@ export class Moves {
         return this.#resize();
       case 'rebuild':
         return this.#rebuild();
+      case 'hotPlug':
+        await this.#hotPlugging.change();
+        return AT_ONCE;
+      case 'keepPlugged':
+        await this.#hotPlugging.keep();
+        return AT_ONCE;
       case 'dropNewDisk':
         await this.#carrier.carry(DROP_NEW_DISK, CALL_TIMEOUT_MS);
         return AT_ONCE;

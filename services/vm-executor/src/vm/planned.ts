@@ -59,7 +59,7 @@ export function domainPlan(
     ...(hasUefi(hardware) ? { nvramPath: join(dirname(paths.diskPath), 'nvram.fd') } : {}),
     ...hardwareOf(parts),
     ...(spec.nics === undefined ? {} : { nics: spec.nics.map((nic) => nicOf(nic, parts)) }),
-    ...(spec.volumes === undefined ? {} : volumesOf(spec, parts)),
+    ...(spec.volumes === undefined ? {} : plannedVolumes(spec, parts)),
     hasScreen: true,
     // A virtio device: without drivers there is nobody to answer.
     hasAgentChannel: hardware?.devices !== 'emulated',
@@ -88,9 +88,10 @@ function nicOf({ macAddress }: VmNetwork, { taps }: HostParts): PlannedNic {
   return { macAddress, ...tap };
 }
 
-function volumesOf(
+/** Disks and folders of the spec, where the host has them. @throws ImpossibleDomainError */
+export function plannedVolumes(
   { volumes = [] }: VmSpec,
-  parts: HostParts,
+  parts: Pick<HostParts, 'volumePaths'>,
 ): {
   readonly volumes: readonly PlannedVolume[];
   readonly filesystems: readonly PlannedFilesystem[];

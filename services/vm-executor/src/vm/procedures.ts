@@ -1,4 +1,5 @@
 import { isFullDisk } from '../failures.ts';
+import { HOT_PLUG, KEEP_PLUGGED } from './hot-plug.ts';
 import { type Procedure, undoing } from './procedure.ts';
 import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
 import { RESIZE } from './resize.ts';
@@ -140,4 +141,6 @@ export const PROCEDURES: readonly Procedure<VmSteps>[] = [
   RESIZE,
   REBUILD,
   DROP_NEW_DISK,
+  HOT_PLUG,
+  KEEP_PLUGGED,
 ];

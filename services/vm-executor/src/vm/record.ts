@@ -11,13 +11,15 @@ import {
   VmIdSchema,
   type VmObservation,
   VmReasonSchema,
+  type VmSpec,
   VmSpecSchema,
   VmStateSchema,
   type VmTaskData,
+  VolumeMountSchema,
 } from '@factory/contracts';
 import { Type } from 'typebox';
 import type { AddressLease } from '../storage/port.ts';
-import { withSpec } from './spec-change.ts';
+import { withSpec, withVolumesOf } from './spec-change.ts';
 
 export const RECORD_VERSION = 1;
 
@@ -59,6 +61,8 @@ export const VmRecordSchema = Type.Object({
   wishedSpec: Type.Union([VmSpecSchema, Type.Null()]),
   /** A disk for it, made of another image, may lie beside the one that it has. */
   hasNewDisk: Type.Boolean(),
+  /** Volumes that its guest may have got since it was started, and of which `spec` does not say so. */
+  plugging: Type.Array(VolumeMountSchema),
   /** The newest wish heard, and the one that has been carried out (or has failed). */
   desired: DesiredStateSchema,
   generation: Type.Integer(),
@@ -106,6 +110,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     spec: task.spec,
     wishedSpec: null,
     hasNewDisk: false,
+    plugging: [],
     desired: task.desired,
     generation: task.generation,
     appliedGeneration: 0,
@@ -130,10 +135,16 @@ export function takeOver(record: VmRecord, task: VmTaskData): VmRecord {
   const assignmentEpoch = Math.max(task.assignmentEpoch, record.assignmentEpoch);
   const taken = { ...withWish(record, task), assignmentEpoch };
   const isFresh = task.assignmentEpoch > record.assignmentEpoch || !record.isMade;
-  if (isFresh) return { ...taken, spec: task.spec, wishedSpec: null };
+  if (isFresh) return startAnew(taken, task.spec);
   // Of a wish that is not carried out yet, the launch's word counts.
   const isOpen = task.generation === taken.generation && taken.appliedGeneration < task.generation;
   return isOpen ? withSpec(taken, task.spec) : taken;
+}
+
+/** What is launched is what it is; but a guest that may be on has the volumes that it has. */
+function startAnew(record: VmRecord, launched: VmSpec): VmRecord {
+  const spec = record.isMade ? withVolumesOf(launched, record.spec) : launched;
+  return withSpec({ ...record, spec, wishedSpec: null }, launched);
 }
 
 /** The record with a wish, if it is newer than the one it has. Deleting is never taken back. */
@@ -149,8 +160,8 @@ export function withWish(record: VmRecord, wish: Wish): VmRecord {
 
 /** What is said of the VM to the scheduler. */
 export function toObservation(record: VmRecord): VmObservation {
-  const { vcpus, memoryMiB, diskGiB, image } = record.spec;
-  const applied = { vcpus, memoryMiB, diskGiB, image };
+  const { vcpus, memoryMiB, diskGiB, image, volumes = [] } = record.spec;
+  const applied = { vcpus, memoryMiB, diskGiB, image, volumes };
   return {
     vmId: record.vmId,
     seq: record.seq,

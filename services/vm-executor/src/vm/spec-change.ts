@@ -38,7 +38,15 @@ export function nextChange({ spec, wishedSpec: wished }: Specs): SpecChange | un
 export function settleChange<R extends Specs>(record: R, change: SpecChange): R {
   const { spec, wishedSpec: wished } = record;
   if (wished === null) return record;
-  return withSpec({ ...record, spec: reached(spec, wished, change) }, wished);
+  // What may have been plugged in on the way there, or on another way, is in neither any more.
+  const way = change === 'volumes' ? { plugging: [] } : {};
+  return withSpec({ ...record, ...way, spec: reached(spec, wished, change) }, wished);
+}
+
+/** The spec, with the volumes of another one. */
+export function withVolumesOf(spec: VmSpec, { volumes }: VmSpec): VmSpec {
+  const { volumes: _, ...others } = spec;
+  return volumes === undefined ? others : { ...others, volumes };
 }
 
 /** The record of a VM that stays what it is. */
@@ -66,10 +74,8 @@ function reached(spec: VmSpec, wished: VmSpec, change: SpecChange): VmSpec {
       return { ...spec, image: wished.image };
     case 'size':
       return { ...spec, ...sizeOf(wished) };
-    case 'volumes': {
-      const { volumes: _, ...others } = spec;
-      return wished.volumes === undefined ? others : { ...others, volumes: wished.volumes };
-    }
+    case 'volumes':
+      return withVolumesOf(spec, wished);
     case 'networks': {
       const { nics: _, ...others } = spec;
       const { network, nics } = wished;

@@ -212,10 +212,14 @@ function isAwake({ desired, generation }: VmRecord, report: VmReport): boolean {
 
 /** What the machine is by its last wish; one that is still open says what it is to be. */
 function appliedOf(vm: VmRecord, { applied, generation }: VmReport): Partial<VmRecord> {
-  if (applied === undefined || generation < vm.generation) return {};
-  const { image, vcpus, memoryMiB, diskGiB } = applied;
+  if (generation < vm.generation) return {};
+  // What could not be taken from it is among what it has.
+  const left = { leavingVolumes: [] };
+  if (applied === undefined) return left;
+  const { image, vcpus, memoryMiB, diskGiB, volumes = vm.volumes } = applied;
   const { name, version = null, generation: imageGeneration = 0 } = image;
-  return { vcpus, memoryMiB, diskGiB, image: name, imageVersion: version, imageGeneration };
+  const size = { vcpus, memoryMiB, diskGiB };
+  return { ...left, ...size, image: name, imageVersion: version, imageGeneration, volumes };
 }
 
 function closeIfGone(db: MemoryDatabase, batchId: BatchId): void {

@@ -109,7 +109,9 @@ function viewOf(db: MemoryDatabase, volume: VolumeRecord): VolumeView {
 function machinesWith(db: MemoryDatabase, id: VolumeId): number {
   const has = ({ volumes }: { readonly volumes: readonly { volumeId: VolumeId }[] }): boolean =>
     volumes.some(({ volumeId }) => volumeId === id);
-  const vms = [...db.vms.values()].filter((vm) => vm.state !== 'deleted' && has(vm));
+  const vms = [...db.vms.values()].filter(
+    (vm) => vm.state !== 'deleted' && (has(vm) || vm.leavingVolumes.includes(id)),
+  );
   const unmade = [...db.batches.values()].filter(
     (batch) => batch.needsPlanning && has(batch) && db.vmsOf(batch.id).length === 0,
   );

@@ -151,10 +151,15 @@ function appliedColumns(): string {
     image: "r.applied -> 'image' ->> 'name'",
     image_version: "r.applied -> 'image' ->> 'version'",
     image_generation: "coalesce((r.applied -> 'image' ->> 'generation')::int, 0)",
+    volumes: "coalesce(r.applied -> 'volumes', v.volumes)",
   };
-  return Object.entries(columns)
-    .map(([column, told]) => `${column} = case when ${isTold} then ${told} else v.${column} end`)
-    .join(', ');
+  const told = Object.entries(columns).map(
+    ([column, value]) => `${column} = case when ${isTold} then ${value} else v.${column} end`,
+  );
+  // What could not be taken from it is among what it has.
+  const left =
+    "leaving_volumes = case when r.generation >= v.generation then '[]' else v.leaving_volumes end";
+  return [...told, left].join(', ');
 }
 
 async function takeProgress(trx: Knex.Transaction, news: ExchangeNews): Promise<void> {

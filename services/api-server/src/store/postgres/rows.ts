@@ -69,6 +69,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   appliedGeneration: 'applied_generation',
   timeline: 'timeline',
   volumes: 'volumes',
+  leavingVolumes: 'leaving_volumes',
 };
 
 const VOLUME_COLUMNS: Columns<VolumeRecord> = {

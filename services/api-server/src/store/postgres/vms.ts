@@ -52,7 +52,11 @@ async function put(
     ...{ image, image_version: vm.imageVersion, image_generation: vm.imageGeneration },
     ...{ vcpus, memory_mib: vm.memoryMiB, disk_gib: vm.diskGiB },
   };
-  const since = { state_since_ms: vm.stateSinceMs, volumes: JSON.stringify(vm.volumes) };
+  const volumes = {
+    volumes: JSON.stringify(vm.volumes),
+    leaving_volumes: JSON.stringify(vm.leavingVolumes),
+  };
+  const since = { state_since_ms: vm.stateSinceMs, ...volumes };
   await trx('vms')
     .where('id', vm.id)
     .update({ desired, generation, state, reason, message, ...since, ...spec });

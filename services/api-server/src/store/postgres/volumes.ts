@@ -190,6 +190,9 @@ async function viewsOf(
         select count(*) from vms m where m.state <> 'deleted' and m.volumes <> '[]'
           and m.volumes @> jsonb_build_array(jsonb_build_object('volumeId', v.id))
         ) + (
+        select count(*) from vms m where m.state <> 'deleted' and m.leaving_volumes <> '[]'
+          and m.leaving_volumes @> jsonb_build_array(v.id)
+        ) + (
         select count(*) from batches b where b.needs_planning and b.volumes <> '[]'
           and b.volumes @> jsonb_build_array(jsonb_build_object('volumeId', v.id))
           and not exists (select 1 from vms m where m.batch_id = b.id)

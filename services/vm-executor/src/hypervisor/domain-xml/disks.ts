@@ -29,10 +29,22 @@ type Bus = 'virtio' | 'sata';
 function createTargets(): (bus: Bus) => XmlElement {
   const used = { virtio: 0, sata: 0 };
   return (bus) => {
-    const letter = String.fromCharCode('a'.charCodeAt(0) + used[bus]);
+    const at = used[bus];
     used[bus] += 1;
-    return xml('target', { dev: `${bus === 'virtio' ? 'vd' : 'sd'}${letter}`, bus });
+    return target(bus, at);
   };
+}
+
+function target(bus: Bus, at: number): XmlElement {
+  const letter = String.fromCharCode('a'.charCodeAt(0) + at);
+  return xml('target', { dev: `${bus === 'virtio' ? 'vd' : 'sd'}${letter}`, bus });
+}
+
+/** The first name that no disk of a guest has yet; undefined when there is none. */
+export function freeTarget(taken: ReadonlySet<string>): XmlElement | undefined {
+  const letters = Array.from({ length: DISKS_MAX }, (_, at) => at);
+  const at = letters.find((each) => !taken.has(`vd${String.fromCharCode(97 + each)}`));
+  return at === undefined ? undefined : target('virtio', at);
 }
 
 /** Of each bus; a letter each. Far beyond the volumes that a machine may have. */
@@ -81,7 +93,8 @@ function cdrom(path: string, target: XmlElement): XmlElement {
  */
 const UNCACHED = { cache: 'none' } as const;
 
-function volumeDisk(volume: PlannedVolume, target: XmlElement): XmlElement {
+/** A disk beside the guest's own, also as it is plugged into one that runs. */
+export function volumeDisk(volume: PlannedVolume, target: XmlElement): XmlElement {
   const { path, source, format, serial, readOnly } = volume;
   return xml(
     'disk',

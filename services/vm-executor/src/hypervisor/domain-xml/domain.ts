@@ -13,6 +13,7 @@ import { memoryBacking, memoryPlacement } from './memory.ts';
 import { metadata } from './metadata.ts';
 import { nics } from './nics.ts';
 import { clock, features, os, powerManagement, tpm } from './os.ts';
+import { hotPlugPorts } from './ports.ts';
 
 export type { DomainType } from './machine.ts';
 
@@ -50,6 +51,7 @@ export function domainXml(plan: DomainPlan, type: DomainType, owner: Owner): str
 
 function devices(plan: DomainPlan, machine: Machine): readonly XmlElement[] {
   return [
+    ...hotPlugPorts(plan, machine),
     ...disks(plan, machine),
     ...filesystems(plan),
     ...nics(plan, machine),

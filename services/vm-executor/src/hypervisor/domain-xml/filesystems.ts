@@ -4,9 +4,12 @@ import { type XmlElement, xml } from '../xml.ts';
 
 /** Folders of the host that the guest mounts by their tags. */
 export function filesystems(plan: DomainPlan): readonly XmlElement[] {
-  return (plan.filesystems ?? []).map((each) =>
-    each.transport === 'virtiofs' ? virtiofs(each) : ninep(each),
-  );
+  return (plan.filesystems ?? []).map(filesystem);
+}
+
+/** One of them, also as it is plugged into a guest that runs. */
+export function filesystem(each: PlannedFilesystem): XmlElement {
+  return each.transport === 'virtiofs' ? virtiofs(each) : ninep(each);
 }
 
 /** libvirt has no read-only virtiofs: this virtiofsd sees a folder that can't be written. */
