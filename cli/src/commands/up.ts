@@ -12,6 +12,7 @@ import {
 import { Command, Option } from 'commander';
 import { Compile } from 'typebox/compile';
 import { createProgress, type Progress } from '../output/progress.ts';
+import { checkAgentOffers } from '../supervisor/agent-offers.ts';
 import { parseSupervisorMessage, type UpArguments } from '../supervisor/background/messages.ts';
 import type { Layout } from '../supervisor/layout.ts';
 import type { HypervisorKind } from '../supervisor/process-plan.ts';
@@ -28,6 +29,8 @@ export interface UpCommandOptions {
   readonly agents: number;
   readonly hypervisor: HypervisorKind;
   readonly sharedStorage?: SharedStorage;
+  readonly agentResources?: string;
+  readonly agentAttributes?: string;
   readonly port: number;
 }
 
@@ -39,7 +42,11 @@ Examples:
   ./factory up --detach                 in the background; returns when it is ready
   ./factory up --clusters 2 --agents 3  two clusters of three agents each, on this machine
   ./factory up --hypervisor simulated   without root, libvirt and QEMU
-  ./factory up --shared-storage gluster images and volumes on GlusterFS (needs glusterfs-server)`;
+  ./factory up --shared-storage gluster images and volumes on GlusterFS (needs glusterfs-server)
+
+  With two graphics cards to be passed to machines, and cores that one machine at a time has:
+  ./factory up --agent-resources 'gpus:2;pinned_cpus:12' \\
+    --agent-attributes 'gpu_devices:{0000:3b:00.0,0000:af:00.0};gpu_model:A100;pinned_cpus:[4-15]'`;
 
 /** `./factory up` */
 export function upCommand(): Command {
@@ -58,6 +65,8 @@ export function upCommand(): Command {
         .choices(SHARED_STORAGES)
         .default('folder'),
     )
+    .option('--agent-resources <list>', 'what each agent has besides: gpus:2;pinned_cpus:8')
+    .option('--agent-attributes <list>', 'what each agent says of its host: rack:r1;gpu_model:A100')
     .option('--port <port>', 'port of the API', integer(1, PORT_MAX), UP_DEFAULTS.port)
     .addOption(dataOption())
     .addHelpText('after', EXAMPLES)
@@ -65,6 +74,7 @@ export function upCommand(): Command {
 }
 
 async function up(options: UpCommandOptions): Promise<void> {
+  checkAgentOffers(options);
   const layout = layoutFor(options);
   const progress = createProgress(systemClock);
   if (await isSupervisorAlive(await readRunState(layout))) {
@@ -108,6 +118,7 @@ export async function upDetached(
   mkdirSync(layout.logs, { recursive: true });
   const log = openSync(join(layout.logs, 'supervisor.log'), 'a', 0o600);
   const { clusters, agents, hypervisor, sharedStorage, port } = options;
+  const { agentResources, agentAttributes } = options;
   const up: UpArguments = {
     root: ROOT,
     data: layout.data,
@@ -115,6 +126,8 @@ export async function upDetached(
     options: {
       ...{ clusters, agents, hypervisor },
       ...(sharedStorage === undefined ? {} : { sharedStorage }),
+      ...(agentResources === undefined ? {} : { agentResources }),
+      ...(agentAttributes === undefined ? {} : { agentAttributes }),
     },
   };
   const child = fork(

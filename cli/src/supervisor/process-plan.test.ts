@@ -53,6 +53,17 @@ describe('the processes of a plan', () => {
     for (const url of urls) expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/health\/ready$/);
   });
 
+  it('offer what they are told to, beside cores, memory and disk', () => {
+    const agentResources = 'gpus:2';
+    const agentAttributes = 'gpu_devices:{0000:3b:00.0,0000:af:00.0}';
+    const options = { ...plan().options, agentResources, agentAttributes };
+    const { args } = named(processSpecs(plan({ options })), 'cluster-1/cluster-1-agent-1');
+    expect(args).toContain('--resources=cpus:32;mem:4096;disk:10000;gpus:2');
+    expect(args).toContain(`--attributes=${agentAttributes}`);
+    const plain = named(specs, 'cluster-1/cluster-1-agent-1').args;
+    expect(plain.some((arg) => arg.startsWith('--attributes'))).toBe(false);
+  });
+
   it('find each other', () => {
     const server = named(specs, 'cluster-2/cluster-server');
     expect(server.env).toMatchObject({

@@ -12,6 +12,10 @@ export interface UpOptions {
   readonly hypervisor: HypervisorKind;
   /** A plain folder unless it says otherwise. */
   readonly sharedStorage?: SharedStorage | undefined;
+  /** What each agent has beside cores, memory and disk, in Mesos' form: `gpus:2;pinned_cpus:8`. */
+  readonly agentResources?: string | undefined;
+  /** What each agent says of its host, in Mesos' form: `rack:r1;gpu_model:A100`. */
+  readonly agentAttributes?: string | undefined;
 }
 
 /** What one agent's host offers to Mesos. */
@@ -171,6 +175,8 @@ function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly Process
 function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): ProcessSpec {
   const { layout, options, resourcesPerAgent } = plan;
   const { cpus, memoryMiB, diskMiB } = resourcesPerAgent;
+  const { agentResources = '', agentAttributes = '' } = options;
+  const resources = `cpus:${cpus};mem:${memoryMiB};disk:${diskMiB}`;
   const executorEnvironment = {
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     FACTORY_INSTANCE: layout.instance,
@@ -191,7 +197,8 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
       `--port=${agent.port}`,
       `--hostname=${agent.name}`,
       `--work_dir=${join(clusterDirectory(layout, cluster.name), 'agents', agent.name)}`,
-      `--resources=cpus:${cpus};mem:${memoryMiB};disk:${diskMiB}`,
+      `--resources=${resources}${agentResources === '' ? '' : `;${agentResources}`}`,
+      ...(agentAttributes === '' ? [] : [`--attributes=${agentAttributes}`]),
       '--executor_reregistration_timeout=15secs',
       `--executor_environment_variables=${JSON.stringify(executorEnvironment)}`,
     ],

@@ -11,6 +11,8 @@ const UpArgumentsSchema = Type.Object({
     agents: Type.Integer(),
     hypervisor: Type.Union([Type.Literal('libvirt'), Type.Literal('simulated')]),
     sharedStorage: Type.Optional(Type.Union([Type.Literal('folder'), Type.Literal('gluster')])),
+    agentResources: Type.Optional(Type.String()),
+    agentAttributes: Type.Optional(Type.String()),
   }),
 });
 export type UpArguments = Static<typeof UpArgumentsSchema>;
