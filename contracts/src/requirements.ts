@@ -69,6 +69,8 @@ export type PlacementPolicy = Static<typeof PlacementPolicySchema>;
 
 /** What a machine may wish of its host; the same in a batch's request and in a machine's spec. */
 export const PLACEMENT_FIELDS = {
+  /** Whether its first card has an address of the world of its own, one of those of its host. */
+  externalAddress: Type.Optional(Type.Boolean()),
   requirements: Type.Optional(RequirementsSchema),
   group: Type.Optional(PlacementGroupSchema),
   placement: Type.Optional(PlacementPolicySchema),

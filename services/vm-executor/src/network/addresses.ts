@@ -27,6 +27,10 @@ export function parseAddress(text: string): number {
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
+export function isInRange(address: number, { first, prefixLength }: Range): boolean {
+  return address >= first && address < first + 2 ** (32 - prefixLength);
+}
+
 /** `10.80.0.1` for its number. */
 export function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join('.');

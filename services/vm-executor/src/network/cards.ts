@@ -12,8 +12,12 @@ export interface Card {
 const DEFAULT_DNS_DOMAIN = 'internal';
 
 /** All cards that a VM's spec asks for, the first one first. Pure. */
-export function cardsOf({ vmId, spec }: Pick<VmRecord, 'vmId' | 'spec'>): readonly Card[] {
-  return [spec.network, ...(spec.nics ?? [])].map((network) => ({
+export function cardsOf({
+  vmId,
+  spec,
+  externalAddress = null,
+}: Pick<VmRecord, 'vmId' | 'spec' | 'externalAddress'>): readonly Card[] {
+  return [spec.network, ...(spec.nics ?? [])].map((network, index) => ({
     subnet: subnetOf(network),
     nic: {
       vmId,
@@ -22,6 +26,7 @@ export function cardsOf({ vmId, spec }: Pick<VmRecord, 'vmId' | 'spec'>): readon
       ipAddress: network.ipAddress,
       hostname: spec.hostname,
       securityRules: network.securityRules ?? [],
+      externalAddress: index === 0 && spec.externalAddress === true ? externalAddress : null,
     },
   }));
 }

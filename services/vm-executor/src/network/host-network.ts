@@ -9,7 +9,7 @@ import { nicRulesScript, removeNicRulesScript } from './nic-rules.ts';
 import { parseLinks, parseNamespaces, type SeenLink } from './observe.ts';
 import type { HostNetworkPort, Nic, NicRef, NicSeen, SubnetOnHost } from './port.ts';
 import { createStateFiles, type StateFiles } from './state-files.ts';
-import { guestMtu, type HostFacts, nameSubnet } from './subnet-plan.ts';
+import { guestMtu, type HostFacts, nameSubnet, type SubnetNames } from './subnet-plan.ts';
 import { createSubnets } from './subnets.ts';
 import { nicsOf, takeInventory } from './take-inventory.ts';
 
@@ -50,6 +50,7 @@ interface PlugRequest {
 
 /** A card with the names that it gets. */
 interface CardPlan extends Pick<PlugRequest, 'subnet' | 'nic'> {
+  readonly names: SubnetNames;
   readonly bridgeName: string;
   readonly tapName: string;
   readonly tag: string;
@@ -100,6 +101,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     const { macAddress } = ref;
     // The tap goes last: as long as it is there, its tag tells what else there is.
     const script = removeNicRulesScript({ instance, tapName, bridgeName, macAddress, ipAddress });
+    await subnets.externals.take(ref.subnetId, macAddress, signal);
     await subnets.applyRules(script, signal);
     await dhcp.removeNic(folder, macAddress);
     if (seen !== undefined) await context.batch('ip', [`link del dev ${tapName}`], signal);
@@ -127,18 +129,18 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
   /** Plugs cards with one run of each program, so that many cost little more than one. */
   const plugLocked = async (wanted: readonly PlugRequest[], signal: AbortSignal) => {
     const links = [...(await context.readLinks(signal))];
-    const bridges = new Map<string, string>();
+    const namesOf = new Map<string, SubnetNames>();
     const cards: CardPlan[] = [];
     for (const { subnet, nic } of wanted) {
       await makeWay(nic, links, signal);
       const key = JSON.stringify(subnet);
-      const bridgeName = bridges.get(key) ?? (await subnets.ensure(subnet, links, signal)).bridge;
-      bridges.set(key, bridgeName);
+      const names = namesOf.get(key) ?? (await subnets.ensure(subnet, links, signal));
+      namesOf.set(key, names);
       const tag = linkTag(instance, 'tap', nicIdentity({ ...nic, ownerName }));
       const tapName = chooseLinkName(instance, 'tap', nicIdentity({ ...nic, ownerName }), links);
       const isThere = links.some((link) => link.name === tapName);
       if (!isThere) links.push({ name: tapName, alias: tag, ...NOT_PLUGGED });
-      cards.push({ subnet, nic, bridgeName, tapName, tag, isThere });
+      cards.push({ subnet, nic, names, bridgeName: names.bridge, tapName, tag, isThere });
     }
     // The tag goes on at once: all else is found by it, whenever this is broken off. Until the card
     // has rules, those of the host let nothing out of it.
@@ -156,8 +158,10 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
     );
     await context.batch('bridge', fdb, signal);
     await writeRules(cards, signal);
-    for (const { subnet, nic } of cards)
+    for (const { subnet, nic, names } of cards) {
       await dhcp.addNic(files.folder(subnet.subnetId), nic, subnet.dnsDomain);
+      await subnets.externals.give(subnet, nic, names, signal);
+    }
     return cards.map(({ tapName }) => tapName);
   };
 
@@ -280,6 +284,7 @@ export function createHostNetwork(options: HostNetworkOptions): HostNetworkPort 
         await files.removeAll();
       }),
     inventory: (signal) => takeInventory(context, signal),
+    externalAddresses: () => subnets.externals.list(),
   };
 }
 

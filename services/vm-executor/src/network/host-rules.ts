@@ -24,7 +24,8 @@ const LINK_LOCAL = '169.254.0.0/16';
  * as each host of a subnet has one with the same address.
  *
  * Family `inet`: what leaves a subnet by its uplink (NAT) may go out into the world, but not to the
- * host, other hosts' tunnels or protected ranges. Tunnels are listened to only from peers. Bridged
+ * host, other hosts' tunnels or protected ranges; from the world it is reached by its external
+ * addresses alone. Tunnels are listened to only from peers. Bridged
  * packets pass here too where br_netfilter is on, for the security rules, which need connection
  * tracking; each subnet has a zone of its own in that, as several may have the same addresses.
  */
@@ -59,6 +60,8 @@ export function hostRulesScript(facts: HostRulesFacts): string {
     ...fillSet(inet, 'peers', facts.peerAddresses),
     `add set ${inet} protected { type ipv4_addr; flags interval; auto-merge; }`,
     ...fillSet(inet, 'protected', [LINK_LOCAL, ...facts.protectedRanges]),
+    // What is sent to the world, and comes from it, under an address of a card's own.
+    `add set ${inet} externals { type ifname . ipv4_addr; }`,
     `add map ${inet} zones { type ifname : verdict; }`,
     `add map ${inet} senders { type ifname . ipv4_addr : verdict; }`,
     `add map ${inet} receivers { type ifname . ipv4_addr : verdict; }`,
@@ -73,6 +76,9 @@ export function hostRulesScript(facts: HostRulesFacts): string {
     `add chain ${inet} guests`,
     ...chain(inet, 'forward', 'type filter hook forward priority -10', [
       `iifname ${bridges} oifname ${bridges} goto guests`,
+      // Answers to whoever may come in: only those to external addresses do.
+      `iifname ${uplinks} ct state established,related ct direction reply accept`,
+      `oifname . ip daddr @externals accept`,
       `iifname ${uplinks} oifname ${ours} drop`,
       `iifname ${uplinks} ip daddr @protected drop`,
       `iifname ${uplinks} ip daddr @peers drop`,
@@ -91,6 +97,7 @@ export function hostRulesScript(facts: HostRulesFacts): string {
       'accept',
     ]),
     ...chain(inet, 'postrouting', 'type nat hook postrouting priority 100', [
+      `iifname . ip saddr @externals accept`,
       `iifname ${uplinks} oifname != ${ours} masquerade`,
     ]),
   ]);

@@ -73,6 +73,6 @@ export function parseFdb(text: string): readonly FdbEntry[] {
 }
 
 /** iproute2 prints nothing at all for an empty list. */
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   return text.trim() === '' ? [] : JSON.parse(text);
 }

@@ -35,6 +35,11 @@ export interface Nic extends NicRef {
    * was.
    */
   readonly securityRules: readonly SecurityRule[];
+  /**
+   * An address of the world that is this card's alone, routed to this host: what comes for it goes
+   * to the card, what the card sends out comes from it. It rests while its subnet has no egress.
+   */
+  readonly externalAddress: string | null;
 }
 
 /** Another host of the cluster that has VMs in a subnet. */
@@ -101,10 +106,12 @@ export interface HostNetworkPort {
   /**
    * Makes the card's tap device, in its subnet (which is ensured), with rules that let nothing but
    * its own address out, and with a lease. Gives the name of the tap, which stays as it is until
-   * `unplug`. Refused when another card of the subnet on this host has the MAC or the address.
+   * `unplug`. Refused when another card of the subnet on this host has the MAC or the address, or
+   * when any other has the external address. Plugged in once more, it gets other rules and another
+   * external address, or none, and stays in.
    */
   plug(subnet: SubnetOnHost, nic: Nic, signal: AbortSignal): Promise<string>;
-  /** Removes tap, rules and lease; the last card takes its subnet with it. */
+  /** Removes tap, rules, lease and external address; the last card takes its subnet with it. */
   unplug(nic: NicRef, signal: AbortSignal): Promise<void>;
   /**
    * Unplugs these cards of a VM, and whatever others it has here; but for cards that the executor
@@ -120,4 +127,6 @@ export interface HostNetworkPort {
   /** Removes all that is ours, of whichever agent. */
   removeAll(signal: AbortSignal): Promise<void>;
   inventory(signal: AbortSignal): Promise<NetworkInventory>;
+  /** Those that cards on this host have, of whichever agent. */
+  externalAddresses(signal: AbortSignal): Promise<readonly string[]>;
 }

@@ -27,7 +27,11 @@ export function createSimulatedNetwork(
   tunnelAddress: string | null = null,
 ): SimulatedNetwork {
   const subnets = new Set<SubnetId>();
-  const nics = new Map<string, NicSeen & { readonly rules: readonly SecurityRule[] }>();
+  interface SimulatedNic extends NicSeen {
+    readonly rules: readonly SecurityRule[];
+    readonly externalAddress: string | null;
+  }
+  const nics = new Map<string, SimulatedNic>();
   const peers = new Map<SubnetId, SubnetPeers>();
   const keyOf = ({ subnetId, vmId, macAddress }: NicRef): string =>
     `${subnetId}/${vmId}/${macAddress}`;
@@ -102,6 +106,13 @@ export function createSimulatedNetwork(
       );
       if (rival !== undefined)
         throw new VmFailure('NETWORK_ERROR', `${rival.vmId} has that address here`);
+      const { externalAddress } = nic;
+      for (const each of nics.values()) {
+        const isRival = keyOf(each) !== keyOf(nic) && each.externalAddress === externalAddress;
+        if (externalAddress === null || !isRival) continue;
+        const message = `the external address ${externalAddress} is that of ${each.macAddress}`;
+        throw new VmFailure('NETWORK_ERROR', message);
+      }
       const former = nics.get(keyOf(nic));
       const isSame = former?.ipAddress === ipAddress && former.ownerName === ownerName;
       if (!isSame) nics.delete(keyOf(nic));
@@ -118,6 +129,7 @@ export function createSimulatedNetwork(
         tapName,
         isAttached: true,
         rules,
+        externalAddress,
       });
       return tapName;
     },
@@ -156,8 +168,12 @@ export function createSimulatedNetwork(
     },
     async inventory(signal) {
       await begin('inventory', signal);
-      const seen = [...nics.values()].map(({ rules: _, ...nic }) => nic);
+      const seen = [...nics.values()].map(({ rules: _, externalAddress: __, ...nic }) => nic);
       return { nics: seen, subnetIds: [...subnets].sort(), strays: [] };
+    },
+    async externalAddresses(signal) {
+      await begin('externalAddresses', signal);
+      return [...nics.values()].flatMap((nic) => nic.externalAddress ?? []);
     },
   };
   return network;

@@ -18,6 +18,16 @@ const SubnetStateSchema = Type.Object({
 });
 export type SubnetState = Static<typeof SubnetStateSchema>;
 
+const ExternalsSchema = Type.Array(
+  Type.Object({
+    macAddress: Type.String(),
+    ipAddress: Type.String(),
+    externalAddress: Type.String(),
+  }),
+);
+/** A card of a subnet, with the address that it has in the world. */
+export type External = Static<typeof ExternalsSchema>[number];
+
 const PeersSchema = Type.Object({
   subnetId: SubnetIdSchema,
   epoch: Type.Integer(),
@@ -51,6 +61,10 @@ export interface StateFiles {
   remove(subnetId: SubnetId): Promise<void>;
   /** Forgets everything. */
   removeAll(): Promise<void>;
+  /** Of the subnet's cards: all that may have been applied, in whatever part. */
+  readExternals(subnetId: SubnetId): Promise<readonly External[]>;
+  /** The subnet has its folder. */
+  writeExternals(subnetId: SubnetId, externals: readonly External[]): Promise<void>;
   readPeers(subnetId: SubnetId): Promise<SubnetPeers | undefined>;
   /** An empty list is forgotten. */
   writePeers(peers: SubnetPeers): Promise<void>;
@@ -64,6 +78,7 @@ export function createStateFiles(folder: string): StateFiles {
   const peers = join(folder, 'peers');
   const folderOf = (subnetId: SubnetId): string => join(subnets, subnetId);
   const stateFile = (subnetId: SubnetId): string => join(folderOf(subnetId), 'subnet.json');
+  const externalsFile = (subnetId: SubnetId): string => join(folderOf(subnetId), 'externals.json');
   const peersFile = (subnetId: SubnetId): string => join(peers, `${subnetId}.json`);
   const write = (path: string, value: unknown): Promise<void> =>
     writeFileAtomic(path, JSON.stringify(value), { mode: 0o644, fsync: false });
@@ -82,6 +97,11 @@ export function createStateFiles(folder: string): StateFiles {
     list: async () => (await listFolder(subnets)).filter(isSubnetId),
     remove: (subnetId) => rm(folderOf(subnetId), { recursive: true, force: true }),
     removeAll: () => rm(folder, { recursive: true, force: true }),
+    async readExternals(subnetId) {
+      const found = await readJson(externalsFile(subnetId));
+      return Value.Check(ExternalsSchema, found) ? found : [];
+    },
+    writeExternals: (subnetId, externals) => write(externalsFile(subnetId), externals),
     async readPeers(subnetId) {
       const found = await readJson(peersFile(subnetId));
       return Value.Check(PeersSchema, found) ? found : undefined;

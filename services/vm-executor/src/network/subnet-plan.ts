@@ -2,6 +2,7 @@ import { formatAddress, parseAddress, parseRange } from './addresses.ts';
 import { chooseLinkName, gatewayMac, linkTag, namespaceName } from './names.ts';
 import type { SeenLink } from './observe.ts';
 import type { SubnetOnHost } from './port.ts';
+import type { External } from './state-files.ts';
 
 /** What plans need to know of the host. */
 export interface HostFacts {
@@ -171,6 +172,9 @@ export function hostLinkCommands(
   ];
 }
 
+/** Where the ends of uplinks are. */
+const LINK_LOCAL = '169.254.0.0/16';
+
 /** The gateway's device in the subnet's namespace, and the one that leads out of it. */
 const GATEWAY_DEVICE = 'gw0';
 const UPLINK_DEVICE = 'up0';
@@ -209,18 +213,37 @@ export function namespaceSettings(subnet: SubnetOnHost): Readonly<Record<string,
   };
 }
 
-/** The rules within the subnet's namespace: DHCP, DNS and ping for guests, and the way out. */
+/**
+ * The rules within the subnet's namespace: DHCP, DNS and ping for guests, and the way out, in their
+ * own names for those with an external address. A connection that was made when an address belonged
+ * to another card does not pass: what it was translated to is not in `pairs`.
+ */
 export function namespaceRulesScript(subnet: SubnetOnHost): string {
   const { first, prefixLength } = parseRange(subnet.cidr);
   const [gateway, uplink] = [`"${GATEWAY_DEVICE}"`, `"${UPLINK_DEVICE}"`];
   const range = `${formatAddress(first)}/${prefixLength}`;
+  const byOwnName = `ct reply ip daddr != ${LINK_LOCAL} ct reply ip daddr`;
   const forward = [
+    'ct direction original ct status dnat ct original ip daddr . ip daddr != @pairs drop',
+    'ct direction reply ct status dnat ct original ip daddr . ip saddr != @pairs drop',
+    `oifname ${uplink} ct status snat ${byOwnName} . ip saddr != @pairs drop`,
+    `iifname ${uplink} ct status snat ${byOwnName} . ip daddr != @pairs drop`,
     'ct state established,related accept',
     `iifname ${gateway} oifname ${uplink} ip saddr ${range} accept`,
+    'ct status dnat accept',
+  ];
+  const translations = [
+    // From a neighbour, which would not know the answer if it came straight from the card.
+    `iifname ${gateway} oifname ${gateway} ct status dnat masquerade`,
+    `oifname ${uplink} snat ip to ip saddr map @outward`,
+    `oifname ${uplink} masquerade`,
   ];
   return `add table inet subnet
 delete table inet subnet
 table inet subnet {
+  set pairs { type ipv4_addr . ipv4_addr; }
+  map inward { type ipv4_addr : ipv4_addr; }
+  map outward { type ipv4_addr : ipv4_addr; }
   chain input {
     type filter hook input priority 0; policy drop;
     iifname "lo" accept
@@ -233,12 +256,39 @@ table inet subnet {
     type filter hook forward priority 0; policy drop;
     ${subnet.egress === 'nat' ? forward.join('\n    ') : ''}
   }
+  chain prerouting {
+    type nat hook prerouting priority -100; policy accept;
+    dnat ip to ip daddr map @inward
+  }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
-    oifname ${uplink} masquerade
+    ${translations.join('\n    ')}
   }
 }
 `;
+}
+
+/** Within the subnet's namespace: these addresses are translated, and no others. */
+export function namespaceExternalsScript(externals: readonly External[]): string {
+  const pairs = externals.map(({ ipAddress, externalAddress }) => ({
+    inner: formatAddress(parseAddress(ipAddress)),
+    outer: formatAddress(parseAddress(externalAddress)),
+  }));
+  const fill = (name: string, elements: readonly string[]): string =>
+    elements.length === 0 ? '' : `add element inet subnet ${name} { ${elements.join(', ')} }\n`;
+  return `flush set inet subnet pairs
+flush map inet subnet inward
+flush map inet subnet outward
+${fill(
+  'pairs',
+  pairs.map(({ inner, outer }) => `${outer} . ${inner}`),
+)}${fill(
+  'inward',
+  pairs.map(({ inner, outer }) => `${outer} : ${inner}`),
+)}${fill(
+  'outward',
+  pairs.map(({ inner, outer }) => `${inner} : ${outer}`),
+)}`;
 }
 
 function isSameTunnel(seen: SeenLink['vxlan'] | undefined, wanted: SeenLink['vxlan'] | undefined) {

@@ -1,5 +1,6 @@
 import type { SubnetId } from '@factory/contracts';
 import { formatRange, parseRange } from './addresses.ts';
+import { createExternals, type Externals } from './externals.ts';
 import type { HostNetworkContext } from './host-network.ts';
 import { hostRulesScript } from './host-rules.ts';
 import { gatewayMac, readTag, shortHash } from './names.ts';
@@ -21,6 +22,8 @@ import {
 
 /** The subnets of a host; whoever calls holds its lock. */
 export interface Subnets {
+  /** The external addresses of the cards in them. */
+  readonly externals: Externals;
   /** Makes what these links lack of a subnet. Gives the names of its links. */
   ensure(
     subnet: SubnetOnHost,
@@ -43,6 +46,7 @@ const FIRST_ZONE = 1;
 
 export function createSubnets(context: HostNetworkContext): Subnets {
   const { instance, files, dhcp, run, nft, batch } = context;
+  const externals = createExternals(context);
 
   const hostRules = async (): Promise<string> => {
     const told = (await files.allPeers()).flatMap(({ peers }) => peers);
@@ -128,6 +132,7 @@ export function createSubnets(context: HostNetworkContext): Subnets {
     await run(['ip', '-netns', namespace, '-batch', '-'], { input, signal });
     if (egress === 'nat') await run(kernelSettings({ 'net/ipv4/ip_forward': 1 }), { signal });
 
+    await externals.restore(subnet, names, signal);
     const hasTunnel = context.tunnelAddress !== null && subnet.vni !== null;
     await applyPeers(subnetId, dnsDomain, names, hasTunnel, signal);
     const facts = { mtu: guestMtu(context), nameServers: context.nameServers };
@@ -135,6 +140,7 @@ export function createSubnets(context: HostNetworkContext): Subnets {
   };
 
   return {
+    externals,
     async applyRules(script, signal) {
       // The rules of the host are there, unless somebody has flushed all. Half the time without.
       if (await succeeds(nft(script, signal))) return;
@@ -184,6 +190,7 @@ export function createSubnets(context: HostNetworkContext): Subnets {
       const names = nameSubnet(context, { subnetId }, links);
       const { namespace, bridge, vxlan, gateway, uplink } = names;
       await dhcp.stop(files.folder(subnetId));
+      await externals.takeAll(subnetId, signal);
       await nft((await hostRules()) + removeZoneScript(instance, bridge), signal);
       const present = [uplink, gateway, vxlan, bridge].filter((name) =>
         links.some((link) => link.name === name),
@@ -211,12 +218,25 @@ export function createSubnets(context: HostNetworkContext): Subnets {
   };
 }
 
+/** Counts what is made differently from the same; subnets of before are then made anew. */
+const RULES_VERSION = 2;
+
 /** Of all that a subnet on a host is made from. */
 function digestOf(context: HostNetworkContext, subnet: SubnetOnHost, names: SubnetNames): string {
   const { tunnelAddress, vxlanPort, underlayMtu, nameServers, protectedRanges } = context;
   const { subnetId, vni, cidr, gatewayAddress, egress, dnsDomain } = subnet;
   const host = { tunnelAddress, vxlanPort, underlayMtu, nameServers, protectedRanges };
-  const what = { host, names, subnetId, vni, cidr, gatewayAddress, egress, dnsDomain };
+  const what = {
+    version: RULES_VERSION,
+    host,
+    names,
+    subnetId,
+    vni,
+    cidr,
+    gatewayAddress,
+    egress,
+    dnsDomain,
+  };
   return shortHash(JSON.stringify(what), 32);
 }
 

@@ -24,6 +24,7 @@ export function testNic(subnet: SubnetOnHost, number: number, more: Partial<Nic>
     ipAddress: `10.80.1.${number}`,
     hostname: `vm-${number}`,
     securityRules: [],
+    externalAddress: null,
     ...more,
   };
 }

@@ -63,6 +63,8 @@ export const VmRecordSchema = Type.Object({
   hasNewDisk: Type.Boolean(),
   /** Volumes that its guest may have got since it was started, and of which `spec` does not say so. */
   plugging: Type.Array(VolumeMountSchema),
+  /** One of its host's, which is the VM's own until it goes or is not to have one any more. */
+  externalAddress: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   /** The newest wish heard, and the one that has been carried out (or has failed). */
   desired: DesiredStateSchema,
   generation: Type.Integer(),
