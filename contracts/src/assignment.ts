@@ -1,7 +1,13 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import { withStanding } from './standing.ts';
-import { AppliedSpecSchema, DesiredStateSchema, TimelineSchema, VmSpecSchema } from './vm.ts';
+import {
+  AppliedSpecSchema,
+  DesiredStateSchema,
+  ExternalAddressSchema,
+  TimelineSchema,
+  VmSpecSchema,
+} from './vm.ts';
 
 /** One VM given to a cluster. A later `assignmentEpoch` replaces, an older one is refused. */
 export const VmAssignmentSchema = Type.Object({
@@ -47,5 +53,6 @@ export const VmReportSchema = withStanding({
   timeline: TimelineSchema,
   /** What the machine is by that wish; absent before a second one. */
   applied: Type.Optional(AppliedSpecSchema),
+  externalAddress: Type.Optional(ExternalAddressSchema),
 });
 export type VmReport = Static<typeof VmReportSchema>;

@@ -79,7 +79,8 @@ export const PLACEMENT_FIELDS = {
     Type.Record(
       Type.String({
         pattern:
-          '^(?!(cpus|mem|disk|gpus|ports|pinned_cpus|hugepages_2m|hugepages_1g)$)[a-z][a-z0-9_.-]{0,62}$',
+          '^(?!(cpus|mem|disk|gpus|ports|pinned_cpus|hugepages_2m|hugepages_1g|external_addresses)$)' +
+          '[a-z][a-z0-9_.-]{0,62}$',
       }),
       Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000_000 }),
       { maxProperties: 16, additionalProperties: false },

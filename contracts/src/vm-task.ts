@@ -10,7 +10,13 @@ import {
 } from './operations.ts';
 import { HostTunnelSchema, PeersMessageSchema } from './peers.ts';
 import { withStanding } from './standing.ts';
-import { AppliedSpecSchema, DesiredStateSchema, TimelineSchema, VmSpecSchema } from './vm.ts';
+import {
+  AppliedSpecSchema,
+  DesiredStateSchema,
+  ExternalAddressSchema,
+  TimelineSchema,
+  VmSpecSchema,
+} from './vm.ts';
 
 /**
  * What vm-scheduler and vm-executor say to each other, inside Mesos' `TaskInfo.data` and framework
@@ -64,6 +70,7 @@ export const VmObservationSchema = withStanding({
   timeline: TimelineSchema,
   /** What the machine is by that wish; absent before a second one. */
   applied: Type.Optional(AppliedSpecSchema),
+  externalAddress: Type.Optional(ExternalAddressSchema),
 });
 export type VmObservation = Static<typeof VmObservationSchema>;
 

@@ -133,6 +133,9 @@ export const VmSpecSchema = Type.Object({
 });
 export type VmSpec = Static<typeof VmSpecSchema>;
 
+/** IPv4: an address of its host's that is a machine's own, while it exists and is to have one. */
+export const ExternalAddressSchema = Type.String({ maxLength: 15 });
+
 /** What a machine has of what it was to be: where that could not be, not what was wished. */
 export const AppliedSpecSchema = Type.Object({
   vcpus: VcpusSchema,
@@ -174,6 +177,8 @@ export const VmSchema = Type.Object({
   diskGiB: DiskGiBSchema,
   ipAddress: Type.Union([Type.String(), Type.Null()]),
   macAddress: Type.Union([Type.String(), Type.Null()]),
+  /** By which the world reaches its first card; null: it has none. */
+  externalAddress: Type.Optional(Type.Union([ExternalAddressSchema, Type.Null()])),
   /** Of its first card. */
   subnetId: Type.Optional(SubnetIdSchema),
   /** Further cards. */
@@ -197,6 +202,8 @@ export const VmSchema = Type.Object({
       }),
     ),
   ),
+  /** Its own, in place of those of its batch; null: those. */
+  securityRules: Type.Optional(Type.Union([Type.Array(SecurityRuleSchema), Type.Null()])),
   desiredState: DesiredStateSchema,
   /** Counts what was wished of it. */
   generation: Type.Integer(),

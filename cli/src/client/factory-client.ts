@@ -16,6 +16,7 @@ import {
   signRequest,
   TIMESTAMP_HEADER,
   type Vm,
+  type VmChange,
   type VmMetrics,
   VmMetricsSchema,
   VmSchema,
@@ -152,6 +153,10 @@ export class FactoryClient {
   }
 
   /** Wishes that a machine be another than it is; the machine with that wish. */
+  changeVm(id: string, change: VmChange): Promise<Vm> {
+    return this.#call('PATCH', `/v1/vms/${id}`, (value) => vmAnswer.Parse(value), change);
+  }
+
   respecVm(id: string, verb: 'resize' | 'rebuild', body: object): Promise<Vm> {
     return this.#call('POST', `/v1/vms/${id}:${verb}`, (value) => vmAnswer.Parse(value), body);
   }

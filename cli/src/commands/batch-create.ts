@@ -71,6 +71,7 @@ interface CreateOptions {
   readonly require?: readonly AttributeRule[];
   readonly affinity?: string;
   readonly antiAffinity?: string;
+  readonly external?: true;
   readonly placement?: 'pack' | 'spread';
   readonly resource?: readonly (readonly [name: string, amount: number])[];
   readonly firmware?: 'bios' | 'uefi' | 'uefi-secure';
@@ -133,6 +134,10 @@ function networkOptions(): readonly Option[] {
     ).argParser(parseNic),
     new Option('--nic <name[=address]>', 'a further card in another subnet; repeatable').argParser(
       each(parseNic),
+    ),
+    new Option(
+      '--external',
+      "each machine gets an address of the world of its own, one of its host's",
     ),
     new Option(
       '--security-rule <rule>',
@@ -227,10 +232,11 @@ async function requestOf(options: CreateOptions): Promise<BatchRequest> {
   };
 }
 
-type NetworkFields = Pick<BatchRequest, 'network' | 'nics' | 'securityRules'>;
+type NetworkFields = Pick<BatchRequest, 'network' | 'nics' | 'securityRules' | 'externalAddress'>;
 
-function networksOf({ subnet, nic, securityRule }: CreateOptions): NetworkFields {
+function networksOf({ subnet, nic, securityRule, external }: CreateOptions): NetworkFields {
   return {
+    ...(external === undefined ? {} : { externalAddress: true }),
     ...(subnet === undefined ? {} : { network: subnet }),
     ...(nic === undefined ? {} : { nics: [...nic] }),
     ...(securityRule === undefined ? {} : { securityRules: [...securityRule] }),

@@ -1,7 +1,11 @@
 import { fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { EndpointsSchema } from '@factory/contracts';
+import {
+  EndpointsSchema,
+  ExternalAddressesError,
+  parseExternalAddresses,
+} from '@factory/contracts';
 import {
   createLogger,
   readJsonIfExists,
@@ -9,7 +13,7 @@ import {
   systemClock,
   writeFileAtomic,
 } from '@factory/runtime';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Compile } from 'typebox/compile';
 import { createProgress, type Progress } from '../output/progress.ts';
 import { checkAgentOffers } from '../supervisor/agent-offers.ts';
@@ -31,6 +35,7 @@ export interface UpCommandOptions {
   readonly sharedStorage?: SharedStorage;
   readonly agentResources?: string;
   readonly agentAttributes?: string;
+  readonly externalAddresses?: string;
   readonly port: number;
 }
 
@@ -67,10 +72,25 @@ export function upCommand(): Command {
     )
     .option('--agent-resources <list>', 'what each agent has besides: gpus:2;pinned_cpus:8')
     .option('--agent-attributes <list>', 'what each agent says of its host: rack:r1;gpu_model:A100')
+    .option(
+      '--external-addresses <ranges>',
+      'IPv4 addresses that the network routes to this machine, for its guests: 192.0.2.16/28',
+      checkAddresses,
+    )
     .option('--port <port>', 'port of the API', integer(1, PORT_MAX), UP_DEFAULTS.port)
     .addOption(dataOption())
     .addHelpText('after', EXAMPLES)
     .action(up);
+}
+
+function checkAddresses(text: string): string {
+  try {
+    parseExternalAddresses(text);
+    return text;
+  } catch (error) {
+    if (error instanceof ExternalAddressesError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 async function up(options: UpCommandOptions): Promise<void> {
@@ -117,8 +137,8 @@ export async function upDetached(
 ): Promise<void> {
   mkdirSync(layout.logs, { recursive: true });
   const log = openSync(join(layout.logs, 'supervisor.log'), 'a', 0o600);
-  const { clusters, agents, hypervisor, sharedStorage, port } = options;
   const { agentResources, agentAttributes } = options;
+  const { clusters, agents, hypervisor, sharedStorage, externalAddresses, port } = options;
   const up: UpArguments = {
     root: ROOT,
     data: layout.data,
@@ -128,6 +148,7 @@ export async function upDetached(
       ...(sharedStorage === undefined ? {} : { sharedStorage }),
       ...(agentResources === undefined ? {} : { agentResources }),
       ...(agentAttributes === undefined ? {} : { agentAttributes }),
+      ...(externalAddresses === undefined ? {} : { externalAddresses }),
     },
   };
   const child = fork(

@@ -1,16 +1,80 @@
-import type { Vm } from '@factory/contracts';
+import type { SecurityRule, Vm, VmChange } from '@factory/contracts';
 import { sleep } from '@factory/runtime';
 import { Command } from 'commander';
 import { createProgress } from '../output/progress.ts';
 import { type ClientContext, withClient } from './context.ts';
 import { dataOption, integer, timeoutOption } from './options.ts';
+import { securityRuleOption } from './subnet.ts';
 import { WaitError } from './wait.ts';
 
 const POLL_MS = 250;
 
 /** `./factory vm <verb>` for what makes another machine of one. */
 export function vmChangeCommands(): readonly Command[] {
-  return [resizeCommand(), rebuildCommand()];
+  return [resizeCommand(), rebuildCommand(), changeCommand()];
+}
+
+const CHANGE_EXAMPLES = `
+Examples:
+  ./factory vm change web-1 --security-rule in:tcp:443 --security-rule in:tcp:22:10.0.0.0/8
+  ./factory vm change web-1 --no-security-rules      what its subnet lets through, all of it
+  ./factory vm change web-1 --batch-security-rules   those of its batch again
+  ./factory vm change web-1 --external               an address of the world of its own
+  ./factory vm change web-1 --no-external`;
+
+interface NetworkOptions extends ChangeOptions {
+  readonly securityRule?: readonly SecurityRule[];
+  /** False with `--no-security-rules`. */
+  readonly securityRules: boolean;
+  readonly batchSecurityRules?: true;
+  readonly external?: boolean;
+}
+
+function changeCommand(): Command {
+  return new Command('change')
+    .description(
+      'change the security rules or the external address of a machine, also while it runs',
+    )
+    .argument('<vm>', 'name or id')
+    .addOption(securityRuleOption().conflicts('batchSecurityRules'))
+    .option('--no-security-rules', 'of its own, nor its batch; those of its subnet stay')
+    .option('--batch-security-rules', 'those of its batch again')
+    .option('--external', "give it an external address, one of its host's")
+    .option('--no-external', 'take its external address away')
+    .addOption(timeoutOption(60))
+    .addOption(dataOption())
+    .addHelpText('after', CHANGE_EXAMPLES)
+    .action(async (name: string, options: NetworkOptions) => {
+      const body = networkChangeOf(options);
+      await withClient(options, async (context) => {
+        const { id } = await context.client.findVm(name);
+        const wished = await context.client.changeVm(id, body);
+        const isAsWished = (vm: Vm): boolean =>
+          body.externalAddress === undefined ||
+          body.externalAddress === (typeof vm.externalAddress === 'string');
+        // One that is not where it is wished hears of it when it is started.
+        const isUnderWay = wished.generation > wished.appliedGeneration;
+        if (isUnderWay) await waitUntil(context, options, wished, isAsWished, describeNetworks);
+        else console.log(`${wished.name}: ${describeNetworks(wished)}`);
+      });
+    });
+}
+
+function networkChangeOf(options: NetworkOptions): VmChange {
+  const { securityRule, securityRules, batchSecurityRules, external } = options;
+  const own = securityRule === undefined ? [] : [...securityRule];
+  const hasRules = own.length > 0 || !securityRules;
+  return {
+    ...(hasRules ? { securityRules: own } : {}),
+    ...(batchSecurityRules === undefined ? {} : { securityRules: null }),
+    ...(external === undefined ? {} : { externalAddress: external }),
+  };
+}
+
+function describeNetworks({ state, securityRules, externalAddress }: Vm): string {
+  const count = securityRules?.length;
+  const rules = count === undefined ? 'the security rules of its batch' : `${count} security rules`;
+  return `${state}, ${rules}, ${externalAddress ?? 'no'} external address`;
 }
 
 interface ChangeOptions {
@@ -65,22 +129,33 @@ function rebuildCommand(): Command {
 
 /** Wishes it, and waits until its host has carried it out. @throws WaitError with why it could not. */
 async function change(
-  { client, clock }: ClientContext,
-  { timeout }: ChangeOptions,
+  context: ClientContext,
+  options: ChangeOptions,
   name: string,
   verb: 'resize' | 'rebuild',
   body: object,
 ): Promise<void> {
-  const before = await client.findVm(name);
-  const wished = await client.respecVm(before.id, verb, body);
+  const before = await context.client.findVm(name);
+  const wished = await context.client.respecVm(before.id, verb, body);
+  await waitUntil(context, options, wished, (vm) => isAsWished(vm, wished), describe);
+}
+
+/** Waits until the host of a machine has carried a wish out. @throws WaitError with why not. */
+async function waitUntil(
+  { client, clock }: ClientContext,
+  { timeout }: ChangeOptions,
+  wished: Vm,
+  isDoneAs: (vm: Vm) => boolean,
+  describe: (vm: Vm) => string,
+): Promise<void> {
   const progress = createProgress(clock);
   const startedAtMs = clock.monotonicMs();
   for (;;) {
-    const vm = await client.vm(before.id);
+    const vm = await client.vm(wished.id);
     progress.step(`${vm.name}: ${vm.state}`);
     const isDone = vm.appliedGeneration >= wished.generation;
     const isLate = clock.monotonicMs() - startedAtMs > timeout * 1000;
-    if (isDone && isAsWished(vm, wished)) return progress.done(`${vm.name}: ${describe(vm)}`);
+    if (isDone && isDoneAs(vm)) return progress.done(`${vm.name}: ${describe(vm)}`);
     if (isDone || isLate) {
       progress.end();
       throw new WaitError(`${vm.name} is ${vm.state}: ${vm.message ?? 'it is not done yet'}`);

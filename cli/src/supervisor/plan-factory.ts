@@ -1,8 +1,15 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import { divideAddresses, parseExternalAddresses } from '@factory/contracts';
 import type { Layout } from './layout.ts';
 import { isFree, PortBook } from './ports.ts';
-import type { ClusterPlan, FactoryPlan, HostResources, UpOptions } from './process-plan.ts';
+import type {
+  AgentPlan,
+  ClusterPlan,
+  FactoryPlan,
+  HostResources,
+  UpOptions,
+} from './process-plan.ts';
 
 /**
  * Virtual cpus that one core carries. Guests of a render farm are busy, guests of a demo idle; this
@@ -39,7 +46,26 @@ export async function planFactory(
   }
   await book.save();
   const resourcesPerAgent = await shareOfMachine(layout, options.clusters * options.agents);
-  return { layout, options, gatewayPort, apiServerPort, clusters, resourcesPerAgent };
+  const withAddresses = divideExternals(clusters, options.externalAddresses);
+  const ports = { gatewayPort, apiServerPort };
+  return { layout, options, ...ports, clusters: withAddresses, resourcesPerAgent };
+}
+
+/** Each agent gets a part of them, as no two may give out the same. */
+function divideExternals(
+  clusters: readonly ClusterPlan[],
+  text: string | undefined,
+): readonly ClusterPlan[] {
+  if (text === undefined) return clusters;
+  const agentCount = clusters.reduce((sum, { agents }) => sum + agents.length, 0);
+  const parts = divideAddresses(parseExternalAddresses(text), agentCount);
+  let next = 0;
+  const withPart = (agent: AgentPlan): AgentPlan => {
+    const externalAddresses = parts[next];
+    next += 1;
+    return { ...agent, externalAddresses };
+  };
+  return clusters.map((cluster) => ({ ...cluster, agents: cluster.agents.map(withPart) }));
 }
 
 async function planCluster(book: PortBook, index: number, agents: number): Promise<ClusterPlan> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { EXTERNAL_ADDRESSES_ATTRIBUTE } from '@factory/contracts';
 import { clusterDirectory, hostDirectory, type Layout } from './layout.ts';
 import type { SharedStorage } from './shared-storage.ts';
 
@@ -16,6 +17,8 @@ export interface UpOptions {
   readonly agentResources?: string | undefined;
   /** What each agent says of its host, in Mesos' form: `rack:r1;gpu_model:A100`. */
   readonly agentAttributes?: string | undefined;
+  /** Of this machine: `192.0.2.16/28`. */
+  readonly externalAddresses?: string | undefined;
 }
 
 /** What one agent's host offers to Mesos. */
@@ -28,6 +31,8 @@ export interface HostResources {
 export interface AgentPlan {
   readonly name: string;
   readonly port: number;
+  /** Its part of this machine's external addresses, as its attribute has them. */
+  readonly externalAddresses?: string | undefined;
 }
 
 export interface ClusterPlan {
@@ -176,6 +181,12 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
   const { layout, options, resourcesPerAgent } = plan;
   const { cpus, memoryMiB, diskMiB } = resourcesPerAgent;
   const { agentResources = '', agentAttributes = '' } = options;
+  const attributes = [
+    ...(agentAttributes === '' ? [] : [agentAttributes]),
+    ...(agent.externalAddresses
+      ? [`${EXTERNAL_ADDRESSES_ATTRIBUTE}:${agent.externalAddresses}`]
+      : []),
+  ];
   const resources = `cpus:${cpus};mem:${memoryMiB};disk:${diskMiB}`;
   const executorEnvironment = {
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -198,7 +209,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
       `--hostname=${agent.name}`,
       `--work_dir=${join(clusterDirectory(layout, cluster.name), 'agents', agent.name)}`,
       `--resources=${resources}${agentResources === '' ? '' : `;${agentResources}`}`,
-      ...(agentAttributes === '' ? [] : [`--attributes=${agentAttributes}`]),
+      ...(attributes.length === 0 ? [] : [`--attributes=${attributes.join(';')}`]),
       '--executor_reregistration_timeout=15secs',
       `--executor_environment_variables=${JSON.stringify(executorEnvironment)}`,
     ],

@@ -16,6 +16,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['cancelOperation', 'post', '/v1/operations/{id}:cancel'],
       ['changeBatch', 'patch', '/v1/batches/{id}'],
       ['changeSubnet', 'patch', '/v1/subnets/{id}'],
+      ['changeVm', 'patch', '/v1/vms/{id}'],
       ['completeImage', 'post', '/v1/images/{id}:complete'],
       ['createBatch', 'post', '/v1/batches'],
       ['createImage', 'post', '/v1/images'],

@@ -16,6 +16,7 @@ import { HostImages } from './images/host-images.ts';
 import type { LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
 import { Meter } from './metrics/meter.ts';
+import { ExternalBook } from './network/external-book.ts';
 import { PeersKeeper } from './network/peers-keeper.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
@@ -56,6 +57,7 @@ export class VmExecutor {
   readonly #volumes: VolumePort;
   readonly #leases: LeaseRenewal;
   readonly #peers: PeersKeeper;
+  readonly #externals: ExternalBook;
   readonly #images: HostImages | undefined;
   readonly #recovery: VmRecovery;
   readonly #meter: Meter | undefined;
@@ -119,8 +121,13 @@ export class VmExecutor {
             ...{ clock, logger, ...hostImages },
             send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
           });
+    this.#externals = new ExternalBook({
+      ...options,
+      recordOf: (vmId) => this.#guarded.get(vmId)?.keeper.record,
+    });
     this.#context = {
       ...options,
+      externals: this.#externals,
       limitMaking: createLimiter(MAKINGS_MAX),
       limitPowerOn: createLimiter(settings.powerOnsMax),
       powerOff: settings.powerOff,
@@ -194,6 +201,7 @@ export class VmExecutor {
         this.#options.hypervisor.identify(hostName);
         this.#volumes.identify(hostName);
         this.#options.hardware?.identify(attributes);
+        this.#externals.learn(attributes);
         this.#reporter.reportAll();
       },
       onShutdown: () => this.#end('shutdown'),

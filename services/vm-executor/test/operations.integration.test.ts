@@ -92,6 +92,7 @@ beforeEach(async () => {
     storage,
     hypervisor,
     network: host.network,
+    externals: { choose: async () => undefined },
     volumes: noVolumes,
     hardware: noHardware,
     images: createImagePublisher({

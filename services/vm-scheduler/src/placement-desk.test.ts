@@ -11,6 +11,36 @@ const agents = async (world: World) => {
   return answer.json().agents;
 };
 
+describe('external addresses', () => {
+  const attributes = [
+    { name: 'external_addresses', type: 'TEXT', text: { value: '192.0.2.16/31' } },
+  ] as const;
+
+  it('are counted: no machine goes where none is left, though there is room', async () => {
+    const world = await World.subscribed();
+    await ask(world, [1, 2, 3], { externalAddress: true });
+    const plain = sampleOffer('o1', 'agent-1');
+    const able = sampleOffer('o2', 'agent-2');
+    world.framework.offer(plain, { ...able, attributes: [...attributes] });
+    await world.settle();
+    const agentsOf = () => [1, 2, 3].map((n) => world.record(n).task?.agentId ?? null);
+    expect(agentsOf().sort()).toEqual(['agent-2', 'agent-2', null]);
+    const [waiting] = [1, 2, 3].map((n) => world.record(n)).filter(({ task }) => task === null);
+    expect(waiting?.message).toContain('2 lack external_addresses');
+    // Of another agent's attribute that says nothing useful, as of none.
+    const bad = { name: 'external_addresses', type: 'TEXT', text: { value: 'many' } } as const;
+    world.framework.offer({ ...sampleOffer('o3', 'agent-3'), attributes: [bad] });
+    await world.settle();
+    expect(agentsOf().filter((each) => each === null)).toHaveLength(1);
+    world.framework.offer({
+      ...sampleOffer('o4', 'agent-4'),
+      attributes: [{ name: 'external_addresses', type: 'TEXT', text: { value: '198.51.100.7' } }],
+    });
+    await world.settle();
+    expect(agentsOf().sort()).toEqual(['agent-2', 'agent-2', 'agent-4']);
+  });
+});
+
 describe('offers that are not used', () => {
   it('go back without a write, even while the store hangs; the reason is shown all the same', async () => {
     const world = await World.subscribed();

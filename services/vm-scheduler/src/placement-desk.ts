@@ -1,6 +1,7 @@
 import type { Clock } from '@factory/runtime';
 import type { Offer } from 'mesos-core/protocol';
 import { AgentHealthBook, type Standing } from './agent-health.ts';
+import { withExternalNeed, withExternals } from './external-addresses.ts';
 import { EXECUTOR_NEED, toAgentOffer } from './offers.ts';
 import { type Placement, place } from './placement.ts';
 import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
@@ -128,7 +129,10 @@ export class PlacementDesk {
     const hold = this.#holds.holds.find((each) => each.agentId === agentId);
     return {
       ...offer,
-      free: minus(offer.free, claimed),
+      free: withExternals(
+        minus(offer.free, claimed),
+        this.#state.externals.freeAt(agentId, offer.attributes),
+      ),
       used: this.#state.usedAt(agentId),
       images: this.#images.get(agentId),
       closedBy: standing === 'quarantined' ? 'quarantine' : offer.closedBy,
@@ -219,7 +223,7 @@ function toRequest(
   const { requirements, placement, image, hardware } = assignment.spec;
   return {
     vmId: vmIdOf(record),
-    need: needOf(assignment),
+    need: withExternalNeed(needOf(assignment), record),
     boundAgentId,
     requirements,
     hardware,

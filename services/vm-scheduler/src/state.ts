@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@factory/runtime';
 import { CardIndex } from './card-index.ts';
 import { ChangeLog } from './change-log.ts';
+import { ExternalCounts } from './external-addresses.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Inventories } from './inventory.ts';
 import { type Amounts, minus, NOTHING, needOf, plus } from './placement-amounts.ts';
@@ -26,6 +27,8 @@ export class SchedulerState {
   readonly inventories = new Inventories();
   /** Which network cards are on which hosts. */
   readonly cards = new CardIndex();
+  /** How many external addresses of agents are spoken for. */
+  readonly externals = new ExternalCounts();
   /** VMs whose tasks are to be let go for others of another size. */
   readonly resizing = new Set<string>();
   /** Changes that the state table does not know: each one is a fault of ours. */
@@ -225,6 +228,7 @@ export class SchedulerState {
     this.inventories.change(before, record);
     this.cards.change(before, record);
     this.groups.add(record);
+    this.externals.add(record);
     if (record.task?.size !== undefined) this.resizing.add(vmId);
     if (record.task === null) {
       if (record.phase !== 'deleted') this.withoutTask.add(vmId);
@@ -256,6 +260,7 @@ export class SchedulerState {
     const vmId = vmIdOf(record);
     this.withoutTask.delete(vmId);
     this.groups.remove(record);
+    this.externals.remove(record);
     this.resizing.delete(vmId);
     if (record.task === null) return;
     const used = minus(this.usedAt(record.task.agentId), needOf(assignmentOfTask(record)));

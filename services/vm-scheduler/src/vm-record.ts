@@ -358,7 +358,14 @@ export function toReport(record: VmRecord): VmReport {
     hostName: record.hostName,
     timeline: record.timeline,
     ...(observation?.applied === undefined ? {} : { applied: observation.applied }),
+    ...externalAddressOf(record),
   };
+}
+
+/** It keeps its own while its host is silent, or its task is launched anew. */
+function externalAddressOf({ observation, boundAgentId }: VmRecord) {
+  const externalAddress = observation?.externalAddress;
+  return externalAddress === undefined || boundAgentId === null ? {} : { externalAddress };
 }
 
 /** What is told of the wish at hand beside its outcome; a failure goes before. */

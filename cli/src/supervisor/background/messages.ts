@@ -10,6 +10,7 @@ const UpArgumentsSchema = Type.Object({
     clusters: Type.Integer(),
     agents: Type.Integer(),
     hypervisor: Type.Union([Type.Literal('libvirt'), Type.Literal('simulated')]),
+    externalAddresses: Type.Optional(Type.String()),
     sharedStorage: Type.Optional(Type.Union([Type.Literal('folder'), Type.Literal('gluster')])),
     agentResources: Type.Optional(Type.String()),
     agentAttributes: Type.Optional(Type.String()),

@@ -161,12 +161,14 @@ function ruleTexts(request: BatchRequest): Invalid | undefined {
 }
 
 function wishesOf(request: BatchRequest): BatchWishes {
-  const { requirements, group, placement, resources, hardware, autostart } = request;
+  const { requirements, group, placement, resources, externalAddress } = request;
+  const { hardware, autostart } = request;
   return {
     ...(requirements === undefined ? {} : { requirements }),
     ...(group === undefined ? {} : { group }),
     ...(placement === undefined ? {} : { placement }),
     ...(resources === undefined ? {} : { resources }),
+    ...(externalAddress === undefined ? {} : { externalAddress }),
     ...(hardware === undefined ? {} : { hardware }),
     ...(autostart === undefined ? {} : { autostart }),
   };

@@ -47,7 +47,8 @@ export function assignmentOf(
 
 /** What its host is to make of a machine. */
 export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById): VmSpec {
-  const [network, ...nics] = networksOf(vm, template.securityRules, subnets);
+  const rules = vm.securityRules ?? template.securityRules;
+  const [network, ...nics] = networksOf(vm, rules, subnets);
   return {
     hostname: vm.name,
     image: {
@@ -64,6 +65,7 @@ export function specOf(vm: VmRecord, template: VmTemplate, subnets: SubnetsById)
     userData: template.userData,
     ...(vm.volumes.length === 0 ? {} : { volumes: [...vm.volumes] }),
     ...template.wishes,
+    ...(vm.wantsExternal === null ? {} : { externalAddress: vm.wantsExternal }),
   };
 }
 

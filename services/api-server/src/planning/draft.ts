@@ -196,5 +196,8 @@ function newVm(
     timeline: { accepted: batch.createdAtMs },
     volumes: batch.volumes,
     leavingVolumes: [],
+    securityRules: null,
+    wantsExternal: null,
+    externalAddress: null,
   };
 }

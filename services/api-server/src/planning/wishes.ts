@@ -1,6 +1,7 @@
 import {
   compileRequirements,
   describeRule,
+  externalAddressesOf,
   type HostCapacity,
   hardwareResources,
   type PlacementWishes,
@@ -15,14 +16,15 @@ export type HostWishes = PlacementWishes & { readonly hardware?: VmHardware | un
 
 /** The hosts that are as required. */
 export function hostsAsRequired(
-  { requirements = [], hardware }: HostWishes,
+  { requirements = [], hardware, externalAddress = false }: HostWishes,
   hosts: readonly HostCapacity[],
 ): readonly HostCapacity[] {
   const isAsRequired = compileRequirements(requirements);
   return hosts.filter(
     ({ attributes }) =>
       isAsRequired(attributes) &&
-      (attributes === undefined || unmetHardwareRule(hardware, attributes) === undefined),
+      (attributes === undefined || unmetHardwareRule(hardware, attributes) === undefined) &&
+      (attributes === undefined || !externalAddress || externalAddressesOf(attributes).length > 0),
   );
 }
 
@@ -32,7 +34,8 @@ export function describeUnmet(wishes: HostWishes, hosts: readonly HostCapacity[]
   if (count === 0) return '';
   const hardwareRule = unmetHardwareRule(wishes.hardware, []);
   const required = [...(wishes.requirements ?? []), ...(hardwareRule ? [hardwareRule] : [])];
-  const rules = required.map(describeRule).join(', ');
+  const external = wishes.externalAddress === true ? ['has external addresses'] : [];
+  const rules = [...required.map(describeRule), ...external].join(', ');
   const are = count === 1 ? '1 host is' : `${count} hosts are`;
   return `, ${are} not as required (${rules})`;
 }

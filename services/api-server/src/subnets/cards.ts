@@ -1,5 +1,5 @@
 import type { NicRequest, SecurityRule, SubnetId, VmNetwork } from '@factory/contracts';
-import type { BatchNic, BatchSize } from '../batches/store.ts';
+import type { BatchNic, BatchRecord } from '../batches/store.ts';
 import type { VmCard, VmRecord } from '../vms/store.ts';
 import { doOverlap, gatewayAddress, offsetOf, usableAddresses } from './addresses.ts';
 import type { SubnetRecord } from './store.ts';
@@ -17,7 +17,7 @@ export type CardRefusal =
 export function resolveCards(
   cards: readonly NicRequest[],
   subnets: readonly SubnetRecord[],
-  size: BatchSize,
+  { size, wishes }: Pick<BatchRecord, 'size' | 'wishes'>,
 ): { readonly kind: 'sound'; readonly nics: readonly BatchNic[] } | CardRefusal {
   const nics: BatchNic[] = [];
   const before: SubnetRecord[] = [];
@@ -35,6 +35,9 @@ export function resolveCards(
     if (size.kind === 'count' && size.count > addresses) {
       return { kind: 'subnetFull', subnet: subnet.name, addresses };
     }
+    if (index === 0 && wishes.externalAddress === true && subnet.egress !== 'nat') {
+      return { kind: 'badCard', field: 'externalAddress', detail: describeNoEgress(subnet) };
+    }
     const place = ipAddress === undefined ? undefined : offsetOf(subnet.cidr, ipAddress);
     if (place !== undefined && 'problem' in place) {
       return { kind: 'badCard', field: fieldOfCard(index, 'ipAddress'), detail: place.problem };
@@ -42,6 +45,14 @@ export function resolveCards(
     nics.push({ subnetId: subnet.id, offset: place?.offset ?? null });
   }
   return { kind: 'sound', nics };
+}
+
+/** Why a machine in this subnet can't have an external address, and what to do. */
+export function describeNoEgress({ name }: SubnetRecord): string {
+  return (
+    `machines in ${name} can't answer the world, as it has no egress; let it have one: ` +
+    `./factory subnet change ${name} --egress nat`
+  );
 }
 
 /** Of two cards whose networks are the same, a guest uses one. */

@@ -51,7 +51,10 @@ export function networkCommands(
   batch: BatchRecord,
   subnets: SubnetsById,
 ): readonly (readonly [ClusterId, LinkCommand])[] {
-  return chunk(vms, vmsPerCommand(batch, subnets)).flatMap((piece) => {
+  const rules = vms.map((vm) => vm.securityRules ?? batch.securityRules);
+  const longest = rules.reduce((a, b) => (b.length > a.length ? b : a), []);
+  const size = vmsPerCommand({ ...batch, securityRules: longest }, subnets);
+  return chunk(vms, size).flatMap((piece) => {
     const wishes = piece.map((vm) => ({ ...vm, spec: specOf(vm, batch, subnets) }));
     return [...wishCommands(wishes)].flatMap(([clusterId, commands]) =>
       commands.map((command) => [clusterId, command] as const),

@@ -4,6 +4,7 @@ import {
   MemoryMiBSchema,
   NameSchema,
   VcpusSchema,
+  VmChangeSchema,
   VmIdSchema,
   VmSchema,
   VmStateSchema,
@@ -184,6 +185,21 @@ const RebuildBody = Type.Object(
 function specRoutes(instance: FastifyInstance, { vms }: VmRouteParts): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   const schema = { tags, params: VmParams, response: answers(202, VmSchema) };
+  app.patch(
+    '/v1/vms/:id',
+    {
+      schema: {
+        ...schema,
+        operationId: 'changeVm',
+        summary: 'Change the security rules of a machine, or whether it has an external address',
+        body: VmChangeSchema,
+      },
+    },
+    async (request, reply) => {
+      const { projectId } = principalOf(request);
+      return reply.status(202).send(await vms.change(projectId, request.params.id, request.body));
+    },
+  );
   app.post(
     '/v1/vms/:id([^:/]+)::resize',
     {

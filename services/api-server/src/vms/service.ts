@@ -1,9 +1,12 @@
-import { PROBLEMS, type ProjectId, type Vm, type VmId } from '@factory/contracts';
+import { PROBLEMS, type ProjectId, type Vm, type VmChange, type VmId } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
 import { hasImage } from '../images/choose.ts';
 import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { describeNoEgress } from '../subnets/cards.ts';
+import { ruleSecurityRules } from '../subnets/rules.ts';
+import { decideChange } from './network-wishes.ts';
 import { decideRebuild, decideResize, type SizeWish } from './spec-wishes.ts';
 import type { VmListQuery, VmRecord } from './store.ts';
 import { showVm } from './view.ts';
@@ -11,13 +14,13 @@ import { decideWish, type Wish, type WishDecision } from './wishes.ts';
 
 /** What the machine routes can do. */
 export class VmService {
-  readonly #store: Pick<ApiStore, 'vms' | 'clusters'>;
+  readonly #store: Pick<ApiStore, 'vms' | 'clusters' | 'subnets'>;
   readonly #clock: Clock;
   readonly #jobs: JobDispatcher;
   readonly #images: Pick<ImageService, 'choose'>;
 
   constructor(parts: {
-    readonly store: Pick<ApiStore, 'vms' | 'clusters'>;
+    readonly store: Pick<ApiStore, 'vms' | 'clusters' | 'subnets'>;
     readonly clock: Clock;
     readonly jobs: JobDispatcher;
     readonly images: Pick<ImageService, 'choose'>;
@@ -49,6 +52,28 @@ export class VmService {
   /** Gives a stopped machine another size. @throws ProblemError as {@link wish}. */
   resize(projectId: ProjectId, id: VmId, size: SizeWish): Promise<Vm> {
     return this.#decide(projectId, id, (vm) => decideResize(vm, size));
+  }
+
+  /**
+   * Changes the networks of a machine, also while it runs.
+   * @throws ProblemError as {@link wish}, or naming the field at fault.
+   */
+  async change(projectId: ProjectId, id: VmId, change: VmChange): Promise<Vm> {
+    const problem = ruleSecurityRules(change.securityRules ?? []);
+    if (problem !== undefined) {
+      throw new ProblemError(PROBLEMS.invalidRequest, problem.detail, { field: problem.field });
+    }
+    if (change.externalAddress === true) await this.#checkEgress(projectId, id);
+    return this.#decide(projectId, id, (vm) => decideChange(vm, change));
+  }
+
+  /** An egress that is taken away later lets external addresses rest. */
+  async #checkEgress(projectId: ProjectId, id: VmId): Promise<void> {
+    const { subnetId } = (await this.#store.vms.find(projectId, id)) ?? throwNotFound(id);
+    const view = await this.#store.subnets.find(projectId, subnetId);
+    if (view === undefined || view.subnet.egress === 'nat') return;
+    const field = 'externalAddress';
+    throw new ProblemError(PROBLEMS.invalidRequest, describeNoEgress(view.subnet), { field });
   }
 
   /**

@@ -3,6 +3,7 @@ import type {
   ClusterId,
   DesiredState,
   ProjectId,
+  SecurityRule,
   SubnetId,
   Timeline,
   VmId,
@@ -64,6 +65,12 @@ export interface VmRecord {
   readonly volumes: readonly VolumeMount[];
   /** Taken from it by a wish that its host has not carried out: it may still have them. */
   readonly leavingVolumes: readonly VolumeId[];
+  /** In place of those of its batch; null: those. */
+  readonly securityRules: readonly SecurityRule[] | null;
+  /** Whether it is to have an external address; null: as its batch says. */
+  readonly wantsExternal: boolean | null;
+  /** The one that it has, by the last report. */
+  readonly externalAddress: string | null;
 }
 
 export interface VmListQuery {

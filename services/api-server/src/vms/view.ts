@@ -17,6 +17,7 @@ export function showVm(vm: VmRecord): Vm {
     diskGiB: vm.diskGiB,
     ipAddress: vm.ipAddress,
     macAddress: vm.macAddress,
+    externalAddress: vm.externalAddress,
     subnetId: vm.subnetId,
     nics: vm.nics.map(({ subnetId, ipAddress, macAddress }) => ({
       subnetId,
@@ -27,6 +28,7 @@ export function showVm(vm: VmRecord): Vm {
       ...{ name: tag, kind, readOnly },
       ...(guestPath === undefined ? {} : { path: guestPath }),
     })),
+    securityRules: vm.securityRules === null ? null : [...vm.securityRules],
     desiredState: vm.desired,
     generation: vm.generation,
     appliedGeneration: vm.appliedGeneration,

@@ -6,6 +6,7 @@ import { noHardware } from '../hardware/none.ts';
 import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { ImagePublisher } from '../images/publisher.ts';
+import type { ExternalBook } from '../network/external-book.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
@@ -23,6 +24,7 @@ export interface CarrierContext {
   readonly clock: Clock;
   readonly hypervisor: Hypervisor;
   readonly network: HostNetworkPort;
+  readonly externals: Pick<ExternalBook, 'choose'>;
   readonly storage: VmStorage;
   /** Absent on a host that has no place for volumes. */
   readonly volumes?: VolumePort;

@@ -2,7 +2,7 @@ import type { VmState } from '@factory/contracts';
 import type { DomainSeen, OffCause } from '../hypervisor/port.ts';
 import type { Change } from './observe.ts';
 import type { VmRecord } from './record.ts';
-import { hasOtherCards, nextChange, type SpecChange } from './spec-change.ts';
+import { hasOtherCards, hasOtherExternal, nextChange, type SpecChange } from './spec-change.ts';
 
 /** Everything that the next move of a VM depends on. */
 export interface Situation {
@@ -104,7 +104,11 @@ function decideChange({ record, domain }: Situation, change: SpecChange): Decisi
       // Memory that is kept is of a machine with the volumes that it had.
       return { move: 'refuseSpec', change: { ...VOLUMES_IN_USE, ...settled(record) } };
     case 'networks':
-      if (domain?.power.kind !== 'on') return { move: 'takeSpec', change };
+      // Its taps are there while it is off, and with them its external address.
+      if (domain?.power.kind !== 'on') {
+        if (hasOtherExternal(record) && !hasOtherCards(record)) return { move: 'setNetworks' };
+        return { move: 'takeSpec', change };
+      }
       if (!hasOtherCards(record)) return { move: 'setNetworks' };
       return { move: 'refuseSpec', change: { ...CARDS_IN_USE, ...settled(record) } };
     case 'others':

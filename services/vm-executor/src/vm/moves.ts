@@ -14,7 +14,7 @@ import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
 import type { VmRecord } from './record.ts';
 import { RESIZE } from './resize.ts';
 import { Resting } from './resting.ts';
-import { giveUpChange, settleChange } from './spec-change.ts';
+import { giveUpChange, settleChange, withoutExternal } from './spec-change.ts';
 import { FORGET_MEMORY, RESUME, SUSPEND } from './suspend.ts';
 
 /** `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept. */
@@ -287,20 +287,52 @@ export class Moves {
     const { vmId, spec, wishedSpec } = this.#record;
     const wished = wishedSpec ?? spec;
     const { network } = this.#context;
+    const hasExternal = wished.externalAddress === true;
+    if (hasExternal && this.#record.externalAddress === null) {
+      const refusal = await this.#chooseExternal();
+      if (refusal !== undefined) return refusal;
+    }
+    const { externalAddress } = this.#record;
     await this.#carrier.within(
       () => 'its cards to follow other rules',
       CALL_TIMEOUT_MS,
       async (signal) => {
-        for (const { subnet, nic } of cardsOf({ vmId, spec: wished })) {
+        for (const { subnet, nic } of cardsOf({ vmId, spec: wished, externalAddress })) {
           await network.plug(subnet, nic, signal);
         }
       },
     );
+    // Its card has it no more: another may have it.
+    if (!hasExternal && externalAddress !== null) {
+      this.#ledger.replace({ ...this.#record, externalAddress: null });
+    }
     // A newer wish may have come meanwhile: then that one's rules are still to be set.
     if (this.#record.wishedSpec === wishedSpec) {
       this.#ledger.replace(settleChange(this.#record, 'networks'));
     }
     return AT_ONCE;
+  }
+
+  /** Without one that is free it stays what it is, says so, and follows the rest of the wish. */
+  async #chooseExternal(): Promise<After | undefined> {
+    const { externals } = this.#context;
+    const keep = async (externalAddress: string): Promise<void> => {
+      this.#ledger.replace({ ...this.#record, externalAddress });
+      await this.#ledger.save(true);
+    };
+    try {
+      await this.#carrier.within(
+        () => 'an external address of its host',
+        CALL_TIMEOUT_MS,
+        (signal) => externals.choose(keep, signal),
+      );
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof VmFailure && error.reason === 'NO_CAPACITY')) throw error;
+      this.#ledger.replace(withoutExternal(this.#record));
+      this.#ledger.observe(explainFailure(error));
+      return AT_ONCE;
+    }
   }
 
   #abandonReboot(): After {

@@ -5,6 +5,7 @@ import { DROP_NEW_DISK, REBUILD } from './rebuild.ts';
 import { RESIZE } from './resize.ts';
 import {
   domain,
+  externalAddress,
   hardware,
   inFolder,
   intent,
@@ -49,6 +50,7 @@ export const CREATE: Procedure<VmSteps> = {
       undo: inFolder,
     },
     seed,
+    externalAddress,
     network,
     volumes,
     hardware,

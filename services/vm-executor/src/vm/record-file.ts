@@ -45,6 +45,7 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
     wishedSpec: read(properties.wishedSpec, given.wishedSpec, null),
     hasNewDisk: read(properties.hasNewDisk, given.hasNewDisk, false),
     plugging: read(properties.plugging, given.plugging, []),
+    externalAddress: read(properties.externalAddress, given.externalAddress, null),
     makingFailure: read(properties.makingFailure, given.makingFailure, null),
     reboot: read(properties.reboot, given.reboot, null),
     operation: read(properties.operation, given.operation, null),

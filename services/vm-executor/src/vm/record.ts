@@ -64,7 +64,7 @@ export const VmRecordSchema = Type.Object({
   /** Volumes that its guest may have got since it was started, and of which `spec` does not say so. */
   plugging: Type.Array(VolumeMountSchema),
   /** One of its host's, which is the VM's own until it goes or is not to have one any more. */
-  externalAddress: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  externalAddress: Type.Union([Type.String(), Type.Null()]),
   /** The newest wish heard, and the one that has been carried out (or has failed). */
   desired: DesiredStateSchema,
   generation: Type.Integer(),
@@ -113,6 +113,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     wishedSpec: null,
     hasNewDisk: false,
     plugging: [],
+    externalAddress: null,
     desired: task.desired,
     generation: task.generation,
     appliedGeneration: 0,
@@ -174,6 +175,7 @@ export function toObservation(record: VmRecord): VmObservation {
     timeline: record.timeline,
     // With the first wish it is what it was launched for.
     ...(record.appliedGeneration > 1 ? { applied } : {}),
+    ...(record.externalAddress === null ? {} : { externalAddress: record.externalAddress }),
   };
 }
 

@@ -31,6 +31,7 @@ export function nextChange({ spec, wishedSpec: wished }: Specs): SpecChange | un
   if (!isDeepStrictEqual(sizeOf(spec), sizeOf(wished))) return 'size';
   if (!isDeepStrictEqual(spec.volumes ?? [], wished.volumes ?? [])) return 'volumes';
   if (!isDeepStrictEqual(networksOf(spec), networksOf(wished))) return 'networks';
+  if (hasOtherExternal({ spec, wishedSpec: wished })) return 'networks';
   return 'others';
 }
 
@@ -60,6 +61,18 @@ export function hasOtherCards({ spec, wishedSpec: wished }: Specs): boolean {
   return wished !== null && !isDeepStrictEqual(cards(spec), cards(wished));
 }
 
+/** Whether a machine gets an external address, or loses its own. */
+export function hasOtherExternal({ spec, wishedSpec: wished }: Specs): boolean {
+  const isToHave = (each: VmSpec): boolean => each.externalAddress === true;
+  return wished !== null && isToHave(spec) !== isToHave(wished);
+}
+
+/** The record of a machine that gets no external address by its present wish. */
+export function withoutExternal<R extends Specs>(record: R): R {
+  if (record.wishedSpec === null) return record;
+  return withSpec(record, { ...record.wishedSpec, externalAddress: false });
+}
+
 function networksOf({ network, nics = [] }: VmSpec): readonly VmNetwork[] {
   return [network, ...nics];
 }
@@ -77,9 +90,14 @@ function reached(spec: VmSpec, wished: VmSpec, change: SpecChange): VmSpec {
     case 'volumes':
       return withVolumesOf(spec, wished);
     case 'networks': {
-      const { nics: _, ...others } = spec;
-      const { network, nics } = wished;
-      return { ...others, network, ...(nics === undefined ? {} : { nics }) };
+      const { nics: _, externalAddress: __, ...others } = spec;
+      const { network, nics, externalAddress } = wished;
+      return {
+        ...others,
+        network,
+        ...(nics === undefined ? {} : { nics }),
+        ...(externalAddress === undefined ? {} : { externalAddress }),
+      };
     }
     case 'others':
       return wished;

@@ -4,6 +4,7 @@ import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
 import type { ImagePublisher } from '../images/publisher.ts';
 import { cardsOf } from '../network/cards.ts';
+import type { ExternalBook } from '../network/external-book.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import { inTurn } from '../turns.ts';
@@ -20,6 +21,7 @@ export interface VmSteps {
   readonly storage: VmStorage;
   readonly hypervisor: Hypervisor;
   readonly network: HostNetworkPort;
+  readonly externals: Pick<ExternalBook, 'choose'>;
   readonly volumes: VolumePort;
   readonly hardware: HostHardware;
   /** What the steps of this run have made ready for the guest. */
@@ -64,6 +66,22 @@ export const seed: VmStep<'seed'> = {
   waitsFor: 'its seed to be written',
   do: ({ storage, record }, signal) => storage.writeSeed(record().vmId, seedOf(record()), signal),
   undo: inFolder,
+};
+
+/** Written down before its card has it, so that no other gets it; it goes with the record. */
+export const externalAddress: VmStep<'externalAddress'> = {
+  name: 'externalAddress',
+  waitsFor: 'an external address of its host',
+  do: async ({ externals, record, amend, save }, signal) => {
+    const { spec, externalAddress: own } = record();
+    if (spec.externalAddress !== true || own !== null) return;
+    const keep = (address: string): Promise<void> => {
+      amend((before) => ({ ...before, externalAddress: address }));
+      return save(signal);
+    };
+    await externals.choose(keep, signal);
+  },
+  undo: restated,
 };
 
 /** Before the domain, which is told of the taps. */

@@ -33,6 +33,7 @@ export function testSteps(
     storage,
     hypervisor: createSimulatedHypervisor(host),
     network: host.network,
+    externals: { choose: (keep) => keep('192.0.2.1') },
     parts: () => parts,
     provide: (more) => {
       parts = { ...parts, ...more };

@@ -77,7 +77,7 @@ function resolve(db: MemoryDatabase, { batch, cards, defaultSubnet }: NewBatch) 
   const needsDefault = cards.some((card) => card.subnet === DEFAULT_SUBNET);
   const known = subnetNamed(db, projectId, DEFAULT_SUBNET);
   if (needsDefault && known === undefined) putSubnet(db, defaultSubnet);
-  const resolved = resolveCards(cards, subnetsOf(db, projectId), batch.size);
+  const resolved = resolveCards(cards, subnetsOf(db, projectId), batch);
   if (resolved.kind !== 'sound') return resolved;
   for (const [index, { subnetId, offset }] of resolved.nics.entries()) {
     const vmId = offset === null ? undefined : db.addresses.holder(subnetId, offset);

@@ -200,6 +200,7 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
     hostName: report.hostName,
     revision: report.revision,
     appliedGeneration: report.generation,
+    externalAddress: report.externalAddress ?? null,
     timeline: isSeen ? timeline : { ...timeline, seen: nowMs },
   };
 }

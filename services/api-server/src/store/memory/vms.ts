@@ -30,13 +30,20 @@ export function wishIn(
   const decision = decide(vm);
   if (decision.kind === 'refused') return decision;
   if (decision.kind === 'unchanged') return { kind: 'done', vm };
-  put(db, decision.vm, decision.hasNewSpec === true);
+  // Without a newer wish its cluster has nothing to hear.
+  const isWish = decision.vm.generation > vm.generation;
+  put(db, decision.vm, isWish ? { hasNewSpec: decision.hasNewSpec === true } : null);
   return { kind: 'done', vm: decision.vm };
 }
 
-function put(db: MemoryDatabase, vm: VmRecord, hasNewSpec: boolean): void {
+function put(
+  db: MemoryDatabase,
+  vm: VmRecord,
+  wish: { readonly hasNewSpec: boolean } | null,
+): void {
   db.putVm(vm);
-  const commands = wishCommands([hasNewSpec ? { ...vm, spec: specNow(db, vm) } : vm]);
+  const told = wish?.hasNewSpec === true ? { ...vm, spec: specNow(db, vm) } : vm;
+  const commands = wishCommands(wish === null ? [] : [told]);
   for (const [clusterId, list] of commands) db.appendCommands(clusterId, list);
   const batch = db.batches.get(vm.batchId);
   if (batch !== undefined && vm.clusterId === null && vm.state === 'pending') {

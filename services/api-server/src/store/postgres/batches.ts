@@ -141,7 +141,7 @@ async function resolve(trx: Knex.Transaction, { batch, cards, defaultSubnet }: N
     .orderBy('id')
     // Not held up by planning, which gives out their addresses meanwhile.
     .forKeyShare();
-  const resolved = resolveCards(cards, rows.map(subnetRows.fromRow), batch.size);
+  const resolved = resolveCards(cards, rows.map(subnetRows.fromRow), batch);
   if (resolved.kind !== 'sound') return resolved;
   return (await addressTaken(trx, resolved.nics)) ?? resolved;
 }

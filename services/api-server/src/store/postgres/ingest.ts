@@ -105,7 +105,8 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
        select * from jsonb_to_recordset(:reports::jsonb) as r(
          "vmId" text, "assignmentEpoch" int, revision bigint, generation int, state text,
          "stateSinceMs" double precision, "guestReady" boolean, reason text, message text,
-         "hostName" text, timeline jsonb, applied jsonb)
+         "hostName" text, timeline jsonb, applied jsonb,
+         "externalAddress" text)
      ), known as (
        select v.id from report r join vms v on v.id = r."vmId"
          and v.cluster_id = :clusterId and v.assignment_epoch = r."assignmentEpoch"
@@ -116,6 +117,7 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
          -- It could not be suspended, or somebody has woken it: nothing else is to suspend it again.
          desired = case when v.desired = 'suspended' and r.state = 'running'
            and r.generation >= v.generation then 'running' else v.desired end,
+         external_address = r."externalAddress",
          ${appliedColumns()},
          timeline = v.timeline || r.timeline || case
            when (v.timeline || r.timeline) ->> 'started' is not null

@@ -70,6 +70,9 @@ const VM_COLUMNS: Columns<VmRecord> = {
   timeline: 'timeline',
   volumes: 'volumes',
   leavingVolumes: 'leaving_volumes',
+  securityRules: 'security_rules',
+  wantsExternal: 'wants_external',
+  externalAddress: 'external_address',
 };
 
 const VOLUME_COLUMNS: Columns<VolumeRecord> = {

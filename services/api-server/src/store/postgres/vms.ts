@@ -37,7 +37,9 @@ export async function wishIn(
   const decision = decide(vm);
   if (decision.kind === 'refused') return decision;
   if (decision.kind === 'unchanged') return { kind: 'done', vm };
-  await put(trx, wakes, decision.vm, decision.hasNewSpec === true);
+  // Without a newer wish its cluster has nothing to hear.
+  const isWish = decision.vm.generation > vm.generation;
+  await put(trx, wakes, decision.vm, isWish ? { hasNewSpec: decision.hasNewSpec === true } : null);
   return { kind: 'done', vm: decision.vm };
 }
 
@@ -45,7 +47,7 @@ async function put(
   trx: Knex.Transaction,
   wakes: WakeSet,
   vm: VmRecord,
-  hasNewSpec: boolean,
+  wish: { readonly hasNewSpec: boolean } | null,
 ): Promise<void> {
   const { desired, generation, state, reason, message, image, vcpus } = vm;
   const spec = {
@@ -57,10 +59,15 @@ async function put(
     leaving_volumes: JSON.stringify(vm.leavingVolumes),
   };
   const since = { state_since_ms: vm.stateSinceMs, ...volumes };
+  const networks = {
+    security_rules: vm.securityRules === null ? null : JSON.stringify(vm.securityRules),
+    wants_external: vm.wantsExternal,
+  };
   await trx('vms')
     .where('id', vm.id)
-    .update({ desired, generation, state, reason, message, ...since, ...spec });
-  const commands = wishCommands([hasNewSpec ? { ...vm, spec: await specNow(trx, vm) } : vm]);
+    .update({ desired, generation, state, reason, message, ...since, ...spec, ...networks });
+  const told = wish?.hasNewSpec === true ? { ...vm, spec: await specNow(trx, vm) } : vm;
+  const commands = wishCommands(wish === null ? [] : [told]);
   for (const [clusterId, list] of commands) await appendCommands(trx, clusterId, list);
   if (vm.clusterId === null && vm.state === 'pending') {
     await trx('batches')
