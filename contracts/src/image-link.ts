@@ -36,6 +36,8 @@ export const ClusterImageSchema = Type.Object({
   /** Why it failed, or waits. */
   message: Type.Union([Type.String({ maxLength: 1024 }), Type.Null()]),
   hosts: Type.Array(HostImageSchema, { maxItems: IMAGE_LINK_LIMITS.hostsMax }),
+  /** Of one that was made of a machine here: so that the api-server comes to know of it. */
+  made: Type.Optional(ImageManifestSchema),
 });
 export type ClusterImage = Static<typeof ClusterImageSchema>;
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { stringEnum } from './ids.ts';
+import { ProjectIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 import { NAME_PATTERN, NameSchema } from './vm.ts';
 
 /** SHA-256 of an image's file: what it is called by in specs, paths and caches. */
@@ -34,6 +34,8 @@ export const ImageManifestSchema = Type.Object({
   minDiskGiB: Type.Integer({ minimum: 1 }),
   /** The line on the serial console that says that the guest is up. */
   readyMarker: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  /** Of one that was made of a machine's disk: whose it is. */
+  madeOf: Type.Optional(Type.Object({ projectId: ProjectIdSchema, vmId: VmIdSchema })),
 });
 export type ImageManifest = Static<typeof ImageManifestSchema>;
 

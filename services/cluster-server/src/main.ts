@@ -10,6 +10,7 @@ import {
 } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
+import { imageHere } from './images/reader.ts';
 import { createImageShelf } from './images/shelf.ts';
 import {
   createClusterServer,
@@ -57,7 +58,7 @@ runService({
       readHosts: createHostReader({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },
       }),
-      readImages: () => imageShelf.all(),
+      readImages: async () => (await imageShelf.all()).map(imageHere),
       imageShelf,
       volumes,
       markAgentGone: createGoneMarker({

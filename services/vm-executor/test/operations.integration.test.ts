@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { OperationRequestSchema } from '@factory/contracts';
@@ -50,7 +50,7 @@ beforeAll(async () => {
   hypervisor = host.hypervisor('host-a');
   hypervisor.start(() => undefined);
   helper = createStorageHelper({ clock: systemClock, logger: silentLogger });
-  const image = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: undefined };
+  const image = { name: 'micro', virtualSizeBytes: 1, readyMarker: undefined, minMemoryMiB: 96 };
   storage = createFileStorage({
     hostDir: host.folder,
     logger: silentLogger,
@@ -202,6 +202,9 @@ describe('a real machine', { timeout: TIMEOUT_MS }, () => {
     expect(path).toContain(
       String(operation?.made && 'version' in operation.made && operation.made.version),
     );
+    const manifest = JSON.parse(await readFile(path.replace('.qcow2', '.json'), 'utf8'));
+    const { projectId } = record;
+    expect(manifest).toMatchObject({ minMemoryMiB: 96, madeOf: { projectId, vmId } });
     const { stdout } = await run('qemu-img', ['info', '--output=json', path]);
     expect(JSON.parse(stdout)).not.toHaveProperty('backing-filename');
     await expectByte(path, 0x11, '0');

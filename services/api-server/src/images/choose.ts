@@ -21,7 +21,7 @@ export function parseImageWish(text: string): { name: string; version: string } 
 }
 
 /**
- * Which version is meant: the project's own image of that name (brought by it before made of its
+ * Which version is meant: the project's own image of that name (brought by it, or made of its
  * machines), else a public one, else the clusters' own; without a version the newest that is ready.
  * Pure.
  */
@@ -34,16 +34,25 @@ export function chooseImage(
   const { name, version } = parseImageWish(wish);
   const ready = visible.filter((each) => each.name === name && each.state === 'ready');
   const own = ready.filter((each) => each.projectId === projectId);
+  // Made of a machine a moment ago, so that there is no record of it yet.
+  const folder = projectImageFolder(projectId, name);
+  const records = new Set(visible.map((each) => each.version));
+  const fresh = newestIn(folder, clusters).filter((each) => !records.has(each));
+  if (version === '' && fresh.length > 0) return only(folder, fresh.slice(0, 1));
   if (own.length > 0) {
     const choice = chooseVersion(own, version);
     if (choice.kind !== 'unknownVersion') return choice;
   }
-  // Made of a machine, where that machine is; nowhere else.
-  const made = chooseLocal(projectImageFolder(projectId, name), version, clusters);
+  const made = chooseLocal(folder, version, clusters);
   if (made.kind !== 'unknown') return made;
   if (own.length > 0) return { kind: 'unknownVersion' };
   if (ready.length > 0) return chooseVersion(ready, version);
   return isProjectImageFolder(name) ? made : chooseLocal(name, version, clusters);
+}
+
+/** The newest version of a folder in each cluster. */
+function newestIn(folder: string, clusters: readonly ClusterRecord[]): readonly string[] {
+  return clusters.flatMap(({ capacity }) => capacity?.imageVersions?.[folder] ?? []);
 }
 
 /** What clusters have in this folder, whoever put it there. */

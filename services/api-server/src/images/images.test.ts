@@ -1,7 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type ClusterImage, type ImagesAnswer, LINK_PROTOCOL_VERSION } from '@factory/contracts';
+import {
+  type ClusterImage,
+  type ImagesAnswer,
+  LINK_PROTOCOL_VERSION,
+  type ProjectId,
+  projectImageFolder,
+  type VmId,
+} from '@factory/contracts';
 import { systemClock, waitFor } from '@factory/runtime';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { capacityOf, type TestCluster } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
 import { assignedIn, INTERNAL_TOKEN, otherProject, type TestCaller } from '../testing/factory.ts';
@@ -178,6 +185,102 @@ describeOnEachStore('images of projects', (test) => {
       return statusCode === 404 ? true : undefined;
     });
     expect(await exchange(cluster, [])).toMatchObject({ wanted: [], dropped: [] });
+  });
+
+  describe('that were made of their machines', () => {
+    const vmId = `vm_${'7'.repeat(32)}` as VmId;
+    const version = 'c'.repeat(64);
+    const madeAt = (projectId: ProjectId, folder: string, of = version): ClusterImage => ({
+      ...readyAt(folder, of),
+      made: {
+        ...{ name: folder, version: of, format: 'qcow2', sizeBytes: 9, virtualSizeBytes: 1 << 30 },
+        ...{ os: 'linux', firmware: 'bios', drivers: 'virtio', minMemoryMiB: 96, minDiskGiB: 1 },
+        ...{ createdAtMs: 5, madeOf: { projectId, vmId } },
+      },
+    });
+
+    it('are known by the word of their cluster, shown, and deleted like others', async () => {
+      const { factory } = test();
+      const { caller } = factory;
+      const folder = projectImageFolder(caller.projectId, 'taken');
+      const cluster = await factory.join('idc-1');
+      const other = await factory.join('idc-2');
+      const there = [madeAt(caller.projectId, folder)];
+      for (let times = 0; times < 2; times += 1) {
+        expect(await exchange(cluster, there)).toMatchObject({ wanted: [], dropped: [] });
+      }
+      expect(await exchange(other, [])).toMatchObject({ wanted: [] });
+      expect(await caller.ok('GET', '/v1/images/taken')).toMatchObject({
+        origin: 'project',
+        versions: [
+          {
+            ...{ version, state: 'ready', minMemoryMiB: 96, madeOf: vmId },
+            clusters: [{ cluster: 'idc-1', state: 'ready' }],
+          },
+        ],
+      });
+      const stranger = caller.as('member', otherProject());
+      expect((await stranger.call('GET', '/v1/images/taken')).statusCode).toBe(404);
+      const path = `/v1/images/taken/versions/${version}`;
+      expect((await caller.call('DELETE', path)).statusCode).toBe(204);
+      expect(await exchange(cluster, there)).toMatchObject({ dropped: [{ version }] });
+      await exchange(cluster, []);
+      await waitFor(systemClock, 'the end of it', 10_000, async () => {
+        const { statusCode } = await caller.call('GET', '/v1/images/taken');
+        return statusCode === 404 ? true : undefined;
+      });
+    });
+
+    it('are not believed to be of another project than their name says', async () => {
+      const { factory } = test();
+      const { caller } = factory;
+      const cluster = await factory.join('idc-1');
+      const folder = projectImageFolder(caller.projectId, 'taken');
+      await exchange(cluster, [madeAt(otherProject(), folder)]);
+      // Nor of one that does not exist.
+      const gone = otherProject();
+      await exchange(cluster, [madeAt(gone, projectImageFolder(gone, 'taken'))]);
+      expect((await caller.ok('GET', '/v1/images')).items).toEqual([]);
+    });
+
+    it('wait in words for a cluster that has them', async () => {
+      const { factory, clock } = test();
+      const { caller } = factory;
+      const folder = projectImageFolder(caller.projectId, 'taken');
+      const cluster = await factory.join('idc-1');
+      await exchange(cluster, [madeAt(caller.projectId, folder)]);
+      const other = await factory.join('idc-2');
+      const capacity = capacityOf(clock, 1, { vcpus: 4, memoryMiB: 4096 });
+      await other.exchange({ capacity });
+      const batch = { name: 'b', image: 'taken', count: 1, memoryMiB: 96 };
+      const { id } = await caller.ok('POST', '/v1/batches', batch);
+      const reason = await waitFor(systemClock, 'a reason', 10_000, async () => {
+        return (await caller.ok('GET', `/v1/batches/${id}`)).pendingReason ?? undefined;
+      });
+      expect(JSON.stringify(reason)).toContain(
+        `idc-2 lacks the image taken@${version.slice(0, 12)}`,
+      );
+    });
+
+    it('are what a bare name means as soon as a cluster has a newer one', async () => {
+      const { factory, clock } = test();
+      const { caller } = factory;
+      const folder = projectImageFolder(caller.projectId, 'taken');
+      const cluster = await factory.join('idc-1');
+      await exchange(cluster, [madeAt(caller.projectId, folder)]);
+      const newer = 'd'.repeat(64);
+      const capacity = capacityOf(clock, 1, { vcpus: 4, memoryMiB: 4096 }, [folder]);
+      const imageVersions = { [folder]: newer };
+      const allImageVersions = { [folder]: [version, newer] };
+      await cluster.exchange({ capacity: { ...capacity, imageVersions, allImageVersions } });
+      const batch = { name: 'b', image: 'taken', count: 1, memoryMiB: 96 };
+      await caller.ok('POST', '/v1/batches', batch);
+      const vms = await waitFor(systemClock, 'the machine', 10_000, async () => {
+        const found = assignedIn(await cluster.exchange({}, 1_000));
+        return found.length > 0 ? found : undefined;
+      });
+      expect(vms[0]?.spec.image).toEqual({ name: folder, version: newer });
+    });
   });
 
   it("are spoken of by the cluster's newest session alone, and never twice", async () => {

@@ -1,17 +1,19 @@
 import {
   type ClusterId,
+  type ClusterImage,
+  ID_PREFIXES,
   IMAGE_LINK_LIMITS,
   type ImageId,
   type ImagesAnswer,
   type ImagesRequest,
   PROBLEMS,
 } from '@factory/contracts';
-import { type Clock, ProblemError } from '@factory/runtime';
+import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { LinkPeer } from '../clusters/store.ts';
 import { printable } from '../link/printable.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ImageFiles } from './files.ts';
-import { manifestOf } from './version.ts';
+import { madeVersion, manifestOf } from './version.ts';
 
 /** The api-server's end of what clusters and it say to each other of images. */
 export class ImageLink {
@@ -19,12 +21,14 @@ export class ImageLink {
     readonly store: Pick<ApiStore, 'images'>;
     readonly files: ImageFiles;
     readonly clock: Clock;
+    readonly newId: IdGenerator;
   };
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'images'>;
     readonly files: ImageFiles;
     readonly clock: Clock;
+    readonly newId: IdGenerator;
   }) {
     this.#parts = parts;
   }
@@ -38,7 +42,22 @@ export class ImageLink {
     const said = { clusterId: peer.id, epoch, nonce, images, nowMs };
     const result = await store.images.report(said);
     if (result !== 'kept') throw refusal(result);
+    await this.#adopt(images, nowMs);
     return this.#wishes(peer.id, nowMs);
+  }
+
+  /** What was made of machines and is not known here, by whichever loss, becomes known again. */
+  async #adopt(images: readonly ClusterImage[], nowMs: number): Promise<void> {
+    const { store, newId } = this.#parts;
+    const made = images.flatMap((each) => (each.made === undefined ? [] : [each.made]));
+    if (made.length === 0) return;
+    const known = await store.images.inStates(['ready', 'deleting']);
+    const keys = new Set(known.map(({ folder, version }) => `${folder} ${version}`));
+    const unknown = made.filter(({ name, version }) => !keys.has(`${name} ${version}`));
+    const records = unknown.flatMap(
+      (manifest) => madeVersion(newId(ID_PREFIXES.image) as ImageId, manifest, nowMs) ?? [],
+    );
+    if (records.length > 0) await store.images.adopt(records);
   }
 
   async #wishes(clusterId: ClusterId, nowMs: number): Promise<ImagesAnswer> {
@@ -49,11 +68,13 @@ export class ImageLink {
     ]);
     const ready = records.filter(({ state }) => state === 'ready');
     const wanted = ready.flatMap((record) => {
+      // The api-server has nothing of it to give.
+      if (record.source.kind === 'vm') return [];
       const manifest = manifestOf(record);
       return manifest === undefined ? [] : [{ id: record.id, manifest }];
     });
     const isWanted = (name: string, version: string): boolean =>
-      wanted.some(({ manifest }) => manifest.name === name && manifest.version === version);
+      ready.some((each) => each.folder === name && each.version === version);
     const dropped = records.flatMap(({ state, folder: name, version }) =>
       state === 'deleting' && version !== null && !isWanted(name, version)
         ? [{ name, version }]

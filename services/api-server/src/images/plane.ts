@@ -51,5 +51,5 @@ export function createImagePlane(
   const wake = (): void => worker.wake();
   const service = new ImageService({ store, files, clock, newId, wake });
   const uploads = new ImageUploads({ store, images: service, files, clock, wake, sizeBytesMax });
-  return { service, uploads, link: new ImageLink({ store, files, clock }), worker };
+  return { service, uploads, link: new ImageLink({ store, files, clock, newId }), worker };
 }

@@ -4,6 +4,7 @@ import {
   ImageManifestSchema,
   ImageVersionSchema,
   stringEnum,
+  VmIdSchema,
 } from '@factory/contracts';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { ImageView } from './service.ts';
@@ -41,6 +42,8 @@ export const ImageVersionItemSchema = Type.Object({
   totalBytes: orNull(Type.Integer()),
   virtualSizeBytes: orNull(Type.Integer()),
   createdAt: Time,
+  /** The machine that it was made of; null for one that was brought. */
+  madeOf: orNull(VmIdSchema),
   clusters: Type.Array(PlaceSchema),
 });
 export type ImageVersionItem = Static<typeof ImageVersionItemSchema>;
@@ -78,6 +81,7 @@ export function showVersion(
     ...said,
     ...{ version, format, sizeBytes, totalBytes, virtualSizeBytes: record.virtualSizeBytes },
     createdAt: new Date(record.createdAtMs).toISOString(),
+    madeOf: record.source.kind === 'vm' ? record.source.vmId : null,
     clusters: placesOf(clusters)
       .filter((each) => each.version === version)
       .map(({ version: _version, ...place }) => place),

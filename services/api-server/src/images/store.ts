@@ -22,6 +22,8 @@ export type ImagePatch = Partial<
 export interface ImageStore {
   /** `taken`: another project has a public image of this name, and this one is to be public. */
   create(record: ImageVersionRecord): Promise<'created' | 'taken'>;
+  /** Keeps versions that are ready, but not those of which there is a record, nor those of no project. */
+  adopt(records: readonly ImageVersionRecord[]): Promise<void>;
   find(id: ImageId): Promise<ImageVersionRecord | undefined>;
   /** The project's own and all public versions, those of one name if it is given. */
   visibleTo(projectId: ProjectId, name?: string): Promise<readonly ImageVersionRecord[]>;

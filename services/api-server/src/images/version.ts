@@ -1,4 +1,11 @@
-import type { ImageId, ImageManifest, ProjectId } from '@factory/contracts';
+import {
+  type ImageId,
+  type ImageManifest,
+  imageNameOf,
+  type ProjectId,
+  projectImageFolder,
+  type VmId,
+} from '@factory/contracts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -31,7 +38,9 @@ export interface ImageFacts
 /** Where the content comes from. */
 export type ImageSource =
   | { readonly kind: 'upload' }
-  | { readonly kind: 'url'; readonly url: string; readonly etag?: string };
+  | { readonly kind: 'url'; readonly url: string; readonly etag?: string }
+  /** Made where this machine was; its content is there alone. */
+  | { readonly kind: 'vm'; readonly vmId: VmId };
 
 /** One version of a project's image, as it is kept. */
 export interface ImageVersionRecord {
@@ -78,4 +87,33 @@ export function manifestOf(record: ImageVersionRecord): ImageManifest | undefine
   if (version === null || format === null || virtualSizeBytes === null) return undefined;
   const { format: _claimed, ...said } = facts;
   return { ...said, name: folder, version, format, sizeBytes, virtualSizeBytes, createdAtMs };
+}
+
+/**
+ * What is kept of a version that was made of a machine, by what its cluster says of it; undefined when
+ * that can't be so. Pure.
+ */
+export function madeVersion(
+  id: ImageId,
+  manifest: ImageManifest,
+  nowMs: number,
+): ImageVersionRecord | undefined {
+  const { name: folder, madeOf, version, format, sizeBytes, virtualSizeBytes } = manifest;
+  const name = imageNameOf(folder);
+  if (madeOf === undefined) return undefined;
+  const { projectId, vmId } = madeOf;
+  // A cluster's word is not enough to put something under another project's name.
+  if (folder !== projectImageFolder(projectId, name)) return undefined;
+  const { os, firmware, drivers, minMemoryMiB, minDiskGiB, readyMarker } = manifest;
+  return {
+    ...inState('ready', nowMs),
+    ...{ id, projectId, name, folder, visibility: 'private', message: null },
+    facts: {
+      ...{ os, firmware, drivers, minMemoryMiB, minDiskGiB },
+      ...(readyMarker === undefined ? {} : { readyMarker }),
+    },
+    source: { kind: 'vm', vmId },
+    ...{ expectedSha256: null, version, format, sizeBytes, totalBytes: sizeBytes },
+    ...{ virtualSizeBytes, createdAtMs: manifest.createdAtMs },
+  };
 }

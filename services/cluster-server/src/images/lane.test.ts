@@ -5,14 +5,16 @@ import {
   type ImageManifest,
   type ImageStage,
   type ImagesAnswer,
+  type ProjectId,
   projectImageFolder,
+  type VmId,
   type WantedImage,
 } from '@factory/contracts';
 import { silentLogger } from '@factory/runtime';
 import { seededRandom, VirtualClock } from '@factory/runtime/simulated';
 import { describe, expect, it } from 'vitest';
 import { ImageLane } from './lane.ts';
-import { createImageReader } from './reader.ts';
+import { createImageReader, imageHere } from './reader.ts';
 import { createMemoryImageShelf, simulatedImage } from './shelf.ts';
 
 const PART = 1_000;
@@ -56,7 +58,7 @@ function setUp(content: Buffer, own: readonly ImageManifest[] = []) {
     },
   };
   const start = () => {
-    const readImages = () => shelf.all();
+    const readImages = async () => (await shelf.all()).map(imageHere);
     const reader = createImageReader({ clock, logger: silentLogger, readImages });
     const lane = new ImageLane({ ...parts, reader });
     lane.start();
@@ -80,6 +82,15 @@ describe("the images' lane of the link", () => {
     await until(isReady, 'the image');
     expect(world.offsets).toEqual([0, 1_000, 2_000, 3_000]);
     expect(await shelf.all()).toContainEqual(wanted.manifest);
+  });
+
+  it('tells all of what was made of machines, and only of that', async () => {
+    const madeOf = { projectId: 'prj_1' as ProjectId, vmId: 'vm_1' as VmId };
+    const made = simulatedImage(projectImageFolder('prj_1', 'taken'), { madeOf });
+    const { start, until, told } = setUp(content, [simulatedImage('micro'), made]);
+    start();
+    await until((images) => images.length === 2, 'both');
+    expect(told[0]?.map((each) => each.made)).toEqual([undefined, made]);
   });
 
   it('says why it does not come, and goes on when it can', async () => {

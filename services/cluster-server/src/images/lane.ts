@@ -76,8 +76,8 @@ export class ImageLane {
   async #round(): Promise<number> {
     const { reader, exchange, stage, logger } = this.#parts;
     const images = await reader.all();
-    const manifests = images.flatMap(({ name, version }) =>
-      version === undefined ? [] : [{ name, version }],
+    const manifests = images.flatMap(({ name, version, made }) =>
+      version === undefined ? [] : [{ name, version, ...(made === undefined ? {} : { made }) }],
     );
     const there = new Set(manifests.map(keyOf));
     const states = await this.#states(manifests, there);
@@ -96,7 +96,7 @@ export class ImageLane {
   }
 
   async #states(
-    manifests: readonly { readonly name: string; readonly version: string }[],
+    manifests: readonly Pick<ClusterImage, 'name' | 'version' | 'made'>[],
     there: ReadonlySet<string>,
   ): Promise<readonly ClusterImage[]> {
     const { readHosts, logger } = this.#parts;
@@ -105,8 +105,9 @@ export class ImageLane {
       return new Map();
     });
     const ready = manifests.map(
-      ({ name, version }): ClusterImage => ({
+      ({ name, version, made }): ClusterImage => ({
         ...{ name, version, state: 'ready', percent: 100, message: null },
+        ...(made === undefined ? {} : { made }),
         hosts: [...(hosts.get(version) ?? [])],
       }),
     );

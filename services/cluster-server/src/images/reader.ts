@@ -1,4 +1,4 @@
-import type { ImageRef } from '@factory/contracts';
+import type { ImageManifest, ImageRef } from '@factory/contracts';
 import { type Clock, type Logger, withDeadline } from '@factory/runtime';
 
 /** A folder that does not answer in this time is on a mount that hangs. */
@@ -7,6 +7,14 @@ const READ_TIMEOUT_MS = 5_000;
 /** A version of an image that the cluster's hosts can start. */
 export interface ImageHere extends ImageRef {
   readonly createdAtMs?: number;
+  /** Of one that was made of a machine: all that is known of it. */
+  readonly made?: ImageManifest;
+}
+
+/** What of a version in the cluster's folder is of interest here. */
+export function imageHere(manifest: ImageManifest): ImageHere {
+  const { name, version, createdAtMs, madeOf } = manifest;
+  return { name, version, createdAtMs, ...(madeOf === undefined ? {} : { made: manifest }) };
 }
 
 /** The cluster's images, whatever becomes of the storage that they lie on. */

@@ -301,6 +301,6 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-function toImage({ name, virtualSizeBytes, readyMarker }: ImageManifest): Image {
-  return { name, virtualSizeBytes, readyMarker };
+function toImage({ name, virtualSizeBytes, readyMarker, minMemoryMiB }: ImageManifest): Image {
+  return { name, virtualSizeBytes, readyMarker, minMemoryMiB };
 }

@@ -8,7 +8,7 @@ import { Attempt } from './attempt.ts';
 export interface ImageFacts
   extends Pick<
     ImageManifest,
-    'name' | 'os' | 'firmware' | 'drivers' | 'minMemoryMiB' | 'readyMarker'
+    'name' | 'os' | 'firmware' | 'drivers' | 'minMemoryMiB' | 'readyMarker' | 'madeOf'
   > {
   /** Needed for a raw disk, which carries no mark. */
   readonly format?: 'qcow2' | 'raw';

@@ -160,21 +160,24 @@ async function waitForCopy(steps: VmSteps, signal: AbortSignal): Promise<void> {
 
 /** What the new image says of itself: what the machine is, and its own image says. */
 async function factsOf({ storage, record }: VmSteps, name: string): Promise<ImageFacts> {
-  const { image, hardware } = record().spec;
-  const { readyMarker } = await storage.findImage(image);
+  const { vmId, projectId, spec } = record();
+  const { image, hardware } = spec;
+  const { readyMarker, minMemoryMiB } = await storage.findImage(image);
   const isUefi = hardware?.firmware !== undefined && hardware.firmware !== 'bios';
   return {
     name,
     os: hardware?.os ?? 'linux',
     firmware: isUefi ? 'uefi' : 'bios',
     drivers: hardware?.devices ?? 'virtio',
-    minMemoryMiB: MIN_MEMORY_MIB,
+    // What a guest needs beyond its image, its user knows.
+    minMemoryMiB: minMemoryMiB ?? MIN_MEMORY_MIB,
+    madeOf: { projectId, vmId },
     ...(readyMarker === undefined ? {} : { readyMarker }),
     format: 'qcow2',
   };
 }
 
-/** What a guest needs beyond that, its user knows. */
+/** Of an image that does not say what it needs. */
 const MIN_MEMORY_MIB = 64;
 
 /** Why no image can be made of it now. */

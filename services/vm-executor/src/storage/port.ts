@@ -21,6 +21,8 @@ export interface Image {
   readonly virtualSizeBytes: number;
   /** The line on the serial console that says that the guest is up; undefined when it says none. */
   readonly readyMarker: string | undefined;
+  /** What a machine of it needs at least. */
+  readonly minMemoryMiB?: number;
 }
 
 /** An image whose file stays where it is until it is released. */

@@ -24,6 +24,16 @@ export function createMemoryImages(db: MemoryDatabase): ImageStore {
       versions.set(record.id, record);
       return 'created';
     },
+    adopt: async (records) => {
+      for (const record of records) {
+        const { id, folder, version } = record;
+        const isSame = (each: ImageVersionRecord) =>
+          each.folder === folder && each.version === version;
+        const isIn = ({ state }: ImageVersionRecord) => state === 'ready' || state === 'deleting';
+        const isKnown = all((each) => isSame(each) && isIn(each)).length > 0;
+        if (!isKnown) versions.set(id, record);
+      }
+    },
     find: async (id) => versions.get(id),
     visibleTo: async (projectId, name) =>
       all((each) => each.projectId === projectId || each.visibility === 'public').filter(

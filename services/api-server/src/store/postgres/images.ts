@@ -15,6 +15,22 @@ export function createPostgresImages(db: PostgresDatabase): ImageStore {
     (await query).map(imageRows.fromRow);
   return {
     create: (record) => db.transaction((trx) => create(trx, record)),
+    adopt: (records) =>
+      db.transaction(async (trx) => {
+        // Two clusters may speak of the same at once.
+        await trx.raw("select pg_advisory_xact_lock(hashtextextended('made images', 0))");
+        for (const record of records) {
+          const { folder, version, projectId } = record;
+          const states = ['ready', 'deleting'];
+          const isKnown = await trx('image_versions')
+            .where({ folder, version })
+            .whereIn('state', states)
+            .first('id');
+          const project = await trx('projects').where('id', projectId).first('id');
+          if (isKnown !== undefined || project === undefined) continue;
+          await trx('image_versions').insert(imageRows.toRow(record));
+        }
+      }),
     find: async (id) => (await read(rows().where({ id })))[0],
     visibleTo: (projectId, name) => {
       const query = rows().where((each) =>
