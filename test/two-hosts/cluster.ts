@@ -8,6 +8,8 @@ import type {
   VmAssignment,
   VmId,
   VmNetwork,
+  VolumeId,
+  VolumeMount,
 } from '@factory/contracts';
 import {
   createUndiciTransport,
@@ -44,6 +46,8 @@ export interface TestVm {
   readonly host: Host;
   readonly subnet: TestSubnet;
   readonly ipAddress: string;
+  /** Mounts the folder that such machines share, on `/shared`. */
+  readonly hasFolder?: true;
   /** A script that the guest runs when it is up. */
   readonly userData: string;
 }
@@ -53,14 +57,22 @@ export class Cluster {
   readonly #hosts: readonly Host[];
   readonly #directory: string;
   readonly #images: string;
+  readonly #volumes: ReadonlyMap<Host, string>;
   readonly #transport: HttpTransport = createUndiciTransport();
   readonly #children: ChildProcess[] = [];
   #scheduler: VmSchedulerService | undefined;
 
-  constructor(hosts: readonly Host[], directory: string, images: string) {
+  /** `volumes`: where each host has them. */
+  constructor(
+    hosts: readonly Host[],
+    directory: string,
+    images: string,
+    volumes: ReadonlyMap<Host, string>,
+  ) {
     this.#hosts = hosts;
     this.#directory = directory;
     this.#images = images;
+    this.#volumes = volumes;
   }
 
   async start(): Promise<void> {
@@ -130,6 +142,7 @@ export class Cluster {
       FACTORY_INSTANCE: 'twohosts',
       FACTORY_HOST_DIR: join(host.folder, 'factory'),
       FACTORY_IMAGE_DIR: this.#images,
+      FACTORY_VOLUME_DIR: this.#volumes.get(host) ?? '',
       FACTORY_VIRTUALISATION: 'tcg',
       FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'warn',
     };
@@ -168,6 +181,11 @@ function vmIdOf({ number }: Pick<TestVm, 'number'>): VmId {
   return `vm_${String(number).padStart(32, '0')}` as VmId;
 }
 
+const FOLDER: VolumeMount = {
+  volumeId: `vol_${'0'.repeat(32)}` as VolumeId,
+  ...{ kind: 'directory', tag: 'shared', guestPath: '/shared', readOnly: false, leaseEpoch: 1 },
+};
+
 function assignmentOf(vm: TestVm): VmAssignment {
   const nic = String(vm.number).padStart(2, '0');
   const network: VmNetwork = {
@@ -192,6 +210,7 @@ function assignmentOf(vm: TestVm): VmAssignment {
       network,
       sshPublicKeys: [],
       userData: vm.userData,
+      ...(vm.hasFolder === true ? { volumes: [FOLDER] } : {}),
       requirements: [{ name: 'host', op: 'eq', value: vm.host.name }],
     },
   };

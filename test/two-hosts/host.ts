@@ -24,6 +24,8 @@ export interface Host {
   spawn(what: string, argv: readonly string[], env?: NodeJS.ProcessEnv): void;
   /** Runs a program on it to its end. Gives what it prints. */
   run(...argv: readonly [string, ...string[]]): Promise<string>;
+  /** As `run`, in a network namespace of this machine instead of its own. */
+  runIn(namespace: string, ...argv: readonly [string, ...string[]]): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -66,6 +68,10 @@ export async function openHost(index: number, directory: string): Promise<Host> 
     },
     async run(program, ...more) {
       return (await execFileAsync('nsenter', [...enter, program, ...more])).stdout;
+    },
+    async runIn(namespace, program, ...more) {
+      const there = ['-t', pid, '--mount', '--pid', `--net=/run/netns/${namespace}`, '--'];
+      return (await execFileAsync('nsenter', [...there, program, ...more])).stdout;
     },
     async close() {
       const ended = new Promise((resolve) => holder.once('exit', resolve));

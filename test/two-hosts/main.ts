@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { sleep, systemClock } from '@factory/runtime';
 import { Cluster, MASTER, type TestVm } from './cluster.ts';
 import { type Host, openHost, openHub, WORLD_ADDRESS } from './host.ts';
+import { openStorage, type SharedStorage } from './storage.ts';
 
 /**
  * Two hosts in one cluster, each with its own network, libvirtd, agent and executor, and real guests
- * that try each other. What a guest found it prints on its console; this prints it as
+ * that try each other. Both mount one GlusterFS, of which guests share a folder. What a guest found it prints on its console; this prints it as
  * `<guest> <what> <yes or no>`. Run it in a network namespace of its own, with a folder of images.
  */
 const GUESTS_TIMEOUT_MS = 240_000;
@@ -19,11 +20,17 @@ const [, , images = ''] = process.argv;
 const directory = await mkdtemp(join(tmpdir(), 'two-hosts-'));
 const hosts: Host[] = [];
 let cluster: Cluster | undefined;
+let storage: SharedStorage | undefined;
 try {
   await openHub();
-  hosts.push(...(await Promise.all([openHost(1, directory), openHost(2, directory)])));
+  const opened = [openHost(1, directory), openHost(2, directory)] as const;
+  storage = await openStorage(directory);
+  hosts.push(...(await Promise.all(opened)));
   say('hosts are up');
-  cluster = new Cluster(hosts, directory, images);
+  const volumes = new Map<Host, string>();
+  for (const host of hosts) volumes.set(host, await storage.mountOn(host));
+  say('the storage is mounted');
+  cluster = new Cluster(hosts, directory, images, volumes);
   await cluster.start();
   say('the cluster is up');
   const guests = guestsOn(hosts);
@@ -35,6 +42,7 @@ try {
 } finally {
   await cluster?.close();
   for (const host of hosts) await host.close();
+  await storage?.close();
   await rm(directory, { recursive: true, force: true, maxRetries: 20 });
 }
 say('end');
@@ -45,7 +53,9 @@ function guestsOn([one, other]: readonly Host[]): readonly TestVm[] {
   return [
     {
       ...{ name: 'blue-1', number: 1, host: one, subnet: blue, ipAddress: '10.80.1.1' },
+      hasFolder: true,
       userData: script(`
+        echo from-blue-1 >/shared/blue-1
         settle ping -c 1 -W 1 10.80.1.2
         try peer ping -c 2 -W 5 10.80.1.2
         try peer-by-name ping -c 1 -W 5 blue-2.lab.internal
@@ -64,11 +74,18 @@ function guestsOn([one, other]: readonly Host[]): readonly TestVm[] {
         ip link set eth0 down
         ip link set eth0 address 52:54:00:00:00:01
         ip link set eth0 up
-        try honest-again ping -c 3 -W 5 10.80.1.2`),
+        try honest-again ping -c 3 -W 5 10.80.1.2
+        settle test -s /shared/blue-2
+        try file-of-other-host grep -q from-blue-2 /shared/blue-2`),
     },
     {
       ...{ name: 'blue-2', number: 2, host: other, subnet: blue, ipAddress: '10.80.1.2' },
+      hasFolder: true,
       userData: script(`
+        echo from-blue-2 >/shared/blue-2
+        settle test -s /shared/blue-1
+        try folder-is-mounted grep -q ' /shared virtiofs ' /proc/mounts
+        try file-of-other-host grep -q from-blue-1 /shared/blue-1
         settle ping -c 1 -W 1 10.80.1.1
         try peer ping -c 2 -W 5 10.80.1.1`),
     },

@@ -17,7 +17,7 @@ import { output } from './output.ts';
  * ports reads and writes all. So one machine's GlusterFS has a network namespace for itself, with this
  * address (of TEST-NET-1, RFC 5737), which nothing outside can reach and nothing outside changes.
  */
-const ADDRESS = '192.0.2.1';
+export const GLUSTER_ADDRESS = '192.0.2.1';
 const VOLUME = 'factory';
 const START_TIMEOUT_MS = 60_000;
 const OPTIONS_FILE = join(import.meta.dirname, '../../../deploy/gluster/volume-options.txt');
@@ -64,7 +64,7 @@ export async function mountGluster(place: GlusterPlace): Promise<void> {
     `--net=/run/netns/${namespace}`,
     'glusterfs',
     '--process-name=fuse',
-    `--volfile-server=${ADDRESS}`,
+    `--volfile-server=${GLUSTER_ADDRESS}`,
     `--volfile-id=/${VOLUME}`,
     `--log-file=${join(directory, 'logs/client.log')}`,
     '--log-level=WARNING',
@@ -121,11 +121,15 @@ async function ensureNamespace(namespace: string): Promise<void> {
   if (names.split('\n').some((line) => line.split(' ')[0] === namespace)) return;
   await output('ip', ['netns', 'add', namespace]);
   await output('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
-  await output('ip', ['-n', namespace, 'address', 'add', `${ADDRESS}/32`, 'dev', 'lo']);
+  await output('ip', ['-n', namespace, 'address', 'add', `${GLUSTER_ADDRESS}/32`, 'dev', 'lo']);
 }
 
-/** glusterd has its folders compiled in: it sees ours in their places. */
+/**
+ * glusterd has its folders compiled in: it sees ours in their places. By `/run/glusterd.socket` two on
+ * one machine would find each other instead.
+ */
 const INNER = `set -e
+mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/gluster /var/lib/glusterd /var/log/glusterfs
 mount --bind "$1/run" /run/gluster
 mount --bind "$1/state" /var/lib/glusterd
@@ -154,7 +158,7 @@ async function ensureDaemon(place: GlusterPlace): Promise<void> {
 async function ensureVolume(place: GlusterPlace): Promise<void> {
   const volumes = (await gluster(place, 'volume', 'list')).split('\n');
   if (!volumes.includes(VOLUME)) {
-    const brick = `${ADDRESS}:${join(place.directory, 'brick')}`;
+    const brick = `${GLUSTER_ADDRESS}:${join(place.directory, 'brick')}`;
     // `force`: the brick may lie on the root file system.
     await gluster(place, 'volume', 'create', VOLUME, 'transport', 'tcp', brick, 'force');
   }
