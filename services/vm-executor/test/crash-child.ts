@@ -1,4 +1,3 @@
-import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { OperationRequest } from '@factory/contracts';
 import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
@@ -98,6 +97,4 @@ process.on('message', async (message) => {
   await carryOut(Value.Parse(WorkSchema, message));
   process.send?.('done');
 });
-// What a killed process has compiled is lost otherwise: by this the next ones start twice as fast.
-flushCompileCache();
 process.send?.('ready');
