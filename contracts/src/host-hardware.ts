@@ -1,6 +1,7 @@
 import type { AttributeRule, HostAttribute } from './requirements.ts';
 import { compileRule } from './requirements.ts';
 import type { VmHardware } from './vm-hardware.ts';
+import type { VmReason } from './vm-states.ts';
 
 /**
  * How a host offers what it has only few of. A Mesos resource counts it, so that it is offered and
@@ -98,6 +99,16 @@ function hardwareRules(
 export function hardwareKey({ gpuModel = '', cpu }: VmHardware = {}): string {
   return `${gpuModel} ${cpu?.model ?? ''}`;
 }
+
+/**
+ * Reasons by which a host says that it can't give a machine what it offers: it is out of order, or
+ * somebody has it whom Mesos does not know of at present. A machine that was not made yet goes elsewhere.
+ */
+export const HANDOUT_REASONS: ReadonlySet<VmReason> = new Set([
+  'GPU_UNAVAILABLE',
+  'CPUS_UNAVAILABLE',
+  'HUGEPAGES_UNAVAILABLE',
+] satisfies readonly VmReason[]);
 
 const RESOURCE_WORDS: Readonly<Record<string, string>> = {
   [HOST_RESOURCES.gpus]: 'graphics cards',

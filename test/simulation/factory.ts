@@ -37,7 +37,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { World } from './audit.ts';
 import { SimulatedProcess } from './process.ts';
-import { type PortFaults, type SimContext, SimHost } from './sim-host.ts';
+import { type AgentOffers, type PortFaults, type SimContext, SimHost } from './sim-host.ts';
 import { User } from './user.ts';
 
 const API = 'http://10.0.0.1:8081';
@@ -70,6 +70,8 @@ export interface SimulationOptions {
   readonly schedulerFaults?: SchedulerFaults;
   /** Hosts have tunnels to each other, and copies of images, of which the cluster has {@link TOOLS}. */
   readonly isWhole?: boolean;
+  /** What each agent has beside cores, memory and disk. */
+  readonly offers?: AgentOffers;
   readonly logger?: Logger;
 }
 
@@ -108,7 +110,7 @@ export class SimulatedFactory {
       random: seededRandom(`${seed}/network`),
     });
     const { clock, network, portFaults } = this;
-    this.#world = { clock, network, logger, seed, portFaults, isWhole };
+    this.#world = { clock, network, logger, seed, portFaults, isWhole, offers: options.offers };
     const shape = options.hostShape ?? DEFAULT_SHAPE;
     this.hosts = Array.from(
       { length: options.agents },

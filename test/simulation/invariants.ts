@@ -11,6 +11,7 @@ export function checkAlways(factory: SimulatedFactory): readonly string[] {
     ...factory.master.invariants(),
     ...auditAlways(factory.world),
     ...hosts.flatMap(checkRoom),
+    ...hosts.flatMap(checkHandedOut),
     ...checkUnique(
       'machine',
       hosts.flatMap((host) => [...host.machine.domains.keys()]),
@@ -58,6 +59,7 @@ export function checkNothingLeft(factory: SimulatedFactory): readonly string[] {
       domains: domains.size,
       folders: folders.size,
       leases: leases.size,
+      'parts of the host': machine.hardware.grants.size,
       consoles: consoles.size,
       cards: network.cards().length,
       subnets: network.subnetIds().length,
@@ -80,6 +82,19 @@ function checkVm(vm: Vm, host: SimHost | undefined): readonly string[] {
     ...(domain.on === isOn ? [] : [`${vm.id} is ${vm.state}, its guest is not`]),
     ...(vm.hostName === host.hostName ? [] : [`${vm.id} is said to be on ${vm.hostName}`]),
     ...(domain.plan.macAddress === vm.macAddress ? [] : [`${vm.id} has another MAC`]),
+  ];
+}
+
+/** No card and no core of a host is two running guests'. */
+function checkHandedOut({ hostName, machine }: SimHost): readonly string[] {
+  const plans = [...machine.domains.values()].filter(({ on }) => on).map(({ plan }) => plan);
+  const [devices, cpus] = [
+    plans.flatMap(({ hostDevices = [] }) => hostDevices),
+    plans.flatMap(({ hostCpus = [] }) => hostCpus.map(String)),
+  ];
+  return [
+    ...checkUnique(`device of ${hostName}`, devices),
+    ...checkUnique(`core of ${hostName}`, cpus),
   ];
 }
 

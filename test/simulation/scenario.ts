@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Batch, BatchId, Vm, VmId, VmState } from '@factory/contracts';
+import type { Batch, BatchId, BatchRequest, Vm, VmId, VmState } from '@factory/contracts';
 import { type Clock, systemClock, waitFor } from '@factory/runtime';
 import type { Faults, NetworkStatistics } from '@factory/runtime/simulated';
 import { SimulatedFactory, type SimulationOptions } from './factory.ts';
@@ -86,9 +86,9 @@ export class Run {
     return this.#trace.copy().digest('hex').slice(0, 16);
   }
 
-  createBatch(name: string, count: number): Promise<Batch> {
+  createBatch(name: string, count: number, more: Partial<BatchRequest> = {}): Promise<Batch> {
     const shape = { vcpus: 1, memoryMiB: 128 };
-    return this.factory.user.createBatch({ name, image: 'micro', count, ...shape });
+    return this.factory.user.createBatch({ name, image: 'micro', count, ...shape, ...more });
   }
 
   /** Waits until as many of the batch's VMs are in each state, then compares with the hosts. */

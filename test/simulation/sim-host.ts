@@ -2,6 +2,7 @@ import type { Shape, VmId, VmReason } from '@factory/contracts';
 import type { Clock, Logger, Random } from '@factory/runtime';
 import { type SimulatedNetwork, seededRandom } from '@factory/runtime/simulated';
 import {
+  createHostHardware,
   createMemoryPublisher,
   createMemoryStorage,
   createMesosLink,
@@ -22,7 +23,7 @@ import {
   type LaunchRequest,
 } from 'mesos-core/agent';
 import { readExecutorEnvironment } from 'mesos-core/client';
-import { parseResources } from 'mesos-core/protocol';
+import { parseAttributes, parseResources } from 'mesos-core/protocol';
 import type { HostInventory } from './audit.ts';
 import { createSimulatedImages } from './image-cache.ts';
 import { SimulatedProcess } from './process.ts';
@@ -37,6 +38,13 @@ export interface SimContext {
   readonly portFaults: PortFaults;
   /** Hosts have tunnels to each other, and copies of images; without, there is less to tell. */
   readonly isWhole: boolean;
+  /** What each agent has beside cores, memory and disk, and says of its host, in Mesos' forms. */
+  readonly offers?: AgentOffers | undefined;
+}
+
+export interface AgentOffers {
+  readonly resources: string;
+  readonly attributes: string;
 }
 
 /** How often calls of hypervisors, networks and storages go wrong, and how often they did. */
@@ -93,8 +101,10 @@ export class SimHost {
       containerizer: this.processes.createContainerizer(),
       masters: [masterUrl],
       address: { hostname: this.hostName, ip, port: 5051 },
-      resources: parseResources(`cpus:${shape.vcpus};mem:${shape.memoryMiB};disk:${DISK_MIB}`),
-      attributes: [],
+      resources: parseResources(
+        `cpus:${shape.vcpus};mem:${shape.memoryMiB};disk:${DISK_MIB};${world.offers?.resources ?? ''}`,
+      ),
+      attributes: parseAttributes(world.offers?.attributes ?? ''),
       settings: { workDir: '/work', switchUser: false },
     });
   }
@@ -143,6 +153,9 @@ export class SimHost {
       network: life.guard(this.#faulty(this.machine.network, NETWORK_REASONS)),
       storage: life.guard(this.#faulty(storage, STORAGE_REASONS)),
       images: life.guard(createMemoryPublisher(this.machine)),
+      hardware: life.guard(
+        createHostHardware({ reader: this.machine.hardware, grants: this.machine.hardware }),
+      ),
       ...(this.#world.isWhole ? { hostImages: createSimulatedImages(ports, this.images) } : {}),
       settings: EXECUTOR_SETTINGS,
     });

@@ -16,25 +16,34 @@ async function started(): Promise<TestHost> {
   return test;
 }
 
+/** Why the task ended, for its host could not give what it offers. */
+function sentBack(test: TestHost, taskId: string): string {
+  const [update] = test.link.updates.filter((each) => each.taskId === taskId).slice(-1);
+  expect(update).toMatchObject({ state: 'TASK_FAILED' });
+  expect(update?.message).toMatch(/^GPU_UNAVAILABLE: /);
+  return update?.message ?? '';
+}
+
 const devicesOf = (test: TestHost, number: number): readonly string[] | undefined =>
   test.host.domains.get(testVmId(number))?.plan.hostDevices;
 
 describe('machines with graphics cards', () => {
-  it('have one each, and the next one waits until one is given back', async () => {
+  it('have one each, and the next one is sent back to the scheduler', async () => {
     const test = await started();
     for (const number of [1, 2]) test.launch(task(number));
     await test.run(10_000);
     expect([devicesOf(test, 1), devicesOf(test, 2)].flat().toSorted()).toEqual([
       ...['0000:3b:00.0', '0000:af:00.0'],
     ]);
-    test.launch(task(3));
+    const third = test.launch(task(3));
     await test.run(10_000);
-    expect(test.link.latest(testVmId(3))).toMatchObject({
-      ...{ state: 'preparing', reason: 'GPU_UNAVAILABLE' },
-      message: expect.stringContaining('Held by'),
-    });
+    expect(sentBack(test, third)).toContain('Held by');
+    expect(test.link.states(testVmId(3))).toEqual(['preparing']);
+    expect(test.host.folders.has(testVmId(3))).toBe(false);
     test.wish(testVmId(1), 2, 'deleted');
     await test.run(30_000);
+    test.launch(task(3), 2);
+    await test.run(10_000);
     expect(test.link.latest(testVmId(3))).toMatchObject({ state: 'running' });
     expect([devicesOf(test, 2), devicesOf(test, 3)].flat().toSorted()).toEqual([
       ...['0000:3b:00.0', '0000:af:00.0'],
@@ -52,9 +61,9 @@ describe('machines with graphics cards', () => {
     await test.restartExecutor();
     test.launch(task(1, card, { generation: 2, desired: 'stopped' }), 2);
     test.launch(task(2));
-    test.launch(task(3));
+    const third = test.launch(task(3));
     await test.run(10_000);
-    expect(test.link.latest(testVmId(3))).toMatchObject({ reason: 'GPU_UNAVAILABLE' });
+    expect(sentBack(test, third)).toContain('0 of this');
     test.wish(testVmId(1), 3, 'running');
     await test.run(10_000);
     expect(test.link.latest(testVmId(1))).toMatchObject({ state: 'running' });
@@ -87,26 +96,21 @@ describe('machines with graphics cards', () => {
     test.launch(task(1, { gpus: 2 }));
     await test.run(10_000);
     await test.killExecutor();
-    test.launch(task(2));
+    const second = test.launch(task(2));
     await test.run(10_000);
-    expect(test.link.latest(testVmId(2))).toMatchObject({ reason: 'GPU_UNAVAILABLE' });
+    expect(sentBack(test, second)).toContain(`Held by ${testVmId(1)}`);
     expect(test.host.hardware.grants.has(testVmId(1))).toBe(true);
     expect(test.executor.orphans.folders).toContain(testVmId(1));
   });
 
-  it('that their host has not, or not in order, fail with that reason and leave nothing', async () => {
+  it('that their host has not, or not in order, are sent back with that reason and leave nothing', async () => {
     const test = await started();
     test.host.hardware.missing.add('0000:3b:00.0');
-    test.launch(task(1, { gpus: 2 }));
-    test.launch(task(2, { gpus: 1, gpuModel: 'T4' }));
+    const first = test.launch(task(1, { gpus: 2 }));
+    const second = test.launch(task(2, { gpus: 1, gpuModel: 'T4' }));
     await test.run(10_000);
-    expect(test.link.latest(testVmId(1))).toMatchObject({
-      ...{ state: 'failed', reason: 'GPU_UNAVAILABLE' },
-      message: expect.stringContaining('0000:3b:00.0 is not there'),
-    });
-    expect(test.link.latest(testVmId(2))).toMatchObject({
-      ...{ state: 'failed', message: expect.stringContaining('A100, not T4') },
-    });
+    expect(sentBack(test, first)).toContain('0000:3b:00.0 is not there');
+    expect(sentBack(test, second)).toContain('A100, not T4');
     expect([test.host.domains.size, test.host.folders.size]).toEqual([0, 0]);
     expect(test.host.hardware.grants.size).toBe(0);
   });

@@ -342,6 +342,13 @@ export class VmExecutor {
     this.#reporter.ended(toObservation(record));
     const message = record.message ?? '';
     const { taskId, wasKilled } = guarded;
+    const { makingFailure } = record;
+    if (end === 'sentBack' && makingFailure !== null) {
+      const why = `${makingFailure.reason}: ${makingFailure.message}`;
+      this.#options.link.updateTask(taskId, 'TASK_FAILED', why);
+      this.#watchIdleness();
+      return;
+    }
     if (end === 'released') {
       const state = wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED';
       this.#options.link.updateTask(taskId, state, `RELEASED: ${message}`);

@@ -1,4 +1,4 @@
-import type { VmReason } from '@factory/contracts';
+import { HANDOUT_REASONS, type VmReason } from '@factory/contracts';
 import { DeadlineExceededError } from '@factory/runtime';
 
 /**
@@ -46,6 +46,11 @@ function reasonOf(error: unknown): VmReason {
 /** Whether there is no room left to write to. */
 export function isFullDisk(error: unknown): boolean {
   return error instanceof VmFailure && error.reason === 'DISK_FULL';
+}
+
+/** Whether its host can't give a VM what it offers. */
+export function isOfHandout(error: unknown): boolean {
+  return error instanceof VmFailure && HANDOUT_REASONS.has(error.reason);
 }
 
 /** Whether trying again may help without anybody changing anything. */

@@ -3,6 +3,7 @@ export { createSimulatedConsoles } from './console/simulated-consoles.ts';
 export { createVmExecutor, VmExecutor } from './executor.ts';
 export type { VmExecutorOptions, VmExecutorSettings } from './executor-options.ts';
 export { FAULT_KINDS, type FaultKind, faulty } from './faulty-ports.ts';
+export { createHostHardware } from './hardware/host-hardware.ts';
 export type * from './hypervisor/port.ts';
 export { createSimulatedHypervisor } from './hypervisor/simulated.ts';
 export {

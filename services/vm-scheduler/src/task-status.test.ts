@@ -62,6 +62,12 @@ describe('a status of the current task', () => {
       reason: 'IMAGE_MISSING',
       message: 'no image micro',
     });
+    const held = { message: "GPU_UNAVAILABLE: 0 of this host's 2 graphics cards are free" };
+    const sentBack = apply({ ...running, attempts: 3 }, 'TASK_FAILED', held);
+    expect(apply(unwanted, 'TASK_FAILED', held).phase).toBe('deleted');
+    // Another host may have what this one could not give, and nothing is left here.
+    expect(sentBack).toMatchObject({ phase: 'waiting', reason: 'GPU_UNAVAILABLE', task: null });
+    expect(sentBack).toMatchObject({ boundAgentId: null, observation: null, failedLaunches: 3 });
     expect(apply(launching, 'TASK_FAILED', { message: 'something' }).reason).toBe(
       'HYPERVISOR_ERROR',
     );

@@ -1,4 +1,4 @@
-import { VM_REASONS, type VmReason } from '@factory/contracts';
+import { HANDOUT_REASONS, VM_REASONS, type VmReason } from '@factory/contracts';
 import { applyRemoval, toPhase, type VmRecord } from './vm-record.ts';
 
 /** The parts of a Mesos task status that decide. */
@@ -140,10 +140,19 @@ function whenEnded(record: VmRecord, status: TaskStatusFacts, nowMs: number): Vm
     return whenRemoved(record, isGone, nowMs);
   }
   const why = executorsReason(record, status);
+  if (HANDOUT_REASONS.has(why.reason)) return whenSentBack(record, why, nowMs);
   // It could not be made, and what was made has been removed; but a refused task removed nothing.
   const isRefused = why.reason === 'LAUNCH_REFUSED';
   const next = isRefused ? unbindIfNew(record) : { ...record, boundAgentId: null };
   return withoutTask(next, 'failed', why, nowMs);
+}
+
+/** Its host could not give it what it offers, and nothing of it is there: another one may. */
+function whenSentBack(record: VmRecord, why: Why, nowMs: number): VmRecord {
+  if (record.assignment.desired === 'deleted') return applyRemoval(record, nowMs);
+  // Its executor spoke of it, so that launches in a row are not counted: all of them are.
+  const fresh = { ...record, boundAgentId: null, observation: null };
+  return withoutTask({ ...fresh, failedLaunches: record.attempts }, 'waiting', why, nowMs);
 }
 
 /** It says that it never had the task: of its VM it knows nothing. */

@@ -1,5 +1,11 @@
 import { VM_STATE_TABLE } from '@factory/contracts';
-import { type Explanation, explainFailure, isFullDisk, isTransientFailure } from '../failures.ts';
+import {
+  type Explanation,
+  explainFailure,
+  isFullDisk,
+  isOfHandout,
+  isTransientFailure,
+} from '../failures.ts';
 import type { VmRecord } from './record.ts';
 
 /** What becomes of a VM when a move failed. */
@@ -19,7 +25,8 @@ export function respondToFailure(
 ): FailureResponse {
   const isWishOpen = isTransientFailure(error);
   // A machine that was never made may find room elsewhere, rather than wait for it here.
-  const isHopeless = isFullDisk(error) && !record.isMade && record.desired !== 'deleted';
+  const isOfHost = isFullDisk(error) || isOfHandout(error);
+  const isHopeless = isOfHost && !record.isMade && record.desired !== 'deleted';
   if (isWishOpen && !isOverdue && !isHopeless) return { kind: 'retry' };
   const why = explainFailure(error);
   if (record.desired === 'deleted' || record.makingFailure !== null) {

@@ -1,4 +1,4 @@
-import { isTransitionAllowed, type VmState } from '@factory/contracts';
+import { HANDOUT_REASONS, isTransitionAllowed, type VmState } from '@factory/contracts';
 import type { Limiter, Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { explainFailure, VmFailure } from '../failures.ts';
@@ -17,8 +17,11 @@ import { Resting } from './resting.ts';
 import { giveUpChange, settleChange, withoutExternal } from './spec-change.ts';
 import { FORGET_MEMORY, RESUME, SUSPEND } from './suspend.ts';
 
-/** `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept. */
-export type VmEnd = 'gone' | 'released';
+/**
+ * `gone`: nothing is left of it on this host. `released`: it is off, and all of it is kept.
+ * `sentBack`: this host could not make it, nothing is left, and another one may.
+ */
+export type VmEnd = 'gone' | 'released' | 'sentBack';
 
 /** What comes after a move. */
 export type After =
@@ -157,6 +160,8 @@ export class Moves {
     await this.#carrier.carry(DELETE, REMOVAL_ATTEMPT_MS);
     const { generation: appliedGeneration, makingFailure } = this.#record;
     const isFailure = end === 'failed' && makingFailure !== null;
+    // The scheduler finds another host for it: that is no end that its user should be told of.
+    if (isFailure && HANDOUT_REASONS.has(makingFailure.reason)) return { end: 'sentBack' };
     if (isFailure) this.#ledger.observe({ state: 'failed', ...makingFailure, appliedGeneration });
     else this.#ledger.observe({ state: 'deleted', appliedGeneration });
     return { end: 'gone' };
