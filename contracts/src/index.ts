@@ -14,6 +14,7 @@ export * from './inventory-digest.ts';
 export * from './link-signing.ts';
 export * from './metrics.ts';
 export * from './operations.ts';
+export * from './peer-book.ts';
 export * from './peers.ts';
 export * from './problems.ts';
 export * from './project-image.ts';

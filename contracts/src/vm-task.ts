@@ -8,7 +8,7 @@ import {
   OperationRequestSchema,
   OperationResultSchema,
 } from './operations.ts';
-import { HostTunnelSchema, PeersMessageSchema } from './peers.ts';
+import { HostTunnelSchema, PeersChangeMessageSchema, PeersMessageSchema } from './peers.ts';
 import { withStanding } from './standing.ts';
 import {
   AppliedSpecSchema,
@@ -51,6 +51,7 @@ export const SchedulerMessageSchema = Type.Union([
     operationIds: Type.Array(OperationIdSchema),
   }),
   PeersMessageSchema,
+  PeersChangeMessageSchema,
   /** These tasks end, and what they were launched for is kept, if nothing runs in it. */
   Type.Object({ type: Type.Literal('release'), taskIds: Type.Array(Type.String()) }),
   /** Asks for a full heartbeat at once. */

@@ -307,6 +307,7 @@ export class VmExecutor {
         this.#reporter.resultsSeen(message.operationIds);
         return;
       case 'peers':
+      case 'peersChange':
         this.#peers.take(message);
         return;
       case 'release':

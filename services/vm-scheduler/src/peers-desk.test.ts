@@ -84,3 +84,80 @@ describe('hosts of one subnet', () => {
     expect(told).toEqual([]);
   });
 });
+
+describe('hosts that know what was before', () => {
+  const changes = (n: number, epoch = 0, digest = ''): HostTunnel => ({
+    ...knows(n, epoch, digest),
+    takesChanges: true,
+  });
+  /** Two hosts that know each other. */
+  function known() {
+    const world = setUp();
+    for (const n of [1, 2]) {
+      world.state.putVm(onHost(n));
+      world.desk.heard(`agent-${n}`, changes(n));
+    }
+    world.desk.tellChanged();
+    for (const n of [1, 2]) world.desk.heard(`agent-${n}`, changes(n, 9, digestNow(world)));
+    return world;
+  }
+  const digestNow = ({ state }: ReturnType<typeof setUp>): string =>
+    state.cards.versionOf('agent-1').digest;
+  const told = (world: ReturnType<typeof setUp>) =>
+    world.told.findLast(({ agentId }) => agentId === 'agent-1')?.message;
+
+  it('are told what is new alone', () => {
+    const world = known();
+    const base = digestNow(world);
+    world.state.putVm(onHost(3));
+    world.desk.tellChanged();
+    const digest = digestNow(world);
+    expect(told(world)).toMatchObject({ type: 'peersChange', base, digest, whole: [], left: [] });
+    expect(told(world)).toMatchObject({
+      changed: [{ came: [{ tunnelAddress: addressOf(3) }], gone: [] }],
+    });
+    // Before that is heard of, the next is told on top of it.
+    world.state.putVm(applyHostGone(onHost(2), 1));
+    world.desk.tellChanged();
+    expect(told(world)).toMatchObject({
+      base: digest,
+      changed: [{ came: [], gone: [{ tunnelAddress: addressOf(2) }] }],
+    });
+  });
+
+  it('are told both again when one was lost', () => {
+    const world = known();
+    const base = digestNow(world);
+    world.state.putVm(onHost(3));
+    world.desk.tellChanged();
+    world.state.putVm(applyHostGone(onHost(2), 1));
+    world.desk.tellChanged();
+    world.desk.heard('agent-1', changes(1, 9, base));
+    expect(told(world)).toMatchObject({ type: 'peersChange', base });
+    expect(told(world)).toMatchObject({
+      changed: [
+        { came: [{ tunnelAddress: addressOf(3) }], gone: [{ tunnelAddress: addressOf(2) }] },
+      ],
+    });
+  });
+
+  it('are told all when nobody remembers what they know, or they ask for it', () => {
+    const world = known();
+    for (const digest of ['unknown', 'of another scheduler']) {
+      world.desk.heard('agent-1', changes(1, 9, digest));
+      expect(told(world)).toMatchObject({ type: 'peers', digest: digestNow(world) });
+    }
+  });
+
+  it('are told nothing by a scheduler that has just started, when they know it all', () => {
+    const world = known();
+    const again = setUp();
+    for (const n of [1, 2]) again.state.putVm(onHost(n));
+    again.desk.tellChanged();
+    again.desk.heard('agent-1', changes(1, 9, digestNow(world)));
+    expect(again.told).toEqual([]);
+    again.state.putVm(onHost(3));
+    again.desk.tellChanged();
+    expect(told(again)).toMatchObject({ type: 'peersChange', base: digestNow(world) });
+  });
+});

@@ -1,5 +1,6 @@
-import type { HostTunnel, SchedulerMessage, SubnetPeers } from '@factory/contracts';
+import type { HostTunnel, SchedulerMessage } from '@factory/contracts';
 import type { Clock } from '@factory/runtime';
+import type { PeersVersion } from './card-index.ts';
 import type { SchedulerState } from './state.ts';
 
 /** More cards than this are told of only after what was told before has been heard of. */
@@ -11,9 +12,16 @@ interface PeersDeskOptions {
   readonly tell: (agentId: string, message: SchedulerMessage) => void;
 }
 
+/** Versions of an executor's peers that are remembered, as its word on an older one may be late. */
+const VERSIONS_MAX = 4;
+
+type Versions = PeersVersion['versions'];
+
 /**
  * Tells executors which other hosts have the subnets of their VMs: soon after that has changed, and
- * with each heartbeat that shows other peers. Nothing of it is stored: where VMs are is.
+ * with each heartbeat that shows other peers. Whoever is known to know what was before is told what
+ * is new; others, as after a restart or a loss, are told all. Nothing of it is stored: where VMs are
+ * is.
  */
 export class PeersDesk {
   readonly #options: PeersDeskOptions;
@@ -21,6 +29,8 @@ export class PeersDesk {
   readonly #heard = new Map<string, HostTunnel>();
   /** Digests that were told last, until a heartbeat shows whether they have arrived. */
   readonly #told = new Map<string, string>();
+  /** What digests of each agent were of, the newest last. */
+  readonly #versions = new Map<string, Map<string, Versions>>();
   #lastEpoch = 0;
 
   constructor(options: PeersDeskOptions) {
@@ -32,6 +42,7 @@ export class PeersDesk {
     this.#lastEpoch = Math.max(this.#lastEpoch, tunnel.epoch);
     if (tunnel.address === null) {
       this.#heard.delete(agentId);
+      this.#versions.delete(agentId);
       return;
     }
     this.#heard.set(agentId, tunnel);
@@ -49,18 +60,37 @@ export class PeersDesk {
     const known = this.#heard.get(agentId);
     // One that was never heard is told when it speaks.
     if (known === undefined) return;
-    const { subnets, digest } = state.cards.peersOfAgent(agentId);
-    const told = this.#told.get(agentId);
-    if (digest === (told ?? known.digest)) return;
+    const { digest, versions, cardCount } = state.cards.versionOf(agentId);
+    const base = this.#told.get(agentId) ?? known.digest;
+    if (digest === base) {
+      this.#remember(agentId, digest, versions);
+      return;
+    }
     // While a big batch comes up, it is told of with the heartbeats and no more often.
-    if (told !== undefined && countCards(subnets) > CARDS_AT_ONCE_MAX) return;
+    if (this.#told.has(agentId) && cardCount > CARDS_AT_ONCE_MAX) return;
     // Grows across restarts of ours: by the clock, and beyond what was heard if that went back.
     this.#lastEpoch = Math.max(this.#lastEpoch + 1, Math.floor(clock.nowMs()));
+    const epoch = this.#lastEpoch;
+    const from = known.takesChanges ? this.#versions.get(agentId)?.get(base) : undefined;
     this.#told.set(agentId, digest);
-    tell(agentId, { type: 'peers', epoch: this.#lastEpoch, digest, subnets: [...subnets] });
+    this.#remember(agentId, digest, versions);
+    if (from === undefined) {
+      const subnets = [...state.cards.peersOfAgent(agentId)];
+      tell(agentId, { type: 'peers', epoch, digest, subnets });
+    } else {
+      const news = state.cards.changesSince(agentId, from);
+      tell(agentId, { type: 'peersChange', epoch, base, digest, ...news });
+    }
   }
-}
 
-function countCards(subnets: readonly SubnetPeers[]): number {
-  return subnets.flatMap(({ peers }) => peers).reduce((sum, { nics }) => sum + nics.length, 0);
+  #remember(agentId: string, digest: string, versions: Versions): void {
+    const all = this.#versions.get(agentId) ?? new Map<string, Versions>();
+    this.#versions.set(agentId, all);
+    all.delete(digest);
+    all.set(digest, versions);
+    for (const oldest of all.keys()) {
+      if (all.size <= VERSIONS_MAX) break;
+      all.delete(oldest);
+    }
+  }
 }

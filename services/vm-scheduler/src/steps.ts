@@ -120,8 +120,10 @@ function callSteps(call: SchedulerCall): readonly SchedulerStep[] {
       return ['reconcile'];
     case 'KILL':
       return ['kill'];
-    case 'MESSAGE':
-      return [`tell ${decodeSchedulerMessage(call.message.data).type}`];
+    case 'MESSAGE': {
+      const { type } = decodeSchedulerMessage(call.message.data);
+      return [type === 'peersChange' ? 'tell peers' : `tell ${type}`];
+    }
     default:
       throw new Error(`a call of the scheduler that is no step: ${call.type}`);
   }
