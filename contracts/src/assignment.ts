@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { GuestInfoSchema } from './guest-info.ts';
 import { BatchIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import { withStanding } from './standing.ts';
 import {
@@ -54,5 +55,7 @@ export const VmReportSchema = withStanding({
   /** What the machine is by that wish; absent before a second one. */
   applied: Type.Optional(AppliedSpecSchema),
   externalAddress: Type.Optional(ExternalAddressSchema),
+  /** What its guest says of itself; absent while nothing is known. */
+  guest: Type.Optional(GuestInfoSchema),
 });
 export type VmReport = Static<typeof VmReportSchema>;

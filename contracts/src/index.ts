@@ -5,6 +5,7 @@ export * from './cluster-link.ts';
 export * from './console.ts';
 export * from './endpoints.ts';
 export * from './external-addresses.ts';
+export * from './guest-info.ts';
 export * from './host-hardware.ts';
 export * from './host-images.ts';
 export * from './ids.ts';

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DesiredChangeSchema } from './assignment.ts';
+import { GuestInfoSchema } from './guest-info.ts';
 import { PullTicketsMessageSchema, StageImagesMessageSchema } from './host-images.ts';
 import { OperationIdSchema, ProjectIdSchema, VmIdSchema } from './ids.ts';
 import { InventoryDigestSchema } from './inventory-digest.ts';
@@ -72,6 +73,8 @@ export const VmObservationSchema = withStanding({
   /** What the machine is by that wish; absent before a second one. */
   applied: Type.Optional(AppliedSpecSchema),
   externalAddress: Type.Optional(ExternalAddressSchema),
+  /** What its guest says of itself; absent while nothing is known. */
+  guest: Type.Optional(GuestInfoSchema),
 });
 export type VmObservation = Static<typeof VmObservationSchema>;
 

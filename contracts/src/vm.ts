@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { GuestInfoSchema } from './guest-info.ts';
 import {
   BatchIdSchema,
   ClusterIdSchema,
@@ -212,6 +213,8 @@ export const VmSchema = Type.Object({
   state: VmStateSchema,
   /** The guest has finished booting and its network answers; only known for images that say so. */
   guestReady: Type.Boolean(),
+  /** What it says of itself through its agent; null: it has none, or has not been asked yet. */
+  guest: Type.Optional(Type.Union([GuestInfoSchema, Type.Null()])),
   reason: Type.Union([VmReasonSchema, Type.Null()]),
   message: Type.Union([Type.String(), Type.Null()]),
   stateSince: Type.String({ format: 'date-time' }),

@@ -118,6 +118,12 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
     const copy = await factory.client.findVm('copy-1');
     const files = await typed(copy, 'hostname; cat /kept-file');
     expect([files.match(/^copy-1$/m), files.match(/^kept$/m)]).not.toContain(null);
+    const { guest } = await waitFor(systemClock, 'what it says', READY_TIMEOUT_MS, async () => {
+      const found = await factory.client.vm(copy.id);
+      const said = found.guest?.addresses.map(({ ipAddress }) => ipAddress) ?? [];
+      return said.includes(copy.ipAddress ?? '') ? found : undefined;
+    });
+    expect(guest).toMatchObject({ hostName: 'copy-1', os: { id: 'micro' } });
     const image = await factory.run('image', 'show', 'taken', '--output', 'json');
     expect(JSON.parse(image).versions).toMatchObject([
       { version: data?.kind === 'makeImage' ? data.version : '', madeOf: vm.id, minMemoryMiB: 96 },

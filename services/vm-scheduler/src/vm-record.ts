@@ -359,6 +359,7 @@ export function toReport(record: VmRecord): VmReport {
     timeline: record.timeline,
     ...(observation?.applied === undefined ? {} : { applied: observation.applied }),
     ...externalAddressOf(record),
+    ...(isHosted && observation?.guest !== undefined ? { guest: observation.guest } : {}),
   };
 }
 

@@ -21,7 +21,7 @@ import { opened } from '../operations/secrets.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { isEd25519PublicKey } from './authenticate.ts';
-import { printable } from './printable.ts';
+import { printable, printableGuest } from './printable.ts';
 
 /** Commands of one answer, as JSON. */
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
@@ -161,6 +161,7 @@ function checkedReports(reports: LinkReports) {
     ...report,
     ...standing(report.state, report.reason, printable(report.message)),
     hostName: printable(report.hostName),
+    ...(report.guest === undefined ? {} : { guest: printableGuest(report.guest) }),
   }));
   const operations = reports.operations.map((result) => ({
     ...result,

@@ -188,6 +188,7 @@ function newVm(
     state: 'pending',
     stateSinceMs: nowMs,
     guestReady: false,
+    guest: null,
     reason: null,
     message: null,
     hostName: null,

@@ -2,6 +2,7 @@ import type {
   BatchId,
   ClusterId,
   DesiredState,
+  GuestInfo,
   ProjectId,
   SecurityRule,
   SubnetId,
@@ -55,6 +56,8 @@ export interface VmRecord {
   readonly state: VmState;
   readonly stateSinceMs: number;
   readonly guestReady: boolean;
+  /** What its guest said of itself last. */
+  readonly guest: GuestInfo | null;
   readonly reason: VmReason | null;
   readonly message: string | null;
   readonly hostName: string | null;

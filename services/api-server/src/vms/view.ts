@@ -34,6 +34,7 @@ export function showVm(vm: VmRecord): Vm {
     appliedGeneration: vm.appliedGeneration,
     state: vm.state,
     guestReady: vm.guestReady,
+    guest: vm.guest,
     reason: vm.reason,
     message: vm.message,
     stateSince: new Date(vm.stateSinceMs).toISOString(),

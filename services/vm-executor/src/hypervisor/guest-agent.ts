@@ -1,6 +1,8 @@
-import type { VmId } from '@factory/contracts';
+import type { GuestInfo, VmId } from '@factory/contracts';
 import { isLibvirtError } from '@factory/libvirt';
+import { createLimiter } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
+import { guestInfoOf } from './guest-info.ts';
 import type { LibvirtLink } from './libvirt-link.ts';
 import { domainRef } from './names.ts';
 
@@ -13,11 +15,17 @@ export interface GuestAgentPort {
   setPassword(vmId: VmId, user: string, password: string, signal?: AbortSignal): Promise<void>;
   /** Adds a line to a user's `authorized_keys`, unless it is there. */
   addSshKey(vmId: VmId, user: string, publicKey: string, signal?: AbortSignal): Promise<void>;
+  /** What the guest says of itself; undefined when nobody answers. */
+  guestInfo(vmId: VmId, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   /** Brings the guest's file systems to rest on its disk; they wait until they are thawed. */
   freeze(vmId: VmId, signal?: AbortSignal): Promise<void>;
   /** Lets them go on. Nothing happens when they are not frozen. */
   thaw(vmId: VmId, signal?: AbortSignal): Promise<void>;
 }
+
+/** An agent that hangs holds libvirtd's place for the call so long, and not many of them at a time. */
+const INFO = { timeoutMs: 5_000, parts: ['hostname', 'os', 'interfaces'] } as const;
+const INFOS_MAX = 4;
 
 /** What to do about a guest that does not answer. */
 const AGENT_AWAY =
@@ -25,6 +33,7 @@ const AGENT_AWAY =
 
 /** The agents behind libvirtd. */
 export function createLibvirtGuestAgent(link: LibvirtLink): GuestAgentPort {
+  const limitInfo = createLimiter(INFOS_MAX);
   return {
     setPassword: (vmId, user, password, signal) =>
       link.use(({ guestAgent }) => {
@@ -36,6 +45,17 @@ export function createLibvirtGuestAgent(link: LibvirtLink): GuestAgentPort {
           guestAgent.setSshKeys(domainRef(vmId), user, [publicKey], { mode: 'append' }),
         );
       }, signal),
+    guestInfo: (vmId, signal) =>
+      limitInfo(() =>
+        link.use(async ({ guestAgent }) => {
+          try {
+            return guestInfoOf(await guestAgent.info(domainRef(vmId), INFO));
+          } catch (error) {
+            if (isLibvirtError(error)) return undefined;
+            throw error;
+          }
+        }, signal),
+      ),
     freeze: (vmId, signal) =>
       link.use(async ({ guestAgent }) => {
         await orAway(guestAgent.fsFreeze(domainRef(vmId)));

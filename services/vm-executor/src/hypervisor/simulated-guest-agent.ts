@@ -8,6 +8,7 @@ export interface SimulatedGuest {
   readonly passwords: Map<string, string>;
   readonly sshKeys: Map<string, Set<string>>;
   isFrozen: boolean;
+  hostName: string;
 }
 
 /** The agents of the guests of a simulated host: those that have booted answer. */
@@ -22,6 +23,7 @@ export function createSimulatedGuestAgent(host: SimulatedHost): GuestAgentPort {
       passwords: new Map(),
       sshKeys: new Map(),
       isFrozen: false,
+      hostName: 'simulated',
     };
     host.guests.set(vmId, guest);
     return guest;
@@ -33,6 +35,12 @@ export function createSimulatedGuestAgent(host: SimulatedHost): GuestAgentPort {
     async addSshKey(vmId, user, publicKey) {
       const { sshKeys } = await ask(vmId);
       sshKeys.set(user, new Set([...(sshKeys.get(user) ?? []), publicKey]));
+    },
+    async guestInfo(vmId) {
+      const isThere = await ask(vmId).catch(() => undefined);
+      if (isThere === undefined) return undefined;
+      const os = { id: 'micro', name: 'Simulated', version: '1', kernel: null };
+      return { hostName: isThere.hostName, os, addresses: [] };
     },
     async freeze(vmId) {
       (await ask(vmId)).isFrozen = true;

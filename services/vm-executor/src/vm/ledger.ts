@@ -89,6 +89,7 @@ function isWorthTelling(before: VmRecord, after: VmRecord): boolean {
     before.reason !== after.reason ||
     before.message !== after.message ||
     before.guestReady !== after.guestReady ||
+    before.guest !== after.guest ||
     before.appliedGeneration !== after.appliedGeneration
   );
 }

@@ -1,4 +1,10 @@
-import { isTransitionAllowed, type VmReason, type VmStage, type VmState } from '@factory/contracts';
+import {
+  type GuestInfo,
+  isTransitionAllowed,
+  type VmReason,
+  type VmStage,
+  type VmState,
+} from '@factory/contracts';
 import type { VmRecord } from './record.ts';
 
 /** What is new about a VM; what is not named stays. */
@@ -20,6 +26,7 @@ interface Failed {
 
 interface Facts {
   readonly guestReady?: boolean;
+  readonly guest?: GuestInfo;
   readonly stage?: VmStage;
   /** The wish of this generation has been carried out, or has failed. */
   readonly appliedGeneration?: number;
@@ -54,6 +61,7 @@ export function observe(record: VmRecord, change: Change, nowMs: number): VmReco
     reason: change.reason === undefined ? (moved ? null : record.reason) : change.reason,
     message: change.message === undefined ? (moved ? null : record.message) : change.message,
     guestReady: change.guestReady ?? (state === 'running' ? record.guestReady : false),
+    guest: state === 'running' ? (change.guest ?? record.guest) : null,
     timeline: stage === undefined ? record.timeline : { ...record.timeline, [stage]: nowMs },
     appliedGeneration: change.appliedGeneration ?? record.appliedGeneration,
     isMade: change.isMade ?? record.isMade,
@@ -69,6 +77,7 @@ function isNews(before: VmRecord, after: VmRecord): boolean {
     before.reason !== after.reason ||
     before.message !== after.message ||
     before.guestReady !== after.guestReady ||
+    before.guest !== after.guest ||
     before.appliedGeneration !== after.appliedGeneration ||
     before.timeline !== after.timeline
   );

@@ -55,6 +55,7 @@ export function decodeRecord(value: unknown, task: VmTaskData): VmRecord | undef
     seq: read(properties.seq, given.seq, fresh.seq),
     stateSinceMs: read(properties.stateSinceMs, given.stateSinceMs, fresh.stateSinceMs),
     guestReady: read(properties.guestReady, given.guestReady, fresh.guestReady),
+    guest: read(properties.guest, given.guest, null),
     reason: read(properties.reason, given.reason, fresh.reason),
     message: read(properties.message, given.message, fresh.message),
     timeline: read(properties.timeline, given.timeline, fresh.timeline),

@@ -1,6 +1,7 @@
 import {
   type DesiredChange,
   DesiredStateSchema,
+  GuestInfoSchema,
   OperationDataSchema,
   OperationRequestSchema,
   OperationResultSchema,
@@ -91,6 +92,8 @@ export const VmRecordSchema = Type.Object({
   state: VmStateSchema,
   stateSinceMs: Type.Number(),
   guestReady: Type.Boolean(),
+  /** What the running guest says of itself. */
+  guest: Type.Union([GuestInfoSchema, Type.Null()]),
   reason: Type.Union([VmReasonSchema, Type.Null()]),
   message: Type.Union([Type.String(), Type.Null()]),
   timeline: TimelineSchema,
@@ -126,6 +129,7 @@ export function newRecord(task: VmTaskData, nowMs: number): VmRecord {
     state: task.desired === 'deleted' ? 'deleting' : 'preparing',
     stateSinceMs: nowMs,
     guestReady: false,
+    guest: null,
     reason: null,
     message: null,
     timeline: {},
@@ -172,6 +176,7 @@ export function toObservation(record: VmRecord): VmObservation {
     ...standing(record.state, record.reason, record.message),
     stateSinceMs: record.stateSinceMs,
     guestReady: record.guestReady,
+    ...(record.guest === null ? {} : { guest: record.guest }),
     timeline: record.timeline,
     // With the first wish it is what it was launched for.
     ...(record.appliedGeneration > 1 ? { applied } : {}),

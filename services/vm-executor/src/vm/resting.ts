@@ -2,6 +2,7 @@ import type { Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { cardsOf } from '../network/cards.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
+import { watchGuest } from './guest-watch.ts';
 import type { Ledger } from './ledger.ts';
 import type { Change } from './observe.ts';
 import { watchReadiness } from './readiness.ts';
@@ -27,6 +28,7 @@ export class Resting {
   readonly #bell: Bell;
   #isPlugged = false;
   #stopWatching: (() => void) | undefined;
+  #stopAsking: (() => void) | undefined;
 
   constructor(context: RestContext, ledger: Ledger, carrier: Carrier, bell: Bell) {
     this.#context = context;
@@ -57,6 +59,7 @@ export class Resting {
     await this.save(isDurable, async (signal) => {
       if (this.#ledger.record.state !== 'running') return;
       this.#watchReadiness();
+      this.#watchGuest();
       await this.#keepCards(signal);
     });
   }
@@ -77,6 +80,8 @@ export class Resting {
   watchNoMore(): void {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
+    this.#stopAsking?.();
+    this.#stopAsking = undefined;
   }
 
   #failReboot(): void {
@@ -106,9 +111,24 @@ export class Resting {
     this.#stopWatching = watchReadiness({
       ...{ clock, random, storage, hypervisor, record, logger },
       onReady: () => {
-        this.watchNoMore();
+        this.#stopWatching?.();
+        this.#stopWatching = undefined;
         this.#ledger.observe({ guestReady: true, stage: 'ready' });
         this.#bell.ring();
+      },
+    });
+  }
+
+  /** In the background, too, for as long as it runs. */
+  #watchGuest(): void {
+    if (this.#stopAsking !== undefined) return;
+    const { clock, random, hypervisor, logger } = this.#context;
+    const { vmId } = this.#ledger.record;
+    this.#stopAsking = watchGuest({
+      ...{ clock, random, hypervisor, logger, vmId },
+      onNews: (info) => {
+        const isSame = JSON.stringify(this.#ledger.record.guest) === JSON.stringify(info);
+        if (!isSame) this.#ledger.observe({ guest: info });
       },
     });
   }

@@ -201,6 +201,7 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
     revision: report.revision,
     appliedGeneration: report.generation,
     externalAddress: report.externalAddress ?? null,
+    guest: report.guest ?? null,
     timeline: isSeen ? timeline : { ...timeline, seen: nowMs },
   };
 }

@@ -106,7 +106,7 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
          "vmId" text, "assignmentEpoch" int, revision bigint, generation int, state text,
          "stateSinceMs" double precision, "guestReady" boolean, reason text, message text,
          "hostName" text, timeline jsonb, applied jsonb,
-         "externalAddress" text)
+         "externalAddress" text, guest jsonb)
      ), known as (
        select v.id from report r join vms v on v.id = r."vmId"
          and v.cluster_id = :clusterId and v.assignment_epoch = r."assignmentEpoch"
@@ -117,7 +117,7 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
          -- It could not be suspended, or somebody has woken it: nothing else is to suspend it again.
          desired = case when v.desired = 'suspended' and r.state = 'running'
            and r.generation >= v.generation then 'running' else v.desired end,
-         external_address = r."externalAddress",
+         external_address = r."externalAddress", guest = r.guest,
          ${appliedColumns()},
          timeline = v.timeline || r.timeline || case
            when (v.timeline || r.timeline) ->> 'started' is not null

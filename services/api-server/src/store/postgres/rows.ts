@@ -73,6 +73,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   securityRules: 'security_rules',
   wantsExternal: 'wants_external',
   externalAddress: 'external_address',
+  guest: 'guest',
 };
 
 const VOLUME_COLUMNS: Columns<VolumeRecord> = {
