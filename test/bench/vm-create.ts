@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { VM_STAGES, type Vm } from '@factory/contracts';
+import { type BatchId, VM_STAGES, type Vm } from '@factory/contracts';
 import { connectLibvirt, type Libvirt } from '@factory/libvirt';
 import {
   type Clock,
@@ -96,7 +96,7 @@ async function measureApi(
   });
   await until(`${machines} running machines`, async () => {
     const { vmCounts } = await client.batch(batch.id);
-    if ((vmCounts.failed ?? 0) > 0) throw new Error('a machine failed: ./factory vm list');
+    if ((vmCounts.failed ?? 0) > 0) throw new Error(await failureIn(batch.id));
     return vmCounts.running === machines;
   });
   const ms = clock.monotonicMs() - startedAtMs;
@@ -106,6 +106,11 @@ async function measureApi(
   await until('the deletion', async () => (await client.batch(batch.id)).state === 'deleted');
   await sleep(clock, SETTLE_MS);
   return { ms, vms };
+}
+
+async function failureIn(batchId: BatchId): Promise<string> {
+  const failed = (await client.vms({ batchId })).find(({ state }) => state === 'failed');
+  return `${failed?.name} failed: ${failed?.reason}: ${failed?.message}`;
 }
 
 async function definitionOf(connection: Libvirt, vm: Vm): Promise<string> {

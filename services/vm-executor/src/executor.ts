@@ -8,7 +8,7 @@ import {
   type VmId,
   type VmTaskData,
 } from '@factory/contracts';
-import { createLimiter, keyedMutex, type Timer, withDeadline } from '@factory/runtime';
+import { keyedMutex, type Timer, withDeadline } from '@factory/runtime';
 import type { VmExecutorOptions } from './executor-options.ts';
 import { holderIsGone } from './hardware/holders.ts';
 import type { HypervisorEvent } from './hypervisor/port.ts';
@@ -21,6 +21,7 @@ import { PeersKeeper } from './network/peers-keeper.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
+import { createTurns } from './turns.ts';
 import { volumesInUse } from './vm/hot-plug.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { VmEnd } from './vm/moves.ts';
@@ -33,8 +34,10 @@ import type { VolumePort } from './volumes/port.ts';
 /** Why an executor has nothing more to do. */
 export type ExecutorEnd = 'idle' | 'shutdown';
 
-/** VMs being made at a time, up to their power-on. */
-const MAKINGS_MAX = 16;
+/** A disk, a seed, taps and a domain take 0.2 s of a busy host; storage that hangs takes for ever. */
+const MAKING_TURN_MS = 3_000;
+/** A domain starts in 0.3 to 3 s on a host that emulates. */
+const POWER_ON_TURN_MS = 15_000;
 /** Moves under way have this long to end when the executor closes; the next one takes them up. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -125,11 +128,13 @@ export class VmExecutor {
       ...options,
       recordOf: (vmId) => this.#guarded.get(vmId)?.keeper.record,
     });
+    const turns = { max: settings.powerOnsMax, clock };
     this.#context = {
       ...options,
       externals: this.#externals,
-      limitMaking: createLimiter(MAKINGS_MAX),
-      limitPowerOn: createLimiter(settings.powerOnsMax),
+      // As many as are powered on: the first of a batch is not to wait until the last is made.
+      makings: createTurns({ ...turns, longestMs: MAKING_TURN_MS }),
+      powerOns: createTurns({ ...turns, longestMs: POWER_ON_TURN_MS }),
       powerOff: settings.powerOff,
       onChange: ({ vmId }) => this.#reporter.changed(vmId),
       onResult: (result) => this.#reporter.result(result),

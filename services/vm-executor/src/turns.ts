@@ -1,34 +1,47 @@
-import type { Limiter } from '@factory/runtime';
+import { type Clock, createLimiter, type Timer } from '@factory/runtime';
 
 /**
- * Runs `work` when its turn comes. The place is given up when the signal aborts: while waiting, or
- * while the work, which may hang, goes on; nobody else waits for that.
+ * Runs `work` when its turn comes. The turn ends with the work, or before: when the work calls
+ * `leave`, when the signal aborts, or when the work takes so long that it must hang in something.
+ * The work goes on then, and nobody waits for it any more.
  * @throws the signal's reason when it aborts before the turn.
  */
-export async function inTurn<T>(
-  limiter: Limiter,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  signal.throwIfAborted();
-  const turn = Promise.withResolvers<void>();
-  const over = Promise.withResolvers<void>();
-  const giveUp = (): void => {
-    over.resolve();
-    turn.reject(signal.reason);
+export type Turns = <T>(signal: AbortSignal, work: (leave: () => void) => Promise<T>) => Promise<T>;
+
+export interface TurnsOptions {
+  /** Turns at a time; whoever comes then waits in order of arrival. */
+  readonly max: number;
+  /** What takes longer keeps its turn no longer: it waits, and does not use the processor. */
+  readonly longestMs: number;
+  readonly clock: Clock;
+}
+
+/** Shares the processors of a host out, so that what hangs holds up nobody else. */
+export function createTurns({ max, longestMs, clock }: TurnsOptions): Turns {
+  const limiter = createLimiter(max);
+  return async (signal, work) => {
+    signal.throwIfAborted();
+    const turn = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    let timer: Timer | undefined;
+    const giveUp = (): void => {
+      over.resolve();
+      turn.reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    // In the queue, a turn that was given up is passed over when it is reached.
+    const place = limiter(() => {
+      timer = clock.after(longestMs, over.resolve);
+      turn.resolve();
+      return over.promise;
+    });
+    void place.then(() => timer?.cancel());
+    try {
+      await turn.promise;
+      return await work(over.resolve);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      over.resolve();
+    }
   };
-  signal.addEventListener('abort', giveUp, { once: true });
-  const place = limiter(() => {
-    turn.resolve();
-    return over.promise;
-  });
-  try {
-    await turn.promise;
-    return await work();
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-    over.resolve();
-    // Waits for nothing when the place was given up in the queue: it is passed over when reached.
-    place.catch(() => undefined);
-  }
 }

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { OperationRequestSchema } from '@factory/contracts';
 import {
-  createLimiter,
   createStorageHelper,
   type StorageHelper,
   silentLogger,
@@ -23,6 +22,7 @@ import { listSnapshots } from '../src/operations/snapshots.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import type { VmStorage } from '../src/storage/port.ts';
 import { testOperationId, testTask } from '../src/testing.ts';
+import { createTurns } from '../src/turns.ts';
 import { observe } from '../src/vm/observe.ts';
 import { noFaults, runProcedure } from '../src/vm/procedure.ts';
 import type { VmSteps } from '../src/vm/procedures.ts';
@@ -101,7 +101,8 @@ beforeEach(async () => {
     parts: () => ({}),
     provide: () => undefined,
     tell: () => undefined,
-    limitPowerOn: createLimiter(1),
+    leaveTurn: () => undefined,
+    powerOns: createTurns({ max: 1, longestMs: 1_000, clock: systemClock }),
     powerOff: { graceMs: 1_000, pressAgainMs: 500 },
     bell: createBell(systemClock),
     record: () => record,

@@ -1,5 +1,5 @@
-import type { OperationProgress } from '@factory/contracts';
-import type { Clock, Limiter } from '@factory/runtime';
+import type { OperationProgress, VmReason } from '@factory/contracts';
+import type { Clock } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { VmFailure } from '../failures.ts';
 import { noHardware } from '../hardware/none.ts';
@@ -9,7 +9,7 @@ import type { ImagePublisher } from '../images/publisher.ts';
 import type { ExternalBook } from '../network/external-book.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
-import { inTurn } from '../turns.ts';
+import type { Turns } from '../turns.ts';
 import { noVolumes } from '../volumes/none.ts';
 import type { VolumePort } from '../volumes/port.ts';
 import type { Ledger } from './ledger.ts';
@@ -30,8 +30,8 @@ export interface CarrierContext {
   readonly volumes?: VolumePort;
   /** Absent on a host that has nothing to hand out. */
   readonly hardware?: HostHardware;
-  /** Bounds how many guests are powered on at a time. */
-  readonly limitPowerOn: Limiter;
+  /** Whose turn it is to be powered on. */
+  readonly powerOns: Turns;
   readonly powerOff: PowerOffLimits;
   readonly images: ImagePublisher;
   /** How far an operation is. */
@@ -48,6 +48,7 @@ export class Carrier {
   readonly #runner: Runner;
   /** What the last work that ran into its deadline was waiting for. */
   #hangsIn = '';
+  #hangsBy: VmReason = 'DEADLINE_EXCEEDED';
 
   constructor(context: CarrierContext, ledger: Ledger, bell: Bell) {
     this.#context = context;
@@ -66,34 +67,36 @@ export class Carrier {
     this.#runner.interrupt(why);
   }
 
-  /** Carries a procedure out, when the limiter lets it. @throws as `within`, and as its steps do. */
+  /** Carries a procedure out, when its turn comes. @throws as `within`, and as its steps do. */
   async carry(
     procedure: Procedure<VmSteps>,
     timeoutMs: number,
-    limiter: Limiter = (work) => work(),
+    turns: Turns = (_signal, work) => work(() => undefined),
   ): Promise<void> {
     const { faults = noFaults } = this.#context;
     let waitsFor = 'its turn';
     const onStep = (step: { readonly waitsFor: string }): void => {
       waitsFor = step.waitsFor;
     };
-    const run = (signal: AbortSignal): Promise<void> =>
-      runProcedure(procedure, this.#stepsFor(signal), { signal, faults, onStep });
+    const run = (signal: AbortSignal, leaveTurn: () => void): Promise<void> =>
+      runProcedure(procedure, this.#stepsFor(signal, leaveTurn), { signal, faults, onStep });
     await this.within(
       () => waitsFor,
       timeoutMs,
-      (signal) => inTurn(limiter, signal, () => run(signal)),
+      (signal) => turns(signal, (leaveTurn) => run(signal, leaveTurn)),
     );
   }
 
-  /** @throws VmFailure `DEADLINE_EXCEEDED` that says what was waited for; Interrupted. */
+  /** @throws VmFailure of this reason that says what was waited for; Interrupted. */
   within<T>(
     waitsFor: () => string,
     timeoutMs: number,
     work: (signal: AbortSignal) => Promise<T>,
+    reason: VmReason = 'DEADLINE_EXCEEDED',
   ): Promise<T> {
     return this.#runner.run(timeoutMs, work, () => {
       this.#hangsIn = waitsFor();
+      this.#hangsBy = reason;
       return this.deadlineFailure();
     });
   }
@@ -101,18 +104,24 @@ export class Carrier {
   /** What to tell of the work that last ran into its deadline. */
   deadlineFailure(): VmFailure {
     const { state, reason, message: told } = this.#ledger.record;
-    const before = reason === null ? '' : ` Before that: ${reason}: ${told ?? ''}`;
-    const message = `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`;
+    // Not what it is that is said again, in longer and longer sentences.
+    const isNew = reason !== null && reason !== this.#hangsBy;
+    const before = isNew ? ` Before that: ${reason}: ${told ?? ''}` : '';
+    const message =
+      this.#hangsBy === 'DEADLINE_EXCEEDED'
+        ? `Its deadline passed while it was ${state}, waiting for ${this.#hangsIn}.`
+        : `It waits for ${this.#hangsIn}, and there is no answer.`;
     // What hangs may pass by itself; and what hangs for good stays in the way of anything else.
-    return new VmFailure('DEADLINE_EXCEEDED', message + before, { isTransient: true });
+    return new VmFailure(this.#hangsBy, message + before, { isTransient: true });
   }
 
   /** What one run's steps work with. A run that was given up changes nothing any more. */
-  #stepsFor(signal: AbortSignal): VmSteps {
+  #stepsFor(signal: AbortSignal, leaveTurn: () => void): VmSteps {
     const ledger = this.#ledger;
     let parts: HostParts = {};
     return {
       ...this.#context,
+      leaveTurn,
       parts: () => parts,
       provide: (more) => {
         parts = { ...parts, ...more };

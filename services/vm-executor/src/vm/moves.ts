@@ -1,8 +1,9 @@
 import { HANDOUT_REASONS, isTransitionAllowed, type VmState } from '@factory/contracts';
-import type { Limiter, Logger, Random } from '@factory/runtime';
+import type { Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { explainFailure, VmFailure } from '../failures.ts';
 import { cardsOf } from '../network/cards.ts';
+import type { Turns } from '../turns.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
 import type { Decision } from './decide.ts';
 import { HotPlugging } from './hot-plugging.ts';
@@ -32,8 +33,8 @@ export type After =
 
 /** What moves are made with. */
 export interface MoveContext extends CarrierContext {
-  /** Bounds how many VMs are made at a time. */
-  readonly limitMaking: Limiter;
+  /** Whose turn it is to be made, up to its power-on. */
+  readonly makings: Turns;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -146,8 +147,8 @@ export class Moves {
     const { generation } = this.#record;
     // A power-on that is tried again has all that comes before it made again first.
     if (this.#record.state !== 'starting') this.#ledger.observe({ state: 'preparing' });
-    const { limitMaking } = this.#context;
-    await this.#carrier.carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, limitMaking);
+    const { makings } = this.#context;
+    await this.#carrier.carry(powerOn ? CREATE : CREATE_OFF, this.#ledger.remainingMs, makings);
     this.#resting.isPlugged();
     const state = powerOn ? 'running' : 'stopped';
     const reason = powerOn ? null : 'STOPPED_BY_USER';

@@ -1,4 +1,4 @@
-import type { Clock, Limiter } from '@factory/runtime';
+import type { Clock } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
@@ -7,7 +7,7 @@ import { cardsOf } from '../network/cards.ts';
 import type { ExternalBook } from '../network/external-book.ts';
 import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
-import { inTurn } from '../turns.ts';
+import type { Turns } from '../turns.ts';
 import type { VolumePort } from '../volumes/port.ts';
 import type { Change } from './observe.ts';
 import { domainPlan, type HostParts, seedOf } from './planned.ts';
@@ -28,8 +28,10 @@ export interface VmSteps {
   readonly parts: () => HostParts;
   /** Adds to it. */
   readonly provide: (parts: HostParts) => void;
-  /** Bounds how many guests are powered on at a time. */
-  readonly limitPowerOn: Limiter;
+  /** Ends the turn that this run has among those that are made, if it has one. */
+  readonly leaveTurn: () => void;
+  /** Whose turn it is to be powered on. */
+  readonly powerOns: Turns;
   readonly powerOff: PowerOffLimits;
   /** Rung when the domain or the wish changes. */
   readonly bell: Bell;
@@ -146,12 +148,14 @@ export const domain: VmStep<'domain'> = {
 export const power: VmStep<'power'> = {
   name: 'power',
   waitsFor: 'the hypervisor to power it on or off',
-  do: ({ hypervisor, limitPowerOn, observe, record }, signal) =>
-    inTurn(limitPowerOn, signal, async () => {
+  do: ({ hypervisor, leaveTurn, powerOns, observe, record }, signal) => {
+    leaveTurn();
+    return powerOns(signal, async () => {
       if (record().state === 'preparing') observe({ state: 'starting' });
       await hypervisor.powerOn(record().vmId, signal);
       observe({ stage: 'started' });
-    }),
+    });
+  },
   undo: ({ hypervisor, record }, signal) => hypervisor.powerOff(record().vmId, signal),
 };
 

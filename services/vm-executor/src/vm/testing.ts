@@ -1,10 +1,10 @@
 import type { HostAttribute } from '@factory/contracts';
-import { createLimiter } from '@factory/runtime';
 import { createBell } from '../bell.ts';
 import { createHostHardware } from '../hardware/host-hardware.ts';
 import { createSimulatedHypervisor } from '../hypervisor/simulated.ts';
 import type { SimulatedHost } from '../hypervisor/simulated-host.ts';
 import { createMemoryPublisher } from '../images/publisher-memory.ts';
+import { createTurns } from '../turns.ts';
 import { createSimulatedVolumes } from '../volumes/simulated.ts';
 import { observe } from './observe.ts';
 import type { HostParts } from './planned.ts';
@@ -42,7 +42,8 @@ export function testSteps(
     hardware,
     images: createMemoryPublisher(host),
     tell: () => undefined,
-    limitPowerOn: createLimiter(1),
+    leaveTurn: () => undefined,
+    powerOns: createTurns({ max: 1, longestMs: 1_000, clock }),
     powerOff: { graceMs: 100, pressAgainMs: 50 },
     bell: createBell(clock),
     record: () => record,
