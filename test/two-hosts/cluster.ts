@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
   BatchId,
+  DesiredState,
   ProjectId,
   SubnetId,
   VmAssignment,
@@ -101,9 +102,15 @@ export class Cluster {
     await this.#call('PUT', '/v1/vms', { vms: vms.map(assignmentOf) });
   }
 
-  async delete(vms: readonly TestVm[]): Promise<void> {
-    const changes = vms.map((vm) => ({ vmId: vmIdOf(vm), generation: 2, desired: 'deleted' }));
+  /** Wishes another state of machines, once; they come to it by themselves. */
+  async want(vms: readonly TestVm[], desired: DesiredState): Promise<void> {
+    const generation = desired === 'deleted' ? 3 : 2;
+    const changes = vms.map((vm) => ({ vmId: vmIdOf(vm), generation, desired }));
     await this.#call('POST', '/v1/desired', { changes });
+  }
+
+  async delete(vms: readonly TestVm[]): Promise<void> {
+    await this.want(vms, 'deleted');
     await waitFor(systemClock, 'the deletion', START_TIMEOUT_MS, () =>
       vms.every((vm) => this.phaseOf(vm) === 'deleted') ? true : undefined,
     );
@@ -112,7 +119,8 @@ export class Cluster {
   phaseOf(vm: TestVm): string {
     const record = this.#scheduler?.state.vm(vmIdOf(vm));
     const state = record?.phase === 'hosted' ? record.observation?.state : record?.phase;
-    return `${state}${record?.message ? `: ${record.message}` : ''}`;
+    const message = record?.message ?? (record?.phase === 'hosted' && record.observation?.message);
+    return `${state}${message ? `: ${message}` : ''}`;
   }
 
   /** What the guest has written to its serial console. */

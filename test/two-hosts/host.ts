@@ -21,11 +21,15 @@ export interface Host {
   /** Its files. */
   readonly folder: string;
   /** Starts a program on it, which ends with the host; what it says is in `<what>.log`. */
-  spawn(what: string, argv: readonly string[], env?: NodeJS.ProcessEnv): void;
+  spawn(what: string, argv: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess;
   /** Runs a program on it to its end. Gives what it prints. */
   run(...argv: readonly [string, ...string[]]): Promise<string>;
   /** As `run`, in a network namespace of this machine instead of its own. */
   runIn(namespace: string, ...argv: readonly [string, ...string[]]): Promise<string>;
+  /** Halts its libvirtd, which accepts calls from then on and answers none. */
+  haltLibvirt(): Promise<void>;
+  /** Lets it go on. */
+  resumeLibvirt(): void;
   close(): Promise<void>;
 }
 
@@ -59,12 +63,14 @@ export async function openHost(index: number, directory: string): Promise<Host> 
   });
   const pid = await childOf(holder);
   const enter = ['-t', pid, '--net', '--mount', '--pid', '--'];
+  let libvirtd: ChildProcess | undefined;
   const host: Host = {
     ...{ name, address, folder },
     spawn(what, argv, env = process.env) {
       const log = openSync(join(folder, `${what}.log`), 'a');
-      spawn('nsenter', [...enter, ...argv], { stdio: ['ignore', log, log], env });
+      const child = spawn('nsenter', [...enter, ...argv], { stdio: ['ignore', log, log], env });
       closeSync(log);
+      return child;
     },
     async run(program, ...more) {
       return (await execFileAsync('nsenter', [...enter, program, ...more])).stdout;
@@ -73,6 +79,13 @@ export async function openHost(index: number, directory: string): Promise<Host> 
       const there = ['-t', pid, '--mount', '--pid', `--net=/run/netns/${namespace}`, '--'];
       return (await execFileAsync('nsenter', [...there, program, ...more])).stdout;
     },
+    async haltLibvirt() {
+      await host.run('sh', '-c', `kill -STOP $(cat ${folder}/libvirtd.pid)`);
+    },
+    resumeLibvirt() {
+      // nsenter halts itself with its child, and when it is continued continues that, too.
+      libvirtd?.kill('SIGCONT');
+    },
     async close() {
       const ended = new Promise((resolve) => holder.once('exit', resolve));
       holder.stdin.end();
@@ -80,7 +93,8 @@ export async function openHost(index: number, directory: string): Promise<Host> 
     },
   };
   await plugIn(host, index, pid);
-  await startLibvirt(host);
+  await startLibvirt(host, 'virtlogd', 'virtlogd-sock');
+  libvirtd = await startLibvirt(host, 'libvirtd', 'libvirt-sock');
   return host;
 }
 
@@ -93,16 +107,12 @@ async function plugIn(host: Host, index: number, pid: string): Promise<void> {
   await host.run('ip', 'route', 'add', 'default', 'via', HUB_ADDRESS);
 }
 
-async function startLibvirt(host: Host): Promise<void> {
-  for (const [daemon, socket] of [
-    ['virtlogd', 'virtlogd-sock'],
-    ['libvirtd', 'libvirt-sock'],
-  ] as const) {
-    host.spawn(daemon, [daemon, '--pid-file', join(host.folder, `${daemon}.pid`)]);
-    const path = join(host.folder, 'run', socket);
-    const isUp = async () => ((await answers(path)) ? true : undefined);
-    await waitFor(systemClock, `${daemon} of ${host.name}`, START_TIMEOUT_MS, isUp);
-  }
+async function startLibvirt(host: Host, daemon: string, socket: string): Promise<ChildProcess> {
+  const child = host.spawn(daemon, [daemon, '--pid-file', join(host.folder, `${daemon}.pid`)]);
+  const path = join(host.folder, 'run', socket);
+  const isUp = async () => ((await answers(path)) ? true : undefined);
+  await waitFor(systemClock, `${daemon} of ${host.name}`, START_TIMEOUT_MS, isUp);
+  return child;
 }
 
 /** The process that `unshare --fork` has made. */

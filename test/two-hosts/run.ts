@@ -7,17 +7,23 @@ import { layoutOf } from '../../cli/src/supervisor/layout.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const TIMEOUT_MS = 400_000;
 
-/** Runs main.ts in a network namespace that vanishes with it; needs root. Gives what it printed. */
-export async function runTwoHosts(data = join(ROOT, '.factory-test')): Promise<string> {
-  const layout = layoutOf(ROOT, data);
+/** How a run has ended, and what it printed. */
+export interface TwoHostsRun {
+  readonly isDone: boolean;
+  readonly output: string;
+}
+
+/** Runs a script of this folder in a network namespace that vanishes with it; needs root. */
+export async function runTwoHosts(script: string): Promise<TwoHostsRun> {
+  const layout = layoutOf(ROOT, join(ROOT, '.factory-test'));
   await mkdir(layout.logs, { recursive: true });
   // Here: in the namespace there is nowhere to fetch packages from.
   await ensureMicroImage(layout, () => undefined);
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const script = [join(import.meta.dirname, 'main.ts'), layout.images];
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', ...script];
-  execFile('unshare', ['--net', ...node], { timeout: TIMEOUT_MS }, (_error, stdout, stderr) =>
-    resolve(stdout + stderr),
+  const { promise, resolve } = Promise.withResolvers<TwoHostsRun>();
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
+  const argv = ['--net', ...node, join(import.meta.dirname, script), layout.images];
+  execFile('unshare', argv, { timeout: TIMEOUT_MS }, (error, stdout, stderr) =>
+    resolve({ isDone: error === null, output: stdout + stderr }),
   );
   return promise;
 }

@@ -24,7 +24,7 @@ const EXPECTED = {
 };
 
 it('two hosts in one cluster carry their subnets to each other, apart, share files, and leave nothing', async () => {
-  const output = await runTwoHosts();
+  const { output } = await runTwoHosts('main.ts');
   const found = output.matchAll(/^(\S+ \S+) (yes|no)$/gm);
   expect(Object.fromEntries(Array.from(found, ([, what, is]) => [what, is])), output).toEqual(
     EXPECTED,

@@ -112,6 +112,19 @@ describe('making', () => {
 });
 
 describe('wishes', () => {
+  it('that wait for the hypervisor say so, until they are carried out', async () => {
+    const { test } = await runningVm();
+    test.host.disconnect();
+    test.wish(vmId, 2, 'stopped');
+    await test.run(10_000);
+    const waiting = { state: 'running', reason: 'HYPERVISOR_UNAVAILABLE' };
+    expect(test.link.latest(vmId)).toMatchObject(waiting);
+    test.wish(vmId, 3, 'running');
+    test.host.reconnect();
+    await test.run(20_000);
+    expect(test.link.latest(vmId)).toMatchObject({ state: 'running', reason: null, generation: 3 });
+  });
+
   it('stops by the power button, and starts again from the same disk', async () => {
     const { test } = await runningVm();
     test.wish(vmId, 2, 'stopped');

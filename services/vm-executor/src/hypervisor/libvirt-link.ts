@@ -114,7 +114,8 @@ export function toVmFailure(cause: unknown): unknown {
     cause instanceof LibvirtOverloadedError ||
     cause instanceof DeadlineExceededError
   ) {
-    return new VmFailure('HYPERVISOR_UNAVAILABLE', cause.message, { cause, isTransient: true });
+    const message = `libvirt of its host does not answer: ${cause.message}`;
+    return new VmFailure('HYPERVISOR_UNAVAILABLE', message, { cause, isTransient: true });
   }
   if (!isLibvirtError(cause)) return cause;
   const { message } = cause;

@@ -32,7 +32,7 @@ export interface KeeperContext extends MoveContext {
 /** Pauses between attempts that may work by themselves later. */
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 10_000;
-/** A look at domain and disk. */
+/** A look at the domain, or at the disk. */
 const LOOK_TIMEOUT_MS = 30_000;
 
 /**
@@ -191,15 +191,18 @@ export class VmKeeper {
     const asked = { isReleased: this.#isReleased, isLetGo: this.#isLetGo };
     const seen = { isFirstLook: this.#isFirstLook, ...asked };
     if (isGoing) return { record: this.#record, domain: undefined, hasDisk: true, ...seen };
-    const { domain, hasDisk } = await this.#carrier.within(
-      () => 'a look at its domain and disk',
+    const domain = await this.#carrier.within(
+      () => 'libvirt to tell of its domain',
       LOOK_TIMEOUT_MS,
-      async (signal) => {
-        const found = await hypervisor.findDomain(this.vmId, signal);
-        const needsDisk = this.#record.isMade && found?.power.kind !== 'on';
-        const isThere = needsDisk ? await storage.hasDisk(this.vmId, signal) : true;
-        return { domain: found, hasDisk: isThere };
-      },
+      (signal) => hypervisor.findDomain(this.vmId, signal),
+      'HYPERVISOR_UNAVAILABLE',
+    );
+    const needsDisk = this.#record.isMade && domain?.power.kind !== 'on';
+    const hasDisk = await this.#carrier.within(
+      () => 'a look at its disk',
+      LOOK_TIMEOUT_MS,
+      async (signal) => (needsDisk ? storage.hasDisk(this.vmId, signal) : true),
+      'STORAGE_UNAVAILABLE',
     );
     return { record: this.#record, domain, hasDisk, ...seen };
   }
@@ -221,7 +224,7 @@ export class VmKeeper {
     switch (response.kind) {
       case 'retry':
         // Whoever waits for it learns what it waits for.
-        if (VM_STATE_TABLE[this.#record.state].kind === 'transitional') {
+        if (isWaitedFor(this.#record)) {
           this.#ledger.observe(explainFailure(error));
         }
         return retryInMs;
@@ -238,4 +241,9 @@ export class VmKeeper {
       }
     }
   }
+}
+
+/** Whether somebody works on it, or has wished what nobody has come to yet. */
+function isWaitedFor({ state, generation, appliedGeneration }: VmRecord): boolean {
+  return VM_STATE_TABLE[state].kind === 'transitional' || appliedGeneration < generation;
 }

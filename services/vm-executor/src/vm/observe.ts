@@ -53,13 +53,16 @@ export function observe(record: VmRecord, change: Change, nowMs: number): VmReco
     throw new IllegalTransitionError(record.state, state);
   }
   const moved = state !== record.state;
+  const { appliedGeneration = 0 } = change;
+  // What kept a wish waiting is over when it has been carried out, in whatever state.
+  const isOver = moved || appliedGeneration > record.appliedGeneration;
   const { stage } = change;
   const next: VmRecord = {
     ...record,
     state,
     stateSinceMs: moved ? nowMs : record.stateSinceMs,
-    reason: change.reason === undefined ? (moved ? null : record.reason) : change.reason,
-    message: change.message === undefined ? (moved ? null : record.message) : change.message,
+    reason: change.reason === undefined ? (isOver ? null : record.reason) : change.reason,
+    message: change.message === undefined ? (isOver ? null : record.message) : change.message,
     guestReady: change.guestReady ?? (state === 'running' ? record.guestReady : false),
     guest: state === 'running' ? (change.guest ?? record.guest) : null,
     timeline: stage === undefined ? record.timeline : { ...record.timeline, [stage]: nowMs },
