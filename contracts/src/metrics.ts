@@ -26,6 +26,22 @@ export const VmSampleSchema = Type.Object({
 });
 export type VmSample = Static<typeof VmSampleSchema>;
 
+/** How much of it is kept: the last hour, a point every ten seconds at most. */
+export const METRICS_HISTORY = { spanMs: 3_600_000, slotMs: 10_000, pointsMax: 360 } as const;
+
+/** From when on it is asked for. */
+export const MetricsHistoryParams = Type.Object({ sinceMs: Type.Optional(Type.Number()) });
+
+/** A sample of a machine that is named elsewhere. */
+export const MetricsPointSchema = Type.Omit(VmSampleSchema, ['vmId']);
+
+/** `GET /v1/vms/{id}/metrics/history`, oldest first. */
+export const VmMetricsHistorySchema = Type.Object({
+  vmId: VmIdSchema,
+  samples: Type.Array(MetricsPointSchema),
+});
+export type VmMetricsHistory = Static<typeof VmMetricsHistorySchema>;
+
 /** Machines in one message about their use. */
 export const SAMPLES_PER_MESSAGE_MAX = 1_000;
 
@@ -49,6 +65,6 @@ export const LinkMetricsSchema = Type.Object({
 /** What is shown of a machine; null while nothing is known, as when it is off. */
 export const VmMetricsSchema = Type.Object({
   vmId: VmIdSchema,
-  latest: Type.Union([Type.Omit(VmSampleSchema, ['vmId']), Type.Null()]),
+  latest: Type.Union([MetricsPointSchema, Type.Null()]),
 });
 export type VmMetrics = Static<typeof VmMetricsSchema>;

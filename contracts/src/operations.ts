@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { ConsoleParamsSchema } from './console.ts';
 import { BatchIdSchema, OperationIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 import { ImageVersionSchema } from './image.ts';
+import { METRICS_HISTORY, MetricsHistoryParams, MetricsPointSchema } from './metrics.ts';
 import { NameSchema, SshPublicKeySchema, VmReasonSchema } from './vm.ts';
 
 /** One-shot actions on a machine; each has an id and is applied once. */
@@ -18,6 +19,7 @@ export const OPERATION_KINDS = [
   'deleteSnapshot',
   'listSnapshots',
   'makeImage',
+  'metricsHistory',
   'cancel',
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
@@ -80,6 +82,7 @@ export const OperationRequestSchema = Type.Union([
   requestFor('deleteSnapshot', SnapshotNameParams),
   requestFor('listSnapshots', NoParams),
   requestFor('makeImage', MakeImageSchema),
+  requestFor('metricsHistory', MetricsHistoryParams),
   requestFor('cancel', CancelSchema),
 ]);
 export type OperationRequest = Static<typeof OperationRequestSchema>;
@@ -119,6 +122,10 @@ export const OperationDataSchema = Type.Union([
     isQuiesced: Type.Boolean(),
   }),
   Type.Object({ kind: Type.Literal('listSnapshots'), snapshots: Type.Array(SnapshotSchema) }),
+  Type.Object({
+    kind: Type.Literal('metricsHistory'),
+    samples: Type.Array(MetricsPointSchema, { maxItems: METRICS_HISTORY.pointsMax }),
+  }),
   Type.Object({
     kind: Type.Literal('makeImage'),
     name: NameSchema,

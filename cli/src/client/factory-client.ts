@@ -18,6 +18,8 @@ import {
   type Vm,
   type VmChange,
   type VmMetrics,
+  type VmMetricsHistory,
+  VmMetricsHistorySchema,
   VmMetricsSchema,
   VmSchema,
   type Volume,
@@ -46,6 +48,7 @@ const cursor = Type.Union([Type.String(), Type.Null()]);
 const metricsPage = Compile(
   Type.Object({ items: Type.Array(VmMetricsSchema), nextCursor: cursor }),
 );
+const metricsHistoryAnswer = Compile(VmMetricsHistorySchema);
 const parseAnyOperation = (value: unknown): Operation | BatchOperation =>
   batchOperationAnswer.Check(value) ? value : operationAnswer.Parse(value);
 const operationPage = Compile(
@@ -208,6 +211,12 @@ export class FactoryClient {
   }
 
   /** What machines use, in the order of their list. */
+  /** What a machine used in the last hour, oldest first. */
+  metricsHistory(id: string): Promise<VmMetricsHistory> {
+    const path = `/v1/vms/${id}/metrics/history`;
+    return this.#call('GET', path, (value) => metricsHistoryAnswer.Parse(value));
+  }
+
   metrics(filter: { readonly batchId?: string } = {}): Promise<readonly VmMetrics[]> {
     const query = new URLSearchParams({ ...filter }).toString();
     const path = query === '' ? '/v1/metrics' : `/v1/metrics?${query}`;

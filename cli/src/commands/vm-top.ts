@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { formatUse, type OutputFormat } from '../output/format.ts';
+import { formatHistory, formatUse, type OutputFormat } from '../output/format.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption } from './options.ts';
 
@@ -7,6 +7,29 @@ interface TopOptions {
   readonly data?: string;
   readonly output: OutputFormat;
   readonly batch?: string;
+}
+
+const HISTORY_HELP = `
+The machine's host remembers an hour, since its executor was started last.
+
+Example:
+  ./factory vm history farm-1 --output json`;
+
+/** `./factory vm history` */
+export function historyCommand(): Command {
+  return new Command('history')
+    .description('show what a machine used in the last hour, oldest first')
+    .argument('<vm>', 'name or id')
+    .addOption(outputOption())
+    .addOption(dataOption())
+    .addHelpText('after', HISTORY_HELP)
+    .action(async (name: string, options: TopOptions) => {
+      await withClient(options, async ({ client }) => {
+        const vm = await client.findVm(name);
+        const { samples } = await client.metricsHistory(vm.id);
+        console.log(formatHistory(samples, options.output));
+      });
+    });
 }
 
 /** `./factory vm top` */

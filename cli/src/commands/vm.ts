@@ -7,7 +7,7 @@ import { dataOption, outputOption, timeoutOption } from './options.ts';
 import { vmChangeCommands } from './vm-changes.ts';
 import { consoleCommand } from './vm-console.ts';
 import { vmOperationCommands } from './vm-operations.ts';
-import { topCommand } from './vm-top.ts';
+import { historyCommand, topCommand } from './vm-top.ts';
 import { volumeChangeCommands } from './vm-volumes.ts';
 import { waitForVm } from './wait.ts';
 
@@ -19,6 +19,7 @@ export function vmCommand(): Command {
   command.addCommand(logsCommand());
   command.addCommand(consoleCommand());
   command.addCommand(topCommand());
+  command.addCommand(historyCommand());
   command.addCommand(actionCommand('stop', 'power machines off, gently first', ['stopped']));
   command.addCommand(actionCommand('start', 'power machines on', ['running']));
   command.addCommand(actionCommand('reboot', 'restart machines', ['running']));

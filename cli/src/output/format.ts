@@ -1,4 +1,4 @@
-import type { Batch, Subnet, Vm, VmMetrics, Volume } from '@factory/contracts';
+import type { Batch, Subnet, Vm, VmMetrics, VmMetricsHistory, Volume } from '@factory/contracts';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
@@ -64,6 +64,10 @@ const USE_COLUMNS: readonly Column<MeasuredVm>[] = [
   { head: 'RECEIVED', cell: ({ latest }) => perSecond(latest?.netReceivedBytes) },
   { head: 'SENT', cell: ({ latest }) => perSecond(latest?.netSentBytes) },
 ];
+
+const HISTORY_COLUMNS: readonly Column<MeasuredVm>[] = USE_COLUMNS.map((column) =>
+  column.head === 'NAME' ? { ...column, head: 'TIME' } : column,
+);
 
 function inMiB(mebibytes: number | undefined): string {
   return mebibytes === undefined ? '-' : `${mebibytes.toFixed(0)} MiB`;
@@ -131,6 +135,14 @@ export function formatVms(vms: readonly Vm[], format: OutputFormat): string {
 /** What machines use, in the wished format. */
 export function formatUse(vms: readonly MeasuredVm[], format: OutputFormat): string {
   return formatList(vms, USE_COLUMNS, format, 'No machines.');
+}
+
+/** What one machine used, moment by moment. */
+export function formatHistory(samples: VmMetricsHistory['samples'], format: OutputFormat): string {
+  const moments = samples.map((latest) => ({ name: new Date(latest.atMs).toISOString(), latest }));
+  const empty =
+    'Nothing yet: hosts look every 15 s, and remember since their executor was started.';
+  return formatList(moments, HISTORY_COLUMNS, format, empty);
 }
 
 /** Batches in the wished format. */

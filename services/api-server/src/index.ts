@@ -191,7 +191,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
       operations,
     });
     consoleRoutes(api, tickets);
-    metricsRoutes(api, use);
+    metricsRoutes(api, use, operations);
     const onBatches = new BatchOperationService({ store, clock, newId, jobs, secrets });
     operationRoutes(api, { operations, batches: onBatches });
     batchOperationRoutes(api, onBatches);

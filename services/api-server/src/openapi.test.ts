@@ -39,6 +39,7 @@ describeOnEachStore('the OpenAPI document', (test) => {
       ['getVm', 'get', '/v1/vms/{id}'],
       ['getVmLogs', 'get', '/v1/vms/{id}/logs'],
       ['getVmMetrics', 'get', '/v1/vms/{id}/metrics'],
+      ['getVmMetricsHistory', 'get', '/v1/vms/{id}/metrics/history'],
       ['getVmScreenshot', 'get', '/v1/vms/{id}/screenshot'],
       ['getVolume', 'get', '/v1/volumes/{id}'],
       ['listBatches', 'get', '/v1/batches'],

@@ -15,6 +15,7 @@ import type { HypervisorEvent } from './hypervisor/port.ts';
 import { HostImages } from './images/host-images.ts';
 import type { LaunchedTask, LinkHandlers } from './link.ts';
 import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import { MetricsHistory } from './metrics/history.ts';
 import { Meter } from './metrics/meter.ts';
 import { ExternalBook } from './network/external-book.ts';
 import { PeersKeeper } from './network/peers-keeper.ts';
@@ -64,6 +65,7 @@ export class VmExecutor {
   readonly #images: HostImages | undefined;
   readonly #recovery: VmRecovery;
   readonly #meter: Meter | undefined;
+  readonly #history = new MetricsHistory();
   readonly #guarded = new Map<VmId, Guarded>();
   readonly #inOrder = keyedMutex();
   readonly #ended = Promise.withResolvers<ExecutorEnd>();
@@ -96,7 +98,10 @@ export class VmExecutor {
       new Meter({
         ...{ clock, logger, isKept, stats: options.stats.port },
         intervalMs: options.stats.intervalMs,
-        send: (samples) => send({ type: 'metrics', samples: [...samples] }),
+        send: (samples) => {
+          this.#history.add(samples, isKept);
+          return send({ type: 'metrics', samples: [...samples] });
+        },
       });
     this.#recovery = new VmRecovery({
       ...options,
@@ -336,7 +341,8 @@ export class VmExecutor {
     // Its task may be on its way to this executor: the scheduler asks again until the deadline.
     if (keeper === undefined) return;
     const onResult = (result: OperationResult): void => this.#reporter.result(result);
-    const work = () => operate(request, { ...this.#options, keeper, onResult });
+    const history = this.#history;
+    const work = () => operate(request, { ...this.#options, keeper, history, onResult });
     this.#inBackground(`operation ${request.kind}`, work);
   }
 

@@ -59,6 +59,11 @@ export const OPERATION_RULES: Readonly<Record<OperationKind, OperationRule>> = {
   snapshot: { timeoutMs: 5 * MINUTE_MS, ...atRest },
   deleteSnapshot: { timeoutMs: 10 * MINUTE_MS, ...atRest },
   revert: { timeoutMs: 10 * MINUTE_MS, ...atRest },
+  metricsHistory: {
+    timeoutMs: 15_000,
+    states: WITH_DISK,
+    advice: 'Nothing is known of what it used',
+  },
   listSnapshots: { timeoutMs: 15_000, ...atRest, states: WITH_DISK },
   makeImage: {
     timeoutMs: 2 * 60 * MINUTE_MS,
@@ -87,6 +92,7 @@ const NEVER_CANCELLED: readonly ActionKind[] = [
   'readLog',
   'screenshot',
   'listSnapshots',
+  'metricsHistory',
   'console',
   'cancel',
 ];

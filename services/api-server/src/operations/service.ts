@@ -25,6 +25,12 @@ export type OperationOrder = {
   [Each in OperationRequest as Each['kind']]: Pick<Each, 'kind' | 'params'>;
 }[OperationKind];
 
+/** What is only looked at. */
+type ReadOrder = Extract<
+  OperationOrder,
+  { kind: 'readLog' | 'screenshot' | 'listSnapshots' | 'metricsHistory' }
+>;
+
 /** What the routes can do with operations. */
 export class OperationService {
   readonly #store: Pick<ApiStore, 'operations'>;
@@ -95,11 +101,11 @@ export class OperationService {
   async read(
     projectId: ProjectId,
     vmId: VmId,
-    kind: 'readLog' | 'screenshot' | 'listSnapshots',
+    order: ReadOrder,
     signal: AbortSignal,
   ): Promise<OperationRecord> {
-    const started = await this.start(projectId, vmId, { kind });
-    const { timeoutMs } = OPERATION_RULES[kind];
+    const started = await this.start(projectId, vmId, order);
+    const { timeoutMs } = OPERATION_RULES[order.kind];
     const done = await this.#finish(started, timeoutMs, signal);
     switch (done.state) {
       case 'succeeded':

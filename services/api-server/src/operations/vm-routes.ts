@@ -16,6 +16,8 @@ import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import { type OperationOrder, type OperationService, showOperation } from './service.ts';
 
+const SCREENSHOT = { kind: 'screenshot' } as const;
+const LIST = { kind: 'listSnapshots' } as const;
 const VmParams = Type.Object({ id: VmIdSchema });
 const SnapshotList = Type.Object({
   items: Type.Array(
@@ -90,7 +92,7 @@ export function vmOperationRoutes(instance: FastifyInstance, operations: Operati
     async (request, reply) => {
       const { projectId } = principalOf(request);
       const { id } = request.params;
-      const { data } = await operations.read(projectId, id, 'screenshot', goneSignal(reply));
+      const { data } = await operations.read(projectId, id, SCREENSHOT, goneSignal(reply));
       const png = data?.kind === 'screenshot' ? data.png : '';
       return sendPng(reply, Buffer.from(png, 'base64'));
     },
@@ -146,7 +148,7 @@ function diskRoutes(instance: FastifyInstance, operations: OperationService, sta
     async (request, reply) => {
       const { projectId } = principalOf(request);
       const { id } = request.params;
-      const { data } = await operations.read(projectId, id, 'listSnapshots', goneSignal(reply));
+      const { data } = await operations.read(projectId, id, LIST, goneSignal(reply));
       const snapshots = data?.kind === 'listSnapshots' ? data.snapshots : [];
       return {
         items: snapshots.map(({ name, createdAtMs }) => ({

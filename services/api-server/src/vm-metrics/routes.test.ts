@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { capacityOf, type TestCluster } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
 import { assignedIn, otherProject } from '../testing/factory.ts';
+import { withRunning } from '../testing/running.ts';
 
 const sampleOf = (vmId: VmId, cpuPercent: number): VmSample => ({
   ...{ vmId, cpuPercent, atMs: 1_000, memoryMiB: 64, residentMiB: 32 },
@@ -72,6 +73,26 @@ describeOnEachStore('what machines use', (test) => {
     });
     expect([stale.statusCode, stale.json().code]).toEqual([409, 'FACTORY_ERR_STALE_EPOCH']);
     expect((await of(first)).latest).toBeNull();
+  });
+
+  it('of the last hour is asked of its host', async () => {
+    const { factory, clock } = test();
+    const { cluster, first } = await withRunning(factory, clock, 1);
+    const { vmId: _, ...point } = sampleOf(first.vmId, 10);
+    const url = `/v1/vms/${first.vmId}/metrics/history?sinceMs=500`;
+    const asking = factory.caller.ok('GET', url);
+    const { commands } = await cluster.exchange({}, 5_000);
+    const [command] = commands.flatMap((each) =>
+      each.command.kind === 'operate' ? each.command.operations : [],
+    );
+    expect(command).toMatchObject({ kind: 'metricsHistory', params: { sinceMs: 500 } });
+    if (command === undefined) throw new Error('nobody is asked');
+    const { operationId, vmId } = command;
+    const data = { kind: 'metricsHistory' as const, samples: [point] };
+    const outcome = 'succeeded' as const;
+    const result = { operationId, vmId, outcome, message: '', output: '', data };
+    await cluster.exchange({ operations: [result] });
+    expect(await asking).toEqual({ vmId: first.vmId, samples: [point] });
   });
 
   it('is not for other projects', async () => {

@@ -31,6 +31,8 @@ const VmListParams = Type.Object({
 });
 const tags = ['vms'];
 
+const LOG = { kind: 'readLog' } as const;
+
 interface VmRouteParts {
   readonly vms: VmService;
   readonly operations: OperationService;
@@ -97,7 +99,7 @@ function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRoutePa
     async (request, reply) => {
       const { projectId } = principalOf(request);
       const { id } = request.params;
-      const { output } = await operations.read(projectId, id, 'readLog', goneSignal(reply));
+      const { output } = await operations.read(projectId, id, LOG, goneSignal(reply));
       return reply.type('text/plain; charset=utf-8').serializer(String).send(output);
     },
   );

@@ -1,6 +1,7 @@
 import type { OperationData, OperationRequest } from '@factory/contracts';
 import { type Consoles, openConsole } from '../console/consoles.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
+import type { MetricsHistory } from '../metrics/history.ts';
 import type { VmStorage } from '../storage/port.ts';
 import type { Procedure } from '../vm/procedure.ts';
 import type { VmSteps } from '../vm/procedures.ts';
@@ -32,6 +33,8 @@ export interface CallContext {
   readonly storage: VmStorage;
   /** Absent: none can be opened. */
   readonly consoles?: Consoles;
+  /** Absent: nothing is measured. */
+  readonly history?: MetricsHistory;
 }
 
 /** Looks, and changes nothing: done at once, beside whatever is done for the VM. */
@@ -101,6 +104,14 @@ export function handlingOf(request: OperationRequest): Handling {
       return { how: 'read', run: ({ consoles }) => openConsole(request, consoles) };
     case 'screenshot':
       return { how: 'read', run: ({ hypervisor }) => takeScreenshot(request.vmId, hypervisor) };
+    case 'metricsHistory':
+      return {
+        how: 'read',
+        run: async ({ history }) => {
+          const samples = [...(history?.of(request.vmId, request.params.sinceMs ?? 0) ?? [])];
+          return { data: { kind: 'metricsHistory', samples } };
+        },
+      };
     case 'listSnapshots':
       return {
         how: 'read',
