@@ -196,6 +196,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
     FACTORY_IMAGE_DIR: layout.images,
     FACTORY_VOLUME_DIR: layout.volumes,
     FACTORY_HYPERVISOR: options.hypervisor,
+    ...given('FACTORY_WINDOWS_DRIVERS'),
     FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'info',
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(layout.data, 'compile-cache'),
   };
@@ -217,6 +218,12 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
     readyUrl: `${urlOf(agent.port)}/health/ready`,
     afterBootstrap: false,
   };
+}
+
+/** A setting of this process that a host's executor is to have, too. */
+function given(name: string): Readonly<Record<string, string>> {
+  const value = process.env[name];
+  return value === undefined ? {} : { [name]: value };
 }
 
 /** The same Node and the same checkout as ours; the agent adds the environment. */

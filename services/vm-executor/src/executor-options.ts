@@ -36,6 +36,8 @@ export interface VmExecutorOptions {
   readonly volumes?: VolumePort;
   /** Absent on a host that has nothing to hand out. */
   readonly hardware?: HostHardware;
+  /** A CD with drivers for Windows, if the host has one. */
+  readonly windowsDriversPath?: string | undefined;
   /** Absent: nobody knows what guests use. */
   readonly stats?: { readonly port: StatsPort; readonly intervalMs: number };
   /** Absent: none can be opened. */

@@ -80,6 +80,7 @@ runService({
       logger,
       link: createMesosLink({ clock, random, logger, transport, environment }),
       ...world,
+      windowsDriversPath: settings.windowsDrivers,
       stats: { port: statsPort, intervalMs: settings.metricsIntervalMs },
       consoles: new Consoles({
         ...{ clock, logger, port: consolePort },

@@ -57,6 +57,13 @@ export const executorSettings = defineSettings({
     default: 'libvirt',
     describe: 'What runs the guests; the simulated one keeps them in memory.',
   }),
+  windowsDrivers: optional(
+    textSetting({
+      env: 'FACTORY_WINDOWS_DRIVERS',
+      describe:
+        'File of a CD with drivers (virtio-win.iso) that Windows machines with virtio devices get.',
+    }),
+  ),
   virtualisation: choiceSetting({
     env: 'FACTORY_VIRTUALISATION',
     choices: ['auto', 'kvm', 'tcg'],

@@ -7,6 +7,7 @@ import {
   ID_PREFIXES,
   PROBLEMS,
   type ProjectId,
+  type VmHardware,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError, sleep } from '@factory/runtime';
 import type { ImageService } from '../images/service.ts';
@@ -21,6 +22,7 @@ import type {
   BatchListQuery,
   BatchRecord,
   BatchView,
+  BatchWishes,
   CreateBatchResult,
   NewBatch,
 } from './store.ts';
@@ -36,7 +38,7 @@ export class BatchService {
   readonly #jobs: JobDispatcher;
   readonly #wakes: WakeHub;
   readonly #defaultCidr: string;
-  readonly #images: Pick<ImageService, 'choose'>;
+  readonly #images: Pick<ImageService, 'choose' | 'hardwareOf'>;
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'batches'>;
@@ -46,7 +48,7 @@ export class BatchService {
     readonly wakes: WakeHub;
     /** Of the subnet `default` that a project gets when it needs one. */
     readonly defaultCidr: string;
-    readonly images: Pick<ImageService, 'choose'>;
+    readonly images: Pick<ImageService, 'choose' | 'hardwareOf'>;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
@@ -144,9 +146,12 @@ export class BatchService {
       const { field, detail } = ruling;
       throw new ProblemError(PROBLEMS.invalidRequest, detail, { field });
     }
+    const chosen = await this.#images.choose(projectId, ruling.wish.image);
+    const needed = await this.#images.hardwareOf(projectId, chosen);
     const batch: BatchRecord = {
       ...ruling.wish,
-      ...(await this.#images.choose(projectId, ruling.wish.image)),
+      ...chosen,
+      wishes: withHardware(ruling.wish.wishes, needed),
       id: this.#newId(ID_PREFIXES.batch) as BatchId,
       projectId,
       state: 'accepted',
@@ -162,6 +167,12 @@ export class BatchService {
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
     return { batch, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
   }
+}
+
+/** What the batch says goes before what its image needs. */
+function withHardware(wishes: BatchWishes, needed: VmHardware): BatchWishes {
+  if (Object.keys(needed).length === 0) return wishes;
+  return { ...wishes, hardware: { ...needed, ...wishes.hardware } };
 }
 
 function throwNotFound(id: BatchId): never {

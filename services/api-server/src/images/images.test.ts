@@ -135,6 +135,29 @@ describeOnEachStore('images of projects', (test) => {
     expect((await factory.caller.call('DELETE', path)).statusCode).toBe(409);
   }, 30_000);
 
+  it('make the machines that they need, unless a batch says otherwise', async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    await upload(qcow2(10_000), { os: 'windows', firmware: 'uefi', drivers: 'emulated' });
+    const { version } = await untilState('web', 'ready');
+    const folder = projectImageFolder(factory.caller.projectId, 'web');
+    const capacity = capacityOf(clock, 1, { vcpus: 4, memoryMiB: 4096 }, [folder]);
+    const allImageVersions = { [folder]: [version] };
+    await cluster.exchange({ capacity: { ...capacity, allImageVersions } });
+    const hardwareOf = async (name: string, more: object) => {
+      const batch = { name, image: 'web', count: 1, memoryMiB: 64, ...more };
+      await factory.caller.ok('POST', '/v1/batches', batch);
+      return waitFor(systemClock, 'the machine', 10_000, async () => {
+        const [found] = assignedIn(await cluster.exchange({}, 1_000));
+        return found?.spec.hardware;
+      });
+    };
+    const needed = { os: 'windows', firmware: 'uefi', devices: 'emulated' };
+    expect(await hardwareOf('plain', {})).toEqual(needed);
+    const secure = { hardware: { firmware: 'uefi-secure', devices: 'virtio', tpm: true } };
+    expect(await hardwareOf('other', secure)).toEqual({ ...needed, ...secure.hardware });
+  }, 30_000);
+
   it("are nobody else's to see or use, unless they are public", async () => {
     const { factory, clock } = test();
     const cluster = await factory.join('idc-1');

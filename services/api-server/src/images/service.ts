@@ -6,6 +6,7 @@ import {
   PROBLEMS,
   type ProjectId,
   projectImageFolder,
+  type VmHardware,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { ClusterRecord } from '../clusters/store.ts';
@@ -13,6 +14,7 @@ import type { Principal } from '../http/principal.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { type ChosenImage, chooseImage, parseImageWish } from './choose.ts';
 import type { ImageFiles } from './files.ts';
+import { hardwareOfImage } from './hardware.ts';
 import { type ImageRequest, requireSource } from './request.ts';
 import type { ClusterImages } from './store.ts';
 import { type ImageVersionRecord, inState } from './version.ts';
@@ -110,6 +112,18 @@ export class ImageService {
       case 'unknown':
         throw await this.#unknown(projectId, name);
     }
+  }
+
+  /** What machines of this image need; nothing is known of images that nobody brought by the API. */
+  async hardwareOf(
+    projectId: ProjectId,
+    { image, imageVersion }: ChosenImage,
+  ): Promise<VmHardware> {
+    const visible = await this.#parts.store.images.visibleTo(projectId, imageNameOf(image));
+    const found = visible.find(
+      (each) => each.folder === image && imageVersion !== null && each.version === imageVersion,
+    );
+    return found === undefined ? {} : hardwareOfImage(found.facts);
   }
 
   async #unknown(projectId: ProjectId, name: string): Promise<ProblemError> {

@@ -30,6 +30,8 @@ export interface CarrierContext {
   readonly volumes?: VolumePort;
   /** Absent on a host that has nothing to hand out. */
   readonly hardware?: HostHardware;
+  /** A CD with drivers for Windows, if the host has one. */
+  readonly windowsDriversPath?: string | undefined;
   /** Whose turn it is to be powered on. */
   readonly powerOns: Turns;
   readonly powerOff: PowerOffLimits;
@@ -118,7 +120,8 @@ export class Carrier {
   /** What one run's steps work with. A run that was given up changes nothing any more. */
   #stepsFor(signal: AbortSignal, leaveTurn: () => void): VmSteps {
     const ledger = this.#ledger;
-    let parts: HostParts = {};
+    const { windowsDriversPath } = this.#context;
+    let parts: HostParts = windowsDriversPath === undefined ? {} : { windowsDriversPath };
     return {
       ...this.#context,
       leaveTurn,

@@ -38,6 +38,15 @@ describe('the domain of a record', () => {
     expect(problemsOf(domainPlan(recordOf(hardware), paths, { taps }))).toEqual([]);
   });
 
+  it("has the host's CD with drivers if it is Windows on virtio", () => {
+    const windowsDriversPath = '/images/virtio-win.iso';
+    const driversOf = (hardware: VmHardware) =>
+      domainPlan(recordOf(hardware), paths, { taps, windowsDriversPath }).driversPath;
+    expect(driversOf({ os: 'windows' })).toBe(windowsDriversPath);
+    expect(driversOf({ os: 'windows', devices: 'emulated' })).toBeUndefined();
+    expect(driversOf({ os: 'linux' })).toBeUndefined();
+  });
+
   it("keeps UEFI's variables in the VM's folder", () => {
     const nvramPathOf = (firmware: 'uefi' | 'bios') =>
       domainPlan(recordOf({ firmware }), paths, { taps }).nvramPath;

@@ -18,6 +18,8 @@ export interface HostParts {
   readonly volumePaths?: Readonly<Record<string, string>>;
   readonly hostCpus?: readonly number[];
   readonly hostDevices?: readonly string[];
+  /** A CD with drivers for Windows. */
+  readonly windowsDriversPath?: string;
   readonly sharedCpus?: readonly number[];
   readonly memoryNodes?: readonly number[];
 }
@@ -58,6 +60,7 @@ export function domainPlan(
     // Beside the disk: it is copied, kept and removed with it.
     ...(hasUefi(hardware) ? { nvramPath: join(dirname(paths.diskPath), 'nvram.fd') } : {}),
     ...hardwareOf(parts),
+    ...driversOf(hardware, parts),
     ...(spec.nics === undefined ? {} : { nics: spec.nics.map((nic) => nicOf(nic, parts)) }),
     ...(spec.volumes === undefined ? {} : plannedVolumes(spec, parts)),
     hasScreen: true,
@@ -74,6 +77,13 @@ function hardwareOf({ hostCpus, hostDevices, sharedCpus, memoryNodes }: HostPart
     ...(sharedCpus === undefined ? {} : { sharedCpus }),
     ...(memoryNodes === undefined ? {} : { memoryNodes }),
   };
+}
+
+/** Windows brings no driver for what is virtio's, not even for the disk that it is installed on. */
+function driversOf(hardware: VmHardware | undefined, { windowsDriversPath }: HostParts) {
+  const needsThem = hardware?.os === 'windows' && hardware.devices !== 'emulated';
+  if (!needsThem || windowsDriversPath === undefined) return {};
+  return { driversPath: windowsDriversPath };
 }
 
 function hasUefi(hardware: VmHardware | undefined): boolean {
