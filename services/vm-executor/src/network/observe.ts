@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 
 /** A link of the host, as `ip -json -details link show` tells of it. */
@@ -55,8 +56,9 @@ export function parseNamespaces(text: string): readonly string[] {
   return Value.Parse(NamespacesSchema, parseJson(text)).map(({ name }) => name);
 }
 
-const FdbSchema = Type.Array(
-  Type.Object({ mac: Type.String(), dst: Type.Optional(Type.String()) }),
+// Compiled: a subnet may have thousands of cards.
+const FdbSchema = Compile(
+  Type.Array(Type.Object({ mac: Type.String(), dst: Type.Optional(Type.String()) })),
 );
 
 /** Where a tunnel sends frames: to `address` those for `mac`, of 00:00:00:00:00:00 all others. */
@@ -67,7 +69,7 @@ export interface FdbEntry {
 
 /** Entries with a destination that `bridge -json fdb show dev <vxlan>` printed. */
 export function parseFdb(text: string): readonly FdbEntry[] {
-  return Value.Parse(FdbSchema, parseJson(text)).flatMap(({ mac, dst }) =>
+  return FdbSchema.Parse(parseJson(text)).flatMap(({ mac, dst }) =>
     dst === undefined ? [] : { mac, address: dst },
   );
 }

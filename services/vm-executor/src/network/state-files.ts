@@ -4,6 +4,7 @@ import type { SubnetId } from '@factory/contracts';
 import { SubnetIdSchema } from '@factory/contracts';
 import { hasErrorCode, readJsonIfExists, writeFileAtomic } from '@factory/runtime';
 import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { dhcpFiles } from './dhcp-files.ts';
 import { isSubnetId } from './names.ts';
@@ -28,22 +29,25 @@ const ExternalsSchema = Type.Array(
 /** A card of a subnet, with the address that it has in the world. */
 export type External = Static<typeof ExternalsSchema>[number];
 
-const PeersSchema = Type.Object({
-  subnetId: SubnetIdSchema,
-  epoch: Type.Integer(),
-  peers: Type.Array(
-    Type.Object({
-      tunnelAddress: Type.String(),
-      nics: Type.Array(
-        Type.Object({
-          macAddress: Type.String(),
-          ipAddress: Type.String(),
-          hostname: Type.String(),
-        }),
-      ),
-    }),
-  ),
-});
+// Compiled: a subnet may have thousands of cards.
+const PeersSchema = Compile(
+  Type.Object({
+    subnetId: SubnetIdSchema,
+    epoch: Type.Integer(),
+    peers: Type.Array(
+      Type.Object({
+        tunnelAddress: Type.String(),
+        nics: Type.Array(
+          Type.Object({
+            macAddress: Type.String(),
+            ipAddress: Type.String(),
+            hostname: Type.String(),
+          }),
+        ),
+      }),
+    ),
+  }),
+);
 
 /**
  * What a host remembers of its subnets, in a folder that should be gone after its restart, as links
@@ -104,7 +108,7 @@ export function createStateFiles(folder: string): StateFiles {
     writeExternals: (subnetId, externals) => write(externalsFile(subnetId), externals),
     async readPeers(subnetId) {
       const found = await readJson(peersFile(subnetId));
-      return Value.Check(PeersSchema, found) ? found : undefined;
+      return PeersSchema.Check(found) ? found : undefined;
     },
     async writePeers(told) {
       await mkdir(peers, { recursive: true });

@@ -47,6 +47,8 @@ const FIRST_ZONE = 1;
 export function createSubnets(context: HostNetworkContext): Subnets {
   const { instance, files, dhcp, run, nft, batch } = context;
   const externals = createExternals(context);
+  /** The hosts of each subnet that this process has put into the rules. */
+  const hostsInRules = new Map<SubnetId, string>();
 
   const hostRules = async (): Promise<string> => {
     const told = (await files.allPeers()).flatMap(({ peers }) => peers);
@@ -93,14 +95,13 @@ export function createSubnets(context: HostNetworkContext): Subnets {
   };
 
   const applyPeers = async (
-    subnetId: SubnetId,
+    peers: SubnetPeers,
     dnsDomain: string,
     names: SubnetNames,
     hasTunnel: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
-    const peers = (await files.readPeers(subnetId)) ?? { subnetId, epoch: 0, peers: [] };
-    await dhcp.setPeers(files.folder(subnetId), peers.peers, dnsDomain);
+    await dhcp.setPeers(files.folder(peers.subnetId), peers.peers, dnsDomain);
     if (!hasTunnel) return;
     const shown = await run(['bridge', '-json', 'fdb', 'show', 'dev', names.vxlan], { signal });
     const wanted = wantedFdb(peers, context.tunnelAddress ?? '');
@@ -134,7 +135,8 @@ export function createSubnets(context: HostNetworkContext): Subnets {
 
     await externals.restore(subnet, names, signal);
     const hasTunnel = context.tunnelAddress !== null && subnet.vni !== null;
-    await applyPeers(subnetId, dnsDomain, names, hasTunnel, signal);
+    const peers = (await files.readPeers(subnetId)) ?? { subnetId, epoch: 0, peers: [] };
+    await applyPeers(peers, dnsDomain, names, hasTunnel, signal);
     const facts = { mtu: guestMtu(context), nameServers: context.nameServers };
     await dhcp.restart(files.folder(subnetId), namespace, subnet, facts, signal);
   };
@@ -174,8 +176,14 @@ export function createSubnets(context: HostNetworkContext): Subnets {
       const links = await context.readLinks(signal);
       const names = nameSubnet(context, peers, links);
       const hasTunnel = links.some((link) => link.name === names.vxlan);
-      await nft(await hostRules(), signal);
-      await applyPeers(subnetId, state.dnsDomain, names, hasTunnel, signal);
+      // Mostly there are other cards on the same hosts. What is told again is made again.
+      const hosts = peers.peers.map(({ tunnelAddress }) => tunnelAddress).join();
+      const isNews = known === undefined || known.epoch < peers.epoch;
+      if (!isNews || hostsInRules.get(subnetId) !== hosts) {
+        await nft(await hostRules(), signal);
+        hostsInRules.set(subnetId, hosts);
+      }
+      await applyPeers(peers, state.dnsDomain, names, hasTunnel, signal);
     },
     async isHere(subnetId, links) {
       const isOfSubnet = ({ alias }: SeenLink): boolean =>
