@@ -14,6 +14,7 @@ describe('a host whose executor dies amid its work', () => {
   const subnet = testSubnet(1, { egress: 'nat' });
   const nic = testNic(subnet, 1, {
     securityRules: [{ direction: 'in', protocol: 'icmp', action: 'accept' }],
+    externalAddress: '203.0.113.9',
   });
   const peers = {
     subnetId: subnet.subnetId,
@@ -25,6 +26,10 @@ describe('a host whose executor dies amid its work', () => {
 
   beforeEach(async () => {
     host = await openTestHost({ tunnelAddress: '192.0.2.1' });
+    // A network that the external address is of: the host answers for it.
+    await host.run('ip link add name wan0 type bridge');
+    await host.run('ip addr add 203.0.113.1/24 dev wan0');
+    await host.run('ip link set dev wan0 up');
     nothing = await everything();
   });
   afterEach(async () => {
@@ -38,32 +43,38 @@ describe('a host whose executor dies amid its work', () => {
       links: links.map(({ ifname }) => ifname),
       namespaces: await host.run('ip netns list'),
       rules: await host.run('nft list ruleset'),
+      routes: await host.run('ip route show'),
+      proxies: await host.run('ip neigh show proxy'),
       folders: await readdir(join(host.stateDir, 'subnets')).catch(() => []),
       servers: await processesWith(host.stateDir),
     };
   }
 
-  /** The adapter of an executor that dies before its command `number`, or amid it. */
+  /** The adapter of an executor that dies before its command `number`, or amid its list of commands `number`. */
   function doomed(number: number, isAmid: boolean) {
     let count = 0;
+    let [isDead, hasEnded] = [false, false];
     const dying =
       (run: RunCommand): RunCommand =>
       async (argv, options) => {
-        count += 1;
-        if (count < number) return await run(argv, options);
-        if (count > number || !isAmid) throw new Killed();
-        // Of a list of commands the first half is done; a single one is.
+        // One that is no list is done or not: amid it is before the next.
+        const counts = !isAmid || argv.includes('-batch');
+        if (!isDead && counts) count += 1;
+        isDead ||= counts && count === number;
+        if (!isDead) return await run(argv, options);
+        const isLast = isAmid && counts && !hasEnded;
+        hasEnded = true;
+        if (!isLast) throw new Killed();
         const lines = (options.input ?? '').split('\n');
-        const isList = argv.includes('-batch');
-        const input = isList ? lines.slice(0, lines.length / 2).join('\n') : options.input;
-        await run(argv, { signal: options.signal, ...(input === undefined ? {} : { input }) });
+        const input = lines.slice(0, lines.length / 2).join('\n');
+        await run(argv, { signal: options.signal, input });
         throw new Killed();
       };
-    return { view: host.again(dying), wasKilled: () => count >= number };
+    return { view: host.again(dying), wasKilled: () => isDead };
   }
 
   for (const isAmid of [false, true])
-    it(`is put right by the next, and left with nothing (${isAmid ? 'amid' : 'before'} each command)`, async () => {
+    it(`is put right by the next, and left with nothing (${isAmid ? 'amid each list of commands' : 'before each command'})`, async () => {
       await host.network.setPeers(peers, signal);
       for (let number = 1; ; number += 1) {
         const making = doomed(number, isAmid);
@@ -85,7 +96,7 @@ describe('a host whose executor dies amid its work', () => {
     }, 300_000);
 
   it('finds what nobody else will remove', async () => {
-    const died = doomed(4, true);
+    const died = doomed(5, false);
     await died.view.plug(subnet, nic, signal).catch(ignoreKilled);
     await host.network.dropUnused(signal);
     expect(await everything()).toEqual(nothing);
@@ -102,6 +113,7 @@ describe('a host whose executor dies amid its work', () => {
     await host.network.plug(subnet, nic, signal);
     expect((await host.network.inventory(signal)).nics).toMatchObject([{ isAttached: true }]);
     expect(await host.run('nft list ruleset')).toContain(nic.macAddress);
+    expect(await host.run('ip route show')).toContain(nic.externalAddress);
   });
 });
 

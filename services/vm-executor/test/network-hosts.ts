@@ -22,8 +22,11 @@ export interface TestHost {
   run(commandLine: CommandLine, input?: string): Promise<string>;
   /** Another executor's view of the same host, with other commands. */
   again(wrap: (run: RunCommand) => RunCommand): HostNetworkPort;
-  /** Plugs a card, and gives a guest that has it as `eth0`. */
-  boot(subnet: SubnetOnHost, nic: Nic): Promise<TestGuest>;
+  /**
+   * Plugs a card, and gives a guest that has it as `eth0`; with `address`, it has its address and a
+   * way out as well, as if by DHCP.
+   */
+  boot(subnet: SubnetOnHost, nic: Nic, address?: 'address'): Promise<TestGuest>;
   close(): Promise<void>;
 }
 
@@ -91,17 +94,24 @@ export async function openTestHost(
     pid,
     run,
     again,
-    async boot(subnet, nic) {
+    async boot(subnet, nic, address) {
+      const addressed = (wish: 'address' | undefined): readonly string[] =>
+        wish === undefined
+          ? []
+          : [
+              `addr add ${nic.ipAddress}/16 dev eth0`,
+              `route add default via ${subnet.gatewayAddress}`,
+            ];
       const tap = await network.plug(subnet, nic, AbortSignal.timeout(30_000));
       guests += 1;
       const name = `guest${guests}`;
       const inside = (commandLine: CommandLine, input = ''): Promise<string> =>
         run(['ip', 'netns', 'exec', name, ...wordsOf(commandLine)], input);
       await run(`ip netns add ${name}`);
-      await run(`ip link set dev ${guestEnd(tap)} netns ${name}`);
-      const setUp = ['name eth0', `address ${nic.macAddress}`, 'up'];
-      for (const each of [...setUp, 'mtu 1450'])
-        await inside(`ip link set dev ${each === setUp[0] ? guestEnd(tap) : 'eth0'} ${each}`);
+      const setUp = [`address ${nic.macAddress} mtu 1450`, 'up'];
+      await run(`ip link set dev ${guestEnd(tap)} netns ${name} name eth0`);
+      const lines = [...setUp.map((each) => `link set dev eth0 ${each}`), ...addressed(address)];
+      await run(`ip -netns ${name} -batch -`, lines.map((line) => `${line}\n`).join(''));
       return {
         nic,
         run: inside,
