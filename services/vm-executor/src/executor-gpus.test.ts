@@ -61,6 +61,7 @@ describe('machines with graphics cards', () => {
     await test.restartExecutor();
     test.launch(task(1, card, { generation: 2, desired: 'stopped' }), 2);
     test.launch(task(2));
+    await test.run(10_000);
     const third = test.launch(task(3));
     await test.run(10_000);
     expect(sentBack(test, third)).toContain('0 of this');
