@@ -2,7 +2,12 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BadJsonFileError, readJsonIfExists, writeFileAtomic } from './files.ts';
+import {
+  BadJsonFileError,
+  readJsonIfExists,
+  removeCutOffWrites,
+  writeFileAtomic,
+} from './files.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -47,5 +52,16 @@ describe('readJsonIfExists', () => {
     await writeFile(path, '{"a":');
     await expect(readJsonIfExists(path)).rejects.toThrow(BadJsonFileError);
     await expect(readJsonIfExists(path)).rejects.toThrow(path);
+  });
+});
+
+describe('removeCutOffWrites', () => {
+  it('removes what writeFileAtomic leaves when it is killed, and nothing else', async () => {
+    const cutOff = '.state.json.0199a0b0-7c3d-4e5f-8a9b-0123456789ab.tmp';
+    const others = ['.hidden', '.mine.tmp', 'state.json', `state.json${cutOff}`].sort();
+    for (const name of [...others, cutOff]) await writeFile(join(directory, name), '');
+    await removeCutOffWrites(directory);
+    expect((await readdir(directory)).sort()).toEqual(others);
+    await removeCutOffWrites(join(directory, 'none'));
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Whether `error` is a system error with this code, such as `ENOENT`. */
@@ -47,6 +47,22 @@ export async function writeFileAtomic(
     throw error;
   }
   if (fsync) await syncDirectory(directory);
+}
+
+/** Of {@link writeFileAtomic}. */
+const TEMPORARY = /^\..+\.[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/;
+
+/**
+ * Removes what was being written to a folder by {@link writeFileAtomic} when its process was killed.
+ * Only for who alone writes there. A folder that is not there is empty.
+ */
+export async function removeCutOffWrites(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT') || hasErrorCode(error, 'ENOTDIR')) return [];
+    throw error;
+  });
+  const left = names.filter((name) => TEMPORARY.test(name));
+  await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
 }
 
 /** A rename in the folder is durable only when the folder is (fsync(2), notes). */

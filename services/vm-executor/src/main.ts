@@ -31,6 +31,7 @@ import { createMesosLink } from './mesos-link.ts';
 import type { StatsPort } from './metrics/port.ts';
 import type { HostNetworkPort } from './network/port.ts';
 import { executorSettings } from './settings.ts';
+import { removeCutOffWritesOn } from './storage/cut-off-writes.ts';
 import type { VmStorage } from './storage/port.ts';
 import { killingAt } from './vm/fault-at.ts';
 import { createHeldLeases } from './volumes/held-leases.ts';
@@ -69,6 +70,8 @@ runService({
     // Guests that boot take all cores; those that are still to be made must not wait for them.
     goBeforeOthers();
     await mkdir(settings.hostDir, { recursive: true, mode: 0o711 });
+    // First: what the one before has half done is nobody else's until it has ended.
+    const unlock = await lockHost(context, settings.hostDir);
     const { consolePort, statsPort, ...world } =
       settings.hypervisor === 'simulated'
         ? await simulatedWorld(context, settings)
@@ -94,7 +97,6 @@ runService({
         orphanSearchMs: ORPHAN_SEARCH_MS,
       },
     });
-    const unlock = await lockHost(context, settings.hostDir);
     await executor.start();
     executor.ended.then((why) => {
       logger.info({ why }, 'nothing more to do');
@@ -121,6 +123,7 @@ async function lockHost({ clock }: ServiceContext, hostDir: string): Promise<() 
     return released.promise;
   }).catch(held.reject);
   await held.promise;
+  await removeCutOffWritesOn(hostDir);
   const identity = await identifyProcess(process.pid);
   await writeFileAtomic(join(hostDir, 'executor.json'), JSON.stringify(identity));
   return released.resolve;

@@ -7,6 +7,7 @@ import { qemuDiskTools } from '../src/host/qemu-img.ts';
 import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
 import { createImagePublisher } from '../src/images/publisher.ts';
 import { MAKE_IMAGE, MAKE_IMAGE_UNDONE } from '../src/operations/make-image.ts';
+import { removeCutOffWritesOn } from '../src/storage/cut-off-writes.ts';
 import { createFileStorage } from '../src/storage/files.ts';
 import { testOperationId, testTask } from '../src/testing.ts';
 import { killingAt } from '../src/vm/fault-at.ts';
@@ -16,6 +17,7 @@ import { newRecord, type VmRecord, withWish } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
 import { testSteps } from '../src/vm/testing.ts';
 import { type Work, WorkSchema } from './crash-work.ts';
+import { watchFileCalls } from './file-faults.ts';
 import { guestInFiles } from './guest-in-files.ts';
 import { withFaultPoints } from './storage-faults.ts';
 
@@ -38,10 +40,23 @@ const OPERATION: OperationRequest = {
   ...{ operationId: testOperationId(1), vmId, kind: 'makeImage', params: { name: 'web' } },
 };
 
+/** Calls that change files and may still be made. */
+let callsLeft = Number.POSITIVE_INFINITY;
+await watchFileCalls(() => {
+  callsLeft -= 1;
+  if (callsLeft < 0) die();
+});
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 async function carryOut({ hostDir, procedure: name, killAt, isOn }: Work): Promise<void> {
   const procedure = [...PROCEDURES, MAKE_IMAGE, MAKE_IMAGE_UNDONE].find(
     (each) => each.name === name,
   );
+  callsLeft = /^\d+$/.test(killAt) ? Number(killAt) : Number.POSITIVE_INFINITY;
+  await removeCutOffWritesOn(hostDir);
   if (procedure === undefined) throw new Error(`no procedure ${name}`);
   const base = { path: join(dirname(hostDir), 'micro.qcow2'), format: 'qcow2' } as const;
   const storage = createFileStorage({
@@ -59,7 +74,7 @@ async function carryOut({ hostDir, procedure: name, killAt, isOn }: Work): Promi
   // The hypervisor of this process looks only whether there is a disk.
   host.folders.set(vmId, { record: undefined, hasDisk: true, hasSeed: true });
   const record = toBegin(name, recoverRecord(await storage.readVm(vmId), task, clock.nowMs()));
-  const faults = killingAt(killAt, () => process.kill(process.pid, 'SIGKILL'));
+  const faults = killingAt(killAt, die);
   const simulated = testSteps(host, { clock, storage, record });
   const steps = {
     ...simulated,

@@ -6,7 +6,7 @@ export const WorkSchema = Type.Object({
   /** Of the host whose files these are; beside it lies the image of its machine's disk. */
   hostDir: Type.String(),
   procedure: Type.String(),
-  /** `<procedure>/<step>/before|after`; empty: at none. */
+  /** `<procedure>/<step>/before|after`, or after so many calls that change files; empty: at none. */
   killAt: Type.String(),
   /** The machine's guest is on. */
   isOn: Type.Boolean(),

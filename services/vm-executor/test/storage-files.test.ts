@@ -106,6 +106,12 @@ describe('files of VMs', () => {
     if (code in words) expect(passingStorageFailure(tool, 'x')).toMatchObject({ reason });
   });
 
+  it('try again what a tool holds that outlived its executor for a moment', () => {
+    const words = `qemu-img: Could not open 'disk.qcow2': Failed to get "write" lock`;
+    const failure = passingStorageFailure(new Error(words), 'x');
+    expect(failure).toMatchObject({ reason: 'STORAGE_UNAVAILABLE', isTransient: true });
+  });
+
   it('do not take a disk that can not be looked for to be missing', async () => {
     // A file where the folder should be: an error that is not "no such file".
     await writeFile(join(root, 'overlays', vmId), '');

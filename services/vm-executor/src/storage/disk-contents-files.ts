@@ -8,6 +8,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { DiskContents } from './disk-contents.ts';
 import { orStorageFailure } from './storage-errors.ts';
+import { syncFile } from './sync-file.ts';
 
 const DiskInfo = Type.Object({
   snapshots: Type.Optional(
@@ -78,12 +79,12 @@ export function createDiskContents(diskPath: (vmId: VmId) => string): DiskConten
         await rm(to, { force: true });
         const args = ['convert', '-p', '-f', 'qcow2', '-O', 'qcow2', diskPath(vmId), to];
         await qemuImg(args, { signal, onProgress });
-        await rename(to, draftPath(vmId, operationId));
+        await keepWhole(to, draftPath(vmId, operationId));
       }),
     liveCopyPath: livePath,
     keepLiveCopy: (vmId, operationId) =>
       orStorageFailure('keeping the copy', () =>
-        rename(livePath(vmId, operationId), draftPath(vmId, operationId)),
+        keepWhole(livePath(vmId, operationId), draftPath(vmId, operationId)),
       ),
     imageDraft: (vmId, operationId) =>
       orStorageFailure('looking for the copy', async () => {
@@ -97,6 +98,12 @@ export function createDiskContents(diskPath: (vmId: VmId) => string): DiskConten
         }
       }),
   };
+}
+
+/** A power failure must not make an image of what never reached the disk (qemu-img does not flush). */
+async function keepWhole(from: string, to: string): Promise<void> {
+  await syncFile(from);
+  await rename(from, to);
 }
 
 /** As a whole or not at all; nothing when there is nothing to copy. */

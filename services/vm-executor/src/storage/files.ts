@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImageRef, type VmId, VmIdSchema } from '@factory/contracts';
 import {
@@ -15,6 +15,7 @@ import { createDiskContents } from './disk-contents-files.ts';
 import type { DiskTools } from './disk-tools.ts';
 import type { ImageSource, VmStorage } from './port.ts';
 import { orStorageFailure } from './storage-errors.ts';
+import { syncFile } from './sync-file.ts';
 
 /** QEMU runs as a user of its own, and must pass to the disks; the folders' lists are not for it. */
 const FOLDER_MODE = 0o711;
@@ -160,15 +161,6 @@ type MakeDisk = (
   sizeGiB: number,
   signal: AbortSignal | undefined,
 ) => Promise<void>;
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
 
 const RECORD = 'record.json';
 const SEED = 'seed.iso';

@@ -21,6 +21,12 @@ const MEANINGS: readonly { codes: readonly string[]; words: RegExp; reason: VmRe
     words: /endpoint is not connected|stale file handle|timed out/i,
     reason: 'STORAGE_UNAVAILABLE',
   },
+  {
+    // QEMU's lock: a tool that an executor had started when it was killed is at work for a moment yet.
+    codes: [],
+    words: /failed to get (shared )?"\w+" lock/i,
+    reason: 'STORAGE_UNAVAILABLE',
+  },
 ];
 
 /**
