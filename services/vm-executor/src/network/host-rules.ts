@@ -11,6 +11,22 @@ export interface HostRulesFacts {
   readonly protectedRanges: readonly string[];
 }
 
+/**
+ * A guest's connections that are tracked at a time, in its namespace or on its host; all guests of a
+ * host share its table (`nf_conntrack_max`, 262,144 as a rule).
+ */
+export const CONNECTIONS_MAX = 4_096;
+/** New ones of a guest: to count those that it has takes the longer the more they are. */
+const CONNECTIONS_RATE = '500/second burst 5000';
+
+/** Rules by which whoever `who` tells apart has a share of the table, and of the time for it. */
+export function shareRules(who: string): readonly string[] {
+  return [
+    `ct state new update @rates { ${who} limit rate over ${CONNECTIONS_RATE} packets } drop`,
+    `ct state new add @flows { ${who} ct count over ${CONNECTIONS_MAX} } drop`,
+  ];
+}
+
 /** Link-local: the uplinks' own addresses, and where clouds have their metadata service. */
 const LINK_LOCAL = '169.254.0.0/16';
 
@@ -63,6 +79,8 @@ export function hostRulesScript(facts: HostRulesFacts): string {
     // What is sent to the world, and comes from it, under an address of a card's own.
     `add set ${inet} externals { type ifname . ipv4_addr; }`,
     `add map ${inet} zones { type ifname : verdict; }`,
+    `add set ${inet} rates { type ifname . ipv4_addr; flags dynamic,timeout; timeout 1m; }`,
+    `add set ${inet} flows { type ifname . ipv4_addr; flags dynamic; }`,
     `add map ${inet} senders { type ifname . ipv4_addr : verdict; }`,
     `add map ${inet} receivers { type ifname . ipv4_addr : verdict; }`,
     // Before connection tracking, which comes at -200.
@@ -92,6 +110,7 @@ export function hostRulesScript(facts: HostRulesFacts): string {
     `flush chain ${inet} guests`,
     ...rules(inet, 'guests', [
       'ct state established,related accept',
+      ...shareRules('iifname . ip saddr'),
       'iifname . ip saddr vmap @senders',
       'iifname . ip daddr vmap @receivers',
       'accept',

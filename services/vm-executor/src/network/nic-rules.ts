@@ -90,7 +90,7 @@ export function removeZoneScript(instance: string, bridgeName: string): string {
 
 /**
  * What a card may send: IPv4 and ARP in its own name, and the question for its address. So no other
- * MAC, no other address, no IPv6, no tags of VLANs, and no DHCP server of its own.
+ * MAC, no other address, no IPv6, no tags of VLANs, no DHCP server of its own, and no flood.
  */
 function antiSpoofing(nic: NicRules): readonly string[] {
   const mac = checkMac(nic.macAddress);
@@ -98,6 +98,7 @@ function antiSpoofing(nic: NicRules): readonly string[] {
   return [
     `ether saddr != ${mac} drop`,
     'ether type vlan drop',
+    `meta pkttype { broadcast, multicast } limit rate over ${BROADCASTS} packets drop`,
     // 0.0.0.0: asking whether an address is free before using it (RFC 5227).
     `arp saddr ether ${mac} arp saddr ip { 0.0.0.0, ${ip} } accept`,
     'udp sport 67 drop',
@@ -106,6 +107,9 @@ function antiSpoofing(nic: NicRules): readonly string[] {
     'drop',
   ];
 }
+
+/** To everybody, such as ARP's questions: each is carried to all hosts of the subnet. */
+const BROADCASTS = '500/second burst 1000';
 
 /** The user's rules of one direction. `accept` lets the other direction's side have its say. */
 function userRules(all: readonly SecurityRule[], direction: 'in' | 'out'): readonly string[] {

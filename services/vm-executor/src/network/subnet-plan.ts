@@ -1,4 +1,5 @@
 import { formatAddress, parseAddress, parseRange } from './addresses.ts';
+import { shareRules } from './host-rules.ts';
 import { chooseLinkName, gatewayMac, linkTag, namespaceName } from './names.ts';
 import type { SeenLink } from './observe.ts';
 import type { SubnetOnHost } from './port.ts';
@@ -229,6 +230,7 @@ export function namespaceRulesScript(subnet: SubnetOnHost): string {
     `oifname ${uplink} ct status snat ${byOwnName} . ip saddr != @pairs drop`,
     `iifname ${uplink} ct status snat ${byOwnName} . ip daddr != @pairs drop`,
     'ct state established,related accept',
+    ...shareRules('ip saddr').map((rule) => `iifname ${gateway} ${rule}`),
     `iifname ${gateway} oifname ${uplink} ip saddr ${range} accept`,
     'ct status dnat accept',
   ];
@@ -241,6 +243,8 @@ export function namespaceRulesScript(subnet: SubnetOnHost): string {
   return `add table inet subnet
 delete table inet subnet
 table inet subnet {
+  set rates { type ipv4_addr; flags dynamic,timeout; timeout 1m; }
+  set flows { type ipv4_addr; flags dynamic; }
   set pairs { type ipv4_addr . ipv4_addr; }
   map inward { type ipv4_addr : ipv4_addr; }
   map outward { type ipv4_addr : ipv4_addr; }

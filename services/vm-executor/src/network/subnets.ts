@@ -227,7 +227,7 @@ export function createSubnets(context: HostNetworkContext): Subnets {
 }
 
 /** Counts what is made differently from the same; subnets of before are then made anew. */
-const RULES_VERSION = 2;
+const RULES_VERSION = 3;
 
 /** Of all that a subnet on a host is made from. */
 function digestOf(context: HostNetworkContext, subnet: SubnetOnHost, names: SubnetNames): string {
