@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { ImageWishSchema } from './image.ts';
+import { SetPasswordSchema } from './operations.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
 import { NETWORK_FIELDS, SecurityRulesSchema } from './subnet.ts';
 import {
@@ -53,6 +54,8 @@ export const BatchRequestSchema = Type.Object(
     ),
     userData: Type.Optional(Type.String({ maxLength: VM_LIMITS.userDataBytesMax })),
     labels: Type.Optional(LabelsSchema),
+    /** The administrator's password of Windows machines, which cloudbase-init sets at first boot. */
+    adminPassword: Type.Optional(SetPasswordSchema.properties.password),
     hardware: Type.Optional(StrictHardwareSchema),
     autostart: Type.Optional(AutostartSchema),
     ...NETWORK_FIELDS,

@@ -106,6 +106,9 @@ export const AutostartSchema = Type.Boolean({
   description: 'Start it again by itself after a restart of its host, if it ran. Default: true.',
 });
 
+/** Before an administrator's password that only the executor can open. */
+export const SEALED_MARK = 'sealed:';
+
 /** Everything a host needs to make the VM. Never changes for one `generation`. */
 export const VmSpecSchema = Type.Object({
   hostname: NameSchema,
@@ -123,6 +126,11 @@ export const VmSpecSchema = Type.Object({
   memoryMiB: MemoryMiBSchema,
   diskGiB: DiskGiBSchema,
   network: VmNetworkSchema,
+  /**
+   * The administrator's, on a config drive (Windows). Sealed wherever it is kept: by the api-server,
+   * then by the vm-scheduler, whose seal the executor opens for the machine's seed alone.
+   */
+  adminPassword: Type.Optional(Type.String({ maxLength: 2048 })),
   sshPublicKeys: Type.Array(SshPublicKeySchema, { maxItems: VM_LIMITS.sshPublicKeysMax }),
   userData: Type.String({ maxLength: VM_LIMITS.userDataBytesMax }),
   hardware: Type.Optional(VmHardwareSchema),

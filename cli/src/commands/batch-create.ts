@@ -13,6 +13,7 @@ import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { withClient } from './context.ts';
 import { collect, dataOption, integer, outputOption, timeoutOption } from './options.ts';
+import { readSecret } from './read-secret.ts';
 import { waitForBatch } from './wait.ts';
 import {
   each,
@@ -46,7 +47,7 @@ Examples:
 
   Windows, with what it asks for:
   ./factory batch create --name win --image windows-11 --count 1 --memory 8192 --disk 64 \\
-    --os windows --firmware uefi-secure --tpm
+    --os windows --firmware uefi-secure --tpm --admin-password
 
   With two graphics cards, cores of their own and memory in huge pages:
   ./factory batch create --name render --image debian-12 --count 4 --vcpus 8 --memory 16384 \\
@@ -64,6 +65,7 @@ interface CreateOptions {
   readonly shape?: readonly Shape[];
   readonly sshKey?: readonly string[];
   readonly userData?: string;
+  readonly adminPassword?: true;
   readonly volume?: readonly BatchVolume[];
   readonly subnet?: NicRequest;
   readonly nic?: readonly NicRequest[];
@@ -104,6 +106,7 @@ export function createCommand(): Command {
     .option('--shape <VxM>', 'allowed size for --total-vcpus: vcpus x MiB; repeatable', parseShape)
     .option('--ssh-key <file>', 'public key for the machines; repeatable', collect)
     .option('--user-data <file>', 'script or cloud-init data that the machines run at first boot')
+    .option('--admin-password', "asks for the password of the machines' administrator (Windows)")
     .option(
       '--volume <name[:path[:ro]]>',
       'volume that all machines get, and where they mount it; repeatable',
@@ -224,6 +227,9 @@ async function requestOf(options: CreateOptions): Promise<BatchRequest> {
     ...(shape === undefined ? {} : { shapes: [...shape] }),
     ...(keys.length === 0 ? {} : { sshPublicKeys: keys.map((key) => key.trim()) }),
     ...(userData === undefined ? {} : { userData: await readFile(userData, 'utf8') }),
+    ...(options.adminPassword === undefined
+      ? {}
+      : { adminPassword: await readSecret(`Password for the administrators of ${name}`) }),
     ...(options.volume === undefined ? {} : { volumes: [...options.volume] }),
     ...networksOf(options),
     ...placementOf(options),

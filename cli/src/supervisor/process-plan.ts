@@ -196,6 +196,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
     FACTORY_IMAGE_DIR: layout.images,
     FACTORY_VOLUME_DIR: layout.volumes,
     FACTORY_HYPERVISOR: options.hypervisor,
+    FACTORY_CLUSTER_SECRET_KEY_FILE: secretFile(layout, `${cluster.name}-secret-key`),
     ...given('FACTORY_WINDOWS_DRIVERS'),
     FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'info',
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(layout.data, 'compile-cache'),

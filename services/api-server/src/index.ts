@@ -182,7 +182,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     batchRoutes(
       api,
       new BatchService({
-        ...{ store, clock, newId, jobs, wakes },
+        ...{ store, clock, newId, jobs, wakes, secrets },
         ...{ images: images.service, defaultCidr: subnetCidr },
       }),
     );

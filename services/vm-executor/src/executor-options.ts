@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '@factory/runtime';
+import type { Clock, Logger, Random, SecretBox } from '@factory/runtime';
 import type { Consoles } from './console/consoles.ts';
 import type { HostHardware } from './hardware/port.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
@@ -36,6 +36,8 @@ export interface VmExecutorOptions {
   readonly volumes?: VolumePort;
   /** Absent on a host that has nothing to hand out. */
   readonly hardware?: HostHardware;
+  /** Opens what the scheduler has sealed. */
+  readonly secrets?: SecretBox | undefined;
   /** A CD with drivers for Windows, if the host has one. */
   readonly windowsDriversPath?: string | undefined;
   /** Absent: nobody knows what guests use. */

@@ -7,8 +7,10 @@ import {
   createWebSocketDialer,
   goBeforeOthers,
   identifyProcess,
+  type Random,
   readSettings,
   runService,
+  SecretBox,
   type ServiceContext,
   type SettingsOf,
   withProcessLock,
@@ -84,6 +86,7 @@ runService({
       link: createMesosLink({ clock, random, logger, transport, environment }),
       ...world,
       windowsDriversPath: settings.windowsDrivers,
+      secrets: settings.secretKey === undefined ? undefined : boxOf(settings.secretKey, random),
       stats: { port: statsPort, intervalMs: settings.metricsIntervalMs },
       consoles: new Consoles({
         ...{ clock, logger, port: consolePort },
@@ -112,6 +115,10 @@ runService({
     };
   },
 });
+
+function boxOf(key: string, random: Random): SecretBox {
+  return new SecretBox(key, random, executorSettings.secretKey.env);
+}
 
 /** One executor at a time works on a host's VMs; it says who it is in `executor.json`. */
 async function lockHost({ clock }: ServiceContext, hostDir: string): Promise<() => void> {

@@ -4,6 +4,7 @@ import {
   durationMsSetting,
   integerSetting,
   optional,
+  secretSetting,
   textSetting,
 } from '@factory/runtime';
 import { networkSettings, runDirSetting } from './network/settings.ts';
@@ -57,6 +58,13 @@ export const executorSettings = defineSettings({
     default: 'libvirt',
     describe: 'What runs the guests; the simulated one keeps them in memory.',
   }),
+  secretKey: optional(
+    secretSetting({
+      env: 'FACTORY_CLUSTER_SECRET_KEY',
+      describe:
+        "The vm-scheduler's: opens administrators' passwords of Windows machines, for their seeds.",
+    }),
+  ),
   windowsDrivers: optional(
     textSetting({
       env: 'FACTORY_WINDOWS_DRIVERS',

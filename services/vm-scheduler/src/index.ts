@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '@factory/runtime';
+import type { Clock, Logger, Random, SecretBox } from '@factory/runtime';
 import { createHttpApp } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { Framework } from './framework.ts';
@@ -35,6 +35,8 @@ export interface VmSchedulerParts {
   readonly faults?: SchedulerFaults;
   /** Images copied from shared storage to hosts at a time; 8 by default. */
   readonly pullsMax?: number;
+  /** Seals administrators' passwords, which only executors open; absent: nothing is. */
+  readonly secrets?: SecretBox;
 }
 
 export interface VmSchedulerService {
@@ -59,6 +61,7 @@ export function createVmScheduler(parts: VmSchedulerParts): VmSchedulerService {
     executorCommand,
     pullsMax,
     saveFrameworkId: (frameworkId) => store.saveFrameworkId(frameworkId),
+    secrets: parts.secrets,
   });
   const app = createHttpApp({
     service: 'vm-scheduler',

@@ -57,6 +57,7 @@ runService({
       role: settings.role,
       executorCommand: settings.executorCommand,
       pullsMax: settings.pullsMax,
+      secrets,
     });
     await service.start();
     const server = await listen(service.app, {

@@ -5,8 +5,9 @@ import type {
   VmAssignment,
   VmId,
 } from '@factory/contracts';
-import type { Clock, Logger, Timer } from '@factory/runtime';
+import type { Clock, Logger, SecretBox, Timer } from '@factory/runtime';
 import type { SchedulerEvent } from 'mesos-core/protocol';
+import { sealedSpec } from './admin-passwords.ts';
 import { ExecutorDesk } from './executor-desk.ts';
 import type { Framework } from './framework.ts';
 import { FrameworkIdentity } from './framework-identity.ts';
@@ -52,6 +53,8 @@ export interface VmSchedulerOptions {
   /** Images copied to hosts at a time. */
   readonly pullsMax: number;
   readonly saveFrameworkId: (frameworkId: string | undefined) => Promise<void>;
+  /** Seals what only executors may read; absent: nothing is. */
+  readonly secrets?: SecretBox | undefined;
 }
 
 /**
@@ -174,8 +177,9 @@ export class VmScheduler {
 
   /** Takes VMs; resolves when they are durable. Repeating it changes nothing. */
   async putVms(assignments: readonly VmAssignment[]): Promise<void> {
-    const { clock } = this.#options;
-    const records = assignments.map((assignment) => {
+    const { clock, secrets } = this.#options;
+    const records = assignments.map((given) => {
+      const assignment = { ...given, spec: sealedSpec(given.spec, given.vmId, secrets) };
       const known = this.#state.vm(assignment.vmId);
       return known === undefined
         ? this.#missing.found(newVmRecord(assignment, clock.nowMs()))
@@ -186,10 +190,13 @@ export class VmScheduler {
 
   /** Takes wishes for VMs that are known; gives the ids of the others. */
   async setDesired(changes: readonly DesiredChange[]): Promise<readonly VmId[]> {
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, secrets } = this.#options;
+    const nowMs = clock.nowMs();
     const records = changes.flatMap((change) => {
-      const known = this.#state.vm(change.vmId);
-      return known === undefined ? [] : [applyDesired(known, change, nowMs)];
+      const { vmId, spec } = change;
+      const known = this.#state.vm(vmId);
+      const sealed = spec && { spec: sealedSpec(spec, vmId, secrets) };
+      return known === undefined ? [] : [applyDesired(known, { ...change, ...sealed }, nowMs)];
     });
     await this.#putAndDrive(records);
     return changes.map(({ vmId }) => vmId).filter((id) => this.#state.vm(id) === undefined);

@@ -9,7 +9,13 @@ import {
   type ProjectId,
   type VmHardware,
 } from '@factory/contracts';
-import { type Clock, type IdGenerator, ProblemError, sleep } from '@factory/runtime';
+import {
+  type Clock,
+  type IdGenerator,
+  ProblemError,
+  type SecretBox,
+  sleep,
+} from '@factory/runtime';
 import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
@@ -17,6 +23,7 @@ import type { ApiStore } from '../store/api-store.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 import type { WakeHub } from '../wakeups.ts';
+import { withAdminPassword } from './admin-password.ts';
 import { ruleBatch } from './rules.ts';
 import type {
   BatchListQuery,
@@ -40,7 +47,10 @@ export class BatchService {
   readonly #defaultCidr: string;
   readonly #images: Pick<ImageService, 'choose' | 'hardwareOf'>;
 
+  readonly #secrets: SecretBox;
+
   constructor(parts: {
+    readonly secrets: SecretBox;
     readonly store: Pick<ApiStore, 'batches'>;
     readonly clock: Clock;
     readonly newId: IdGenerator;
@@ -50,6 +60,7 @@ export class BatchService {
     readonly defaultCidr: string;
     readonly images: Pick<ImageService, 'choose' | 'hardwareOf'>;
   }) {
+    this.#secrets = parts.secrets;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#newId = parts.newId;
@@ -75,7 +86,7 @@ export class BatchService {
     const idempotency =
       idempotencyKey === undefined
         ? undefined
-        : { key: idempotencyKey, requestHash: hashOf(request), answer };
+        : { key: idempotencyKey, requestHash: hashOf(withoutSecrets(request)), answer };
     const result = await this.#store.batches.create(input, idempotency, nowMs);
     if (result.kind === 'repeated') return result.answer;
     if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
@@ -151,7 +162,7 @@ export class BatchService {
     const batch: BatchRecord = {
       ...ruling.wish,
       ...chosen,
-      wishes: withHardware(ruling.wish.wishes, needed),
+      wishes: withAdminPassword(withHardware(ruling.wish.wishes, needed), request, this.#secrets),
       id: this.#newId(ID_PREFIXES.batch) as BatchId,
       projectId,
       state: 'accepted',
@@ -167,6 +178,11 @@ export class BatchService {
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
     return { batch, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
   }
+}
+
+/** What may be kept of a request: from a hash of a password it could be guessed. */
+function withoutSecrets({ adminPassword: _, ...request }: BatchRequest): BatchRequest {
+  return request;
 }
 
 /** What the batch says goes before what its image needs. */

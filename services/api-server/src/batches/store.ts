@@ -30,7 +30,8 @@ export interface BatchNic {
 }
 
 /** What a batch's machines have in their specs as the request says it. */
-export type BatchWishes = PlacementWishes & Pick<VmSpec, 'hardware' | 'autostart'>;
+export type BatchWishes = PlacementWishes &
+  Pick<VmSpec, 'hardware' | 'autostart' | 'adminPassword'>;
 
 /** A batch as it is kept. */
 export interface BatchRecord {

@@ -13,6 +13,7 @@ import {
 } from '@factory/contracts';
 import type { SecretBox } from '@factory/runtime';
 import { type Clock, type IdGenerator, type Logger, ProblemError } from '@factory/runtime';
+import { withOpenPasswords } from '../batches/admin-password.ts';
 import { hashToken } from '../bootstrap/service.ts';
 import { newestPerVm } from '../clusters/reports.ts';
 import type { IngestResult, LinkPeer } from '../clusters/store.ts';
@@ -142,7 +143,7 @@ export class LinkService {
         if (due.commands.length > 0) {
           const open = ({ seq, command }: NumberedCommand) => ({
             seq,
-            command: opened(command, secrets),
+            command: withOpenPasswords(opened(command, secrets), secrets),
           });
           return { commands: due.commands.map(open) };
         }

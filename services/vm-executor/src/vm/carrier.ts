@@ -1,5 +1,5 @@
 import type { OperationProgress, VmReason } from '@factory/contracts';
-import type { Clock } from '@factory/runtime';
+import type { Clock, SecretBox } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import { VmFailure } from '../failures.ts';
 import { noHardware } from '../hardware/none.ts';
@@ -30,6 +30,8 @@ export interface CarrierContext {
   readonly volumes?: VolumePort;
   /** Absent on a host that has nothing to hand out. */
   readonly hardware?: HostHardware;
+  /** Opens what the scheduler has sealed. */
+  readonly secrets?: SecretBox | undefined;
   /** A CD with drivers for Windows, if the host has one. */
   readonly windowsDriversPath?: string | undefined;
   /** Whose turn it is to be powered on. */

@@ -25,14 +25,19 @@ export interface HostParts {
 }
 
 /** What the guest finds on its seed, in the form that its system reads. Pure. */
-export function seedOf({ vmId, spec }: VmRecord): Seed {
+export function seedOf({ vmId, spec }: VmRecord, adminPassword?: string): Seed {
   const { hostname, sshPublicKeys, userData } = spec;
   const mounts = (spec.volumes ?? []).flatMap(seedMountOf);
   const seed: Seed = {
     ...{ instanceId: vmId, hostname, sshPublicKeys, userData },
     ...(mounts.length === 0 ? {} : { mounts }),
   };
-  return spec.hardware?.os === 'windows' ? { ...seed, form: 'config-drive' } : seed;
+  if (spec.hardware?.os !== 'windows') return seed;
+  return {
+    ...seed,
+    form: 'config-drive',
+    ...(adminPassword === undefined ? {} : { adminPassword }),
+  };
 }
 
 function seedMountOf(mount: VolumeMount): readonly SeedMount[] {

@@ -1,4 +1,4 @@
-import type { Clock } from '@factory/runtime';
+import type { Clock, SecretBox } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
 import type { HostHardware } from '../hardware/port.ts';
 import type { Hypervisor } from '../hypervisor/port.ts';
@@ -9,6 +9,7 @@ import type { HostNetworkPort } from '../network/port.ts';
 import type { VmStorage } from '../storage/port.ts';
 import type { Turns } from '../turns.ts';
 import type { VolumePort } from '../volumes/port.ts';
+import { adminPasswordOf } from './admin-password.ts';
 import type { Change } from './observe.ts';
 import { domainPlan, type HostParts, seedOf } from './planned.ts';
 import { type PowerOffLimits, powerOffGuest } from './power-off.ts';
@@ -24,6 +25,8 @@ export interface VmSteps {
   readonly externals: Pick<ExternalBook, 'choose'>;
   readonly volumes: VolumePort;
   readonly hardware: HostHardware;
+  /** Opens what the scheduler has sealed; absent: nothing can be. */
+  readonly secrets?: SecretBox | undefined;
   /** What the steps of this run have made ready for the guest. */
   readonly parts: () => HostParts;
   /** Adds to it. */
@@ -66,7 +69,10 @@ export const lease: VmStep<'lease'> = {
 export const seed: VmStep<'seed'> = {
   name: 'seed',
   waitsFor: 'its seed to be written',
-  do: ({ storage, record }, signal) => storage.writeSeed(record().vmId, seedOf(record()), signal),
+  do: ({ storage, record, secrets }, signal) => {
+    const password = adminPasswordOf(record(), secrets);
+    return storage.writeSeed(record().vmId, seedOf(record(), password), signal);
+  },
   undo: inFolder,
 };
 
