@@ -20,6 +20,7 @@ describe('the rules of a card', () => {
     expect(own.map((line) => line.replace('add rule bridge fctnet-lab own-fnt1 ', ''))).toEqual([
       'ether saddr != 52:54:00:00:00:01 drop',
       'ether type vlan drop',
+      'meta pkttype { broadcast, multicast } limit rate over 500/second burst 1000 packets drop',
       'arp saddr ether 52:54:00:00:00:01 arp saddr ip { 0.0.0.0, 10.80.1.1 } accept',
       'udp sport 67 drop',
       'ip saddr 10.80.1.1 accept',
