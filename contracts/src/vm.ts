@@ -96,7 +96,7 @@ export const VolumeMountSchema = Type.Object({
   readOnly: Type.Boolean(),
   /** A disk is opened only by who holds this lease of it, or a newer one. */
   leaseEpoch: Type.Integer({ minimum: 1 }),
-  /** Of a disk: what it is made with when it is not there yet. */
+  /** Of a disk: what it is made with when it is not there yet. Of a folder: its quota. */
   sizeGiB: Type.Optional(Type.Integer({ minimum: 1 })),
 });
 export type VolumeMount = Static<typeof VolumeMountSchema>;

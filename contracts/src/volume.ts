@@ -62,6 +62,9 @@ export const BatchVolumesSchema = Type.Array(BatchVolumeSchema, {
   maxItems: VOLUME_LIMITS.perMachineMax,
 });
 
+/** The file at the top of the storage for volumes that says what each takes, for their hosts. */
+export const VOLUMES_USAGE = '.usage.json';
+
 /** What a volume takes on its cluster's storage. */
 export const VolumeUsageSchema = Type.Object({
   volumeId: VolumeIdSchema,

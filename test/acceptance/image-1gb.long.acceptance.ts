@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Vm } from '@factory/contracts';
-import { systemClock } from '@factory/runtime';
+import { systemClock, waitFor } from '@factory/runtime';
 import { ImageClient } from '../../cli/src/client/image-client.ts';
 import { gluster } from '../../cli/src/supervisor/gluster.ts';
 import { layoutOn, placeOf } from '../../cli/src/supervisor/shared-storage.ts';
@@ -20,6 +22,7 @@ import { type RealFactory, startRealFactory } from '../support/real-factory.ts';
 const GB = 1_000_000_000;
 const COUNT = 10;
 const FILLER_MIB = 960;
+const BROUGHT_TIMEOUT_MS = 300_000;
 const SIZE = ['--image', 'large', '--memory', '128', '--disk', '2', '--wait', '--timeout', '900'];
 
 const folder = await mkdtemp(join(tmpdir(), 'image-1gb-'));
@@ -45,6 +48,7 @@ async function prove({ layout: plain, client, run }: RealFactory): Promise<void>
   expectThat('no host has it yet', isCold === true);
 
   await gluster(place, 'volume', 'profile', 'factory', 'start');
+  await forgetCached(layout.images, version?.version);
   const counting = countReads(layout);
   const count = ['--count', String(COUNT)];
   const batch = await timed(() => run('batch', 'create', '--name', 'ten', ...SIZE, ...count));
@@ -61,6 +65,17 @@ async function prove({ layout: plain, client, run }: RealFactory): Promise<void>
   await run('batch', 'create', '--name', 'warm', ...SIZE, '--count', '1');
   const warm = (await client.vms({})).find(({ batchName }) => batchName === 'warm');
   figure('image stage on the warm host, by the API', imageStageMs(warm), 'ms', 100);
+}
+
+/** This machine has just written it: what it has of it in memory would be read instead of GlusterFS. */
+async function forgetCached(images: string, version: string | null | undefined): Promise<void> {
+  const path = await waitFor(systemClock, 'the image in the cluster', BROUGHT_TIMEOUT_MS, () =>
+    readdirSync(images, { recursive: true, encoding: 'utf8' }).find((name) =>
+      name.endsWith(`${version}.qcow2`),
+    ),
+  );
+  const drop = [`if=${join(images, path)}`, 'iflag=nocache', 'count=0', 'status=none'];
+  execFileSync('dd', drop);
 }
 
 /** What the brick has given out since its profile was started. */

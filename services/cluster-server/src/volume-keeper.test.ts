@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VolumeId } from '@factory/contracts';
@@ -40,7 +40,8 @@ describe("the keeper of a cluster's volumes", () => {
     expect(keeper?.usage()).toBeUndefined();
     const after = await seen(keeper ?? start());
     expect(after.map(({ volumeId }) => volumeId)).toEqual([id(2)]);
-    expect((await readdir(folder)).toSorted()).toEqual(['.factory-volumes', id(2)]);
+    expect((await readdir(folder)).toSorted()).toEqual(['.factory-volumes', '.usage.json', id(2)]);
+    expect(JSON.parse(await readFile(join(folder, '.usage.json'), 'utf8'))).toEqual(after);
   });
 
   it('says nothing of an empty mount point, and removes nothing there', async () => {

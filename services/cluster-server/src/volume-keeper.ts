@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type VolumeId, VolumeIdSchema, type VolumeUsage } from '@factory/contracts';
+import { VOLUMES_USAGE, type VolumeId, VolumeIdSchema, type VolumeUsage } from '@factory/contracts';
 import type { CallOptions, Clock, Logger, StorageHelper, Timer } from '@factory/runtime';
 import { Value } from 'typebox/value';
 
@@ -89,6 +89,9 @@ class FolderKeeper implements VolumeKeeper {
     }
     const usage = await this.#measure(names.filter((name) => Value.Check(VolumeIdSchema, name)));
     if (this.#toDrop.size === 0) this.#usage = usage;
+    // By it hosts know which folders are over their quotas.
+    const text = JSON.stringify(usage);
+    await helper.call('writeText', { path: join(folder, VOLUMES_USAGE), text }, QUICK);
   }
 
   /** First out of sight: a removal that is cut off leaves nothing that looks like a volume. */

@@ -28,6 +28,7 @@ import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
 import type { VmEnd } from './vm/moves.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
 import { VmRecovery } from './vm/recovery.ts';
+import { FolderQuotas } from './volumes/folder-quotas.ts';
 import { LeaseRenewal } from './volumes/lease-renewal.ts';
 import { noVolumes } from './volumes/none.ts';
 import type { VolumePort } from './volumes/port.ts';
@@ -60,6 +61,7 @@ export class VmExecutor {
   readonly #orphans: OrphanSearch;
   readonly #volumes: VolumePort;
   readonly #leases: LeaseRenewal;
+  readonly #quotas: FolderQuotas;
   readonly #peers: PeersKeeper;
   readonly #externals: ExternalBook;
   readonly #images: HostImages | undefined;
@@ -84,6 +86,10 @@ export class VmExecutor {
         return record && volumesInUse(record);
       },
       onLost: ({ vmId }) => this.#inBackground('a lost disk', () => hypervisor.powerOff(vmId)),
+    });
+    this.#quotas = new FolderQuotas({
+      ...{ clock, logger, volumes },
+      mounts: () => this.records().flatMap(({ spec }) => spec.volumes ?? []),
     });
     options.hardware?.reclaimFrom(holderIsGone({ ...options, isKept }));
     this.#orphans = new OrphanSearch({
@@ -172,6 +178,7 @@ export class VmExecutor {
     this.#reporter.start();
     this.#meter?.start();
     this.#leases.start();
+    this.#quotas.start();
     this.#images?.start();
     this.#watchIdleness();
     this.#orphans.start();
@@ -195,6 +202,7 @@ export class VmExecutor {
     await link.close();
     await hypervisor.close();
     this.#leases.close();
+    this.#quotas.close();
     await storage.close();
     await this.#volumes.close();
   }

@@ -25,6 +25,7 @@ import { createGrantFiles } from './hardware/grant-files.ts';
 import { createHostHardware } from './hardware/host-hardware.ts';
 import type { HostHardware } from './hardware/port.ts';
 import { createSysfsReader } from './hardware/sysfs.ts';
+import { allowFolderWrites } from './host/folder-writes.ts';
 import type { Hypervisor } from './hypervisor/port.ts';
 import { createImageFolder } from './images/image-folder.ts';
 import { createImagePublisher, type ImagePublisher } from './images/publisher.ts';
@@ -210,7 +211,10 @@ function sharedVolumes({ clock, logger }: ServiceContext, settings: Settings): P
   if (folder === undefined) return {};
   const helper = createStorageHelper({ clock, logger });
   return {
-    volumes: createSharedVolumes({ folder, clock, helper, held: createHeldLeases(hostDir) }),
+    volumes: createSharedVolumes({
+      ...{ folder, clock, helper, allowFolderWrites },
+      held: createHeldLeases(hostDir),
+    }),
   };
 }
 

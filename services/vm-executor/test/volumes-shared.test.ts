@@ -21,7 +21,10 @@ async function openFolder() {
   const clock = new VirtualClock();
   const helper = createStorageHelper({ clock: systemClock, logger: silentLogger });
   const host = (name: string) =>
-    createSharedVolumes({ folder, clock, helper, held: createHeldLeases(join(root, name)) });
+    createSharedVolumes({
+      ...{ folder, clock, helper, held: createHeldLeases(join(root, name)) },
+      allowFolderWrites: async () => undefined,
+    });
   return {
     folder,
     hosts: [host('one'), host('two')] as const,

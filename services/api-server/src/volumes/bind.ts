@@ -64,7 +64,7 @@ function mountOf({ volume }: VolumeView, wanted: BatchVolume): VolumeMount {
     readOnly: wanted.readOnly ?? false,
     // Whoever had the disk before is gone: a new number fences it out.
     leaseEpoch: kind === 'block' ? leaseEpoch + 1 : leaseEpoch,
-    ...(kind === 'block' ? { sizeGiB } : {}),
+    sizeGiB,
   };
 }
 

@@ -49,7 +49,7 @@ describeOnEachStore('a volume', (test) => {
     expect(given.map(({ spec }) => spec.volumes)).toEqual(
       new Array(4).fill([
         {
-          ...{ volumeId: volume.id, kind: 'directory', tag: 'scratch' },
+          ...{ volumeId: volume.id, kind: 'directory', tag: 'scratch', sizeGiB: 10 },
           guestPath: '/data',
           readOnly: false,
           leaseEpoch: 1,

@@ -11,6 +11,8 @@ export const noVolumes: VolumePort = {
   pathOf: ({ volumeId }) => `/nowhere/${volumeId}`,
   release: async () => undefined,
   renew: async () => 'held',
+  usage: async () => new Map(),
+  allowWrites: async () => undefined,
   listHeld: async () => [],
   close: async () => undefined,
 };

@@ -27,6 +27,10 @@ export interface VolumePort {
   release(vmId: VmId, volumeIds?: readonly VolumeId[], signal?: AbortSignal): Promise<void>;
   /** Says that the lease is still held. `lost`: somebody has taken a newer one meanwhile. */
   renew(lease: HeldLease): Promise<'held' | 'lost'>;
+  /** Bytes that volumes take, as their cluster has measured last; of what it has not, nothing. */
+  usage(signal?: AbortSignal): Promise<ReadonlyMap<VolumeId, number>>;
+  /** Lets the guests of this host that have a folder now write to it, or refuses that. */
+  allowWrites(volumeId: VolumeId, isAllowed: boolean): Promise<void>;
   /** Leases that this host holds, or was about to take or give back. Asks no shared storage. */
   listHeld(): Promise<readonly HeldLease[]>;
   close(): Promise<void>;

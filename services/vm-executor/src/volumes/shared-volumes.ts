@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { VolumeId, VolumeMount } from '@factory/contracts';
+import {
+  VOLUMES_USAGE,
+  type VolumeId,
+  type VolumeMount,
+  VolumeUsageSchema,
+} from '@factory/contracts';
 import type { CallOptions, Clock, StorageHelper } from '@factory/runtime';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { VmFailure } from '../failures.ts';
 import { orStorageFailure } from '../storage/storage-errors.ts';
 import type { HeldLeases } from './held-leases.ts';
@@ -35,6 +42,8 @@ export function createSharedVolumes(options: {
   readonly clock: Clock;
   readonly helper: StorageHelper;
   readonly held: HeldLeases;
+  /** Lets guests of this host write to a folder, or refuses it. */
+  readonly allowFolderWrites: (path: string, isAllowed: boolean) => Promise<void>;
 }): VolumePort {
   const { folder, clock, helper, held } = options;
   const pathOf: VolumePort['pathOf'] = ({ volumeId, kind }) =>
@@ -98,9 +107,25 @@ export function createSharedVolumes(options: {
         await held.remove(lease);
         return 'held';
       }),
+    usage: (signal) =>
+      orStorageFailure('reading what volumes take', async () => {
+        const path = join(folder, VOLUMES_USAGE);
+        return usageIn(await helper.call('readText', { path }, withSignal(QUICK, signal)));
+      }),
+    allowWrites: (volumeId, isAllowed) =>
+      options.allowFolderWrites(pathOf({ volumeId, kind: 'directory' }), isAllowed),
     listHeld: () => held.list(),
     close: async () => helper.close(),
   };
+}
+
+const usageFile = Compile(Type.Array(VolumeUsageSchema));
+
+/** What the cluster-server has measured; nothing where it has not yet. */
+function usageIn(text: string | null): ReadonlyMap<VolumeId, number> {
+  const value: unknown = JSON.parse(text ?? '[]');
+  if (!usageFile.Check(value)) throw new Error(`${VOLUMES_USAGE} makes no sense`);
+  return new Map(value.map(({ volumeId, usedBytes }) => [volumeId, usedBytes]));
 }
 
 /** Whether one lease of a VM on a disk came after another. */

@@ -15,6 +15,9 @@ export class SimulatedSharedStorage {
   readonly folders = new Set<VolumeId>();
   readonly disks = new Set<VolumeId>();
   leases: readonly SimulatedLease[] = [];
+  usage: ReadonlyMap<VolumeId, number> = new Map();
+  /** Folders that guests can't write to. */
+  readonly refused = new Set<VolumeId>();
   /** Every use fails for this reason. */
   trouble: VmReason | undefined;
 }
@@ -82,6 +85,14 @@ export function createSimulatedVolumes(
       if (isLost || (own !== undefined && own.holder !== holder)) return 'lost';
       put(lease);
       return 'held';
+    },
+    async usage() {
+      use();
+      return storage.usage;
+    },
+    async allowWrites(volumeId, isAllowed) {
+      if (isAllowed) storage.refused.delete(volumeId);
+      else storage.refused.add(volumeId);
     },
     listHeld: async () =>
       storage.leases

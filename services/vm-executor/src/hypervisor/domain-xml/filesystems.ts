@@ -12,8 +12,11 @@ export function filesystem(each: PlannedFilesystem): XmlElement {
   return each.transport === 'virtiofs' ? virtiofs(each) : ninep(each);
 }
 
+const PROGRAMS = join(import.meta.dirname, '../../../libexec');
 /** libvirt has no read-only virtiofs: this virtiofsd sees a folder that can't be written. */
-const READ_ONLY_PROGRAM = join(import.meta.dirname, '../../../libexec/virtiofsd-read-only');
+const READ_ONLY_PROGRAM = join(PROGRAMS, 'virtiofsd-read-only');
+/** One that can be kept from writing while it runs. */
+const WRITABLE_PROGRAM = join(PROGRAMS, 'virtiofsd-writable');
 
 /** A virtiofsd of its own, which libvirt starts, serves it with the guest's own users. */
 function virtiofs({ path, tag, readOnly }: PlannedFilesystem): XmlElement {
@@ -21,7 +24,7 @@ function virtiofs({ path, tag, readOnly }: PlannedFilesystem): XmlElement {
     'filesystem',
     { type: 'mount', accessmode: 'passthrough' },
     xml('driver', { type: 'virtiofs' }),
-    ...(readOnly ? [xml('binary', { path: READ_ONLY_PROGRAM })] : []),
+    xml('binary', { path: readOnly ? READ_ONLY_PROGRAM : WRITABLE_PROGRAM }),
     xml('source', { dir: path }),
     xml('target', { dir: tag }),
   );
