@@ -11,8 +11,8 @@ import { KilledProcesses } from './killed-processes.ts';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
-/** What publishing does on the storage of images, one call after the other. */
-const PUBLISHING = ['makeFolder', 'list', 'copy', 'run', 'size', 'writeText', 'rename', 'remove'];
+/** How publishing changes the storage of images, one call after the other. */
+const PUBLISHING = ['makeFolder', 'copy', 'writeText', 'rename', 'remove'];
 const PUBLISHING_POINTS = PUBLISHING.map(
   (call) => [`publish: after its first '${call}'`, `storage/${call}/after`] as const,
 );
