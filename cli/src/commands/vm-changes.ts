@@ -16,11 +16,14 @@ export function vmChangeCommands(): readonly Command[] {
 
 const CHANGE_EXAMPLES = `
 Examples:
-  ./factory vm change web-1 --security-rule in:tcp:443 --security-rule in:tcp:22:10.0.0.0/8
+  ./factory vm change web-1 --security-rule 'accept in tcp 443' --security-rule 'accept in icmp'
   ./factory vm change web-1 --no-security-rules      what its subnet lets through, all of it
   ./factory vm change web-1 --batch-security-rules   those of its batch again
   ./factory vm change web-1 --external               an address of the world of its own
   ./factory vm change web-1 --no-external`;
+
+const NOTHING_TO_CHANGE =
+  'error: nothing is to change; give --security-rule, --external or another option (--help)';
 
 interface NetworkOptions extends ChangeOptions {
   readonly securityRule?: readonly SecurityRule[];
@@ -44,8 +47,9 @@ function changeCommand(): Command {
     .addOption(timeoutOption(60))
     .addOption(dataOption())
     .addHelpText('after', CHANGE_EXAMPLES)
-    .action(async (name: string, options: NetworkOptions) => {
+    .action(async (name: string, options: NetworkOptions, command: Command) => {
       const body = networkChangeOf(options);
+      if (Object.keys(body).length === 0) command.error(NOTHING_TO_CHANGE);
       await withClient(options, async (context) => {
         const { id } = await context.client.findVm(name);
         const wished = await context.client.changeVm(id, body);

@@ -10,7 +10,13 @@ import {
   SNAPSHOT,
   SNAPSHOT_UNDONE,
 } from './operations/snapshots.ts';
-import { TEST_VOLUME, TestHost, testOperationId, testTask, testVmId } from './testing.ts';
+import {
+  testTask as plainTask,
+  TEST_VOLUME,
+  TestHost,
+  testOperationId,
+  testVmId,
+} from './testing.ts';
 import { HOT_PLUG, KEEP_PLUGGED } from './vm/hot-plug.ts';
 import type { FaultPoints, Procedure } from './vm/procedure.ts';
 import { CREATE, DELETE, POWER_OFF, POWER_ON, PROCEDURES, type VmSteps } from './vm/procedures.ts';
@@ -19,6 +25,15 @@ import { RESIZE } from './vm/resize.ts';
 import { FORGET_MEMORY, RESUME, SUSPEND } from './vm/suspend.ts';
 
 const vmId = testVmId(1);
+
+/** The only external address of the host, which its VM is to have: a second would not be there. */
+const EXTERNAL = '192.0.2.16';
+const attributes = [{ name: 'external_addresses', type: 'text', text: EXTERNAL }] as const;
+
+function testTask(number: number, changes: Parameters<typeof plainTask>[1] = {}) {
+  const { spec: plain } = plainTask(number);
+  return plainTask(number, { spec: { ...plain, externalAddress: true }, ...changes });
+}
 
 /** A VM on its way through a procedure that an executor's death may cut off at any step. */
 interface Scenario {
@@ -330,14 +345,19 @@ function expectWhole(test: TestHost, state: 'running' | 'stopped', generation: n
   expect(host.folders.get(vmId)).toMatchObject({ hasDisk: true, hasSeed: true });
   expect([...host.leases.keys()]).toEqual([vmId]);
   // One that is off after its host's restart gets its card back when it is started.
-  if (state === 'running') expect(host.network.cards().map((nic) => nic.vmId)).toEqual([vmId]);
+  if (state === 'running') {
+    expect(host.network.cards().map((nic) => nic.vmId)).toEqual([vmId]);
+    expect(host.network.externals()).toEqual([EXTERNAL]);
+  }
+  expect(test.link.latest(vmId)?.externalAddress).toBe(EXTERNAL);
 }
 
 function expectNothingLeft({ host, link }: TestHost): void {
   expect(link.latest(vmId)?.state).toBe('deleted');
   expect(host.domains.size + host.folders.size + host.leases.size + host.consoles.size).toBe(0);
   expect(host.sharedStorage.leases).toEqual([]);
-  expect([...host.network.cards(), ...host.network.subnetIds()]).toEqual([]);
+  const { network } = host;
+  expect([...network.cards(), ...network.subnetIds(), ...network.externals()]).toEqual([]);
 }
 
 /** Ends the executor at a point, as SIGKILL would, each time that it comes by, so many times. */
@@ -362,7 +382,7 @@ function killsAt(
 
 /** A host on which an executor has died at the point, once; it is to die there `times`. */
 async function cutOff(scenario: Scenario, point: string, times = 1): Promise<TestHost> {
-  const test = new TestHost();
+  const test = new TestHost({ attributes });
   await test.start();
   await scenario.before(test);
   const { faults, left } = killsAt(test, point, times);

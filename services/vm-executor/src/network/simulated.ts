@@ -13,6 +13,8 @@ export interface SimulatedNetwork extends HostNetworkPort {
   /** Whether a card with this tap is plugged. */
   hasTap(tapName: string): boolean;
   cards(): readonly NicSeen[];
+  /** External addresses that cards have. */
+  externals(): readonly string[];
   subnetIds(): readonly SubnetId[];
   /** The host's restart: nothing of it is left. */
   clear(): void;
@@ -85,6 +87,7 @@ export function createSimulatedNetwork(
     mayFail: () => undefined,
     hasTap: (tapName) => [...nics.values()].some((nic) => nic.tapName === tapName),
     cards: () => [...nics.values()],
+    externals: () => [...nics.values()].flatMap((nic) => nic.externalAddress ?? []),
     subnetIds: () => [...subnets],
     clear() {
       for (const each of [subnets, nics, peers]) each.clear();
@@ -173,7 +176,7 @@ export function createSimulatedNetwork(
     },
     async externalAddresses(signal) {
       await begin('externalAddresses', signal);
-      return [...nics.values()].flatMap((nic) => nic.externalAddress ?? []);
+      return network.externals();
     },
   };
   return network;
