@@ -82,8 +82,13 @@ async function showLogs(layout: Layout): Promise<void> {
   }
 }
 
+/** It is taken long after it was found free: others begin to look elsewhere. */
 async function freePort(): Promise<number> {
-  for (let port = 18_080; port < 19_000; port += 10) if (await isFree(port)) return port;
+  const places = 92;
+  for (let tried = 0; tried < places; tried += 1) {
+    const port = 18_080 + 10 * ((process.pid + tried) % places);
+    if (await isFree(port)) return port;
+  }
   throw new Error('no free port');
 }
 
