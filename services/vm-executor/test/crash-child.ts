@@ -3,6 +3,8 @@ import type { OperationRequest } from '@factory/contracts';
 import { createStorageHelper, silentLogger, systemClock } from '@factory/runtime';
 import { seededRandom } from '@factory/runtime/simulated';
 import { Value } from 'typebox/value';
+import { createGrantFiles } from '../src/hardware/grant-files.ts';
+import { createHostHardware } from '../src/hardware/host-hardware.ts';
 import { qemuDiskTools } from '../src/host/qemu-img.ts';
 import { SimulatedHost } from '../src/hypervisor/simulated-host.ts';
 import { createImagePublisher } from '../src/images/publisher.ts';
@@ -15,7 +17,7 @@ import { runProcedure } from '../src/vm/procedure.ts';
 import { PROCEDURES } from '../src/vm/procedures.ts';
 import { newRecord, type VmRecord, withWish } from '../src/vm/record.ts';
 import { recoverRecord } from '../src/vm/record-file.ts';
-import { testSteps } from '../src/vm/testing.ts';
+import { TEST_HARDWARE, testSteps } from '../src/vm/testing.ts';
 import { type Work, WorkSchema } from './crash-work.ts';
 import { watchFileCalls } from './file-faults.ts';
 import { guestInFiles } from './guest-in-files.ts';
@@ -26,7 +28,8 @@ import { withFaultPoints } from './storage-faults.ts';
  * folder, until it kills itself at the point that it was told. Hypervisor and network are simulated.
  */
 const clock = systemClock;
-const task = testTask(1);
+const plain = testTask(1);
+const task = { ...plain, spec: { ...plain.spec, hardware: { gpus: 1, cpu: { pinned: true } } } };
 const { vmId, spec } = task;
 const helper = createStorageHelper({ clock, logger: silentLogger });
 const image = { name: 'micro', virtualSizeBytes: 1 << 20, readyMarker: undefined };
@@ -76,8 +79,14 @@ async function carryOut({ hostDir, procedure: name, killAt, isOn }: Work): Promi
   const record = toBegin(name, recoverRecord(await storage.readVm(vmId), task, clock.nowMs()));
   const faults = killingAt(killAt, die);
   const simulated = testSteps(host, { clock, storage, record });
+  const hardware = createHostHardware({
+    reader: host.hardware,
+    grants: createGrantFiles(hostDir),
+  });
+  hardware.identify(TEST_HARDWARE);
   const steps = {
     ...simulated,
+    hardware,
     images: createImagePublisher({
       clock,
       helper: withFaultPoints(helper, faults),

@@ -61,7 +61,8 @@ describe.concurrent('a process that is killed (SIGKILL), once or twice in a row,
       .filter((each) => each.isFile())
       .map(({ parentPath, name }) => join(parentPath, name).slice(hostDir.length + 1));
     expect(paths).toEqual(expect.arrayContaining(OF_MACHINE));
-    const isOwn = (path: string) => OF_MACHINE.includes(path) || path.startsWith('leases/vm_');
+    const isOwn = (path: string) =>
+      OF_MACHINE.includes(path) || /^(leases|hardware)\/vm_/.test(path);
     return paths.filter((path) => !isOwn(path)).toSorted();
   }
 

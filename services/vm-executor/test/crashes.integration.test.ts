@@ -38,11 +38,13 @@ describe.concurrent('a process that is killed (SIGKILL) on real files', () => {
       const left = async (folder: string) => (await readdir(join(hostDir, folder))).toSorted();
       if (name === 'delete') {
         expect([await left('overlays'), await left('leases')]).toEqual([[], []]);
+        expect(await left('hardware')).toEqual([]);
         return;
       }
       const folder = join('overlays', vmId);
       expect(await left(folder)).toEqual(['disk.qcow2', 'record.json', 'seed.iso']);
       expect(await left('leases')).toEqual([`${vmId}.json`]);
+      expect(await left('hardware')).toEqual([`${vmId}.json`]);
       const record = await readFile(join(hostDir, folder, 'record.json'), 'utf8');
       expect(JSON.parse(record)).toMatchObject({ isMade: true });
     },
