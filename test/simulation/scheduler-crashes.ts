@@ -15,7 +15,12 @@ const TOO_LARGE = { vcpus: 40, memoryMiB: 256 };
 /** Longer than the scheduler keeps what is deleted, for whoever asks about it again. */
 const FORGOTTEN_AFTER_MS = 11 * 60_000;
 
-export type Point = readonly [step: SchedulerStep, when: 'before' | 'after'];
+/** Parts of the story that are about one thing. */
+const ACTS = ['resize', 'image'] as const;
+type Act = (typeof ACTS)[number];
+
+/** With an act: when the step is first taken in that one, not in the whole story. */
+type Point = readonly [step: SchedulerStep, when: 'before' | 'after', during?: Act];
 
 /**
  * Makes machines, stops one, gives it another size, starts it, restarts another, makes an image of
@@ -25,6 +30,7 @@ export async function liveAndDie(
   step: SchedulerStep,
   faults: SchedulerFaults,
   onRun: (run: Run) => void,
+  onAct: (act: Act | undefined) => void = () => undefined,
 ): Promise<void> {
   const run = new Run({ seed: 1, agents: 2, isWhole: true, schedulerFaults: faults });
   onRun(run);
@@ -38,12 +44,16 @@ export async function liveAndDie(
     if (resized === undefined || rebooted === undefined || copied === undefined) {
       throw new Error('three are needed');
     }
+    onAct('resize');
     await resize(run, id, resized);
+    onAct(undefined);
     run.factory.restartScheduler(DOWN_MS);
     await run.reach(id, { running: VMS });
     await operate(run, rebooted, 'reboot');
+    onAct('image');
     await makeImage(run, copied);
     await stage(run);
+    onAct(undefined);
     const wrong = vms
       .map(({ id: vmId }) => ({ vmId, boots: bootsOf(run, vmId) }))
       .filter(({ vmId, boots }) => boots !== (vmId === copied ? 1 : 2));
@@ -120,15 +130,17 @@ function bootsOf({ factory }: Run, vmId: VmId): number {
 }
 
 /** Ends the scheduler whenever it comes by the point, so many times. */
-function killingAt([step, when]: Point, times: number) {
+function killingAt([step, when, during]: Point, times: number) {
   let left = times;
   let run: Run | undefined;
+  let act: Act | undefined;
   let killedAtMs = Number.NEGATIVE_INFINITY;
   const faults: SchedulerFaults = {
     async at(...where) {
       const nowMs = run?.clock.monotonicMs() ?? 0;
       const isDead = nowMs < killedAtMs + DOWN_MS;
-      if (!isDead && (left === 0 || where[0] !== step || where[1] !== when)) return;
+      const isHere = where[0] === step && where[1] === when && (during ?? act) === act;
+      if (!isDead && (left === 0 || !isHere)) return;
       if (!isDead) {
         left -= 1;
         killedAtMs = nowMs;
@@ -140,18 +152,44 @@ function killingAt([step, when]: Point, times: number) {
   const onRun = (given: Run): void => {
     run = given;
   };
-  return { faults, onRun, killed: () => times - left };
+  const onAct = (given: Act | undefined): void => {
+    act = given;
+  };
+  return { faults, onRun, onAct, killed: () => times - left };
 }
 
 /** Before and after each step. */
-export const POINTS: readonly Point[] = SCHEDULER_STEPS.flatMap((step) => [
-  [step, 'before'] as const,
-  [step, 'after'] as const,
-]);
+export const POINTS: readonly (readonly [SchedulerStep, 'before' | 'after'])[] =
+  SCHEDULER_STEPS.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const]);
+
+/** Before and after each step that is taken in an act, in that act. */
+export async function pointsDuringActs(): Promise<readonly Point[]> {
+  const taken = new Map<Act, Set<SchedulerStep>>(ACTS.map((act) => [act, new Set()]));
+  let act: Act | undefined;
+  const note: SchedulerFaults = {
+    at: async (step) => {
+      if (act !== undefined) taken.get(act)?.add(step);
+    },
+  };
+  await liveAndDie(
+    'accept',
+    note,
+    () => undefined,
+    (given) => {
+      act = given;
+    },
+  );
+  return [...taken].flatMap(([during, steps]) =>
+    [...steps].flatMap((step) => [
+      [step, 'before', during] as const,
+      [step, 'after', during] as const,
+    ]),
+  );
+}
 
 /** Ends the scheduler at the point, so many times in a row; gives how often it came by. */
 export async function dieAt(point: Point, times: number): Promise<number> {
-  const { faults, onRun, killed } = killingAt(point, times);
-  await liveAndDie(point[0], faults, onRun);
+  const { faults, onRun, onAct, killed } = killingAt(point, times);
+  await liveAndDie(point[0], faults, onRun, onAct);
   return killed();
 }
