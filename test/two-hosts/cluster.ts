@@ -78,8 +78,9 @@ export class Cluster {
 
   async start(): Promise<void> {
     this.#startMaster();
-    await this.#answers(`${MASTER}/health`);
+    // They look for the master until it is there.
     for (const host of this.#hosts) this.#startAgent(host);
+    await this.#answers(`${MASTER}/health`);
     for (const host of this.#hosts) await this.#answers(`http://${host.address}:5051/health/ready`);
     const framework = createMesosFramework({
       ...{ clock: systemClock, random: systemRandom, logger: silentLogger },
@@ -153,6 +154,7 @@ export class Cluster {
       FACTORY_VOLUME_DIR: this.#volumes.get(host) ?? '',
       FACTORY_VIRTUALISATION: 'tcg',
       FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'warn',
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
     };
     host.spawn(
       'agent',

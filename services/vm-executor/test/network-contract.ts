@@ -123,6 +123,21 @@ export function describeHostNetwork(name: string, open: () => Promise<NetworkHar
       expect(await network.inventory(signal)).toEqual({ nics: [], subnetIds: [], strays: [] });
     });
 
+    it('gives an external address to one card, of whatever subnet, until that has it no more', async () => {
+      const externalAddress = '203.0.113.9';
+      await network.plug(other, testNic(other, 1, { externalAddress }), signal);
+      expect(await network.externalAddresses(signal)).toEqual([externalAddress]);
+      const rival = { ...nic, externalAddress };
+      await expect(network.plug(subnet, rival, signal)).rejects.toThrow(VmFailure);
+      await network.unplug(rival, signal);
+      await network.plug(other, testNic(other, 1), signal);
+      expect(await network.externalAddresses(signal)).toEqual([]);
+      await network.plug(subnet, rival, signal);
+      expect(await network.externalAddresses(signal)).toEqual([externalAddress]);
+      await network.unplug(rival, signal);
+      expect(await network.externalAddresses(signal)).toEqual([]);
+    });
+
     it('refuses rules for a card that is not plugged', async () => {
       await expect(network.setRules(subnet, nic, signal)).rejects.toThrow(VmFailure);
     });
