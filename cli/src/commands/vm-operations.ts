@@ -30,7 +30,7 @@ function resetCommand(): Command {
 
 const SET_PASSWORD_EXAMPLES = `
 The password is asked for, or read from standard input; never give it on the command line.
-The guest needs qemu-guest-agent (the image debian-12 has it).
+The guest needs qemu-guest-agent (the images micro and debian-12 have it).
 
 Examples:
   ./factory vm set-password farm-1
