@@ -9,6 +9,7 @@ import {
   type ProjectId,
   type Shape,
   type Vm,
+  type VmChange,
   type VmId,
   VmSchema,
 } from '@factory/contracts';
@@ -93,6 +94,16 @@ export class User {
 
   changeBatch(id: BatchId, change: BatchChange): Promise<Batch> {
     return this.#call(asBatch, 'PATCH', `/v1/batches/${id}`, { json: change });
+  }
+
+  /** Makes a subnet with egress. */
+  async createSubnet(name: string, cidr: string): Promise<void> {
+    const json = { name, cidr, egress: 'nat' };
+    await this.#call(asAnything, 'POST', '/v1/subnets', { json });
+  }
+
+  changeVm(vmId: VmId, change: VmChange): Promise<Vm> {
+    return this.#call(asVm, 'PATCH', `/v1/vms/${vmId}`, { json: change });
   }
 
   async wish(vmId: VmId, wish: 'start' | 'stop'): Promise<void> {
