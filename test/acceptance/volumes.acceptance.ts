@@ -1,4 +1,7 @@
+import type { BatchVolume, Vm } from '@factory/contracts';
 import { systemClock, waitFor } from '@factory/runtime';
+import { clientPid } from '../../cli/src/supervisor/gluster.ts';
+import { placeOf } from '../../cli/src/supervisor/shared-storage.ts';
 import { expectThat, timed } from '../support/acceptance.ts';
 import { makeVolume, startRealFactory } from '../support/real-factory.ts';
 
@@ -93,6 +96,8 @@ try {
   expectThat('a stopped machine is given a disk, and mounts it at its next start', true);
   await factory.run('batch', 'delete', 'late', '--wait');
 
+  await showThatItHangs();
+
   for (const name of ['shared', 'disk']) await factory.run('volume', 'delete', name);
   const gone = await waitFor(systemClock, 'the end of the volumes', TIMEOUT_MS, async () =>
     (await client.volumes()).length === 0 ? true : undefined,
@@ -100,4 +105,37 @@ try {
   expectThat('deleted volumes leave nothing', gone);
 } finally {
   await factory.remove();
+}
+
+/** Of the faults of storage-faults.long.acceptance.ts, the one that holds up most. */
+async function showThatItHangs(): Promise<void> {
+  const clientOfMount = await clientPid({ ...placeOf(factory.layout), clock: systemClock });
+  if (clientOfMount === undefined) throw new Error('the mount has no client');
+  const ask = async (name: string, volumes: BatchVolume[]): Promise<string> => {
+    const batch = await client.createBatch({ ...SIZE, name, count: 1, volumes });
+    return waitFor(systemClock, `the machine ${name}`, TIMEOUT_MS, async () => {
+      const [vm] = await client.vms({ batchId: batch.id });
+      return vm?.id;
+    });
+  };
+  const until = (vmId: string, what: string, holds: (vm: Vm) => boolean) =>
+    waitFor(systemClock, what, TIMEOUT_MS, async () =>
+      holds(await client.vm(vmId)) ? true : undefined,
+    );
+  const isRunning = ({ state }: Vm): boolean => state === 'running';
+  process.kill(clientOfMount, 'SIGSTOP');
+  try {
+    const needy = await ask('needy', [{ volume: 'shared', path: '/data' }]);
+    const isTold = ({ reason }: Vm): boolean => reason === 'STORAGE_UNAVAILABLE';
+    const told = await timed(() => until(needy, 'STORAGE_UNAVAILABLE', isTold));
+    console.log(`       the mount hangs: STORAGE_UNAVAILABLE after ${told.seconds.toFixed(1)} s`);
+    const other = await timed(async () => until(await ask('free', []), 'it to run', isRunning));
+    console.log(`       a machine without a volume runs after ${other.seconds.toFixed(1)} s`);
+    process.kill(clientOfMount, 'SIGCONT');
+    await until(needy, 'it to run', isRunning);
+    expectThat('a mount that hangs holds up who needs it alone, and until it is back', true);
+  } finally {
+    process.kill(clientOfMount, 'SIGCONT');
+  }
+  for (const name of ['needy', 'free']) await factory.run('batch', 'delete', name, '--wait');
 }
