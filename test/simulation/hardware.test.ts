@@ -27,20 +27,21 @@ describe.each([10, 120, 1_000])('graphics cards and cores, a kill %d ms after', 
       expect(held.flatMap(({ gpus }) => gpus)).toHaveLength(ALL);
       expect(held.flatMap(({ cpus }) => cpus)).toHaveLength(2 * ALL);
 
-      const next = await run.createBatch('next', 2, { vcpus: 2, hardware });
       const off = vms.slice(0, 4).map((vm) => vm.id);
       await run.wishAll(off, 'stop');
       await sleep(run.clock, afterMs);
       factory.killExecutors();
+      await run.reach(id, { running: ALL - 4, stopped: 4 });
       factory.killScheduler();
       await sleep(run.clock, 3_000);
       await factory.startScheduler();
-      // A machine that is off keeps what it has: nobody else is given it.
-      await run.reach(id, { running: ALL - 4, stopped: 4 });
-      const waiting = (await factory.user.batch(next.id)).vmCounts;
-      expect((waiting.pending ?? 0) + (waiting.scheduled ?? 0)).toBe(2);
       await run.wishAll(off, 'start');
       await run.reach(id, { running: ALL });
+
+      const next = await run.createBatch('next', 2, { vcpus: 2, hardware });
+      await sleep(run.clock, 20_000);
+      const waiting = (await factory.user.batch(next.id)).vmCounts;
+      expect((waiting.pending ?? 0) + (waiting.scheduled ?? 0)).toBe(2);
 
       await factory.user.deleteBatch(id);
       await sleep(run.clock, afterMs);
