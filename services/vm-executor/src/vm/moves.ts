@@ -1,7 +1,7 @@
 import { HANDOUT_REASONS, isTransitionAllowed, type VmState } from '@factory/contracts';
 import type { Logger, Random } from '@factory/runtime';
 import type { Bell } from '../bell.ts';
-import { explainFailure, VmFailure } from '../failures.ts';
+import { type Explanation, explainFailure, VmFailure } from '../failures.ts';
 import { cardsOf } from '../network/cards.ts';
 import type { Turns } from '../turns.ts';
 import type { Carrier, CarrierContext } from './carrier.ts';
@@ -56,6 +56,8 @@ export class Moves {
   readonly #carrier: Carrier;
   readonly #resting: Resting;
   readonly #hotPlugging: HotPlugging;
+  /** What of a wish could not be. */
+  #refusal: { readonly generation: number; readonly why: Explanation } | undefined;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: MoveContext, ledger: Ledger, carrier: Carrier, bell: Bell) {
@@ -138,8 +140,16 @@ export class Moves {
     if (isWished && !this.#ledger.isOverdue) this.#ledger.observe({ state: 'deleting' });
   }
 
+  /** With the wish that was carried out, what of it could not be is said. */
+  #withRefusal(change: Change): Change {
+    const refusal = this.#refusal;
+    if (change.state === 'failed' || refusal?.generation !== change.appliedGeneration)
+      return change;
+    return refusal === undefined ? change : { ...change, ...refusal.why };
+  }
+
   async #rest(change: Change): Promise<After> {
-    await this.#resting.rest(change);
+    await this.#resting.rest(this.#withRefusal(change));
     return WHEN_RUNG;
   }
 
@@ -336,7 +346,7 @@ export class Moves {
     } catch (error) {
       if (!(error instanceof VmFailure && error.reason === 'NO_CAPACITY')) throw error;
       this.#ledger.replace(withoutExternal(this.#record));
-      this.#ledger.observe(explainFailure(error));
+      this.#refusal = { generation: this.#record.generation, why: explainFailure(error) };
       return AT_ONCE;
     }
   }
