@@ -22,9 +22,10 @@ import { PeersKeeper } from './network/peers-keeper.ts';
 import { operate } from './operations/operate.ts';
 import { OrphanSearch, type Orphans } from './orphans.ts';
 import { createReporter, type Reporter } from './reporter.ts';
-import { createTurns } from './turns.ts';
+import { turnsOfHost } from './turns.ts';
 import { volumesInUse } from './vm/hot-plug.ts';
 import { type KeeperContext, VmKeeper } from './vm/keeper.ts';
+import { lastUpdate } from './vm/last-update.ts';
 import type { VmEnd } from './vm/moves.ts';
 import { takeOver, toObservation, type VmRecord } from './vm/record.ts';
 import { VmRecovery } from './vm/recovery.ts';
@@ -36,10 +37,6 @@ import type { VolumePort } from './volumes/port.ts';
 /** Why an executor has nothing more to do. */
 export type ExecutorEnd = 'idle' | 'shutdown';
 
-/** A disk, a seed, taps and a domain take 0.2 s of a busy host; storage that hangs takes for ever. */
-const MAKING_TURN_MS = 3_000;
-/** A domain starts in 0.3 to 3 s on a host that emulates. */
-const POWER_ON_TURN_MS = 15_000;
 /** Moves under way have this long to end when the executor closes; the next one takes them up. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -128,24 +125,15 @@ export class VmExecutor {
       send,
     });
     const { hostImages } = options;
-    this.#images =
-      hostImages === undefined
-        ? undefined
-        : new HostImages({
-            ...{ clock, logger, ...hostImages },
-            send: (message) => options.link.sendMessage(encodeExecutorMessage(message)),
-          });
+    this.#images = hostImages && new HostImages({ ...{ clock, logger, ...hostImages }, send });
     this.#externals = new ExternalBook({
       ...options,
       recordOf: (vmId) => this.#guarded.get(vmId)?.keeper.record,
     });
-    const turns = { max: settings.powerOnsMax, clock };
     this.#context = {
       ...options,
       externals: this.#externals,
-      // As many as are powered on: the first of a batch is not to wait until the last is made.
-      makings: createTurns({ ...turns, longestMs: MAKING_TURN_MS }),
-      powerOns: createTurns({ ...turns, longestMs: POWER_ON_TURN_MS }),
+      ...turnsOfHost(settings.powerOnsMax, clock),
       powerOff: settings.powerOff,
       onChange: ({ vmId }) => this.#reporter.changed(vmId),
       onResult: (result) => this.#reporter.result(result),
@@ -360,23 +348,8 @@ export class VmExecutor {
     if (guarded === undefined) return;
     this.#guarded.delete(record.vmId);
     this.#reporter.ended(toObservation(record));
-    const message = record.message ?? '';
-    const { taskId, wasKilled } = guarded;
-    const { makingFailure } = record;
-    if (end === 'sentBack' && makingFailure !== null) {
-      const why = `${makingFailure.reason}: ${makingFailure.message}`;
-      this.#options.link.updateTask(taskId, 'TASK_FAILED', why);
-      this.#watchIdleness();
-      return;
-    }
-    if (end === 'released') {
-      const state = wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED';
-      this.#options.link.updateTask(taskId, state, `RELEASED: ${message}`);
-    } else if (record.state === 'failed') {
-      this.#options.link.updateTask(taskId, 'TASK_FAILED', `${record.reason}: ${message}`);
-    } else {
-      this.#options.link.updateTask(taskId, wasKilled ? 'TASK_KILLED' : 'TASK_FINISHED', message);
-    }
+    const { state, message } = lastUpdate(record, end, guarded.wasKilled);
+    this.#options.link.updateTask(guarded.taskId, state, message);
     this.#watchIdleness();
   }
 

@@ -8,6 +8,23 @@ import { type Clock, createLimiter, type Timer } from '@factory/runtime';
  */
 export type Turns = <T>(signal: AbortSignal, work: (leave: () => void) => Promise<T>) => Promise<T>;
 
+/** A disk, a seed, taps and a domain take 0.2 s of a busy host; storage that hangs takes for ever. */
+const MAKING_TURN_MS = 3_000;
+/** A domain starts in 0.3 to 3 s on a host that emulates. */
+const POWER_ON_TURN_MS = 15_000;
+
+/**
+ * The turns of a host on which `powerOnsMax` guests are powered on at a time. No more are made at a
+ * time: the first of a batch is not to wait until the last is made.
+ */
+export function turnsOfHost(powerOnsMax: number, clock: Clock) {
+  const turns = { max: powerOnsMax, clock };
+  return {
+    makings: createTurns({ ...turns, longestMs: MAKING_TURN_MS }),
+    powerOns: createTurns({ ...turns, longestMs: POWER_ON_TURN_MS }),
+  };
+}
+
 export interface TurnsOptions {
   /** Turns at a time; whoever comes then waits in order of arrival. */
   readonly max: number;
