@@ -1,6 +1,4 @@
 import {
-  type ExecutorMessage,
-  type MetricsMessage,
   type OperationRequest,
   type OperationResult,
   parseVmTaskId,
@@ -94,7 +92,7 @@ export class VmExecutor {
       ...{ volumes, isKept, intervalMs: settings.orphanSearchMs },
     });
     this.#peers = new PeersKeeper(options);
-    const send = (message: ExecutorMessage | MetricsMessage) =>
+    const send = (message: Parameters<typeof encodeExecutorMessage>[0]) =>
       options.link.sendMessage(encodeExecutorMessage(message));
     this.#meter =
       options.stats &&
