@@ -113,6 +113,10 @@ describe('a real guest that is changed', { timeout: TIMEOUT_MS }, () => {
     const { data } = await untilDone(factory, vm, 'makeImage', { name: 'taken' });
     expect(data).toMatchObject({ kind: 'makeImage', name: 'taken', isQuiesced: true });
     expect(await typed(vm, 'echo on > /kept-file && cat /kept-file')).toMatch(/^on$/m);
+    // Its cluster tells of it a moment later.
+    await waitFor(systemClock, 'the image to be known', READY_TIMEOUT_MS, () =>
+      factory.run('image', 'show', 'taken').catch(() => undefined),
+    );
     const size = ['--image', 'taken', '--count', '1', '--vcpus', '1', '--memory', '128'];
     await factory.run('batch', 'create', '--name', 'copy', ...size, '--wait');
     const copy = await factory.client.findVm('copy-1');
