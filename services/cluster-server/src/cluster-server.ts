@@ -3,7 +3,6 @@ import {
   type Changes,
   type HostCapacity,
   type LinkCommand,
-  PROBLEMS,
   type Refusal,
   type VmSample,
 } from '@factory/contracts';
@@ -13,7 +12,6 @@ import {
   type Clock,
   createBackoff,
   type Logger,
-  ProblemError,
   type Random,
   retryForever,
   type Upgrades,
@@ -26,6 +24,7 @@ import { ImageLane } from './images/lane.ts';
 import { createImageReader, type ImageHere, type ImageReader } from './images/reader.ts';
 import type { ImageShelf } from './images/shelf.ts';
 import { giveOperations, giveVms, giveWishes } from './link/give.ts';
+import { ownIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
 import { Outbox } from './link/outbox.ts';
@@ -224,22 +223,12 @@ export class ClusterServer {
   }
 
   async #startLink(): Promise<void> {
-    this.#known = await this.#identity();
+    this.#known = await ownIdentity({
+      ...this.#options,
+      inTime: (what, work) => this.#inTime(what, work),
+      signal: this.#closing.signal,
+    });
     this.#link.start(this.#known);
-  }
-
-  async #identity(): Promise<ClusterIdentity> {
-    const { store, linkClient, enrolmentToken, name, logger } = this.#options;
-    const known = await this.#inTime('loading the identity', () => store.loadIdentity());
-    if (known !== undefined) return known;
-    if (enrolmentToken === undefined) {
-      const detail = 'This cluster has not enrolled yet: set FACTORY_ENROLMENT_TOKEN to its token.';
-      throw new ProblemError(PROBLEMS.notReady, detail);
-    }
-    const identity = await linkClient.enrol(enrolmentToken, name, this.#closing.signal);
-    await this.#inTime('saving the identity', () => store.saveIdentity(identity));
-    logger.info({ clusterId: identity.clusterId }, 'enrolled');
-    return identity;
   }
 
   /** Applies one command. Everything it calls is idempotent, so it may be applied again. */

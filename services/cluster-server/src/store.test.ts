@@ -38,6 +38,18 @@ const postgres = {
 };
 
 describe.each([memory, postgres])('a cluster store $name', ({ open }) => {
+  it('keeps a key that is not enrolled yet', async () => {
+    const { store, close }: Opened = await open();
+    try {
+      expect(await store.loadPrivateKey()).toBeUndefined();
+      await store.savePrivateKey('PEM');
+      expect(await store.loadPrivateKey()).toBe('PEM');
+      expect(await store.loadIdentity()).toBeUndefined();
+    } finally {
+      await close();
+    }
+  });
+
   it('keeps who the cluster is and how far it has reported, each by itself', async () => {
     const { store, close }: Opened = await open();
     try {

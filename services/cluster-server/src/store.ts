@@ -6,6 +6,10 @@ import type { Knex } from 'knex';
  * api-server knows this cluster, and how far its VMs' changes were reported.
  */
 export interface ClusterStore {
+  /** Its own key, made before it enrols: asking again with it gives an answer that was lost. */
+  loadPrivateKey(): Promise<string | undefined>;
+  /** PEM, as in {@link ClusterIdentity}. */
+  savePrivateKey(privateKey: string): Promise<void>;
   loadIdentity(): Promise<ClusterIdentity | undefined>;
   saveIdentity(identity: ClusterIdentity): Promise<void>;
   /** The vm-scheduler's revision up to which the api-server has everything; 0 at first. */
@@ -22,8 +26,13 @@ export interface ClusterIdentity {
 /** For simulations and tests. */
 export function createMemoryStore(): ClusterStore {
   let identity: ClusterIdentity | undefined;
+  let ownKey: string | undefined;
   let reportedRevision = 0;
   return {
+    loadPrivateKey: async () => ownKey,
+    savePrivateKey: async (privateKey) => {
+      ownKey = privateKey;
+    },
     loadIdentity: async () => identity,
     saveIdentity: async (value) => {
       identity = value;
@@ -45,6 +54,8 @@ export function createPostgresStore(knex: Knex): ClusterStore {
       .merge(Object.keys(columns));
   };
   return {
+    loadPrivateKey: async () => (await row())?.private_key ?? undefined,
+    savePrivateKey: (privateKey) => put({ private_key: privateKey }),
     loadIdentity: async () => {
       const found = await row();
       const isKnown = typeof found?.cluster_id === 'string';

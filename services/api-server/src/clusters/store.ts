@@ -92,7 +92,8 @@ export interface ClusterStore {
   findPeer(id: string): Promise<LinkPeer | undefined>;
   /**
    * Spends the token. A cluster of that name that is enrolled keeps its id and gets the new public
-   * key; its command log begins anew with everything that it should have.
+   * key; its command log begins anew with everything that it should have. A token that was spent for
+   * this very key gives the same answer again and changes nothing: the first may have been lost.
    */
   enrol(input: {
     readonly tokenHash: string;

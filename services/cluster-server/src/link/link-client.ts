@@ -1,4 +1,9 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 import {
   type ClusterImage,
   EnrolResponseSchema,
@@ -45,6 +50,12 @@ export interface LinkClientOptions {
   readonly url: string;
 }
 
+/** A new key for a cluster (Ed25519, PKCS#8, PEM). */
+export function newClusterKey(): string {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
 /** The calls of the cluster link (contracts/cluster-link.ts), signed. It holds no state. */
 export class LinkClient {
   readonly #options: LinkClientOptions;
@@ -54,12 +65,15 @@ export class LinkClient {
   }
 
   /**
-   * Makes a key pair and enrols with the one-time token. The key pair is new each time: a token
-   * that was used but whose answer was lost needs a new token.
-   * @throws RemoteProblemError when the token is refused.
+   * Enrols the key (PEM, PKCS#8) with the one-time token; asked again with the same key, the answer
+   * is the same. @throws RemoteProblemError when the token is refused.
    */
-  async enrol(token: string, name: string, signal?: AbortSignal): Promise<ClusterIdentity> {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  async enrol(
+    token: string,
+    { name, privateKey }: { readonly name: string; readonly privateKey: string },
+    signal?: AbortSignal,
+  ): Promise<ClusterIdentity> {
+    const publicKey = createPublicKey(createPrivateKey(privateKey));
     const { clusterId } = await requestJson(
       this.#options.transport,
       {
@@ -76,8 +90,7 @@ export class LinkClient {
       },
       (value) => enrolResponse.Parse(value),
     );
-    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
-    return { clusterId, privateKey: pem.toString() };
+    return { clusterId, privateKey };
   }
 
   /** Opens a session; gives its epoch, which fences out all sessions before. */

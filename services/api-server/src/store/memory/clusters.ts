@@ -59,8 +59,12 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
   const { name, nowMs } = input;
   const token = db.tokens.get(name);
   if (token?.tokenHash !== input.tokenHash || token.expiresAtMs < nowMs) return { kind: 'refused' };
-  db.tokens.delete(name);
   const known = [...db.clusters.values()].find((cluster) => cluster.name === name);
+  if (token.spentFor !== undefined) {
+    const isSame = token.spentFor === input.publicKey && known !== undefined;
+    return isSame ? { kind: 'enrolled', clusterId: known.id } : { kind: 'refused' };
+  }
+  db.tokens.set(name, { ...token, spentFor: input.publicKey });
   const clusterId = known?.id ?? input.clusterId;
   db.clusters.set(clusterId, {
     id: clusterId,

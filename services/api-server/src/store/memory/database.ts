@@ -56,7 +56,7 @@ export class MemoryDatabase {
   readonly addresses = new AddressLedger();
   lastVni = 0;
   readonly keys = new Map<string, ApiKeyRecord>();
-  readonly tokens = new Map<string, EnrolmentToken>();
+  readonly tokens = new Map<string, EnrolmentToken & { readonly spentFor?: string }>();
   readonly clusters = new Map<ClusterId, MemoryCluster>();
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();

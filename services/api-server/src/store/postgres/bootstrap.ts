@@ -62,7 +62,7 @@ async function keepToken(
   const cluster: Row | undefined = await trx('clusters').where({ name }).first('id', 'epoch');
   const isTokenKept = cluster === undefined || cluster.epoch === 0 || reenrol.includes(name);
   if (isTokenKept) {
-    const row = { token_hash: token.tokenHash, expires_at_ms: token.expiresAtMs };
+    const row = { token_hash: token.tokenHash, expires_at_ms: token.expiresAtMs, spent_for: null };
     await trx('enrolment_tokens')
       .insert({ ...row, cluster_name: name })
       .onConflict('cluster_name')

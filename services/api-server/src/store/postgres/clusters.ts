@@ -75,11 +75,21 @@ async function enrol(
 ): Promise<EnrolResult> {
   const { tokenHash, name, publicKey, nowMs } = input;
   return db.transaction(async (trx, wakes): Promise<EnrolResult> => {
-    const spent = await trx('enrolment_tokens')
-      .where({ token_hash: tokenHash, cluster_name: name })
+    const ofToken = { token_hash: tokenHash, cluster_name: name };
+    const token: Row | undefined = await trx('enrolment_tokens')
+      .where(ofToken)
       .andWhere('expires_at_ms', '>=', nowMs)
-      .delete();
-    if (spent === 0) return { kind: 'refused' };
+      .forUpdate()
+      .first('spent_for');
+    if (token === undefined) return { kind: 'refused' };
+    if (token.spent_for !== null) {
+      const enrolled: Row | undefined = await trx('clusters').where({ name }).first('id');
+      const isSame = token.spent_for === publicKey && enrolled !== undefined;
+      return isSame
+        ? { kind: 'enrolled', clusterId: enrolled.id as ClusterId }
+        : { kind: 'refused' };
+    }
+    await trx('enrolment_tokens').where(ofToken).update({ spent_for: publicKey });
     const { rows } = await trx.raw<{ rows: readonly { id: ClusterId }[] }>(
       `insert into clusters (id, name, public_key, enrolled_at_ms)
        values (:id, :name, :publicKey, :nowMs)
