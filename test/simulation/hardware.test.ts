@@ -43,6 +43,14 @@ describe.each([10, 120, 1_000])('graphics cards and cores, a kill %d ms after', 
       const waiting = (await factory.user.batch(next.id)).vmCounts;
       expect((waiting.pending ?? 0) + (waiting.scheduled ?? 0)).toBe(2);
 
+      // Both at once: what waits gets none of the cards that the lost machines come back for.
+      factory.killExecutors();
+      factory.killScheduler();
+      await sleep(run.clock, 3_000);
+      await factory.startScheduler();
+      await sleep(run.clock, 30_000);
+      await run.reach(id, { running: ALL });
+
       await factory.user.deleteBatch(id);
       await sleep(run.clock, afterMs);
       factory.killExecutors();

@@ -24,6 +24,8 @@ interface LauncherOptions {
   readonly logger: Logger;
   readonly send: (call: SchedulerCall) => Promise<void>;
   readonly template: () => ExecutorTemplate | undefined;
+  /** What runs on this agent is not known for the moment: its offers wait. */
+  readonly isUnsureOf: (agentId: string) => boolean;
   /** The tasks of these VMs may or may not have been launched: ask the master. */
   readonly onUnknownOutcome: (records: readonly VmRecord[]) => void;
 }
@@ -103,8 +105,7 @@ export class Launcher {
     const template = this.#options.template();
     if (template === undefined) return;
     const wanting = this.#wanting();
-    const offers = [...this.#offers.values()];
-    this.#offers.clear();
+    const offers = this.#takeOffers();
     const doubtful = [...this.#doubtful.values()];
     this.#doubtful.clear();
     const agents = groupByAgent(offers);
@@ -127,6 +128,14 @@ export class Launcher {
       ),
     ]);
     await this.#tellWhetherWanting(template, leftOver);
+  }
+
+  /** Takes the offers that may be used now. */
+  #takeOffers(): readonly Offer[] {
+    const { isUnsureOf } = this.#options;
+    const usable = [...this.#offers.values()].filter(({ agent_id }) => !isUnsureOf(agent_id.value));
+    for (const { id } of usable) this.#offers.delete(id.value);
+    return usable;
   }
 
   /** Keeps what is held, so that a RESCIND still finds it; gives the rest. */

@@ -192,6 +192,7 @@ describe('groups over rounds and restarts', () => {
     world.framework.offer(sampleOffer('o1', 'agent-1'));
     await world.settle();
     const next = await World.subscribed(world);
+    next.framework.answer(1, 1, 'TASK_RUNNING');
     await ask(next, [2], { group });
     next.framework.offer(sampleOffer('o2', 'agent-1', {}, true));
     await next.settle();

@@ -10,6 +10,9 @@ const ASK_ALL_INTERVAL_MS = 10 * 60_000;
 /** The call of a launch this young may still be on its way: the answer would mislead. */
 const LAUNCH_SETTLES_MS = 10_000;
 
+/** After this long without an answer nothing waits for it: a master that has just begun has none. */
+const FIRST_ANSWERS_MS = 5_000;
+
 /** What a RECONCILE call names. */
 export interface AskedTask {
   readonly task_id: TaskID;
@@ -29,6 +32,10 @@ export class Reconciler {
   /** When each task was asked about that has not been answered for, on the monotonic clock. */
   readonly #askedAtMs = new Map<string, number>();
   #askedAllAtMs = 0;
+  /** Tasks asked about at the subscription that were not answered for, with their agents. */
+  readonly #unsure = new Map<string, string>();
+  /** How many of them each agent has. */
+  readonly #unsureOf = new Map<string, number>();
   #askedMissingAtMs: number | undefined;
 
   constructor(options: ReconcilerOptions) {
@@ -58,16 +65,47 @@ export class Reconciler {
     );
   }
 
-  /** The master has answered for this task, or the agent by itself. */
-  answered(taskId: string): void {
+  /**
+   * The master has answered for this task, or the agent by itself. Gives whether it was the last one
+   * of an agent that is unsure.
+   */
+  answered(taskId: string): boolean {
     this.#askedAtMs.delete(taskId);
+    const agentId = this.#unsure.get(taskId);
+    if (agentId === undefined) return false;
+    this.#unsure.delete(taskId);
+    const left = (this.#unsureOf.get(agentId) ?? 1) - 1;
+    if (left > 0) this.#unsureOf.set(agentId, left);
+    else this.#unsureOf.delete(agentId);
+    return left <= 0;
+  }
+
+  /**
+   * Whether tasks of this agent may have ended while we were away, and we have not heard yet: what it
+   * offers may be the room of machines that have to go back there.
+   */
+  isUnsureOf(agentId: string): boolean {
+    const askedForMs = this.#options.clock.monotonicMs() - this.#askedAllAtMs;
+    return this.#unsureOf.has(agentId) && askedForMs < FIRST_ANSWERS_MS;
   }
 
   /** A new subscription: what was asked before may never be answered. */
   askAllAnew(): void {
     this.#askedAtMs.clear();
     this.#askedAllAtMs = this.#options.clock.monotonicMs();
-    this.ask([...this.#options.state.vms()]);
+    const records = [...this.#options.state.vms()];
+    this.#unsure.clear();
+    this.#unsureOf.clear();
+    for (const record of records) this.#doubt(record);
+    this.ask(records);
+  }
+
+  #doubt(record: VmRecord): void {
+    const taskId = currentTaskId(record);
+    if (taskId === undefined || record.task === null) return;
+    const { agentId } = record.task;
+    this.#unsure.set(taskId, agentId);
+    this.#unsureOf.set(agentId, (this.#unsureOf.get(agentId) ?? 0) + 1);
   }
 
   /** Asks about everything that the master knows, at most every so often: something is missing. */

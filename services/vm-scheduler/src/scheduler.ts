@@ -100,6 +100,7 @@ export class VmScheduler {
       logger: options.logger,
       send: (call) => options.framework.call(call),
       template: () => this.#template(),
+      isUnsureOf: (agentId) => this.#reconciler.isUnsureOf(agentId),
       onUnknownOutcome: (records) => this.#reconciler.ask(records),
     });
     this.#reconciler = new Reconciler({
@@ -135,6 +136,7 @@ export class VmScheduler {
       ...{ state, clock, logger, drive },
       calls: this.#calls,
       reconciler: this.#reconciler,
+      onAgentKnown: () => this.#launcher.trigger(),
       missing: this.#missing,
     });
     this.#executors = new ExecutorDesk({

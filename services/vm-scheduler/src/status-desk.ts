@@ -14,6 +14,8 @@ interface StatusDeskOptions {
   readonly logger: Logger;
   readonly calls: MesosCalls;
   readonly reconciler: Reconciler;
+  /** An agent of which we were unsure is known again. */
+  readonly onAgentKnown: () => void;
   readonly missing: MissingVms;
   /** Does what has to be done next for VMs that have changed. */
   readonly drive: (records: readonly VmRecord[]) => void;
@@ -31,13 +33,14 @@ export class StatusDesk {
   async take(status: TaskStatus): Promise<void> {
     const { state, calls, reconciler } = this.#options;
     const taskId = status.task_id.value;
-    reconciler.answered(taskId);
+    const isAgentKnown = reconciler.answered(taskId);
     const record = state.vm(parseVmTaskId(taskId)?.vmId ?? '');
     if (record === undefined || currentTaskId(record) !== taskId) this.#onForeign(record, status);
     else await this.#onOwn(record, status);
     // A status may come twice: the first one's outcome may still be on its way to the disk.
     await state.commit();
     calls.acknowledge(status);
+    if (isAgentKnown) this.#options.onAgentKnown();
   }
 
   async #onOwn(record: VmRecord, status: TaskStatus): Promise<void> {
