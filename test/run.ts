@@ -1,9 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@factory/runtime';
 import { endLeftBehind, run } from './runner/processes.ts';
-import { takeReport } from './runner/report.ts';
+import { readReport } from './runner/report.ts';
 
 /**
  * `./factory test`: every check and every test. All run even if one fails, and none longer than its
@@ -13,6 +13,8 @@ const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'node_modules/.bin');
 /** In minutes, several times what each needs on two cores: what comes to its limit hangs. */
 const LIMITS = { check: 5, unit: 20, integration: 25, acceptance: 8, longAcceptance: 60 };
+/** Acceptances that need no libvirt and time nothing closely: they run while guests boot. */
+const BESIDE = ['addresses', 'bad-input', 'failing-hosts', 'zookeeper-failover'];
 /** In minutes, for all that is not a long acceptance. */
 const WHOLE_LIMIT = 70;
 
@@ -30,8 +32,13 @@ if (isWhole) await runChecks();
 await runTests('unit', LIMITS.unit);
 if (values.quick !== true) {
   // They wait for daemons, guests and time-outs more than they compute, and share nothing.
-  await Promise.all([runTests('hosts', LIMITS.integration), runTests('mesos', LIMITS.integration)]);
-  if (isWhole) await runAcceptance();
+  const acceptances = isWhole ? await acceptanceFiles() : [];
+  const isBeside = (file: string): boolean => BESIDE.includes(file.split('.')[0] ?? '');
+  await Promise.all([
+    runTests('hosts', LIMITS.integration),
+    runTests('mesos', LIMITS.integration).then(() => runAll(acceptances.filter(isBeside))),
+  ]);
+  await runAll(acceptances.filter((file) => !isBeside(file)));
 }
 await endLeftBehind(say);
 if (total.passed + total.failed === 0) count(`tests with ${positionals.join(' or ')}`, false);
@@ -58,11 +65,13 @@ async function check(name: string, program: string, args: readonly string[]): Pr
 async function runTests(project: string, minutes: number): Promise<void> {
   await mkdir(join(ROOT, '.toolchain'), { recursive: true });
   const path = join(ROOT, `.toolchain/vitest-${project}.json`);
+  // What is there afterwards is of this run, and stays to be looked at.
+  await rm(path, { force: true });
   const live = process.stdout.isTTY ? 'dot' : 'minimal';
   const reporters = [`--reporter=${live}`, '--reporter=json', `--outputFile.json=${path}`];
   const args = ['run', '--project', project, '--passWithNoTests', ...reporters, ...positionals];
   const status = await run(join(BIN, 'vitest'), args, { limitMs: limitMs(minutes), write: say });
-  const report = await takeReport(path, ROOT);
+  const report = await readReport(path, ROOT);
   total.passed += report?.passed ?? 0;
   total.failed += report?.failed ?? 0;
   failures.push(...(report?.failures ?? []));
@@ -71,19 +80,27 @@ async function runTests(project: string, minutes: number): Promise<void> {
 }
 
 /** Each file in test/acceptance/ shows one promise on a real factory and prints its figure. */
-async function runAcceptance(): Promise<void> {
-  const directory = join(ROOT, 'test/acceptance');
-  const files = (await readdir(directory)).filter((file) => file.endsWith('.acceptance.ts')).sort();
+async function acceptanceFiles(): Promise<readonly string[]> {
+  const files = await readdir(join(ROOT, 'test/acceptance'));
+  const isAsked = (file: string): boolean => !isLong(file) || values.acceptance === true;
+  return files.filter((file) => file.endsWith('.acceptance.ts') && isAsked(file)).sort();
+}
+
+function isLong(file: string): boolean {
+  return file.endsWith('.long.acceptance.ts');
+}
+
+async function runAll(acceptances: readonly string[]): Promise<void> {
   const env = { FACTORY_ACCEPTANCE_STRICT: values.acceptance === true ? '1' : '0' };
-  for (const file of files) {
-    const isLong = file.endsWith('.long.acceptance.ts');
-    if (isLong && values.acceptance !== true) continue;
-    say(`\nacceptance: ${file}\n`);
-    const node = ['--disable-warning=ExperimentalWarning', join(directory, file)];
-    const minutes = isLong ? LIMITS.longAcceptance : LIMITS.acceptance;
-    const options = { limitMs: limitMs(minutes), env, write: say };
-    count(file, (await run(process.execPath, node, options)) === 0);
-    await endLeftBehind(say);
+  for (const file of acceptances) {
+    const lines: string[] = [`\nacceptance: ${file}\n`];
+    const node = ['--disable-warning=ExperimentalWarning', join(ROOT, 'test/acceptance', file)];
+    const minutes = isLong(file) ? LIMITS.longAcceptance : LIMITS.acceptance;
+    // Told as one piece: another part of the run may speak meanwhile.
+    const write = (text: string): void => void lines.push(text);
+    const code = await run(process.execPath, node, { limitMs: limitMs(minutes), env, write });
+    say(lines.join(''));
+    count(file, code === 0);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 
 /** What a run of vitest tells in its JSON report. */
@@ -9,11 +9,10 @@ export interface Report {
   readonly failures: readonly string[];
 }
 
-/** The report at `path`, which is gone then; undefined where the run has not come to write one. */
-export async function takeReport(path: string, root: string): Promise<Report | undefined> {
+/** The report at `path`; undefined where the run has not come to write one. */
+export async function readReport(path: string, root: string): Promise<Report | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  await rm(path);
   const report: unknown = JSON.parse(text);
   const { numPassedTests, numFailedTests } = Object(report);
   if (!Number.isInteger(numPassedTests) || !Number.isInteger(numFailedTests)) {
