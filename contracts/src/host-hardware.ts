@@ -108,6 +108,8 @@ export const HANDOUT_REASONS: ReadonlySet<VmReason> = new Set([
   'GPU_UNAVAILABLE',
   'CPUS_UNAVAILABLE',
   'HUGEPAGES_UNAVAILABLE',
+  // Of external addresses: another machine was to give one back, and has not come to it yet.
+  'NO_CAPACITY',
 ] satisfies readonly VmReason[]);
 
 const RESOURCE_WORDS: Readonly<Record<string, string>> = {

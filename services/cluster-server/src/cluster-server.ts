@@ -1,10 +1,10 @@
-import {
-  type Capacity,
-  type Changes,
-  type HostCapacity,
-  type LinkCommand,
-  type Refusal,
-  type VmSample,
+import type {
+  Capacity,
+  Changes,
+  HostCapacity,
+  LinkCommand,
+  Refusal,
+  VmSample,
 } from '@factory/contracts';
 import {
   type ByteChannel,
