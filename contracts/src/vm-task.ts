@@ -39,6 +39,13 @@ export const VmTaskDataSchema = Type.Object({
 });
 export type VmTaskData = Static<typeof VmTaskDataSchema>;
 
+/** `TaskInfo.data` of a task that only starts an executor, on a host without machines. */
+export const WakeTaskDataSchema = Type.Object({
+  version: Type.Literal(VM_TASK_VERSION),
+  wake: Type.Literal(true),
+});
+export type WakeTaskData = Static<typeof WakeTaskDataSchema>;
+
 /** Scheduler to executor. */
 export const SchedulerMessageSchema = Type.Union([
   Type.Object({

@@ -111,6 +111,19 @@ describe('making', () => {
   });
 });
 
+describe('a task that only starts the executor', () => {
+  it('ends at once, and the executor stays', async () => {
+    const test = new TestHost();
+    await test.start();
+    test.link.launch({ version: 1, wake: true }, 'wake.agent-1.1');
+    await test.run(5_000);
+    expect(test.link.updatesOf('wake.agent-1.1')).toEqual(['TASK_FINISHED']);
+    test.launch(testTask(1));
+    await test.run(10_000);
+    expect(test.link.latest(vmId)?.state).toBe('running');
+  });
+});
+
 describe('wishes', () => {
   it('that wait for the hypervisor say so, until they are carried out', async () => {
     const { test } = await runningVm();

@@ -12,7 +12,12 @@ import { holderIsGone } from './hardware/holders.ts';
 import type { HypervisorEvent } from './hypervisor/port.ts';
 import { HostImages } from './images/host-images.ts';
 import type { LaunchedTask, LinkHandlers } from './link.ts';
-import { decodeSchedulerMessage, decodeTaskData, encodeExecutorMessage } from './messages.ts';
+import {
+  decodeSchedulerMessage,
+  decodeTaskData,
+  encodeExecutorMessage,
+  isWakeTask,
+} from './messages.ts';
 import { MetricsHistory } from './metrics/history.ts';
 import { Meter } from './metrics/meter.ts';
 import { ExternalBook } from './network/external-book.ts';
@@ -217,11 +222,13 @@ export class VmExecutor {
   }
 
   async #launch(task: LaunchedTask): Promise<void> {
+    const { link } = this.#options;
+    // It was to start this executor, which stays for its idle time, and while images come.
+    if (isWakeTask(task.data)) return link.updateTask(task.taskId, 'TASK_FINISHED', '');
     const data = decodeTaskData(task.data);
     if (data === undefined) {
       const message = 'LAUNCH_REFUSED: the data of the task are not those of a VM';
-      this.#options.link.updateTask(task.taskId, 'TASK_FAILED', message);
-      return;
+      return link.updateTask(task.taskId, 'TASK_FAILED', message);
     }
     await this.#inOrder(data.vmId, () => this.#takeOver(task.taskId, data));
   }

@@ -6,6 +6,7 @@ import {
   SchedulerMessageSchema,
   type VmTaskData,
   VmTaskDataSchema,
+  WakeTaskDataSchema,
 } from '@factory/contracts';
 import { Value } from 'typebox/value';
 
@@ -13,6 +14,11 @@ import { Value } from 'typebox/value';
 export function decodeTaskData(bytes: Uint8Array): VmTaskData | undefined {
   const value = parseJson(bytes);
   return Value.Check(VmTaskDataSchema, value) ? value : undefined;
+}
+
+/** Whether a task was only to start this executor. */
+export function isWakeTask(bytes: Uint8Array): boolean {
+  return Value.Check(WakeTaskDataSchema, parseJson(bytes));
 }
 
 /** A framework message of the scheduler, or undefined when it is none. */

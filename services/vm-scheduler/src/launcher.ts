@@ -9,6 +9,7 @@ import { assignmentOfTask } from './resize.ts';
 import { amountsOf } from './resource-pool.ts';
 import type { SchedulerState } from './state.ts';
 import { applyLaunch, applyWaitingReason, type VmRecord, vmIdOf } from './vm-record.ts';
+import type { Wakes } from './wakes.ts';
 
 /** How long offers are refused when nothing waits; a REVIVE ends it. */
 const REFUSE_IDLE_SECONDS = 3_600;
@@ -24,10 +25,18 @@ interface LauncherOptions {
   readonly logger: Logger;
   readonly send: (call: SchedulerCall) => Promise<void>;
   readonly template: () => ExecutorTemplate | undefined;
+  /** Executors that are to be started where no machine is. */
+  readonly wakes: Wakes;
   /** What runs on this agent is not known for the moment: its offers wait. */
   readonly isUnsureOf: (agentId: string) => boolean;
   /** The tasks of these VMs may or may not have been launched: ask the master. */
   readonly onUnknownOutcome: (records: readonly VmRecord[]) => void;
+}
+
+/** A call that starts an executor, and the offers that it uses. */
+interface Wake {
+  readonly call: SchedulerCall;
+  readonly offers: readonly Offer[];
 }
 
 /** Reasons of all that waits are told anew this often at most, in ms. */
@@ -111,12 +120,15 @@ export class Launcher {
     const agents = groupByAgent(offers);
     const placement = this.#options.desk.place(wanting, agents, this.#claims(wanting, agents));
     const launched = this.#recordLaunches(wanting, placement, agents);
-    const rest = this.#keepHeld(offers.filter((offer) => !launched.has(offer.agent_id.value)));
+    const unused = offers.filter((offer) => !launched.has(offer.agent_id.value));
+    const { wakes, rest: unneeded } = this.#wake(unused, template);
+    const rest = this.#keepHeld(unneeded);
     this.#tellWaiting(wanting, placement, offers.length > 0);
     // Without a launch nothing has to be stored: what is not used goes back at once.
     if (launched.size > 0) await this.#makeDurable(launched, agents, rest, template);
-    const leftOver = placement.agentOf.size < wanting.length;
+    const leftOver = placement.agentOf.size < wanting.length || this.#options.wakes.areWanted;
     await Promise.all([
+      ...wakes.map((wake) => this.#startExecutor(wake)),
       ...[...launched].map(([agentId, records]) =>
         this.#accept(records, agents.get(agentId) ?? [], template, leftOver),
       ),
@@ -128,6 +140,22 @@ export class Launcher {
       ),
     ]);
     await this.#tellWhetherWanting(template, leftOver);
+  }
+
+  /** Starts executors that are wanted where no machine is; gives the offers that are left. */
+  #wake(unused: readonly Offer[], template: ExecutorTemplate) {
+    const wakes: Wake[] = [];
+    const rest: Offer[] = [];
+    for (const [agentId, offers] of groupByAgent(unused)) {
+      const call = this.#options.wakes.callFor(agentId, offers, template, REFUSE_BUSY_SECONDS);
+      if (call === undefined) rest.push(...offers);
+      else wakes.push({ call, offers });
+    }
+    return { wakes, rest };
+  }
+
+  async #startExecutor({ call, offers }: Wake): Promise<void> {
+    if (!(await this.#sendOrForget(call))) this.#doubt(offers);
   }
 
   /** Takes the offers that may be used now. */

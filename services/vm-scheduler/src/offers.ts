@@ -92,7 +92,7 @@ export function acceptCall(
  * The same for every launch on every agent: Mesos refuses a second `ExecutorInfo` under one id that
  * differs from the first.
  */
-function executorInfo(template: ExecutorTemplate): ExecutorInfo {
+export function executorInfo(template: ExecutorTemplate): ExecutorInfo {
   const scalar = (name: string, value: number): Resource => ({
     name,
     type: 'SCALAR',

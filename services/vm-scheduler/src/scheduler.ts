@@ -38,6 +38,7 @@ import {
   vmIdOf,
 } from './vm-record.ts';
 import { VmUse } from './vm-use.ts';
+import { Wakes } from './wakes.ts';
 
 /** How often deadlines and silences are looked for. */
 const SWEEP_INTERVAL_MS = 1_000;
@@ -67,6 +68,7 @@ export class VmScheduler {
   readonly #state: SchedulerState;
   readonly #launcher: Launcher;
   readonly #placement: PlacementDesk;
+  readonly #wakes: Wakes;
   readonly #operations: OperationDesk;
   readonly #peers: PeersDesk;
   readonly #calls: MesosCalls;
@@ -93,6 +95,7 @@ export class VmScheduler {
     this.#silence = new HostSilence(options.clock);
     this.use = new VmUse(options.state, options.clock);
     this.#placement = new PlacementDesk(options.state, options.clock);
+    this.#wakes = new Wakes(options.clock);
     this.#launcher = new Launcher({
       state: options.state,
       desk: this.#placement,
@@ -100,6 +103,7 @@ export class VmScheduler {
       logger: options.logger,
       send: (call) => options.framework.call(call),
       template: () => this.#template(),
+      wakes: this.#wakes,
       isUnsureOf: (agentId) => this.#reconciler.isUnsureOf(agentId),
       onUnknownOutcome: (records) => this.#reconciler.ask(records),
     });
@@ -129,7 +133,13 @@ export class VmScheduler {
       clock,
       pullsMax: options.pullsMax,
       tell: (agentId, message) => this.#calls.tell(agentId, message),
-      noteImages: (agentId, images) => this.#placement.noteImages(agentId, images),
+      wake: (agentId) => {
+        if (this.#wakes.want(agentId)) this.#launcher.revive();
+      },
+      noteImages: (agentId, images) => {
+        this.#wakes.isThere(agentId);
+        this.#placement.noteImages(agentId, images);
+      },
     });
     const drive = (records: readonly VmRecord[]): void => this.#drive(records);
     this.#statuses = new StatusDesk({

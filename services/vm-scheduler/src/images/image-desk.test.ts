@@ -11,13 +11,15 @@ const pulling = { name: 'micro', version: VERSION, percent: 20 };
 function setUp(pullsMax = 1) {
   const clock = new VirtualClock();
   const said: (readonly [string, SchedulerMessage['type']])[] = [];
+  const woken = new Set<string>();
   const noted = new Map<string, readonly string[]>();
   const desk = new ImageDesk({
     ...{ clock, pullsMax },
     tell: (agentId, { type }) => said.push([agentId, type]),
+    wake: (agentId) => woken.add(agentId),
     noteImages: (agentId, images) => noted.set(agentId, [...images]),
   });
-  return { clock, desk, said, noted };
+  return { clock, desk, said, noted, woken };
 }
 
 describe('the desk for images on hosts', () => {
@@ -26,6 +28,13 @@ describe('the desk for images on hosts', () => {
     desk.told('agent-1', [here, { ...pulling, version: 'b'.repeat(64) }]);
     expect(noted.get('agent-1')).toEqual(['micro', VERSION]);
     expect(desk.list()).toMatchObject([{ agentId: 'agent-1', images: [here, {}] }]);
+  });
+
+  it('has executors started where none is that could copy', () => {
+    const { desk, woken } = setUp();
+    desk.told('agent-1', []);
+    desk.stage([{ name: 'micro', version: VERSION, agentIds: ['agent-1', 'agent-2'] }]);
+    expect([...woken]).toEqual(['agent-2']);
   });
 
   it('asks hosts for what they lack, and again until they say that it comes', async () => {

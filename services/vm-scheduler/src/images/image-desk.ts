@@ -10,6 +10,8 @@ const STAGE_AGAIN_MS = 5_000;
 interface Parts {
   readonly clock: Clock;
   readonly tell: (agentId: string, message: SchedulerMessage) => void;
+  /** Images are to come to an agent of which no executor speaks. */
+  readonly wake: (agentId: string) => void;
   /** Images, by version and name, that an agent has: VMs prefer it. */
   readonly noteImages: (agentId: string, images: Iterable<string>) => void;
   /** Copies at a time in this cluster. */
@@ -57,6 +59,7 @@ export class ImageDesk {
     const lacking = new Map<string, { name: string; version: string }[]>();
     for (const { name, version, agentIds } of stages) {
       for (const agentId of agentIds) {
+        if (!this.#told.has(agentId)) this.#parts.wake(agentId);
         const has = this.#told.get(agentId)?.images.some((each) => each.version === version);
         const key = pullKey({ agentId, version });
         const askedAtMs = this.#stagedAtMs.get(key) ?? Number.NEGATIVE_INFINITY;

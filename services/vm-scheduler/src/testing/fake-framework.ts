@@ -93,7 +93,11 @@ export class FakeFramework implements Framework {
 
   /** What the executor of an agent says. */
   say(agentId: string, vms: readonly VmObservation[], more: Partial<ExecutorMessage> = {}): void {
-    const message = { type: 'status', full: false, vms, operations: [], ...more };
+    this.sayAny(agentId, { type: 'status', full: false, vms, operations: [], ...more });
+  }
+
+  /** Something else that an executor says. */
+  sayAny(agentId: string, message: object): void {
     this.emit({
       type: 'MESSAGE',
       message: {
