@@ -7,8 +7,9 @@ const HOSTS = [
   'test/two-hosts/**/*.integration.test.ts',
   'test/e2e/**/*.test.ts',
 ];
-/** Real masters, agents, containers, ZooKeeper; no libvirt. */
-const MESOS = [
+/** Real processes without libvirt: masters, agents, containers, ZooKeeper, executors that are killed. */
+const PROCESSES = [
+  'services/vm-executor/test/crashes*.integration.test.ts',
   'mesos-core/**/*.integration.test.ts',
   'test/failover/**/*.integration.test.ts',
   'test/conformance/**/*.test.ts',
@@ -26,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...EXCLUDED, ...HOSTS, ...MESOS],
+          exclude: [...EXCLUDED, ...HOSTS, ...PROCESSES],
           globalSetup: ['test/setup/postgres.ts'],
         },
       },
@@ -36,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'hosts',
           include: HOSTS,
-          exclude: EXCLUDED,
+          exclude: [...EXCLUDED, ...PROCESSES],
           fileParallelism: false,
           globalSetup: ['test/setup/libvirt.ts'],
         },
@@ -44,8 +45,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'mesos',
-          include: MESOS,
+          name: 'processes',
+          include: PROCESSES,
           exclude: EXCLUDED,
           fileParallelism: false,
         },

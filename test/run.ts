@@ -36,7 +36,7 @@ if (values.quick !== true) {
   const isBeside = (file: string): boolean => BESIDE.includes(file.split('.')[0] ?? '');
   await Promise.all([
     runTests('hosts', LIMITS.integration),
-    runTests('mesos', LIMITS.integration).then(() => runAll(acceptances.filter(isBeside))),
+    runTests('processes', LIMITS.integration).then(() => runAll(acceptances.filter(isBeside))),
   ]);
   await runAll(acceptances.filter((file) => !isBeside(file)));
 }
