@@ -184,6 +184,11 @@ export class ClusterServer {
     return this.#link.lastAnswerAtMs;
   }
 
+  /** Whether the api-server has been told what hosts and images there are. */
+  get hasToldCapacity(): boolean {
+    return this.#outbox.hasToldCapacity;
+  }
+
   /** The cluster as this process sees it, for people and tools. */
   picture(): {
     readonly hosts: readonly HostCapacity[];

@@ -27,10 +27,15 @@ export function createClusterServer(options: ClusterServerOptions): ClusterServe
     clock: options.clock,
     logger: options.logger,
     random: options.random,
-    isReady: () =>
-      server.lastAnswerAtMs === undefined
-        ? { ready: false, reasons: ['the api-server has not answered yet'] }
-        : { ready: true, reasons: [] },
+    isReady: () => {
+      const reasons =
+        server.lastAnswerAtMs === undefined
+          ? ['the api-server has not answered yet']
+          : server.hasToldCapacity
+            ? []
+            : ['the api-server has not been told yet which hosts and images there are'];
+      return { ready: reasons.length === 0, reasons };
+    },
   });
   count = createTotals(app.metricsRegistry);
   server.takeConsoles(createUpgrades(app));

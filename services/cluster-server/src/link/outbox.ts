@@ -25,6 +25,8 @@ export class Outbox {
   /** By machine, with the number of the command that was refused. */
   #refusals = new Map<string, { readonly refusal: Refusal; readonly seq: number }>();
   #capacity: Capacity | undefined;
+  /** The api-server knows what there is here: before, it knows of no image. */
+  hasToldCapacity = false;
   /** The vm-scheduler's revision up to which everything is in here or was acknowledged. */
   #readRevision = 0;
 
@@ -112,6 +114,7 @@ export class Outbox {
         this.#refusals.delete(refusal.vmId);
       }
     }
+    if (reports.capacity !== undefined) this.hasToldCapacity = true;
     if (this.#capacity === reports.capacity) this.#capacity = undefined;
   }
 }
