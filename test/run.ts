@@ -32,7 +32,7 @@ if (isWhole) await runChecks();
 await runTests('unit', LIMITS.unit);
 if (values.quick !== true) {
   // They wait for daemons, guests and time-outs more than they compute, and share nothing.
-  const acceptances = isWhole ? await acceptanceFiles() : [];
+  const acceptances = await acceptanceFiles();
   const isBeside = (file: string): boolean => BESIDE.includes(file.split('.')[0] ?? '');
   await Promise.all([
     runTests('hosts', LIMITS.integration),
@@ -82,7 +82,10 @@ async function runTests(project: string, minutes: number): Promise<void> {
 /** Each file in test/acceptance/ shows one promise on a real factory and prints its figure. */
 async function acceptanceFiles(): Promise<readonly string[]> {
   const files = await readdir(join(ROOT, 'test/acceptance'));
-  const isAsked = (file: string): boolean => !isLong(file) || values.acceptance === true;
+  const isMeant = (file: string): boolean =>
+    isWhole || positionals.some((filter) => `test/acceptance/${file}`.includes(filter));
+  const isAsked = (file: string): boolean =>
+    isMeant(file) && (!isLong(file) || values.acceptance === true);
   return files.filter((file) => file.endsWith('.acceptance.ts') && isAsked(file)).sort();
 }
 

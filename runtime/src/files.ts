@@ -46,7 +46,7 @@ export async function writeFileAtomic(
     await rm(temporary, { force: true });
     throw error;
   }
-  if (fsync) await syncDirectory(directory);
+  if (fsync) await syncToDisk(directory);
 }
 
 /** Of {@link writeFileAtomic}. */
@@ -65,13 +65,16 @@ export async function removeCutOffWrites(folder: string): Promise<void> {
   await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
 }
 
-/** A rename in the folder is durable only when the folder is (fsync(2), notes). */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+/**
+ * What was written to the file, by whomever, or renamed in the folder, is on the disk when this
+ * resolves: a rename is durable only when its folder is (fsync(2), notes).
+ */
+export async function syncToDisk(path: string): Promise<void> {
+  const opened = await open(path, 'r');
   try {
-    await directory.sync();
+    await opened.sync();
   } finally {
-    await directory.close();
+    await opened.close();
   }
 }
 

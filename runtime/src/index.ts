@@ -31,6 +31,7 @@ export * from './priority.ts';
 export * from './process-identity.ts';
 export * from './process-lock.ts';
 export * from './random.ts';
+export * from './repeater.ts';
 export * from './secret-box.ts';
 export * from './settings.ts';
 export * from './shared-storage/storage-helper.ts';

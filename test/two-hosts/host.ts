@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock, waitFor } from '@factory/runtime';
 import { answers } from '../../cli/src/supervisor/libvirt-daemons.ts';
+import { OWN_LIBVIRT_FOLDERS } from '../../services/vm-executor/test/own-libvirt.ts';
 
 const execFileAsync = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -130,19 +131,10 @@ async function childOf({ pid }: ChildProcess): Promise<string> {
  */
 const HOLD = `set -e
 folder=$1
-mkdir -p /run/netns /run/factory /run/libvirt
+mkdir -p /run/netns /run/factory
 mount -t tmpfs none /run/netns
 mount -t tmpfs none /run/factory
-for name in run lib cache log etc; do mkdir -p $folder/$name; done
-cp /etc/libvirt/*.conf $folder/etc/
-mkdir -p $folder/lib/qemu $folder/log/qemu $folder/cache/qemu
-chown -R libvirt-qemu:$(id -gn libvirt-qemu) $folder/lib/qemu $folder/cache/qemu
-chmod 755 $folder
-mount --bind $folder/run /run/libvirt
-mount --bind $folder/lib /var/lib/libvirt
-mount --bind $folder/cache /var/cache/libvirt
-mount --bind $folder/log /var/log/libvirt
-mount --bind $folder/etc /etc/libvirt
+${OWN_LIBVIRT_FOLDERS}
 ip link set lo up
 echo ready
 cat

@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type Clock, isSameProcessAlive, type Logger, type Timer, waitFor } from '@factory/runtime';
+import {
+  type Clock,
+  createRepeater,
+  isSameProcessAlive,
+  type Logger,
+  type Repeater,
+  waitFor,
+} from '@factory/runtime';
 import { grantKvmAccess } from './kvm-access.ts';
 import type { Layout } from './layout.ts';
 import { identify, type RunState } from './run-state.ts';
@@ -36,12 +43,17 @@ interface LibvirtDaemonsOptions {
 export class LibvirtDaemons {
   readonly #options: LibvirtDaemonsOptions;
   #owned: RunState['daemons'];
-  #timer: Timer | undefined;
+  readonly #watch: Repeater;
   #isClosed = false;
 
   constructor(options: LibvirtDaemonsOptions) {
     this.#options = options;
     this.#owned = options.earlier;
+    const { clock, logger } = options;
+    this.#watch = createRepeater({
+      ...{ clock, intervalMs: WATCH_INTERVAL_MS, work: () => this.#restartDead() },
+      onError: (error) => logger.error({ err: error }, 'a daemon does not come up'),
+    });
   }
 
   /** Those that are ours to end. */
@@ -53,13 +65,13 @@ export class LibvirtDaemons {
   async start(): Promise<void> {
     await grantKvmAccess();
     for (const daemon of DAEMONS) if (!(await answers(daemon.socket))) await this.#start(daemon);
-    this.#watchLater();
+    this.#watch.start();
   }
 
   /** They go on; nobody starts them again. */
   close(): void {
     this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#watch.close();
   }
 
   async #start({ name, socket }: Daemon): Promise<void> {
@@ -79,16 +91,6 @@ export class LibvirtDaemons {
       waitFor(clock, `${name} (its log: ${logFile})`, START_TIMEOUT_MS, isUp),
       failed,
     ]);
-  }
-
-  #watchLater(): void {
-    const { clock, logger } = this.#options;
-    if (this.#isClosed) return;
-    this.#timer = clock.after(WATCH_INTERVAL_MS, () => {
-      this.#restartDead()
-        .catch((error: unknown) => logger.error({ err: error }, 'a daemon does not come up'))
-        .finally(() => this.#watchLater());
-    });
   }
 
   async #restartDead(): Promise<void> {

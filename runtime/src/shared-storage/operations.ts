@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { hasErrorCode, readTextIfExists, syncDirectory, writeFileAtomic } from '../files.ts';
+import { hasErrorCode, readTextIfExists, syncToDisk, writeFileAtomic } from '../files.ts';
 
 /**
  * What a storage helper does for its parent, by name: plain work on files, with parameters and
@@ -84,7 +84,7 @@ export const operations = {
 
   async rename({ from, to }: { readonly from: string; readonly to: string }): Promise<null> {
     await rename(from, to);
-    await syncDirectory(dirname(to));
+    await syncToDisk(dirname(to));
     return null;
   },
 
@@ -121,7 +121,7 @@ async function createTextFile(file: {
     if (hasErrorCode(error, 'EEXIST')) return false;
     throw error;
   }
-  await syncDirectory(dirname(file.path));
+  await syncToDisk(dirname(file.path));
   return true;
 }
 

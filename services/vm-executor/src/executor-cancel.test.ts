@@ -7,13 +7,9 @@ const vmId = testVmId(1);
 const target = testOperationId(1);
 const cancelling = testOperationId(2);
 
-async function runningVm(options: { readonly guestAgents?: boolean } = {}): Promise<TestHost> {
-  const test = new TestHost({ latency: { callMs: 20, diskCopyMs: 2_000 }, ...options });
-  await test.start();
-  test.launch(testTask(1));
-  await test.run(10_000);
-  return test;
-}
+const SLOW = { callMs: 20, diskCopyMs: 2_000 };
+const runningVm = (options: { readonly guestAgents?: boolean } = {}): Promise<TestHost> =>
+  TestHost.withRunningVm({}, { latency: SLOW, ...options });
 
 function ask(test: TestHost, operationId: string, request: object): void {
   const operation = { operationId, vmId, ...request } as OperationRequest;

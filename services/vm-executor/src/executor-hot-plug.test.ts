@@ -7,13 +7,8 @@ const { spec } = testTask(1);
 const OTHER_ID = 'vol_0199000000007000a000000000000002' as VolumeId;
 const folder: VolumeMount = { ...disk, volumeId: OTHER_ID, kind: 'directory', tag: 'home' };
 
-async function running(...volumes: VolumeMount[]): Promise<TestHost> {
-  const test = new TestHost();
-  await test.start();
-  test.launch(testTask(1, { spec: withVolumes(...volumes) }));
-  await test.run(10_000);
-  return test;
-}
+const running = (...volumes: VolumeMount[]): Promise<TestHost> =>
+  TestHost.withRunningVm({ spec: withVolumes(...volumes) });
 
 const withVolumes = (...volumes: VolumeMount[]): VmSpec =>
   volumes.length === 0 ? spec : { ...spec, volumes };

@@ -8,14 +8,6 @@ const REQUEST: OperationRequest = {
   ...{ operationId, vmId, kind: 'makeImage', params: { name: 'web' } },
 };
 
-async function runningVm(): Promise<TestHost> {
-  const test = new TestHost();
-  await test.start();
-  test.launch(testTask(1));
-  await test.run(10_000);
-  return test;
-}
-
 const ask = (test: TestHost): void => test.link.say({ type: 'operate', operations: [REQUEST] });
 const isFrozen = (test: TestHost): boolean => test.host.guests.get(vmId)?.isFrozen ?? false;
 
@@ -29,7 +21,7 @@ describe("a guest's file systems", () => {
   it.each(['copy', 'thaw'])(
     'go on after an executor died before the step %s, as soon as a silent agent answers again',
     async (died) => {
-      const test = await runningVm();
+      const test = await TestHost.withRunningVm();
       let isKilled = false;
       test.faults = {
         async at(procedure, step, where) {
@@ -61,7 +53,7 @@ describe("a guest's file systems", () => {
   );
 
   it('are frozen anew for a copy that the hypervisor has lost, or the image does not say so', async () => {
-    const test = await runningVm();
+    const test = await TestHost.withRunningVm();
     ask(test);
     await test.run(200);
     const domain = test.host.domains.get(vmId);

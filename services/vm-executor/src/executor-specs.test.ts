@@ -6,14 +6,6 @@ import { TEST_VOLUME, TestHost, testTask, testVmId } from './testing.ts';
 const vmId = testVmId(1);
 const { spec } = testTask(1);
 
-async function running(): Promise<TestHost> {
-  const host = new TestHost();
-  await host.start();
-  host.launch(testTask(1));
-  await host.run(10_000);
-  return host;
-}
-
 function wish(host: TestHost, generation: number, wished: VmSpec): void {
   const change = { vmId, generation, desired: 'running' as const, spec: wished };
   host.link.say({ type: 'setDesired', changes: [change] });
@@ -23,7 +15,7 @@ const recordOf = ({ executor }: TestHost) => executor.records()[0];
 
 describe('a wish with a new spec', () => {
   it('is carried out, and the machine is what it is to be', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     wish(host, 2, { ...spec, userData: '#!/bin/sh' });
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec: { userData: '#!/bin/sh' }, wishedSpec: null });
@@ -31,7 +23,7 @@ describe('a wish with a new spec', () => {
   });
 
   it('sets the rules of the cards of a machine that runs, at last', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     const rule: SecurityRule = { direction: 'in', protocol: 'tcp', action: 'accept' };
     const card = { vmId, ...spec.network };
     expect(host.host.network.rulesOf(card)).toEqual([]);
@@ -46,7 +38,7 @@ describe('a wish with a new spec', () => {
   });
 
   it('does not change the cards of a machine that runs', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     wish(host, 2, { ...spec, network: { ...spec.network, ipAddress: '10.80.0.99' } });
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
@@ -54,7 +46,7 @@ describe('a wish with a new spec', () => {
   });
 
   it('survives the executor, also when its host goes down before it is carried out', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     host.host.disconnect();
     wish(host, 2, { ...spec, userData: '#!/bin/sh' });
     await host.run(1_000);
@@ -68,7 +60,7 @@ describe('a wish with a new spec', () => {
   });
 
   it('that this host can not carry out leaves the machine as it is, and says why', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     wish(host, 2, { ...spec, volumes: [{ ...TEST_VOLUME, kind: 'directory' }] });
     await host.run(1_000);
     expect(recordOf(host)).toMatchObject({ spec, wishedSpec: null });
@@ -80,7 +72,7 @@ describe('a wish with a new spec', () => {
   });
 
   it('is not carried out when a newer one takes it back', async () => {
-    const host = await running();
+    const host = await TestHost.withRunningVm();
     host.host.disconnect();
     wish(host, 2, { ...spec, volumes: [TEST_VOLUME] });
     wish(host, 3, spec);

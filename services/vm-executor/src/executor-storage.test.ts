@@ -5,16 +5,8 @@ const vmId = testVmId(1);
 const MINUTE_MS = 60_000;
 const REASONS = ['IO_ERROR', 'STORAGE_READONLY', 'STORAGE_UNAVAILABLE'] as const;
 
-async function runningVm(): Promise<TestHost> {
-  const test = new TestHost();
-  await test.start();
-  test.launch(testTask(1));
-  await test.run(10_000);
-  return test;
-}
-
 async function stoppedVm(): Promise<TestHost> {
-  const test = await runningVm();
+  const test = await TestHost.withRunningVm();
   test.wish(vmId, 2, 'stopped');
   await test.run(10_000);
   return test;
@@ -89,7 +81,7 @@ describe('a making while the storage is in trouble', () => {
 
 describe('a launch whose record can not be read for now', () => {
   it('goes on with the machine when it can', async () => {
-    const test = await runningVm();
+    const test = await TestHost.withRunningVm();
     await test.restartExecutor();
     test.host.setStorageTrouble('IO_ERROR');
     const taskId = test.launch(testTask(1), 2);
@@ -105,7 +97,7 @@ describe('a launch whose record can not be read for now', () => {
 
 describe('a guest that QEMU stopped because its disk gave an error', () => {
   it('is not shown as running, and goes on when the disk works again', async () => {
-    const test = await runningVm();
+    const test = await TestHost.withRunningVm();
     test.host.setStorageTrouble('IO_ERROR');
     test.host.failDisk(vmId);
     await test.run(MINUTE_MS);
@@ -121,7 +113,7 @@ describe('a guest that QEMU stopped because its disk gave an error', () => {
   });
 
   it('can be deleted', async () => {
-    const test = await runningVm();
+    const test = await TestHost.withRunningVm();
     test.host.failDisk(vmId);
     await test.run(1_000);
     test.wish(vmId, 2, 'deleted');

@@ -3,16 +3,8 @@ import { TestHost, testTask, testVmId } from './testing.ts';
 
 const vmId = testVmId(1);
 
-async function running(changes: Parameters<typeof testTask>[1] = {}): Promise<TestHost> {
-  const test = new TestHost();
-  await test.start();
-  test.launch(testTask(1, changes));
-  await test.run(10_000);
-  return test;
-}
-
 async function suspended(): Promise<TestHost> {
-  const test = await running();
+  const test = await TestHost.withRunningVm();
   test.wish(vmId, 2, 'suspended');
   await test.run(5_000);
   expect(test.link.latest(vmId)).toMatchObject({ state: 'suspended', generation: 2 });
@@ -82,7 +74,7 @@ describe('a machine that can not be suspended', () => {
   it('runs on, says why, and comes back after a restart of its host', async () => {
     const { spec } = testTask(1);
     const hardware = { gpus: 1 };
-    const test = await running();
+    const test = await TestHost.withRunningVm();
     // Its domain has none: what counts here is what the spec says.
     const task = { generation: 2, spec: { ...spec, hardware } };
     test.launch(testTask(1, task), 2);
@@ -102,7 +94,7 @@ describe('a machine that can not be suspended', () => {
 
 describe('a machine that somebody pauses on its host', () => {
   it('does not show as running, and goes on when it is started', async () => {
-    const test = await running();
+    const test = await TestHost.withRunningVm();
     test.host.setPaused(vmId, true);
     await test.run(1_000);
     expect(latest(test)).toMatchObject({ state: 'suspended', reason: 'PAUSED_FROM_OUTSIDE' });
@@ -113,7 +105,7 @@ describe('a machine that somebody pauses on its host', () => {
   });
 
   it('shows as running again when they let it go on', async () => {
-    const test = await running();
+    const test = await TestHost.withRunningVm();
     test.host.setPaused(vmId, true);
     await test.run(1_000);
     test.host.setPaused(vmId, false);
@@ -122,7 +114,7 @@ describe('a machine that somebody pauses on its host', () => {
   });
 
   it('goes on when its memory was written to a file at the end of its host', async () => {
-    const test = await running();
+    const test = await TestHost.withRunningVm();
     await test.executor.close();
     test.host.suspend(vmId);
     test.host.restart();
@@ -137,7 +129,7 @@ describe('a machine that somebody pauses on its host', () => {
 describe('after a restart of its host', () => {
   it('a machine that is not to come back by itself stays off, and says why', async () => {
     const spec = { ...testTask(1).spec, autostart: false };
-    const test = await running({ spec });
+    const test = await TestHost.withRunningVm({ spec });
     test.wish(vmId, 2, 'running');
     await test.run(1_000);
     test.host.restart();

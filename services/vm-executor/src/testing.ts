@@ -201,6 +201,18 @@ export class TestHost {
     this.executor = this.#newExecutor();
   }
 
+  /** A host whose executor was given the VM of `testTask(1, changes)`, and has it running. */
+  static async withRunningVm(
+    changes: Partial<VmTaskData> = {},
+    options: TestHostOptions = {},
+  ): Promise<TestHost> {
+    const test = new TestHost(options);
+    await test.start();
+    test.launch(testTask(1, changes));
+    await test.run(10_000);
+    return test;
+  }
+
   async start(): Promise<void> {
     await this.executor.start();
   }

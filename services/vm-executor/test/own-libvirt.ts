@@ -54,21 +54,28 @@ export async function openOwnLibvirt(): Promise<OwnLibvirt> {
   };
 }
 
-/** All processes end with the shell, the first of its namespace, and that with its standard input. */
-const HOLD = `set -e
-folder=$1
-mkdir -p /run/libvirt $folder/huge
+/**
+ * Shell: libvirt's folders are those in `$folder`, in this mount namespace. They begin with the
+ * machine's settings, and nothing else of it.
+ */
+export const OWN_LIBVIRT_FOLDERS = `mkdir -p /run/libvirt
 for name in run lib cache log etc; do mkdir -p $folder/$name; done
 cp /etc/libvirt/*.conf $folder/etc/
 mkdir -p $folder/lib/qemu $folder/log/qemu $folder/cache/qemu
 chown -R libvirt-qemu:$(id -gn libvirt-qemu) $folder/lib/qemu $folder/cache/qemu
 chmod 755 $folder
-mount -t hugetlbfs -o pagesize=2M none $folder/huge || true
 mount --bind $folder/run /run/libvirt
 mount --bind $folder/lib /var/lib/libvirt
 mount --bind $folder/cache /var/cache/libvirt
 mount --bind $folder/log /var/log/libvirt
-mount --bind $folder/etc /etc/libvirt
+mount --bind $folder/etc /etc/libvirt`;
+
+/** All processes end with the shell, the first of its namespace, and that with its standard input. */
+const HOLD = `set -e
+folder=$1
+${OWN_LIBVIRT_FOLDERS}
+mkdir -p $folder/huge
+mount -t hugetlbfs -o pagesize=2M none $folder/huge || true
 ip link set lo up
 virtlogd --pid-file $folder/virtlogd.pid 2>$folder/virtlogd.log &
 libvirtd --pid-file $folder/libvirtd.pid 2>$folder/libvirtd.log &

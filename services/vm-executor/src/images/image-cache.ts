@@ -6,7 +6,7 @@ import {
   createLimiter,
   type Logger,
   singleFlight,
-  syncDirectory,
+  syncToDisk,
   writeFileAtomic,
 } from '@factory/runtime';
 import { VmFailure } from '../failures.ts';
@@ -202,7 +202,7 @@ class HostImageCache implements ImageCache {
         for (const listener of pull.listeners) listener(percent);
       });
       await rename(partial, path);
-      await syncDirectory(this.#folder);
+      await syncToDisk(this.#folder);
       await writeFileAtomic(this.#manifestPath(manifest.version), JSON.stringify(manifest));
       return this.#enter(manifest, this.#options.clock.nowMs());
     } catch (error) {

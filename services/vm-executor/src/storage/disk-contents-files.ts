@@ -3,12 +3,11 @@ import { copyFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { OperationId, VmId } from '@factory/contracts';
-import { fileExists, hasErrorCode } from '@factory/runtime';
+import { fileExists, hasErrorCode, syncToDisk } from '@factory/runtime';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { DiskContents } from './disk-contents.ts';
 import { orStorageFailure } from './storage-errors.ts';
-import { syncFile } from './sync-file.ts';
 
 const DiskInfo = Type.Object({
   snapshots: Type.Optional(
@@ -102,7 +101,7 @@ export function createDiskContents(diskPath: (vmId: VmId) => string): DiskConten
 
 /** A power failure must not make an image of what never reached the disk (qemu-img does not flush). */
 async function keepWhole(from: string, to: string): Promise<void> {
-  await syncFile(from);
+  await syncToDisk(from);
   await rename(from, to);
 }
 

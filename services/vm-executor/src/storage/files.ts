@@ -7,6 +7,7 @@ import {
   hasErrorCode,
   type Logger,
   readJsonIfExists,
+  syncToDisk,
   writeFileAtomic,
 } from '@factory/runtime';
 import { Value } from 'typebox/value';
@@ -15,7 +16,6 @@ import { createDiskContents } from './disk-contents-files.ts';
 import type { DiskTools } from './disk-tools.ts';
 import type { ImageSource, VmStorage } from './port.ts';
 import { orStorageFailure } from './storage-errors.ts';
-import { syncFile } from './sync-file.ts';
 
 /** QEMU runs as a user of its own, and must pass to the disks; the folders' lists are not for it. */
 const FOLDER_MODE = 0o711;
@@ -114,7 +114,7 @@ export function createFileStorage(options: {
         await rm(newDiskPath(vmId), { force: true });
         await makeDisk(newDiskPath(vmId), ref, sizeGiB, signal);
         // It takes the place of one that its user may have years of work on.
-        await syncFile(newDiskPath(vmId));
+        await syncToDisk(newDiskPath(vmId));
       }),
     useNewDisk: (vmId) =>
       orStorageFailure('using the new disk', () =>

@@ -1,5 +1,5 @@
 import type { VolumeId, VolumeMount } from '@factory/contracts';
-import type { Clock, Logger, Timer } from '@factory/runtime';
+import { type Clock, createRepeater, type Logger, type Repeater } from '@factory/runtime';
 import type { VolumePort } from './port.ts';
 
 /** How often it is looked which folders are over their quotas. */
@@ -36,26 +36,23 @@ export class FolderQuotas {
   readonly #options: FolderQuotasOptions;
   /** Folders that guests are known to be able to write to. */
   readonly #free = new Set<VolumeId>();
-  #timer: Timer | undefined;
-  #isClosed = false;
+  readonly #repeater: Repeater;
 
   constructor(options: FolderQuotasOptions) {
     this.#options = options;
-  }
-
-  start(): void {
-    const { clock, logger } = this.#options;
-    if (this.#isClosed) return;
-    this.#timer = clock.after(LOOK_EVERY_MS, () => {
-      this.#look()
-        .catch((error: unknown) => logger.warn({ err: error }, 'quotas were not looked after'))
-        .finally(() => this.start());
+    const { clock, logger } = options;
+    this.#repeater = createRepeater({
+      ...{ clock, intervalMs: LOOK_EVERY_MS, work: () => this.#look() },
+      onError: (error) => logger.warn({ err: error }, 'quotas were not looked after'),
     });
   }
 
+  start(): void {
+    this.#repeater.start();
+  }
+
   close(): void {
-    this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#repeater.close();
   }
 
   async #look(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { VmId, VolumeId } from '@factory/contracts';
-import type { Clock, Logger, Timer } from '@factory/runtime';
+import { type Clock, createRepeater, type Logger, type Repeater } from '@factory/runtime';
 import { LEASE_RENEWAL_MS } from './lease.ts';
 import type { HeldLease, VolumePort } from './port.ts';
 
@@ -16,26 +16,23 @@ interface LeaseRenewalOptions {
 /** Renews the leases of this host's VMs, and gives those back that they have no use for any more. */
 export class LeaseRenewal {
   readonly #options: LeaseRenewalOptions;
-  #timer: Timer | undefined;
-  #isClosed = false;
+  readonly #repeater: Repeater;
 
   constructor(options: LeaseRenewalOptions) {
     this.#options = options;
-  }
-
-  start(): void {
-    const { clock, logger } = this.#options;
-    if (this.#isClosed) return;
-    this.#timer = clock.after(LEASE_RENEWAL_MS, () => {
-      this.#renewAll()
-        .catch((error: unknown) => logger.warn({ err: error }, 'leases were not renewed'))
-        .finally(() => this.start());
+    const { clock, logger } = options;
+    this.#repeater = createRepeater({
+      ...{ clock, intervalMs: LEASE_RENEWAL_MS, work: () => this.#renewAll() },
+      onError: (error) => logger.warn({ err: error }, 'leases were not renewed'),
     });
   }
 
+  start(): void {
+    this.#repeater.start();
+  }
+
   close(): void {
-    this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#repeater.close();
   }
 
   /** One after the other: where the storage hangs, the first says so for all. */
