@@ -5,6 +5,7 @@ export type Branded<Name extends string> = string & { readonly __brand: Name };
 
 export type VmId = Branded<'VmId'>;
 export type BatchId = Branded<'BatchId'>;
+export type OrganisationId = Branded<'OrganisationId'>;
 export type ProjectId = Branded<'ProjectId'>;
 export type ClusterId = Branded<'ClusterId'>;
 export type SubnetId = Branded<'SubnetId'>;
@@ -18,6 +19,7 @@ export type ImageId = Branded<'ImageId'>;
 export const ID_PREFIXES = {
   vm: 'vm',
   batch: 'bat',
+  organisation: 'org',
   project: 'prj',
   cluster: 'clu',
   subnet: 'sub',
@@ -35,6 +37,7 @@ function idSchema<Id extends string>(prefix: string) {
 
 export const VmIdSchema = idSchema<VmId>(ID_PREFIXES.vm);
 export const BatchIdSchema = idSchema<BatchId>(ID_PREFIXES.batch);
+export const OrganisationIdSchema = idSchema<OrganisationId>(ID_PREFIXES.organisation);
 export const ProjectIdSchema = idSchema<ProjectId>(ID_PREFIXES.project);
 export const ClusterIdSchema = idSchema<ClusterId>(ID_PREFIXES.cluster);
 export const SubnetIdSchema = idSchema<SubnetId>(ID_PREFIXES.subnet);

@@ -21,6 +21,7 @@ export * from './problems.ts';
 export * from './project-image.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';
+export * from './roles.ts';
 export * from './standing.ts';
 export * from './subnet.ts';
 export * from './text-pattern.ts';

@@ -12,6 +12,7 @@ import {
   ID_PREFIXES,
   ImageIdSchema,
   OperationIdSchema,
+  OrganisationIdSchema,
   ProjectIdSchema,
   SubnetIdSchema,
   VmIdSchema,
@@ -36,6 +37,7 @@ const accepts = (schema: TSchema, value: unknown): boolean => Compile(schema).Ch
 const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   vm: VmIdSchema,
   batch: BatchIdSchema,
+  organisation: OrganisationIdSchema,
   project: ProjectIdSchema,
   cluster: ClusterIdSchema,
   subnet: SubnetIdSchema,

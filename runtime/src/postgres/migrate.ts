@@ -14,10 +14,14 @@ export async function migrate(
   knex: Knex,
   source: string | Knex.MigrationSource<unknown>,
 ): Promise<readonly string[]> {
-  const config: Knex.MigratorConfig =
-    typeof source === 'string'
+  const config: Knex.MigratorConfig = {
+    // A process of an older release may start beside newer ones, on their database: what they have
+    // added does not concern it, as migrations only ever add (docs/decisions/0033).
+    disableMigrationsListValidation: true,
+    ...(typeof source === 'string'
       ? { directory: source, loadExtensions: ['.ts', '.js', '.mjs'] }
-      : { migrationSource: source };
+      : { migrationSource: source }),
+  };
   return knex.transaction(async (lock) => {
     await lock.raw(`set local statement_timeout = ${LOCK_TIMEOUT_MS}`);
     await lock.raw('set local idle_in_transaction_session_timeout = 0');

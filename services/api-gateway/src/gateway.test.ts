@@ -5,7 +5,7 @@ import {
   TIMESTAMP_HEADER,
 } from '@factory/contracts';
 import { describe, expect, it } from 'vitest';
-import { INTERNAL_TOKEN, KEY_ID, World } from './testing/world.ts';
+import { INTERNAL_TOKEN, PRINCIPAL, World } from './testing/world.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const BATCH = '{"name":"first"}';
@@ -18,9 +18,7 @@ describe('a signed request', () => {
       headers: {
         ...JSON_TYPE,
         'idempotency-key': 'once',
-        'x-factory-project': 'prj_of_someone_else',
-        'x-factory-role': 'root',
-        'x-factory-key': 'key_other',
+        'x-factory-principal': '{"role":"root"}',
         'x-factory-anything': 'x',
         'x-forwarded-for': '1.2.3.4',
         cookie: 'a=b',
@@ -34,13 +32,11 @@ describe('a signed request', () => {
       'content-type': 'application/json',
       'idempotency-key': 'once',
       authorization: `Bearer ${INTERNAL_TOKEN}`,
-      'x-factory-key': KEY_ID,
-      'x-factory-project': 'prj_1',
-      'x-factory-role': 'admin',
+      'x-factory-principal': JSON.stringify(PRINCIPAL),
       'x-request-id': answer.headers['x-request-id'],
     });
     const factory = Object.keys(seen?.headers ?? {}).filter((name) => name.startsWith('x-factory'));
-    expect(factory.toSorted()).toEqual(['x-factory-key', 'x-factory-project', 'x-factory-role']);
+    expect(factory).toEqual(['x-factory-principal']);
     expect(seen?.headers).not.toHaveProperty('cookie');
     expect(seen?.headers).not.toHaveProperty('x-forwarded-for');
   });
@@ -212,7 +208,7 @@ describe('the cluster link', () => {
     [LINK_SIGNATURE_HEADER]: 'signature',
     [TIMESTAMP_HEADER]: '1',
     [NONCE_HEADER]: 'nonce',
-    'x-factory-project': 'prj_1',
+    'x-factory-principal': JSON.stringify(PRINCIPAL),
     authorization: `Bearer ${INTERNAL_TOKEN}`,
   };
 
@@ -228,7 +224,7 @@ describe('the cluster link', () => {
       [NONCE_HEADER]: 'nonce',
     });
     expect(seen?.headers).not.toHaveProperty('authorization');
-    expect(seen?.headers).not.toHaveProperty('x-factory-project');
+    expect(seen?.headers).not.toHaveProperty('x-factory-principal');
   });
 
   it('waits as long as the cluster does', async () => {

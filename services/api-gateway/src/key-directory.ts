@@ -6,8 +6,8 @@ import { Compile } from 'typebox/compile';
 export interface ApiKey {
   readonly keyId: string;
   readonly secret: string;
-  readonly projectId: string;
-  readonly role: string;
+  /** Whom it stands for, in the api-server's words. */
+  readonly principal: unknown;
   readonly revoked: boolean;
 }
 
@@ -15,8 +15,7 @@ const apiKey = Compile(
   Type.Object({
     keyId: Type.String(),
     secret: Type.String(),
-    projectId: Type.String(),
-    role: Type.String(),
+    principal: Type.Unknown(),
     revoked: Type.Boolean(),
   }),
 );

@@ -45,9 +45,7 @@ export async function forwardAs(
   const headers = {
     ...pick(request, FORWARDED_HEADERS),
     authorization: `Bearer ${target.internalToken}`,
-    'x-factory-key': key.keyId,
-    'x-factory-project': key.projectId,
-    'x-factory-role': key.role,
+    'x-factory-principal': JSON.stringify(key.principal),
   };
   return forward(target, request, reply, headers);
 }

@@ -20,6 +20,7 @@ import { ConsoleOpening } from './consoles/opening.ts';
 import { consoleRoutes } from './consoles/routes.ts';
 import { consoleSockets } from './consoles/sockets.ts';
 import { ConsoleTickets } from './consoles/tickets.ts';
+import { enforceAccess } from './http/access.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
 import {
@@ -31,6 +32,7 @@ import {
 import { imageRoutes } from './images/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
+import { createWork } from './jobs/work.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
@@ -108,7 +110,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   checkSubnetCidr(parts.subnetCidr);
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
-  const handle = planning.handle.bind(planning);
+  const handle = createWork({ clock, logger, planning, duties: [] });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const wakes = new WakeHub(store, clock);
   const app = createHttpApp({
@@ -179,6 +181,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
   app.register(async (api) => {
     requireInternalToken(api, internalToken);
     requirePrincipal(api);
+    enforceAccess(api);
     batchRoutes(
       api,
       new BatchService({

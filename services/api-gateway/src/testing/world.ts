@@ -17,6 +17,7 @@ import {
 } from '../index.ts';
 
 export const KEY_ID = 'key_00000000000000000000000000000001';
+export const PRINCIPAL = { actor: KEY_ID, projectId: 'prj_1', role: 'admin' };
 export const SECRET = 'a secret of some length';
 export const INTERNAL_TOKEN = 'the internal token';
 
@@ -51,7 +52,7 @@ export class FakeApiServer {
         throw new ProblemError(PROBLEMS.forbidden, 'not for you');
       }
       if (request.params.id !== KEY_ID) throw new ProblemError(PROBLEMS.notFound, 'no such key');
-      const key = { keyId: KEY_ID, secret: SECRET, projectId: 'prj_1', role: 'admin' };
+      const key = { keyId: KEY_ID, secret: SECRET, principal: PRINCIPAL };
       return { ...key, revoked: this.isRevoked };
     });
     for (const path of ['/v1/*', '/cluster-link/v1/*', '/openapi.json', '/internal/*']) {

@@ -147,13 +147,16 @@ describeOnEachStore('batches', (test) => {
     expect(missing.json()).toMatchObject({ status: 404, code: 'FACTORY_ERR_NOT_FOUND' });
   });
 
-  it('may be looked at, but not changed, by viewers', async () => {
+  it('may be looked at, but not changed, by viewers, and are nothing for partners', async () => {
     const factory = await withImage();
-    for (const role of ['viewer', 'partner']) {
+    for (const [role, status] of [
+      ['viewer', 200],
+      ['partner', 403],
+    ] as const) {
       const viewer = factory.caller.as(role);
       const refused = await viewer.call('POST', '/v1/batches', sound);
       expect(refused.json()).toMatchObject({ status: 403, code: 'FACTORY_ERR_FORBIDDEN' });
-      expect((await viewer.call('GET', '/v1/batches')).statusCode).toBe(200);
+      expect((await viewer.call('GET', '/v1/batches')).statusCode).toBe(status);
     }
     expect((await factory.caller.as('wizard').call('GET', '/v1/batches')).statusCode).toBe(401);
     await expectNoRow(factory);

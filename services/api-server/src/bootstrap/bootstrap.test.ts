@@ -24,8 +24,13 @@ describeOnEachStore('bootstrap', (test) => {
     const first = (await bootstrap({ clusters: [], rotateAdminKey: true })).adminKey;
     expect((await keyOf(first.keyId)).json()).toEqual({
       ...first,
-      projectId: test().factory.caller.projectId,
-      role: 'admin',
+      principal: {
+        actor: first.keyId,
+        organisationId: expect.stringMatching(/^org_/),
+        projectId: test().factory.caller.projectId,
+        role: 'admin',
+        isPlatform: true,
+      },
       revoked: false,
     });
     const second = (await bootstrap({ clusters: [], rotateAdminKey: true })).adminKey;

@@ -4,6 +4,7 @@ import {
   type ClusterId,
   type Credentials,
   ID_PREFIXES,
+  type OrganisationId,
   type ProjectId,
 } from '@factory/contracts';
 import type { Clock, IdGenerator, Random, SecretBox } from '@factory/runtime';
@@ -45,7 +46,7 @@ export interface BootstrapParts {
 }
 
 /**
- * Makes what a factory begins with, where it is missing: an organisation, a project with a subnet,
+ * Makes what a factory begins with, where it is missing: the organisation that runs it, a project with a subnet,
  * an admin's key pair, enrolment tokens. Doing it again changes nothing but the tokens.
  */
 export async function bootstrapFactory(
@@ -63,7 +64,7 @@ export async function bootstrapFactory(
   );
   const projectId = newId(ID_PREFIXES.project) as ProjectId;
   const result = await parts.store.bootstrap.bootstrap({
-    organisation: { id: newId('org'), name: 'default' },
+    organisation: { id: newId(ID_PREFIXES.organisation) as OrganisationId, name: 'default' },
     project: { id: projectId, name: 'default' },
     subnet: newSubnet(newId, projectId, defaultSubnetWish(parts.subnetCidr), nowMs),
     adminKey: {

@@ -1,4 +1,4 @@
-import type { ClusterId, ProjectId } from '@factory/contracts';
+import type { ClusterId, OrganisationId, ProjectId } from '@factory/contracts';
 import type { ApiKeyRecord } from '../keys/store.ts';
 import type { NewSubnet } from '../subnets/store.ts';
 
@@ -11,7 +11,8 @@ export interface EnrolmentToken {
 
 /** What is made where it is missing; ids and secrets are proposals. */
 export interface BootstrapInput {
-  readonly organisation: { readonly id: string; readonly name: string };
+  /** The one that runs the factory. */
+  readonly organisation: { readonly id: OrganisationId; readonly name: string };
   readonly project: { readonly id: ProjectId; readonly name: string };
   /** Its project is the one above, or the one that there is. */
   readonly subnet: NewSubnet;

@@ -1,26 +1,39 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type ApiKeyId, PROBLEMS, type ProjectId } from '@factory/contracts';
+import {
+  OrganisationIdSchema,
+  PROBLEMS,
+  ProjectIdSchema,
+  ROLES,
+  type Static,
+  stringEnum,
+} from '@factory/contracts';
 import { ProblemError } from '@factory/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ROLES, type Role } from '../keys/store.ts';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 
-/** Who a request is made for, as the gateway found out. */
-export interface Principal {
-  readonly keyId: ApiKeyId;
-  readonly projectId: ProjectId;
-  readonly role: Role;
-}
+const PrincipalSchema = Type.Object({
+  /** The id of the key that signed, or of whoever else asks. */
+  actor: Type.String({ pattern: '^[a-z]{2,4}_[0-9a-f]{32}$' }),
+  organisationId: OrganisationIdSchema,
+  projectId: ProjectIdSchema,
+  role: stringEnum(ROLES),
+  /** Whether its organisation is the one that runs the factory. */
+  isPlatform: Type.Boolean(),
+});
+/** Who a request is made for. */
+export type Principal = Static<typeof PrincipalSchema>;
+
+/**
+ * The header with a {@link Principal} in JSON: the gateway has it from us, and sends it as it is.
+ */
+const PRINCIPAL_HEADER = 'x-factory-principal';
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | undefined;
   }
 }
-
-const KEY_ID = /^key_[0-9a-f]{32}$/;
-const PROJECT_ID = /^prj_[0-9a-f]{32}$/;
-const CHANGING_ROLES: readonly Role[] = ['admin', 'operator', 'member'];
-const READING_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** Lets only holders of the internal token pass: the gateway and the factory's own tools. */
 export function requireInternalToken(app: FastifyInstance, internalToken: string): void {
@@ -36,16 +49,11 @@ export function isInternal(authorization: string | undefined, internalToken: str
   return timingSafeEqual(digest(`Bearer ${internalToken}`), digest(authorization ?? ''));
 }
 
-/** Reads the gateway's headers into `request.principal`, and refuses changes by readers. */
+/** Reads the gateway's word on who asks into `request.principal`. */
 export function requirePrincipal(app: FastifyInstance): void {
   app.decorateRequest('principal', undefined);
   app.addHook('onRequest', async (request) => {
-    const principal = readPrincipal(request);
-    request.principal = principal;
-    const isReading = READING_METHODS.includes(request.method);
-    if (isReading || CHANGING_ROLES.includes(principal.role)) return;
-    const detail = `The role ${principal.role} may look, but not change anything.`;
-    throw new ProblemError(PROBLEMS.forbidden, detail);
+    request.principal = readPrincipal(request);
   });
 }
 
@@ -56,19 +64,13 @@ export function principalOf(request: FastifyRequest): Principal {
 }
 
 function readPrincipal(request: FastifyRequest): Principal {
-  const keyId = header(request, 'x-factory-key');
-  const projectId = header(request, 'x-factory-project');
-  const role = ROLES.find((each) => each === header(request, 'x-factory-role'));
-  if (!KEY_ID.test(keyId) || !PROJECT_ID.test(projectId) || role === undefined) {
-    throw new ProblemError(PROBLEMS.unsigned, 'The request does not say for whom it is.');
+  const text = request.headers[PRINCIPAL_HEADER];
+  try {
+    return Value.Parse(PrincipalSchema, JSON.parse(String(text)));
+  } catch (error) {
+    const detail = 'The request does not say for whom it is.';
+    throw new ProblemError(PROBLEMS.unsigned, detail, { cause: error });
   }
-  // Checked just above; the brand says no more.
-  return { keyId: keyId as ApiKeyId, projectId: projectId as ProjectId, role };
-}
-
-function header(request: FastifyRequest, name: string): string {
-  const value = request.headers[name];
-  return typeof value === 'string' ? value : '';
 }
 
 function digest(text: string): Buffer {

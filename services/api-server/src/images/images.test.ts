@@ -35,9 +35,7 @@ describeOnEachStore('images of projects', (test) => {
       url: `/v1/images/${id}/content?offset=${offset}`,
       headers: {
         authorization: `Bearer ${INTERNAL_TOKEN}`,
-        'x-factory-key': `key_${'1'.repeat(32)}`,
-        'x-factory-project': caller.projectId,
-        'x-factory-role': 'admin',
+        'x-factory-principal': JSON.stringify(caller.principal),
         'content-type': 'application/octet-stream',
       },
       payload: bytes,

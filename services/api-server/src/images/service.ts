@@ -10,6 +10,7 @@ import {
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { ClusterRecord } from '../clusters/store.ts';
+import { requireAccess } from '../http/access.ts';
 import type { Principal } from '../http/principal.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { type ChosenImage, chooseImage, parseImageWish } from './choose.ts';
@@ -143,7 +144,7 @@ export class ImageService {
     const nowMs = clock.nowMs();
     const source = requireSource(request);
     const { name, visibility = 'private', os, firmware, drivers, minMemoryMiB } = request;
-    if (visibility === 'public') requireOperator(principal);
+    if (visibility === 'public') requireAccess(principal, 'operate', 'visibility');
     const { projectId } = principal;
     const record: ImageVersionRecord = {
       ...inState(source.kind === 'upload' ? 'uploading' : 'downloading', nowMs),
@@ -248,12 +249,6 @@ export class ImageService {
 function newestAt({ clusters }: ImageView, cluster: string): string | undefined {
   const told = clusters.find(({ clusterName }) => clusterName === cluster);
   return told?.images.find(({ state }) => state === 'ready')?.version;
-}
-
-function requireOperator({ role }: Principal): void {
-  if (role === 'admin' || role === 'operator') return;
-  const detail = `The role ${role} may not make images public.`;
-  throw new ProblemError(PROBLEMS.forbidden, detail, { field: 'visibility' });
 }
 
 function managedView(

@@ -4,6 +4,7 @@ import { ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { Principal } from '../http/principal.ts';
 import type { ApiStore } from '../store/api-store.ts';
 
 const KeyParams = Type.Object({ keyId: Type.String({ pattern: '^[\\w-]{1,64}$' }) });
@@ -20,10 +21,11 @@ export function keyRoutes(
     async (request, reply) => {
       const key = await parts.store.keys.find(request.params.keyId);
       if (key === undefined) throw new ProblemError(PROBLEMS.notFound, 'There is no such key.');
-      const { id: keyId, projectId, role, revoked } = key;
+      const { id: keyId, organisationId, projectId, role, isPlatform, revoked } = key;
+      const principal: Principal = { actor: keyId, organisationId, projectId, role, isPlatform };
       const secret = parts.secrets.open(key.sealedSecret, keyId);
       reply.header('cache-control', 'no-store');
-      return { keyId, secret, projectId, role, revoked };
+      return { keyId, secret, principal, revoked };
     },
   );
 }

@@ -1,8 +1,4 @@
-import type { ApiKeyId, ProjectId } from '@factory/contracts';
-
-/** Who a key acts as; the first three may change things. */
-export const ROLES = ['admin', 'operator', 'member', 'viewer', 'partner'] as const;
-export type Role = (typeof ROLES)[number];
+import type { ApiKeyId, OrganisationId, ProjectId, Role } from '@factory/contracts';
 
 /** A key as it is kept: its secret only sealed (secret-box.ts). */
 export interface ApiKeyRecord {
@@ -15,7 +11,14 @@ export interface ApiKeyRecord {
   readonly createdAtMs: number;
 }
 
+/** A key, and whose it is. */
+export interface OwnedApiKey extends ApiKeyRecord {
+  readonly organisationId: OrganisationId;
+  /** Its organisation is the one that runs the factory. */
+  readonly isPlatform: boolean;
+}
+
 /** API keys. */
 export interface KeyStore {
-  find(id: string): Promise<ApiKeyRecord | undefined>;
+  find(id: string): Promise<OwnedApiKey | undefined>;
 }

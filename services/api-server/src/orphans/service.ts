@@ -1,6 +1,7 @@
 import { PROBLEMS, type VmId } from '@factory/contracts';
 import { ProblemError } from '@factory/runtime';
 import type { ClusterOrphan } from '../clusters/store.ts';
+import { isAllowed } from '../http/access.ts';
 import type { Principal } from '../http/principal.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { VmRecord } from '../vms/store.ts';
@@ -22,12 +23,12 @@ export class OrphanService {
     this.#store = store;
   }
 
-  /** Those of the principal's project; an admin also sees those of no machine that is known there. */
-  async list({ projectId, role }: Pick<Principal, 'projectId' | 'role'>) {
+  /** Those of the principal's project; who runs the factory also sees those of no machine there. */
+  async list(principal: Principal) {
     const found: FoundOrphan[] = [];
     for (const orphan of await this.#store.clusters.orphans()) {
-      const vm = await this.#store.vms.find(projectId, orphan.vmId);
-      if (vm !== undefined || role === 'admin') found.push({ orphan, vm });
+      const vm = await this.#store.vms.find(principal.projectId, orphan.vmId);
+      if (vm !== undefined || isAllowed(principal, 'operate')) found.push({ orphan, vm });
     }
     return found;
   }

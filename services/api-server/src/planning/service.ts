@@ -1,7 +1,7 @@
 import type { BatchId } from '@factory/contracts';
 import { VM_STATE_TABLE } from '@factory/contracts';
 import { type Clock, createLimiter, type IdGenerator, type Logger } from '@factory/runtime';
-import type { Job } from '../jobs/queue.ts';
+import type { Duty } from '../jobs/work.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decidePlan } from './plan.ts';
 import type { PlanningStore, SweepLimits } from './store.ts';
@@ -24,7 +24,8 @@ const SWEEP_LIMITS: SweepLimits = {
 };
 
 /** Does the background work. Every job may be repeated at any time. */
-export class PlanningService {
+export class PlanningService implements Duty {
+  readonly name = 'planning';
   readonly #store: Pick<ApiStore, 'planning'>;
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
@@ -44,18 +45,8 @@ export class PlanningService {
     this.#logger = parts.logger;
   }
 
-  async handle(job: Job): Promise<void> {
-    switch (job.kind) {
-      case 'planBatch':
-        return this.#planBatch(job.batchId);
-      case 'planWaiting':
-        return this.#planWaiting(this.#clock.nowMs());
-      case 'sweep':
-        return this.#sweep();
-    }
-  }
-
-  async #planBatch(batchId: BatchId): Promise<void> {
+  /** Decides what the batch gets now. */
+  async planBatch(batchId: BatchId): Promise<void> {
     const startedMs = this.#clock.monotonicMs();
     let summary = {};
     const isPlanned = await this.#plan(batchId, (snapshot) => {
@@ -75,18 +66,18 @@ export class PlanningService {
     return this.#oneAtATime(() => this.#store.planning.plan(batchId, this.#clock.nowMs(), decide));
   }
 
-  async #planWaiting(plannedBeforeMs: number): Promise<void> {
+  /** The same for those that wait and were not planned after `plannedBeforeMs`. */
+  async planWaiting(plannedBeforeMs: number): Promise<void> {
     const waiting = await this.#store.planning.waitingBatches(plannedBeforeMs, BATCHES_PER_ROUND);
-    for (const batchId of waiting) await this.#planBatch(batchId);
+    for (const batchId of waiting) await this.planBatch(batchId);
   }
 
-  async #sweep(): Promise<void> {
-    const nowMs = this.#clock.nowMs();
+  async sweep(nowMs: number): Promise<void> {
     const result = await this.#store.planning.sweep(nowMs, SWEEP_LIMITS);
     if (result.vmsFailed + result.batchesClosed + result.operationsExpired > 0) {
       this.#logger.info(result, 'swept');
     }
-    await this.#planWaiting(nowMs - REPLAN_AFTER_MS);
+    await this.planWaiting(nowMs - REPLAN_AFTER_MS);
   }
 }
 

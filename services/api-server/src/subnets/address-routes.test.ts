@@ -27,7 +27,7 @@ describeOnEachStore('addresses', (test) => {
     const planning = new PlanningService({ store, clock, newId, logger: silentLogger });
     const sweepLater = () => {
       clock.shift(5_000);
-      return planning.handle({ kind: 'sweep' });
+      return planning.sweep(clock.nowMs());
     };
     return { cluster, caller: factory.caller, ask, sweepLater };
   };

@@ -21,16 +21,24 @@ const SECRET_KEY = '42'.repeat(32);
 export class TestCaller {
   readonly #app: FastifyInstance;
   readonly projectId: ProjectId;
-  readonly #role: string;
+  readonly principal: object;
 
-  constructor(app: FastifyInstance, projectId: ProjectId, role = 'admin') {
+  constructor(app: FastifyInstance, projectId: ProjectId, role = 'admin', isPlatform = true) {
     this.#app = app;
     this.projectId = projectId;
-    this.#role = role;
+    const organisationId = `org_${(isPlatform ? '1' : '2').repeat(32)}`;
+    this.principal = {
+      actor: `key_${'1'.repeat(32)}`,
+      organisationId,
+      projectId,
+      role,
+      isPlatform,
+    };
   }
 
+  /** Other projects are of an organisation that does not run the factory. */
   as(role: string, projectId = this.projectId): TestCaller {
-    return new TestCaller(this.#app, projectId, role);
+    return new TestCaller(this.#app, projectId, role, projectId === this.projectId);
   }
 
   call(
@@ -45,9 +53,7 @@ export class TestCaller {
       url,
       headers: {
         authorization: `Bearer ${INTERNAL_TOKEN}`,
-        'x-factory-key': `key_${'1'.repeat(32)}`,
-        'x-factory-project': this.projectId,
-        'x-factory-role': this.#role,
+        'x-factory-principal': JSON.stringify(this.principal),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },

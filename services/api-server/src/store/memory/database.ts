@@ -7,6 +7,7 @@ import type {
   LinkCommand,
   NumberedCommand,
   OperationId,
+  OrganisationId,
   ProjectId,
   SubnetId,
   VmId,
@@ -18,7 +19,7 @@ import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { StageRecord } from '../../images/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
-import type { ApiKeyRecord } from '../../keys/store.ts';
+import type { ApiKeyRecord, OwnedApiKey } from '../../keys/store.ts';
 import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
@@ -47,10 +48,11 @@ export interface MemoryIdempotency {
  * several processes. A method that does not wait is a transaction here.
  */
 export class MemoryDatabase {
-  readonly organisations = new Map<string, string>();
+  /** By name; all of them run the factory. */
+  readonly organisations = new Map<string, OrganisationId>();
   readonly projects = new Map<
     string,
-    { readonly id: ProjectId; readonly organisationId: string }
+    { readonly id: ProjectId; readonly organisationId: OrganisationId }
   >();
   readonly subnets = new Map<SubnetId, SubnetRecord>();
   readonly addresses = new AddressLedger();
@@ -105,6 +107,13 @@ export class MemoryDatabase {
       tallies: [...tallies.values()].sort((a, b) => (a.state < b.state ? -1 : 1)),
       waiting: [...waiting].map(([message, count]) => ({ message, count })),
     };
+  }
+
+  findKey(id: string): OwnedApiKey | undefined {
+    const key = this.keys.get(id);
+    const project = [...this.projects.values()].find((each) => each.id === key?.projectId);
+    if (key === undefined || project === undefined) return undefined;
+    return { ...key, organisationId: project.organisationId, isPlatform: true };
   }
 
   /** Appends to a cluster's command log; gives the last command's number. */

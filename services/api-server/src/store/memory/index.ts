@@ -26,7 +26,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     orphans: createMemoryOrphans(database),
     images: createMemoryImages(database),
     clusters: createMemoryClusters(database),
-    keys: { find: async (id) => database.keys.get(id) },
+    keys: { find: async (id) => database.findKey(id) },
     bootstrap: createMemoryBootstrap(database),
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),

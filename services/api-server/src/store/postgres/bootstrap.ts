@@ -28,7 +28,7 @@ export function createPostgresBootstrap(db: PostgresDatabase): BootstrapStore {
 async function ensureProject(trx: Knex.Transaction, input: BootstrapInput): Promise<ProjectId> {
   const { organisation, project, nowMs } = input;
   await trx('organisations')
-    .insert({ ...organisation, created_at_ms: nowMs })
+    .insert({ ...organisation, is_platform: true, created_at_ms: nowMs })
     .onConflict('name')
     .ignore();
   const owner = await trx('organisations').where('name', organisation.name).first('id');

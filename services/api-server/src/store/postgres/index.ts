@@ -1,3 +1,4 @@
+import type { OrganisationId } from '@factory/contracts';
 import { type Clock, createIdGenerator, type Logger, type Random } from '@factory/runtime';
 import { listenForNotifications, openKnex } from '@factory/runtime/postgres';
 import type { ApiStore } from '../api-store.ts';
@@ -50,8 +51,14 @@ export function createPostgresStore(options: {
     subnets: createPostgresSubnets(db),
     keys: {
       find: async (id) => {
-        const row: Row | undefined = await knex('api_keys').where({ id }).first();
-        return row === undefined ? undefined : keyRows.fromRow(row);
+        const row: Row | undefined = await knex('api_keys as k')
+          .join('projects as p', 'p.id', 'k.project_id')
+          .join('organisations as o', 'o.id', 'p.organisation_id')
+          .where('k.id', id)
+          .first('k.*', 'p.organisation_id', 'o.is_platform');
+        if (row === undefined) return undefined;
+        const organisationId = row.organisation_id as OrganisationId;
+        return { ...keyRows.fromRow(row), organisationId, isPlatform: row.is_platform === true };
       },
     },
     subscribe: (onWake) => db.subscribe(onWake),
