@@ -3,6 +3,8 @@ import { type Static, Type } from 'typebox';
 /** `.factory/endpoints.json`: where the parts of a running factory listen. */
 export const EndpointsSchema = Type.Object({
   gateway: Type.String(),
+  /** All of them, when there are several. */
+  gateways: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
   console: Type.String(),
   clusters: Type.Array(
     Type.Object({

@@ -22,6 +22,7 @@ export * from './http/json-client.ts';
 export * from './http/listen.ts';
 export * from './http/problem.ts';
 export { isPublicAddress } from './http/public-address.ts';
+export * from './http/server-pool.ts';
 export type * from './http/tls.ts';
 export * from './http/transport.ts';
 export * from './http/undici-transport.ts';

@@ -53,10 +53,31 @@ export function urlSetting(
   options: SettingOptions<string> & { readonly protocols?: readonly string[] },
 ): Setting<string> {
   const protocols = options.protocols ?? ['http', 'https'];
-  return setting(options, `a URL with ${protocols.join(' or ')}`, (text) => {
-    const protocol = URL.canParse(text) ? new URL(text).protocol.slice(0, -1) : '';
-    return protocols.includes(protocol) ? text.replace(/\/+$/, '') : undefined;
+  return setting(options, `a URL with ${protocols.join(' or ')}`, (text) =>
+    parseUrl(text, protocols),
+  );
+}
+
+/** One or more such URLs, separated by commas. */
+export function urlsSetting(
+  options: SettingOptions<readonly string[]> & { readonly protocols?: readonly string[] },
+): Setting<readonly string[]> {
+  const protocols = options.protocols ?? ['http', 'https'];
+  const expects = `one or more URLs with ${protocols.join(' or ')}, separated by commas`;
+  const made = setting(options, expects, (text) => {
+    const urls = text.split(',').map((each) => parseUrl(each.trim(), protocols));
+    const found = urls.filter((url) => url !== undefined);
+    return found.length === urls.length ? found : undefined;
   });
+  return options.default === undefined
+    ? made
+    : { ...made, fallbackText: options.default.join(',') };
+}
+
+/** The URL without a trailing slash, `undefined` when it is none with one of the protocols. */
+function parseUrl(text: string, protocols: readonly string[]): string | undefined {
+  const protocol = URL.canParse(text) ? new URL(text).protocol.slice(0, -1) : '';
+  return protocols.includes(protocol) ? text.replace(/\/+$/, '') : undefined;
 }
 
 /** `true` or `false`; a flag without a value is `true`. */

@@ -16,6 +16,7 @@ import { readConnection } from '../../cli/src/client/connection.ts';
 import { FactoryClient } from '../../cli/src/client/factory-client.ts';
 import { hostDirectory, type Layout, layoutOf } from '../../cli/src/supervisor/layout.ts';
 import { isFree } from '../../cli/src/supervisor/ports.ts';
+import { readRunState } from '../../cli/src/supervisor/run-state.ts';
 
 const execFileAsync = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -127,6 +128,15 @@ export async function networkLeft(layout: Layout): Promise<readonly string[]> {
   const tables = (await execFileAsync('nft', ['list', 'tables'])).stdout;
   const ours = `${links}${tables}`.split('\n').filter((line) => line.includes(layout.instance));
   return [...ours, ...(await namespacesOf(layout))];
+}
+
+/** SIGKILL for a process of the supervisor's, by its name; gives the pid that it had. */
+export async function killProcess(layout: Layout, name: string): Promise<number> {
+  const state = await readRunState(layout);
+  const identity = state?.processes.find((each) => each.name === name)?.identity;
+  if (identity === undefined || identity === null) throw new Error(`${name} does not run`);
+  process.kill(identity.pid, 'SIGKILL');
+  return identity.pid;
 }
 
 /** Names of this factory's domains, as virsh sees them. */

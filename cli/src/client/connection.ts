@@ -9,6 +9,8 @@ const credentialsFile = Compile(CredentialsSchema);
 /** Where the API is, and the key pair to sign with. */
 export interface Connection {
   readonly url: string;
+  /** All gateways, `url` first, when there are several. */
+  readonly gateways?: readonly string[];
   readonly keyId: string;
   readonly secret: string;
 }
@@ -37,5 +39,6 @@ export async function readConnection(layout: Layout): Promise<Connection> {
   if (!credentialsFile.Check(credentials)) {
     throw new NotRunningError(`There is no key pair in ${layout.credentialsFile}.`);
   }
-  return { url: endpoints.gateway, ...credentials };
+  const { gateway, gateways } = endpoints;
+  return { url: gateway, ...(gateways === undefined ? {} : { gateways }), ...credentials };
 }

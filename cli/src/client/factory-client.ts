@@ -32,6 +32,8 @@ import {
   type Clock,
   type HttpRequest,
   type HttpTransport,
+  HttpTransportError,
+  isRepeatable,
   RemoteProblemError,
   requestJson,
 } from '@factory/runtime';
@@ -356,12 +358,16 @@ export class FactoryClient {
     const body = json === undefined ? '' : JSON.stringify(json);
     const { transport, url } = this.#options;
     const request = { method, url: `${url}${path}`, timeoutMs: CALL_TIMEOUT_MS };
-    const signed = { ...headers, ...this.#signature(method, path, body) };
-    return requestJson(
-      transport,
-      { ...request, headers: signed, ...(json === undefined ? {} : { json }) },
-      decode,
-    );
+    const send = (): Promise<T> => {
+      const signed = { ...headers, ...this.#signature(method, path, body) };
+      const sent = json === undefined ? {} : { json };
+      return requestJson(transport, { ...request, headers: signed, ...sent }, decode);
+    };
+    return send().catch((error: unknown) => {
+      // Signed anew: who saw the first one would take the same bytes for a replay.
+      if (error instanceof HttpTransportError && isRepeatable({ method, headers })) return send();
+      throw error;
+    });
   }
 
   #signed(method: HttpRequest['method'], path: string, body: string) {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import {
   type Clock,
+  createServerPool,
   createUndiciTransport,
   type HttpTransport,
   systemClock,
@@ -40,7 +41,9 @@ export async function withClient<T>(
   const transport = createUndiciTransport();
   try {
     const connection = await readConnection(layoutFor(options));
-    const client = new FactoryClient({ clock: systemClock, transport, ...connection });
+    const urls = connection.gateways ?? [connection.url];
+    const pool = createServerPool({ clock: systemClock, transport, urls, repeats: false });
+    const client = new FactoryClient({ clock: systemClock, transport: pool, ...connection });
     return await work({ clock: systemClock, transport, client });
   } finally {
     await transport.close();

@@ -9,6 +9,7 @@ import {
 import {
   createLogger,
   readJsonIfExists,
+  StartError,
   silentLogger,
   systemClock,
   writeFileAtomic,
@@ -32,6 +33,8 @@ export interface UpCommandOptions {
   readonly clusters: number;
   readonly agents: number;
   readonly hypervisor: HypervisorKind;
+  readonly apiServers?: number;
+  readonly gateways?: number;
   readonly sharedStorage?: SharedStorage;
   readonly agentResources?: string;
   readonly agentAttributes?: string;
@@ -47,6 +50,8 @@ Examples:
   ./factory up --detach                 in the background; returns when it is ready
   ./factory up --clusters 2 --agents 3  two clusters of three agents each, on this machine
   ./factory up --hypervisor simulated   without root, libvirt and QEMU
+  REDIS_URL=redis://127.0.0.1:6379 ./factory up --api-servers 2 --gateways 2
+                                        any of which may die
   ./factory up --shared-storage gluster images and volumes on GlusterFS (needs glusterfs-server)
 
   With two graphics cards to be passed to machines, and cores that one machine at a time has:
@@ -60,6 +65,8 @@ export function upCommand(): Command {
     .option('--detach', 'run in the background; return when the factory is ready')
     .option('--clusters <n>', 'number of clusters', integer(1), UP_DEFAULTS.clusters)
     .option('--agents <n>', 'agents in each cluster', integer(1), UP_DEFAULTS.agents)
+    .option('--api-servers <n>', 'api-servers side by side', integer(1))
+    .option('--gateways <n>', 'gateways side by side; several need REDIS_URL', integer(1))
     .addOption(
       new Option('--hypervisor <kind>', 'what the machines run on')
         .choices(['libvirt', 'simulated'])
@@ -93,8 +100,18 @@ function checkAddresses(text: string): string {
   }
 }
 
+/** @throws StartError when several gateways would not know of each other's requests. */
+function checkGateways(gateways = 1, redisUrl = ''): void {
+  if (gateways === 1 || redisUrl !== '') return;
+  throw new StartError(
+    'several gateways share replay protection and request rates in Redis: set REDIS_URL, as in ' +
+      'REDIS_URL=redis://127.0.0.1:6379 ./factory up --gateways 2',
+  );
+}
+
 async function up(options: UpCommandOptions): Promise<void> {
   checkAgentOffers(options);
+  checkGateways(options.gateways, process.env.REDIS_URL);
   const layout = layoutFor(options);
   const progress = createProgress(systemClock);
   if (await isSupervisorAlive(await readRunState(layout))) {
@@ -137,7 +154,7 @@ export async function upDetached(
 ): Promise<void> {
   mkdirSync(layout.logs, { recursive: true });
   const log = openSync(join(layout.logs, 'supervisor.log'), 'a', 0o600);
-  const { agentResources, agentAttributes } = options;
+  const { agentResources, agentAttributes, apiServers, gateways } = options;
   const { clusters, agents, hypervisor, sharedStorage, externalAddresses, port } = options;
   const up: UpArguments = {
     root: ROOT,
@@ -146,6 +163,8 @@ export async function upDetached(
     options: {
       ...{ clusters, agents, hypervisor },
       ...(sharedStorage === undefined ? {} : { sharedStorage }),
+      ...(apiServers === undefined ? {} : { apiServers }),
+      ...(gateways === undefined ? {} : { gateways }),
       ...(agentResources === undefined ? {} : { agentResources }),
       ...(agentAttributes === undefined ? {} : { agentAttributes }),
       ...(externalAddresses === undefined ? {} : { externalAddresses }),

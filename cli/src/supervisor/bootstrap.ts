@@ -28,7 +28,7 @@ export async function bootstrap(
     transport,
     {
       method: 'POST',
-      url: `${urlOf(plan.apiServerPort)}/internal/v1/bootstrap`,
+      url: `${urlOf(plan.apiServerPorts[0] ?? 0)}/internal/v1/bootstrap`,
       headers: { authorization: `Bearer ${internalToken}` },
       json: { clusters: plan.clusters.map(({ name }) => name), rotateAdminKey: !hasCredentials },
       timeoutMs: 30_000,

@@ -3,12 +3,13 @@ import { availableParallelism, totalmem } from 'node:os';
 import { divideAddresses, parseExternalAddresses } from '@factory/contracts';
 import type { Layout } from './layout.ts';
 import { isFree, PortBook } from './ports.ts';
-import type {
-  AgentPlan,
-  ClusterPlan,
-  FactoryPlan,
-  HostResources,
-  UpOptions,
+import {
+  type AgentPlan,
+  type ClusterPlan,
+  type FactoryPlan,
+  type HostResources,
+  nameAmong,
+  type UpOptions,
 } from './process-plan.ts';
 
 /**
@@ -38,8 +39,17 @@ export async function planFactory(
 ): Promise<FactoryPlan> {
   if (!(await isFree(port))) throw new PortTakenError(port);
   const book = await PortBook.open(layout);
-  const gatewayPort = book.claim('api-gateway', port);
-  const apiServerPort = await book.portFor('api-server', gatewayPort + 1);
+  const gatewayPorts = [book.claim('api-gateway', port)];
+  const apiServerPorts = [await book.portFor('api-server', port + 1)];
+  let wished = port + 2;
+  const addTo = async (ports: number[], name: string, count = 1): Promise<void> => {
+    while (ports.length < count) {
+      ports.push(await book.portFor(nameAmong(name, ports.length), wished));
+      wished += 1;
+    }
+  };
+  await addTo(gatewayPorts, 'api-gateway', options.gateways);
+  await addTo(apiServerPorts, 'api-server', options.apiServers);
   const clusters: ClusterPlan[] = [];
   for (let index = 0; index < options.clusters; index += 1) {
     clusters.push(await planCluster(book, index, options.agents));
@@ -47,7 +57,7 @@ export async function planFactory(
   await book.save();
   const resourcesPerAgent = await shareOfMachine(layout, options.clusters * options.agents);
   const withAddresses = divideExternals(clusters, options.externalAddresses);
-  const ports = { gatewayPort, apiServerPort };
+  const ports = { gatewayPorts, apiServerPorts };
   return { layout, options, ...ports, clusters: withAddresses, resourcesPerAgent };
 }
 

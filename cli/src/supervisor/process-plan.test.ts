@@ -16,8 +16,8 @@ function plan(changes: Partial<FactoryPlan> = {}): FactoryPlan {
   return {
     layout: layoutOf('/opt/factory', '/var/lib/factory'),
     options: { clusters: 2, agents: 2, hypervisor: 'simulated' },
-    gatewayPort: 8_080,
-    apiServerPort: 8_081,
+    gatewayPorts: [8_080],
+    apiServerPorts: [8_081],
     clusters: [cluster(1), cluster(2)],
     resourcesPerAgent: { cpus: 32, memoryMiB: 4_096, diskMiB: 10_000 },
     ...changes,
@@ -45,6 +45,21 @@ describe('the processes of a plan', () => {
         `cluster-${n}/mesos-master`,
       ]),
     ]);
+  });
+
+  it('are as many gateways and api-servers as there are ports for', () => {
+    const several = processSpecs(
+      plan({ gatewayPorts: [8_080, 8_082], apiServerPorts: [8_081, 8_083] }),
+    );
+    const servers = several.map(({ name }) => name).filter((name) => name.startsWith('api-'));
+    expect(servers).toEqual(['api-gateway', 'api-gateway-2', 'api-server', 'api-server-2']);
+    expect(named(several, 'api-gateway-2').env).toMatchObject({
+      FACTORY_GATEWAY_PORT: '8082',
+      FACTORY_GATEWAYS: '2',
+      FACTORY_API_SERVER_URL: 'http://127.0.0.1:8081,http://127.0.0.1:8083',
+    });
+    const link = 'http://127.0.0.1:8080,http://127.0.0.1:8082';
+    expect(named(several, 'cluster-1/cluster-server').env.FACTORY_LINK_URL).toBe(link);
   });
 
   it('each have an address of their own on the loopback', () => {

@@ -11,6 +11,9 @@ export interface UpOptions {
   /** Per cluster. */
   readonly agents: number;
   readonly hypervisor: HypervisorKind;
+  /** One each unless it says otherwise; several gateways need Redis. */
+  readonly apiServers?: number | undefined;
+  readonly gateways?: number | undefined;
   /** A plain folder unless it says otherwise. */
   readonly sharedStorage?: SharedStorage | undefined;
   /** What each agent has beside cores, memory and disk, in Mesos' form: `gpus:2;pinned_cpus:8`. */
@@ -47,8 +50,9 @@ export interface ClusterPlan {
 export interface FactoryPlan {
   readonly layout: Layout;
   readonly options: UpOptions;
-  readonly gatewayPort: number;
-  readonly apiServerPort: number;
+  /** Of each gateway and each api-server; at least one. */
+  readonly gatewayPorts: readonly number[];
+  readonly apiServerPorts: readonly number[];
   readonly clusters: readonly ClusterPlan[];
   readonly resourcesPerAgent: HostResources;
 }
@@ -74,41 +78,48 @@ const LOOPBACK = '127.0.0.1';
 /** The processes of a plan, in the order in which they are stopped. Pure. */
 export function processSpecs(plan: FactoryPlan): readonly ProcessSpec[] {
   return [
-    gatewaySpec(plan),
-    apiServerSpec(plan),
+    ...plan.gatewayPorts.map((port, index) => gatewaySpec(plan, port, index)),
+    ...plan.apiServerPorts.map((port, index) => apiServerSpec(plan, port, index)),
     ...plan.clusters.flatMap((cluster) => clusterSpecs(plan, cluster)),
   ];
 }
 
-function gatewaySpec({ layout, gatewayPort, apiServerPort }: FactoryPlan): ProcessSpec {
+/** The name of one of several processes that do the same: `api-server`, `api-server-2`. Pure. */
+export function nameAmong(name: string, index: number): string {
+  return index === 0 ? name : `${name}-${index + 1}`;
+}
+
+function gatewaySpec(plan: FactoryPlan, port: number, index: number): ProcessSpec {
+  const { layout, gatewayPorts, apiServerPorts } = plan;
   return {
-    name: 'api-gateway',
+    name: nameAmong('api-gateway', index),
     script: 'services/api-gateway/src/main.ts',
     args: [],
     env: {
-      FACTORY_GATEWAY_PORT: String(gatewayPort),
-      FACTORY_API_SERVER_URL: urlOf(apiServerPort),
+      FACTORY_GATEWAY_PORT: String(port),
+      FACTORY_GATEWAYS: String(gatewayPorts.length),
+      FACTORY_API_SERVER_URL: apiServerPorts.map(urlOf).join(','),
       FACTORY_INTERNAL_TOKEN_FILE: secretFile(layout, 'internal-token'),
     },
-    readyUrl: `${urlOf(gatewayPort)}/health/ready`,
+    readyUrl: `${urlOf(port)}/health/ready`,
     afterBootstrap: false,
   };
 }
 
-function apiServerSpec({ layout, apiServerPort }: FactoryPlan): ProcessSpec {
+function apiServerSpec({ layout }: FactoryPlan, port: number, index: number): ProcessSpec {
   return {
-    name: 'api-server',
+    name: nameAmong('api-server', index),
     script: 'services/api-server/src/main.ts',
     args: [],
     env: {
-      FACTORY_API_PORT: String(apiServerPort),
+      FACTORY_API_PORT: String(port),
       DATABASE_URL_FILE: secretFile(layout, 'api-database-url'),
       FACTORY_INTERNAL_TOKEN_FILE: secretFile(layout, 'internal-token'),
       FACTORY_SECRET_KEY_FILE: secretFile(layout, 'secret-key'),
       FACTORY_SUBNET_CIDR: subnetOf(layout.instance),
       FACTORY_IMAGE_STORE_DIR: join(layout.data, 'image-store'),
     },
-    readyUrl: `${urlOf(apiServerPort)}/health/ready`,
+    readyUrl: `${urlOf(port)}/health/ready`,
     afterBootstrap: false,
   };
 }
@@ -135,7 +146,7 @@ function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly Process
       FACTORY_CLUSTER_NAME: cluster.name,
       FACTORY_CLUSTER_SERVER_PORT: String(cluster.clusterServerPort),
       FACTORY_CLUSTER_DATABASE_URL_FILE: databaseUrlFile,
-      FACTORY_LINK_URL: urlOf(plan.gatewayPort),
+      FACTORY_LINK_URL: plan.gatewayPorts.map(urlOf).join(','),
       FACTORY_ENROLMENT_TOKEN_FILE: secretFile(layout, `${cluster.name}-enrolment-token`),
       FACTORY_MESOS_MASTERS: master,
       FACTORY_VM_SCHEDULER_URL: vmScheduler,

@@ -207,10 +207,11 @@ export class Supervisor {
   }
 
   async #writeEndpoints(): Promise<void> {
-    const { layout, gatewayPort, clusters } = this.#options.plan;
+    const { layout, gatewayPorts, clusters } = this.#options.plan;
+    const [gateway = '', ...others] = gatewayPorts.map(urlOf);
     const endpoints: Endpoints = {
-      gateway: urlOf(gatewayPort),
-      console: urlOf(gatewayPort),
+      ...{ gateway, console: gateway },
+      ...(others.length === 0 ? {} : { gateways: [gateway, ...others] }),
       clusters: clusters.map((cluster) => ({
         name: cluster.name,
         master: urlOf(cluster.masterPort),

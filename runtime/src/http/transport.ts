@@ -40,13 +40,16 @@ export interface HttpStream {
   close(): void;
 }
 
-/** There was no answer: refused, reset, timed out. Whether the call was carried out is unknown. */
+/** There was no answer: refused, reset, timed out. */
 export class HttpTransportError extends Error {
   readonly code = 'FACTORY_ERR_HTTP_TRANSPORT';
   readonly url: string;
-  constructor(url: string, message: string, options?: ErrorOptions) {
+  /** No connection was made: nothing of the call left. Else it may have been carried out. */
+  readonly isUnsent: boolean;
+  constructor(url: string, message: string, options?: ErrorOptions & { isUnsent?: boolean }) {
     super(`${url}: ${message}`, options);
     this.name = 'HttpTransportError';
     this.url = url;
+    this.isUnsent = options?.isUnsent ?? false;
   }
 }

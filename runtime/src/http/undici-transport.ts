@@ -168,7 +168,18 @@ function toTransportError(url: string, error: unknown, signal: AbortSignal): Htt
   if (error instanceof HttpTransportError) return error;
   const cause = signal.aborted ? signal.reason : error;
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new HttpTransportError(url, message, { cause });
+  return new HttpTransportError(url, message, { cause, isUnsent: isConnectError(cause) });
+}
+
+/** Errors of making a connection; one that breaks later has others, as `UND_ERR_SOCKET`. */
+const CONNECT_ERRORS = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH'],
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function isConnectError(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && CONNECT_ERRORS.has(code);
 }
 
 function flatten(

@@ -15,6 +15,9 @@ export interface Wiring {
   onGone(connection: Connection): void;
 }
 
+/** Nobody listens there. */
+const REFUSED = 'connection refused';
+
 /** One exchange between a client and an origin, alive until both ends are done with it. */
 export class Connection {
   readonly client: string;
@@ -68,7 +71,7 @@ export class Connection {
     this.#toServer.send(() => {
       const app = this.#wiring.appAt(this.origin);
       if (app === undefined) {
-        this.breakFromServer('connection refused');
+        this.breakFromServer(REFUSED);
         return;
       }
       this.#wiring.clock.noteActivity();
@@ -139,7 +142,8 @@ export class Connection {
   #fail(reason: string, cause?: unknown): void {
     if (this.#clientDone) return;
     this.finishClient();
-    this.#onBroken(new HttpTransportError(this.#request.url, reason, { cause }));
+    const isUnsent = reason === REFUSED;
+    this.#onBroken(new HttpTransportError(this.#request.url, reason, { cause, isUnsent }));
   }
 
   #checkGone(): void {

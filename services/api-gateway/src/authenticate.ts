@@ -27,7 +27,6 @@ const HOW_TO_SIGN = 'See docs/api.md, "Signing requests", or use ./factory.';
 export function readClaim(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   nowMs: number,
-  startedAtMs: number,
 ): SignedClaim {
   const authorization = single(headers.authorization);
   const parsed = authorization === undefined ? undefined : parseAuthorizationHeader(authorization);
@@ -41,7 +40,7 @@ export function readClaim(
   if (nonce === undefined || !NONCE_PATTERN.test(nonce)) {
     throw unsigned(NONCE_HEADER, '16 to 128 letters, digits, - or _, never used before');
   }
-  checkClock(Number(timestamp), nowMs, startedAtMs);
+  checkClock(Number(timestamp), nowMs);
   return { ...parsed, timestamp, nonce };
 }
 
@@ -67,14 +66,10 @@ export function checkSignature(
   throw new ProblemError(PROBLEMS.badSignature, detail, { field: 'authorization' });
 }
 
-function checkClock(timestampSeconds: number, nowMs: number, startedAtMs: number): void {
+function checkClock(timestampSeconds: number, nowMs: number): void {
   const offSeconds = Math.round(timestampSeconds - nowMs / 1000);
   if (Math.abs(offSeconds) > TIMESTAMP_TOLERANCE_SECONDS) {
     const detail = `The request's clock is off by ${offSeconds} s; at most ${TIMESTAMP_TOLERANCE_SECONDS} s are allowed. Set the clock (NTP) and sign again.`;
-    throw new ProblemError(PROBLEMS.clockSkew, detail, { field: TIMESTAMP_HEADER });
-  }
-  if (timestampSeconds < Math.floor(startedAtMs / 1000)) {
-    const detail = 'The request was signed before the gateway started; sign it again.';
     throw new ProblemError(PROBLEMS.clockSkew, detail, { field: TIMESTAMP_HEADER });
   }
 }

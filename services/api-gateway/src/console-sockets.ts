@@ -5,7 +5,7 @@ import { LINK_HEADERS, type ProxyTarget } from './proxy.ts';
 /** A user's console: the ticket in the path says who may have it, and the api-server checks it. */
 export function passConsole(upgrade: UpgradeRequest, target: ProxyTarget): void {
   passUpgrade(upgrade, {
-    url: `${target.apiServer}${CONSOLE_PATHS.user}${upgrade.id}`,
+    url: target.place(`${target.apiServer}${CONSOLE_PATHS.user}${upgrade.id}`),
     headers: { authorization: `Bearer ${target.internalToken}` },
   });
 }
@@ -16,6 +16,6 @@ export function passLinkConsole(upgrade: UpgradeRequest, target: ProxyTarget): v
     const value = upgrade.request.headers[name];
     return typeof value === 'string' ? [[name, value] as const] : [];
   });
-  const url = `${target.apiServer}${CONSOLE_PATHS.cluster}${upgrade.id}`;
+  const url = target.place(`${target.apiServer}${CONSOLE_PATHS.cluster}${upgrade.id}`);
   passUpgrade(upgrade, { url, headers: Object.fromEntries(given) });
 }

@@ -194,7 +194,7 @@ describe('without a working part', () => {
     const fail = async () => {
       throw new Error('Redis is away');
     };
-    const noNonces = await World.create({ nonces: { isFirstUse: fail } });
+    const noNonces = await World.create({ nonces: { use: fail } });
     expect((await noNonces.sendSigned('GET', '/v1/vms')).status).toBe(503);
     const noRates = await World.create({ rateLimiter: { waitMs: fail } });
     expect((await noRates.sendSigned('GET', '/v1/vms')).status).toBe(503);

@@ -1,4 +1,4 @@
-import { CONSOLE_PATHS, IMAGE_LINK_LIMITS, PROBLEMS } from '@factory/contracts';
+import { CONSOLE_PATHS, IMAGE_LINK_LIMITS, PROBLEMS, TIMESTAMP_HEADER } from '@factory/contracts';
 import {
   type Clock,
   createHttpApp,
@@ -33,6 +33,8 @@ export interface ApiGatewayParts {
   readonly logger: Logger;
   readonly random: Random;
   readonly transport: HttpTransport;
+  /** The address, at the api-server that is to be used for it, when there are several. */
+  readonly place?: (url: string) => string;
   readonly nonces: NonceStore;
   readonly rateLimiter: RateLimiter;
   readonly apiServer: string;
@@ -52,7 +54,8 @@ declare module 'fastify' {
  */
 export function createApiGateway(parts: ApiGatewayParts): FastifyInstance {
   const { clock, logger, random, transport, apiServer, internalToken } = parts;
-  const target: ProxyTarget = { transport, apiServer, internalToken };
+  const { place = (url: string) => url } = parts;
+  const target: ProxyTarget = { transport, place, apiServer, internalToken };
   const keys = new KeyDirectory({ clock, transport, apiServer, internalToken });
   const app = createHttpApp({
     service: 'api-gateway',
@@ -81,9 +84,8 @@ function registerSigned(
   keys: KeyDirectory,
   target: ProxyTarget,
 ): void {
-  const startedAtMs = parts.clock.nowMs();
   const onRequest = async (request: FastifyRequest): Promise<void> => {
-    const claim = readClaim(request.headers, parts.clock.nowMs(), startedAtMs);
+    const claim = readClaim(request.headers, parts.clock.nowMs());
     request.claim = claim;
     request.apiKey = await findKey(keys, claim.keyId);
   };
@@ -130,8 +132,13 @@ async function refuseTooFast(limiter: RateLimiter, keyId: string): Promise<void>
 }
 
 async function refuseReplay(nonces: NonceStore, claim: SignedClaim): Promise<void> {
-  const { keyId, nonce } = claim;
-  if (await fromStore('Replays', () => nonces.isFirstUse(keyId, nonce))) return;
+  const { keyId, nonce, timestamp } = claim;
+  const use = await fromStore('Replays', () => nonces.use(keyId, nonce, Number(timestamp)));
+  if (use === 'first') return;
+  if (use === 'unsure') {
+    const again = 'It was signed before replays are remembered from; sign it again.';
+    throw new ProblemError(PROBLEMS.clockSkew, again, { field: TIMESTAMP_HEADER });
+  }
   const detail = 'This signed request was sent before; sign it again with a new nonce.';
   throw new ProblemError(PROBLEMS.replayed, detail, { field: 'x-factory-nonce' });
 }

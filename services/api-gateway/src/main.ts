@@ -1,4 +1,11 @@
-import { createUndiciTransport, listen, readSettings, runService } from '@factory/runtime';
+import {
+  createServerPool,
+  createUndiciTransport,
+  listen,
+  readSettings,
+  runService,
+  StartError,
+} from '@factory/runtime';
 import { Redis } from 'ioredis';
 import {
   createApiGateway,
@@ -9,11 +16,21 @@ import {
 } from './index.ts';
 import { settingsDefinition } from './settings.ts';
 
+const API_SERVER_CHECK = { path: '/health/ready', intervalMs: 1_000 };
+const SEVERAL_WITHOUT_REDIS =
+  'several gateways (FACTORY_GATEWAYS) share replay protection and request rates in Redis: set ' +
+  'REDIS_URL; without it a request that was sent to one could be sent again to another';
+
 runService({
   name: 'api-gateway',
   start: async ({ clock, logger, random }) => {
     const settings = readSettings(settingsDefinition, process.env);
+    if (settings.gateways > 1 && settings.redisUrl === undefined) {
+      throw new StartError(SEVERAL_WITHOUT_REDIS);
+    }
     const transport = createUndiciTransport();
+    const { apiServers } = settings;
+    const pool = createServerPool({ clock, transport, urls: apiServers, check: API_SERVER_CHECK });
     // A request does not wait for a Redis that is away: it gets a 503.
     const redisOptions = { maxRetriesPerRequest: 1, connectTimeout: 5_000, commandTimeout: 2_000 };
     const redis =
@@ -23,13 +40,15 @@ runService({
       clock,
       logger,
       random,
-      transport,
-      nonces: redis === undefined ? createMemoryNonceStore(clock) : createRedisNonceStore(redis),
+      transport: pool,
+      place: pool.place,
+      nonces:
+        redis === undefined ? createMemoryNonceStore(clock) : createRedisNonceStore(redis, clock),
       rateLimiter:
         redis === undefined
           ? createMemoryRateLimiter(clock, settings.requestsPerSecond)
           : createRedisRateLimiter(redis, settings.requestsPerSecond),
-      apiServer: settings.apiServer,
+      apiServer: apiServers[0] ?? '',
       internalToken: settings.internalToken,
     });
     const server = await listen(app, {
@@ -40,6 +59,7 @@ runService({
     return {
       close: async () => {
         await server.close();
+        await pool.close();
         await transport.close();
         redis?.disconnect();
       },

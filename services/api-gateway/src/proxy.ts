@@ -31,6 +31,8 @@ const HOP_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'c
 
 export interface ProxyTarget {
   readonly transport: HttpTransport;
+  /** The address at one of several api-servers, for what does not go through the transport. */
+  readonly place: (url: string) => string;
   readonly apiServer: string;
   readonly internalToken: string;
 }

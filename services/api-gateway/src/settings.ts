@@ -5,6 +5,7 @@ import {
   secretSetting,
   textSetting,
   urlSetting,
+  urlsSetting,
 } from '@factory/runtime';
 
 /** Everything that can be set, by environment variable. */
@@ -22,10 +23,10 @@ export const settingsDefinition = defineSettings({
     max: 65535,
     describe: 'Port to listen on.',
   }),
-  apiServer: urlSetting({
+  apiServers: urlsSetting({
     env: 'FACTORY_API_SERVER_URL',
-    default: 'http://127.0.0.1:8081',
-    describe: 'Where the api-server listens.',
+    default: ['http://127.0.0.1:8081'],
+    describe: 'Where the api-servers listen. A call that one does not take goes to another.',
   }),
   internalToken: secretSetting({
     env: 'FACTORY_INTERNAL_TOKEN',
@@ -44,4 +45,11 @@ export const settingsDefinition = defineSettings({
       describe: 'Shares rate limits and replay protection between several gateways.',
     }),
   ),
+  gateways: integerSetting({
+    env: 'FACTORY_GATEWAYS',
+    default: 1,
+    min: 1,
+    describe:
+      'How many gateways there are. Several need REDIS_URL: each would let through what another has seen.',
+  }),
 });

@@ -38,9 +38,12 @@ interface Kind {
   readonly isMissing: boolean;
   open(): Promise<{
     nonces(): NonceStore;
+    nowSeconds(): number;
     limiter(requestsPerSecond: number): RateLimiter;
     /** Lets time pass, really or not. */
     pass(ms: number): Promise<void>;
+    /** Takes all that it knows, of a kind that others can empty. */
+    empty?(): Promise<void>;
     close(): Promise<void>;
   }>;
 }
@@ -52,6 +55,7 @@ const memory: Kind = {
     const clock = new VirtualClock();
     return {
       nonces: () => createMemoryNonceStore(clock),
+      nowSeconds: () => Math.floor(clock.nowMs() / 1000),
       limiter: (requestsPerSecond) => createMemoryRateLimiter(clock, requestsPerSecond),
       pass: (ms) => clock.run(ms),
       close: async () => undefined,
@@ -73,7 +77,9 @@ const redis: Kind = {
     const isUp = async () => ((await client.ping().catch(() => '')) === 'PONG' ? true : undefined);
     await waitFor(systemClock, 'Redis', 10_000, isUp);
     return {
-      nonces: () => createRedisNonceStore(client),
+      nonces: () => createRedisNonceStore(client, systemClock),
+      nowSeconds: () => Math.floor(systemClock.nowMs() / 1000),
+      empty: async () => void (await client.flushall()),
       limiter: (requestsPerSecond) => createRedisRateLimiter(client, requestsPerSecond),
       pass: (ms) => sleep(systemClock, ms),
       close: async () => {
@@ -98,16 +104,25 @@ for (const { name, isMissing, open } of [memory, redis]) {
 
     it('know a nonce again, of the same key only', async () => {
       const nonces = place.nonces();
-      expect(await nonces.isFirstUse('key_1', 'a')).toBe(true);
-      expect(await nonces.isFirstUse('key_1', 'a')).toBe(false);
-      expect(await nonces.isFirstUse('key_2', 'a')).toBe(true);
-      expect(await nonces.isFirstUse('key_1', 'b')).toBe(true);
+      const later = place.nowSeconds() + 60;
+      expect(await nonces.use('key_1', 'a', later)).toBe('first');
+      expect(await nonces.use('key_1', 'a', later)).toBe('again');
+      expect(await nonces.use('key_2', 'a', later)).toBe('first');
+      expect(await nonces.use('key_1', 'b', later)).toBe('first');
+    });
+
+    it('are not sure of what was signed before their memory began', async () => {
+      const nonces = place.nonces();
+      const beganSeconds = place.nowSeconds();
+      expect(await nonces.use('key_1', 'old', beganSeconds - 60)).toBe('unsure');
+      expect(await nonces.use('key_1', 'old', beganSeconds - 60)).toBe('again');
     });
 
     it('let one of many at the same moment use a nonce', async () => {
       const nonces = place.nonces();
-      const uses = Array.from({ length: 20 }, () => nonces.isFirstUse('key_1', 'at once'));
-      expect((await Promise.all(uses)).filter(Boolean)).toHaveLength(1);
+      const later = place.nowSeconds() + 60;
+      const uses = Array.from({ length: 20 }, () => nonces.use('key_1', 'at once', later));
+      expect((await Promise.all(uses)).filter((use) => use === 'first')).toHaveLength(1);
     });
 
     it('let through what the rate allows, and say how long the rest must wait', async () => {
@@ -128,11 +143,12 @@ describe("the memory's bounds", () => {
   it('nonces are forgotten when their signature is too old anyway', async () => {
     const clock = new VirtualClock();
     const nonces = createMemoryNonceStore(clock);
-    await nonces.isFirstUse('key_1', 'a');
+    const later = clock.nowMs() / 1000;
+    await nonces.use('key_1', 'a', later);
     await clock.run(599_000);
-    expect(await nonces.isFirstUse('key_1', 'a')).toBe(false);
+    expect(await nonces.use('key_1', 'a', later)).toBe('again');
     await clock.run(2_000);
-    expect(await nonces.isFirstUse('key_1', 'a')).toBe(true);
+    expect(await nonces.use('key_1', 'a', later)).toBe('first');
   });
 
   it('a key may go on in the next window', async () => {
@@ -158,3 +174,21 @@ it.skipIf(redis.isMissing)('a window in Redis ends by itself', { timeout: 20_000
     await place.close();
   }
 });
+
+it.skipIf(redis.isMissing)(
+  'a Redis that was emptied is sure of nothing that came before',
+  async () => {
+    const place = await redis.open();
+    try {
+      const nonces = place.nonces();
+      const signedAtSeconds = place.nowSeconds();
+      expect(await nonces.use('key_1', 'a', signedAtSeconds)).toBe('first');
+      await place.empty?.();
+      await place.pass(1_100);
+      expect(await nonces.use('key_1', 'a', signedAtSeconds)).toBe('unsure');
+      expect(await nonces.use('key_1', 'b', place.nowSeconds() + 1)).toBe('first');
+    } finally {
+      await place.close();
+    }
+  },
+);

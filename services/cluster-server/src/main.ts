@@ -1,5 +1,6 @@
 import { clusterMigrations } from '@factory/migrations';
 import {
+  createServerPool,
   createStorageHelper,
   createUndiciTransport,
   createWebSocketAcceptor,
@@ -35,6 +36,7 @@ runService({
     const knex = openKnex(settings.databaseUrl);
     await migrate(knex, clusterMigrations);
     const transport = createUndiciTransport();
+    const gateways = createServerPool({ clock, transport, urls: settings.apiUrls, repeats: false });
     const helper = createStorageHelper({ clock, logger });
     // Helpers of their own: to measure volumes takes long, and may hang where images don't.
     const volumeHelper = createStorageHelper({ clock, logger });
@@ -53,7 +55,10 @@ runService({
       name: settings.name,
       enrolmentToken: settings.enrolmentToken,
       store: createPostgresStore(knex),
-      linkClient: new LinkClient({ clock, random, transport, url: settings.apiUrl }),
+      linkClient: new LinkClient({
+        ...{ clock, random, transport: gateways, place: gateways.place },
+        url: settings.apiUrls[0] ?? '',
+      }),
       vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
       readHosts: createHostReader({
         ...{ transport: mesosTransport, clock, masters: masters.candidates },

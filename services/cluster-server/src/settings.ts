@@ -6,6 +6,7 @@ import {
   secretSetting,
   textSetting,
   urlSetting,
+  urlsSetting,
 } from '@factory/runtime';
 
 /** Everything that can be set, by environment variable. */
@@ -45,10 +46,11 @@ export const settingsDefinition = defineSettings({
     env: 'FACTORY_CLUSTER_DATABASE_URL',
     describe: "The cluster's PostgreSQL, shared with the vm-scheduler.",
   }),
-  apiUrl: urlSetting({
+  apiUrls: urlsSetting({
     env: 'FACTORY_LINK_URL',
-    default: 'http://127.0.0.1:8080',
-    describe: 'Where the cluster dials out to: the gateway, or the api-server itself.',
+    default: ['http://127.0.0.1:8080'],
+    describe:
+      'Where the cluster dials out to: the gateways, or the api-servers themselves. Any will do.',
   }),
   enrolmentToken: optional(
     secretSetting({

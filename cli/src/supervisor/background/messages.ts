@@ -10,6 +10,8 @@ const UpArgumentsSchema = Type.Object({
     clusters: Type.Integer(),
     agents: Type.Integer(),
     hypervisor: Type.Union([Type.Literal('libvirt'), Type.Literal('simulated')]),
+    apiServers: Type.Optional(Type.Integer({ minimum: 1 })),
+    gateways: Type.Optional(Type.Integer({ minimum: 1 })),
     externalAddresses: Type.Optional(Type.String()),
     sharedStorage: Type.Optional(Type.Union([Type.Literal('folder'), Type.Literal('gluster')])),
     agentResources: Type.Optional(Type.String()),

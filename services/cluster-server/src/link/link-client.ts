@@ -48,6 +48,8 @@ export interface LinkClientOptions {
   readonly transport: HttpTransport;
   /** Base URL of the api-server, or of the gateway in front of it. */
   readonly url: string;
+  /** The address at one of several of them, for what does not go through the transport. */
+  readonly place?: (url: string) => string;
 }
 
 /** A new key for a cluster (Ed25519, PKCS#8, PEM). */
@@ -134,7 +136,8 @@ export class LinkClient {
     path: string,
   ): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
     const headers = this.#signature(identity, { method: 'GET', pathWithQuery: path, body: '' });
-    return { url: `${this.#options.url}${path}`, headers };
+    const { url, place = (address: string) => address } = this.#options;
+    return { url: place(`${url}${path}`), headers };
   }
 
   /** Tells how images stand here; gives how they should (contracts/image-link.ts). */
