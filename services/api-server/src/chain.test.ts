@@ -138,7 +138,6 @@ describeOnEachStore('a batch on its way', (test) => {
     const stopped = await factory.caller.call('POST', `/v1/vms/${(await vmIn('pending')).id}:stop`);
     expect(stopped.json()).toMatchObject({ status: 409, code: 'FACTORY_ERR_WRONG_STATE' });
     clock.shift(31 * 60_000);
-    // The sweep runs every 5 s.
     const failed = await vmIn('failed');
     expect(failed).toMatchObject({ reason: 'NO_CAPACITY' });
     expect(failed.message).toContain('fit nowhere');

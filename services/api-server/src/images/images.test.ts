@@ -188,7 +188,7 @@ describeOnEachStore('images of projects', (test) => {
   });
 
   it('go from every cluster when they are deleted, and then from here', async () => {
-    const { factory } = test();
+    const { factory, clock } = test();
     const cluster = await factory.join('idc-1');
     await upload(qcow2(1_000));
     const { version } = await untilState('web', 'ready');
@@ -201,6 +201,7 @@ describeOnEachStore('images of projects', (test) => {
       dropped: [{ name, version }],
     });
     expect(await exchange(cluster, [])).toMatchObject({ dropped: [{ name, version }] });
+    clock.shift(5_000);
     await waitFor(systemClock, 'the end of it', 10_000, async () => {
       const { statusCode } = await factory.caller.call('GET', '/v1/images/web');
       return statusCode === 404 ? true : undefined;
@@ -221,7 +222,7 @@ describeOnEachStore('images of projects', (test) => {
     });
 
     it('are known by the word of their cluster, shown, and deleted like others', async () => {
-      const { factory } = test();
+      const { factory, clock } = test();
       const { caller } = factory;
       const folder = projectImageFolder(caller.projectId, 'taken');
       const cluster = await factory.join('idc-1');
@@ -246,6 +247,7 @@ describeOnEachStore('images of projects', (test) => {
       expect((await caller.call('DELETE', path)).statusCode).toBe(204);
       expect(await exchange(cluster, there)).toMatchObject({ dropped: [{ version }] });
       await exchange(cluster, []);
+      clock.shift(5_000);
       await waitFor(systemClock, 'the end of it', 10_000, async () => {
         const { statusCode } = await caller.call('GET', '/v1/images/taken');
         return statusCode === 404 ? true : undefined;

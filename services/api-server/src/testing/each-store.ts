@@ -1,21 +1,45 @@
-import { type Clock, systemClock } from '@factory/runtime';
+import { type Clock, systemClock, type Timer } from '@factory/runtime';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { startFactory, type TestFactory } from './factory.ts';
 import { STORE_KINDS, type TestDatabaseHandle } from './stores.ts';
 
 /** The system's clock, some time later. */
 interface ShiftedClock extends Clock {
+  /** What was to happen in this time happens now. */
   shift(byMs: number): void;
 }
 
 function createShiftedClock(): ShiftedClock {
   let offsetMs = 0;
+  const waiting = new Set<{ readonly arm: () => void }>();
+  const monotonicMs = (): number => systemClock.monotonicMs() + offsetMs;
   return {
     nowMs: () => systemClock.nowMs() + offsetMs,
-    monotonicMs: () => systemClock.monotonicMs() + offsetMs,
-    after: (delayMs, callback) => systemClock.after(delayMs, callback),
-    shift: (byMs) => {
+    monotonicMs,
+    after(delayMs, callback) {
+      const dueMs = monotonicMs() + delayMs;
+      let timer: Timer | undefined;
+      const due = {
+        arm() {
+          timer?.cancel();
+          timer = systemClock.after(Math.max(0, dueMs - monotonicMs()), () => {
+            waiting.delete(due);
+            callback();
+          });
+        },
+      };
+      waiting.add(due);
+      due.arm();
+      return {
+        cancel() {
+          waiting.delete(due);
+          timer?.cancel();
+        },
+      };
+    },
+    shift(byMs) {
       offsetMs += byMs;
+      for (const due of waiting) due.arm();
     },
   };
 }
