@@ -33,6 +33,8 @@ export type VmAssignment = Static<typeof VmAssignmentSchema>;
 /** A new wish for a VM that the cluster already has. */
 export const DesiredChangeSchema = Type.Object({
   vmId: VmIdSchema,
+  /** Only for the machine that was given with this epoch, or before; absent: with whichever. */
+  assignmentEpoch: Type.Optional(Type.Integer({ minimum: 1 })),
   generation: Type.Integer({ minimum: 1 }),
   desired: DesiredStateSchema,
   /** What the machine is to be from this wish on; absent: what it was to be before. */

@@ -43,6 +43,7 @@ import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
 import { orphanRoutes } from './orphans/routes.ts';
 import { OrphanService } from './orphans/service.ts';
+import { ReassignService } from './planning/reassign-service.ts';
 import { PlanningService } from './planning/service.ts';
 import type { ApiStore } from './store/api-store.ts';
 import { checkSubnetCidr } from './subnets/addresses.ts';
@@ -110,7 +111,8 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   checkSubnetCidr(parts.subnetCidr);
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
-  const handle = createWork({ clock, logger, planning, duties: [] });
+  const reassign = new ReassignService({ store, planning, logger });
+  const handle = createWork({ clock, logger, planning, duties: [reassign] });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const wakes = new WakeHub(store, clock);
   const app = createHttpApp({

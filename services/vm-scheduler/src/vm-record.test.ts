@@ -106,6 +106,18 @@ describe("a VM's record", () => {
     expect(applyAssignment(record, same, 40)).toBe(record);
     const older = sampleAssignment(1, { assignmentEpoch: 3, generation: 0 });
     expect(applyAssignment(record, older, 40)).toBe(record);
+    // Of a life that is over the next one's count of wishes knows nothing.
+    const gone = applyRemoval(launchedRecord(1, { generation: 5 }), 30);
+    const back = sampleAssignment(1, { assignmentEpoch: 2, generation: 2 });
+    expect(applyAssignment(gone, back, 40)).toMatchObject({ phase: 'waiting' });
+  });
+
+  it('takes no wish that is meant for an earlier epoch', () => {
+    const record = applyAssignment(hosted(), sampleAssignment(1, { assignmentEpoch: 2 }), 30);
+    const former = { ...desired(9, 'deleted'), assignmentEpoch: 1 };
+    expect(applyDesired(record, former, 40)).toBe(record);
+    const present = { ...desired(9, 'deleted'), assignmentEpoch: 2 };
+    expect(applyDesired(record, present, 40).assignment.desired).toBe('deleted');
   });
 
   it('starts over when it was deleted here and comes back, with task ids of its own', () => {

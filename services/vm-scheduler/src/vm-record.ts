@@ -113,10 +113,12 @@ export function applyAssignment(
   nowMs: number,
 ): VmRecord {
   const current = record.assignment;
+  const isNewEpoch = assignment.assignmentEpoch > current.assignmentEpoch;
+  // A life that is over may have ended with a wish that the next one has not heard of.
+  const isNewLife = isNewEpoch && record.phase === 'deleted';
   const isOlder =
     assignment.assignmentEpoch < current.assignmentEpoch ||
-    assignment.generation < current.generation;
-  const isNewEpoch = assignment.assignmentEpoch > current.assignmentEpoch;
+    (!isNewLife && assignment.generation < current.generation);
   if (isOlder || (!isNewEpoch && assignment.generation === current.generation)) return record;
   if (record.phase !== 'deleted') {
     const specGeneration = assignment.generation;
@@ -130,6 +132,9 @@ export function applyAssignment(
 /** Takes a newer wish. */
 export function applyDesired(record: VmRecord, change: DesiredChange, nowMs: number): VmRecord {
   if (change.generation <= record.assignment.generation) return record;
+  // Meant for an earlier life: it was given to this cluster again since.
+  const { assignmentEpoch = Number.POSITIVE_INFINITY } = change;
+  if (assignmentEpoch < record.assignment.assignmentEpoch) return record;
   const { generation, desired, spec } = change;
   const assignment = { ...record.assignment, generation, desired };
   if (spec === undefined) return withWish({ ...record, assignment }, nowMs);

@@ -78,7 +78,12 @@ export type IngestResult =
 
 export type CommandsResult =
   | { readonly kind: 'stale'; readonly epoch: number }
-  | { readonly kind: 'commands'; readonly commands: readonly NumberedCommand[] };
+  | {
+      readonly kind: 'commands';
+      readonly commands: readonly NumberedCommand[];
+      /** There are newer ones, which only a new exchange claims. */
+      readonly hasUnclaimed: boolean;
+    };
 
 export type HostGoneResult = 'declared' | 'noSuchCluster' | 'isActive';
 
@@ -104,8 +109,9 @@ export interface ClusterStore {
     readonly nowMs: number;
   }): Promise<EnrolResult>;
   openSession(id: ClusterId, nonce: string, nowMs: number): Promise<SessionResult>;
+  /** Takes the news, and claims the commands that are in the log by now. */
   ingest(news: ExchangeNews): Promise<IngestResult>;
-  /** Commands above `afterSeq`, at most `limit` and about `bytesMax` of JSON, but at least one. */
+  /** Claimed commands above `afterSeq`, at most `limit` and about `bytesMax` of JSON, but at least one. */
   commandsAfter(
     id: ClusterId,
     epoch: number,

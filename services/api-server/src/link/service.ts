@@ -147,6 +147,9 @@ export class LinkService {
           });
           return { commands: due.commands.map(open) };
         }
+        // Only what was in the log when the exchange arrived is answered: the cluster may be
+        // stopped by now, and its machines given to others. Asking again is its sign of life.
+        if (due.hasUnclaimed) return { commands: [] };
         const leftMs = endMs - clock.monotonicMs();
         if (!(await watch.next(leftMs, signal))) return { commands: [] };
       }

@@ -108,13 +108,14 @@ export class PlanDraft {
     const { batch, nowMs } = this.#snapshot;
     const cluster = this.#snapshot.clusters.find(({ id }) => id === clusterId);
     const newest = cluster?.capacity?.imageVersions?.[batch.image] ?? null;
-    const imageVersion = batch.imageVersion ?? newest;
+    const ofBatch = batch.imageVersion ?? newest;
     return chunk(vms, vmsPerCommand(batch, this.#subnets)).flatMap((piece) => {
       const assigned = piece.map(
         (vm): VmRecord => ({
           ...vm,
           clusterId,
-          imageVersion,
+          // One that is to be made of another image by now keeps that one.
+          imageVersion: vm.imageGeneration > 0 ? vm.imageVersion : ofBatch,
           state: 'scheduled',
           stateSinceMs: nowMs,
           message: null,

@@ -65,6 +65,7 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
         id: clusterId,
         name: 'a',
         lastSeenAtMs: nowMs,
+        silentSinceMs: null,
         capacity: capacityOf(systemClock, 2, { vcpus: 4, memoryMiB: 8192 }),
         unseenVcpus: 0,
         unseenMemoryMiB: 0,

@@ -194,7 +194,7 @@ function sumOfAsked(shares: readonly ShareRecord[]): number {
 function candidateAt(nowMs: number) {
   return (cluster: PlanningSnapshot['clusters'][number]): Candidate => ({
     ...cluster,
-    isConnected: isConnected(cluster.lastSeenAtMs, nowMs),
+    isConnected: cluster.silentSinceMs === null && isConnected(cluster.lastSeenAtMs, nowMs),
   });
 }
 

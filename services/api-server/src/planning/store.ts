@@ -11,6 +11,7 @@ import type { BatchRecord } from '../batches/store.ts';
 import type { AddressPool } from '../subnets/addresses.ts';
 import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
+import type { Reassignment, Stranded } from './reassign.ts';
 
 /** Cores of a batch that a cluster was asked to turn into machines. */
 export interface ShareRecord {
@@ -27,6 +28,8 @@ export interface PlanningCluster {
   readonly id: ClusterId;
   readonly name: string;
   readonly lastSeenAtMs: number | null;
+  /** Since when it leaves what it is given unclaimed; null while it takes it. */
+  readonly silentSinceMs: number | null;
   readonly capacity: Capacity | null;
   /** Given to it after its last capacity report: what these machines need is not free any more. */
   readonly unseenVcpus: number;
@@ -92,6 +95,12 @@ export interface SweepResult {
   readonly recordsForgotten: number;
 }
 
+/** How much was taken back from a cluster. */
+export interface TakenBack {
+  readonly vms: number;
+  readonly shares: number;
+}
+
 /** Planning and sweeping. Every method is one transaction. */
 export interface PlanningStore {
   /**
@@ -105,6 +114,17 @@ export interface PlanningStore {
   ): Promise<boolean>;
   /** Batches that need planning and were not planned after `plannedBeforeMs`, longest ago first. */
   waitingBatches(plannedBeforeMs: number, limit: number): Promise<readonly BatchId[]>;
+  /** Clusters not heard of since `beforeMs` that have left something unclaimed for as long. */
+  silentClusters(beforeMs: number): Promise<readonly ClusterId[]>;
+  /**
+   * Unless the cluster was heard of since `beforeMs`: marks it as silent, and takes back from it
+   * what `decide` says; what is left of that is to be planned again. While this lasts the cluster
+   * can claim nothing.
+   */
+  takeBack(
+    from: { readonly clusterId: ClusterId; readonly beforeMs: number; readonly nowMs: number },
+    decide: (stranded: Stranded) => Reassignment,
+  ): Promise<TakenBack>;
   /** Ends what is past its deadline, closes what is done, forgets what is no longer needed. */
   sweep(nowMs: number, limits: SweepLimits): Promise<SweepResult>;
 }

@@ -103,9 +103,21 @@ export class TestCluster {
     };
   }
 
-  /** One exchange that must succeed; the commands are applied. */
+  /**
+   * Exchanges that must succeed, until there are commands or `waitMs` are over; the commands are
+   * applied. A poll that is woken answers without: only the next one claims what woke it.
+   */
   async exchange(reports: Partial<LinkReports> = {}, waitMs = 0): Promise<ExchangeResponse> {
-    const answer = await this.post('exchange', this.request(reports, waitMs));
+    const endMs = this.#clock.monotonicMs() + waitMs;
+    for (let news = reports, leftMs = waitMs; ; news = {}) {
+      const response = await this.#exchangeOnce(news, leftMs);
+      leftMs = endMs - this.#clock.monotonicMs();
+      if (response.commands.length > 0 || leftMs <= 0) return response;
+    }
+  }
+
+  async #exchangeOnce(reports: Partial<LinkReports>, waitMs: number): Promise<ExchangeResponse> {
+    const answer = await this.post('exchange', this.request(reports, Math.floor(waitMs)));
     if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}: ${answer.body}`);
     const response: ExchangeResponse = answer.json();
     this.appliedSeq = response.commands.at(-1)?.seq ?? this.appliedSeq;

@@ -4,6 +4,7 @@ import {
   mayHaveMoreRoom,
   summariseCapacity,
 } from '../../clusters/capacity-summary.ts';
+import { type FormerVm, farewell, formerVm } from '../../clusters/former-vms.ts';
 import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
 import type {
   ClusterStore,
@@ -78,11 +79,16 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
     ackedSeq: 0,
     capacitySeq: 0,
     lastCommandSeq: 0,
+    claimedSeq: 0,
+    silentSinceMs: null,
   });
   db.commands.delete(clusterId);
   for (const vm of db.vms.values()) {
     if (vm.clusterId === clusterId && vm.state !== 'deleted') giveAgain(db, vm, clusterId);
   }
+  // It had these machines before: they are claimed already.
+  const begun = clusterOf(db, clusterId);
+  db.clusters.set(clusterId, { ...begun, claimedSeq: begun.lastCommandSeq });
   db.wake({ clusters: [clusterId] });
   return { kind: 'enrolled', clusterId };
 }
@@ -117,6 +123,8 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
   db.clusters.set(clusterId, {
     ...before,
     lastSeenAtMs: nowMs,
+    silentSinceMs: null,
+    claimedSeq: before.lastCommandSeq,
     ackedSeq,
     ...(capacity === undefined || summary === undefined
       ? {}
@@ -127,7 +135,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     clusterId,
     log.filter((each) => each.seq > appliedCommandSeq),
   );
-  const { changed, foreign } = ingestVms(db, news);
+  const { changed, foreign, former } = ingestVms(db, news);
   takeVolumes(db, news);
   const refused = ingestRefusals(db, news);
   const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));
@@ -136,6 +144,11 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
   const operations = [...ingestOperations(db, news), ...endWishes(db, changed, nowMs)];
   const plannedBatchIds = ingestPlans(db, news);
   if (batches.size > 0 || operations.length > 0) db.wake({ batches: [...batches], operations });
+  const commands = farewell(former);
+  if (commands.length > 0) {
+    db.appendCommands(clusterId, commands);
+    db.wake({ clusters: [clusterId] });
+  }
   const isWaiting = [...db.batches.values()].some((batch) => batch.needsPlanning);
   return {
     kind: 'ingested',
@@ -149,11 +162,13 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
 
 function ingestVms(db: MemoryDatabase, news: ExchangeNews) {
   const changed: VmRecord[] = [];
+  const former: FormerVm[] = [];
   let foreign = 0;
   for (const report of news.vms) {
     const vm = db.vms.get(report.vmId);
     const isOurs =
       vm?.clusterId === news.clusterId && vm.assignmentEpoch === report.assignmentEpoch;
+    former.push(...formerVm(vm, report));
     if (!isOurs) foreign += 1;
     else if (report.revision > vm.revision && vm.state !== 'deleted') {
       const next = applyReport(vm, report, news.nowMs);
@@ -161,7 +176,7 @@ function ingestVms(db: MemoryDatabase, news: ExchangeNews) {
       changed.push(next);
     }
   }
-  return { changed, foreign };
+  return { changed, foreign, former };
 }
 
 /** Gives the machines that changed by it. */
@@ -309,12 +324,15 @@ function commandsAfter(
 ): CommandsResult {
   const cluster = clusterOf(db, id);
   if (cluster.epoch !== epoch) return { kind: 'stale', epoch: cluster.epoch };
-  const due = (db.commands.get(id) ?? []).filter((each) => each.seq > afterSeq);
+  const { claimedSeq, lastCommandSeq } = cluster;
+  const hasUnclaimed = lastCommandSeq > claimedSeq;
+  const due = (db.commands.get(id) ?? []).filter(({ seq }) => seq > afterSeq && seq <= claimedSeq);
   const commands = due.slice(0, bounds.limit);
   let bytes = 0;
   const count = commands.findIndex((each) => {
     bytes += JSON.stringify(each.command).length;
     return bytes > bounds.bytesMax;
   });
-  return { kind: 'commands', commands: count < 0 ? commands : commands.slice(0, count || 1) };
+  const some = count < 0 ? commands : commands.slice(0, count || 1);
+  return { kind: 'commands', commands: some, hasUnclaimed };
 }

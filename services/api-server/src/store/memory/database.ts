@@ -35,6 +35,10 @@ export interface MemoryCluster extends ClusterRecord {
   readonly ackedSeq: number;
   readonly capacitySeq: number;
   readonly lastCommandSeq: number;
+  /** Commands above it have never left an api-server. */
+  readonly claimedSeq: number;
+  /** Since when it leaves commands unclaimed. */
+  readonly silentSinceMs: number | null;
 }
 
 export interface MemoryIdempotency {

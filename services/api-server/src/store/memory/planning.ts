@@ -11,6 +11,7 @@ import {
   UNHEARD,
 } from '../../planning/store.ts';
 import type { MemoryDatabase } from './database.ts';
+import { silentClusters, takeBack } from './take-back.ts';
 
 /** See {@link PlanningStore}. */
 export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
@@ -28,6 +29,8 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
         .sort((a, b) => a.plannedAtMs - b.plannedAtMs || (a.id < b.id ? -1 : 1))
         .slice(0, limit)
         .map((batch) => batch.id),
+    silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
+    takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),
   };
 }
@@ -82,6 +85,7 @@ function planningClusters(db: MemoryDatabase): readonly PlanningCluster[] {
     id: cluster.id,
     name: cluster.name,
     lastSeenAtMs: cluster.lastSeenAtMs,
+    silentSinceMs: cluster.silentSinceMs,
     capacity: cluster.fullCapacity,
     unseenVcpus: unseen.get(cluster.id)?.vcpus ?? 0,
     unseenMemoryMiB: unseen.get(cluster.id)?.memoryMiB ?? 0,

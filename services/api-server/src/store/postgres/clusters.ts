@@ -95,7 +95,7 @@ async function enrol(
        values (:id, :name, :publicKey, :nowMs)
        on conflict (name) do update set public_key = excluded.public_key,
          enrolled_at_ms = excluded.enrolled_at_ms, capacity = null, capacity_summary = null,
-         acked_seq = 0, capacity_seq = 0,
+         acked_seq = 0, capacity_seq = 0, claimed_seq = 0, silent_since_ms = null,
          epoch = clusters.epoch + case when clusters.epoch = 0 then 0 else 1 end
        returning id`,
       { id: input.clusterId, name, publicKey, nowMs },
@@ -115,6 +115,12 @@ async function beginLogAnew(trx: Knex.Transaction, clusterId: ClusterId): Promis
     .merge();
   await trx('commands').where('cluster_id', clusterId).delete();
   await assignAgain(trx, clusterId);
+  // It had these machines before: they are claimed already.
+  await trx('clusters')
+    .where('id', clusterId)
+    .update({
+      claimed_seq: trx('command_logs').where('cluster_id', clusterId).select('last_seq'),
+    });
 }
 
 async function commandsAfter(
@@ -128,14 +134,15 @@ async function commandsAfter(
     readonly epoch: number;
     readonly seq: number | null;
     readonly command: LinkCommand | null;
+    readonly hasUnclaimed: boolean;
   }
   const { rows } = await knex.raw<{ rows: readonly Joined[] }>(
-    `select k.epoch, c.seq, c.command
-     from clusters k left join lateral (
+    `select k.epoch, c.seq, c.command, l.last_seq > k.claimed_seq as "hasUnclaimed"
+     from clusters k join command_logs l on l.cluster_id = k.id left join lateral (
        select seq, command, sum(bytes) over (order by seq) as bytes_so_far,
          row_number() over (order by seq) as position
        from (select * from commands where cluster_id = k.id and seq > :afterSeq
-             order by seq limit :limit) due
+               and seq <= k.claimed_seq order by seq limit :limit) due
      ) c on c.bytes_so_far <= :bytesMax or c.position = 1
      where k.id = :id order by c.seq`,
     { id, afterSeq, ...bounds },
@@ -145,5 +152,5 @@ async function commandsAfter(
   const commands = rows.flatMap(({ seq, command }) =>
     seq === null || command === null ? [] : [{ seq, command }],
   );
-  return { kind: 'commands', commands };
+  return { kind: 'commands', commands, hasUnclaimed: rows[0]?.hasUnclaimed === true };
 }

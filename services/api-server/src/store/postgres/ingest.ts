@@ -5,8 +5,9 @@ import {
   mayHaveMoreRoom,
   summariseCapacity,
 } from '../../clusters/capacity-summary.ts';
+import { type FormerVm, farewell } from '../../clusters/former-vms.ts';
 import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
-import type { PostgresDatabase, WakeSet } from './database.ts';
+import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { takeRefusals } from './refusals.ts';
 import { takeVolumes } from './volumes.ts';
 
@@ -39,6 +40,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   await takeProgress(trx, news);
   const operations = [...(await takeOperations(trx, news)), ...(await endWishes(trx, news))];
   const plannedBatchIds = await takePlans(trx, news);
+  await sayFarewell(trx, wakes, news, vms.former ?? []);
   const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
   wakes.add({ batches, operations, clusters: refused.clusters });
   const isWorthPlanning =
@@ -52,7 +54,10 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   };
 }
 
-/** Spends the nonce, checks the epoch, keeps the capacity, drops acknowledged commands. */
+/**
+ * Spends the nonce, checks the epoch, keeps the capacity, drops acknowledged commands, and claims
+ * those of the log: from now on the cluster may have them.
+ */
 async function enter(
   trx: Knex.Transaction,
   news: ExchangeNews,
@@ -68,7 +73,9 @@ async function enter(
        insert into link_nonces (cluster_id, nonce, seen_at_ms)
        values (:clusterId, :nonce, :nowMs) on conflict do nothing returning 1
      ), touched as (
-       update clusters set last_seen_at_ms = :nowMs,
+       update clusters set last_seen_at_ms = :nowMs, silent_since_ms = null,
+         claimed_seq = greatest(claimed_seq,
+           (select last_seq from command_logs where cluster_id = :clusterId)),
          acked_seq = greatest(acked_seq, :appliedSeq)${capacityColumns}
        where id = :clusterId and epoch = :epoch and exists (select 1 from fresh) returning id
      ), dropped as (
@@ -92,13 +99,15 @@ async function enter(
 }
 
 async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
-  if (news.vms.length === 0) return { changed: 0, foreign: 0, batchIds: [], emptied: [] };
+  if (news.vms.length === 0)
+    return { changed: 0, foreign: 0, batchIds: [], emptied: [], former: [] };
   const { rows } = await trx.raw<{
     rows: readonly {
       known: number;
       changed: number;
       batch_ids: readonly BatchId[] | null;
       emptied: readonly BatchId[] | null;
+      former: readonly FormerVm[] | null;
     }[];
   }>(
     `with report as (
@@ -130,7 +139,11 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
      )
      select (select count(*) from known) as known, count(*) as changed,
        array_agg(distinct batch_id) as batch_ids,
-       array_agg(distinct batch_id) filter (where state = 'deleted') as emptied
+       array_agg(distinct batch_id) filter (where state = 'deleted') as emptied,
+       (select jsonb_agg(jsonb_build_object('vmId', v.id, 'assignmentEpoch', r."assignmentEpoch",
+          'generation', greatest(v.generation, r.generation)))
+        from report r join vms v on v.id = r."vmId"
+        where r.state <> 'deleted' and r."assignmentEpoch" < v.assignment_epoch) as former
      from changed`,
     { reports: JSON.stringify(news.vms), clusterId: news.clusterId, nowMs: news.nowMs },
   );
@@ -140,7 +153,21 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
     foreign: news.vms.length - (row?.known ?? 0),
     batchIds: row?.batch_ids ?? [],
     emptied: row?.emptied ?? [],
+    former: row?.former ?? [],
   };
+}
+
+/** See {@link farewell}. */
+async function sayFarewell(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  { clusterId }: ExchangeNews,
+  former: readonly FormerVm[],
+): Promise<void> {
+  const commands = farewell(former);
+  if (commands.length === 0) return;
+  await appendCommands(trx, clusterId, commands);
+  wakes.add({ clusters: [clusterId] });
 }
 
 /** What a machine is by its last wish; one that is still open says what it is to be. */

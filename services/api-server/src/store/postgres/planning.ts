@@ -21,6 +21,7 @@ import type { PostgresDatabase } from './database.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
 import { lockSubnets, subnetNamed } from './subnet-rows.ts';
 import { sweep } from './sweep.ts';
+import { silentClusters, takeBack } from './take-back.ts';
 
 /** See {@link PlanningStore}. */
 export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
@@ -51,6 +52,8 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
         .select('id');
       return rows.map((row) => row.id);
     },
+    silentClusters: (beforeMs) => silentClusters(db.knex, beforeMs),
+    takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
     sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),
   };
 }
@@ -121,7 +124,8 @@ async function defaultNics(trx: Knex.Transaction, { id, projectId }: BatchRecord
 async function clustersOf(trx: Knex.Transaction): Promise<PlanningCluster[]> {
   await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
   const { rows } = await trx.raw<{ rows: PlanningCluster[] }>(
-    `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs", k.capacity,
+    `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs",
+       k.silent_since_ms as "silentSinceMs", k.capacity,
        l.last_seq as "lastCommandSeq",
        coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) as "unseenVcpus",
        coalesce(u.memory_mib, 0) as "unseenMemoryMiB"

@@ -118,7 +118,8 @@ export function createPostgresOperations(db: PostgresDatabase): OperationStore {
     ...createPostgresBatchOperations(db),
     start: (proposed, request, decide) =>
       db.transaction(async (trx, wakes) => {
-        const vm = await find(trx, proposed.projectId, proposed.vmId);
+        // Its row is locked: it does not change clusters meanwhile.
+        const vm = await find(trx, proposed.projectId, proposed.vmId, true);
         if (vm === undefined) return { kind: 'notFound' };
         const decision = decide(vm);
         if (decision.kind === 'refused') return decision;
