@@ -19,6 +19,7 @@ export * from './peer-book.ts';
 export * from './peers.ts';
 export * from './problems.ts';
 export * from './project-image.ts';
+export * from './quota.ts';
 export * from './request-signing.ts';
 export * from './requirements.ts';
 export * from './roles.ts';

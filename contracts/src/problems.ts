@@ -69,6 +69,11 @@ export const PROBLEMS = {
     status: 409,
     title: 'There are as many as there may be',
   },
+  quotaExceeded: {
+    code: 'FACTORY_ERR_QUOTA_EXCEEDED',
+    status: 409,
+    title: 'This is more than the quota allows',
+  },
   volumeUnusable: {
     code: 'FACTORY_ERR_VOLUME_UNUSABLE',
     status: 409,

@@ -45,6 +45,8 @@ import { orphanRoutes } from './orphans/routes.ts';
 import { OrphanService } from './orphans/service.ts';
 import { ReassignService } from './planning/reassign-service.ts';
 import { PlanningService } from './planning/service.ts';
+import { quotaRoutes } from './quota/routes.ts';
+import { QuotaService } from './quota/service.ts';
 import type { ApiStore } from './store/api-store.ts';
 import { checkSubnetCidr } from './subnets/addresses.ts';
 import { subnetRoutes } from './subnets/routes.ts';
@@ -208,6 +210,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     vmVolumeRoutes(api, volumes);
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
+    quotaRoutes(api, new QuotaService(store));
   });
   app.register(async (internal) => {
     requireInternalToken(internal, internalToken);

@@ -19,6 +19,7 @@ import {
 import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
+import { claimOf, quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
@@ -176,7 +177,8 @@ export class BatchService {
     };
     const subnet = defaultSubnetWish(this.#defaultCidr);
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
-    return { batch, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
+    const claim = claimOf(batch.size, batch.diskGiB);
+    return { batch, claim, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
   }
 }
 
@@ -225,6 +227,8 @@ function refusalOf(
       const detail = `Subnet ${subnet} has ${addresses} addresses for machines; ask for fewer.`;
       return new ProblemError(PROBLEMS.subnetFull, detail, { field: 'count' });
     }
+    case 'overQuota':
+      return quotaExceeded(result.excess);
     case 'volumeUnusable':
       return new ProblemError(PROBLEMS.volumeUnusable, result.detail, { field: 'volumes' });
   }

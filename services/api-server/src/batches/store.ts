@@ -14,6 +14,8 @@ import type {
   VmState,
   VolumeMount,
 } from '@factory/contracts';
+import type { MachineAmounts } from '../quota/rules.ts';
+import type { OverQuota } from '../quota/store.ts';
 import type { CardRefusal } from '../subnets/cards.ts';
 import type { NewSubnet } from '../subnets/store.ts';
 
@@ -101,12 +103,15 @@ export type CreateBatchResult =
   | { readonly kind: 'nameTaken'; readonly batchId: BatchId }
   | { readonly kind: 'addressTaken'; readonly field: string; readonly vmId: VmId }
   | { readonly kind: 'volumeUnusable'; readonly detail: string }
+  | OverQuota
   | CardRefusal;
 
 /** A batch that is yet to be kept. */
 export interface NewBatch {
   /** But for its cards and volumes. */
   readonly batch: BatchRecord;
+  /** What its machines can come to take at most. */
+  readonly claim: MachineAmounts;
   /** Its cards, by the names of their subnets. */
   readonly cards: readonly NicRequest[];
   /** Kept when one of the cards is in it, and the project has none yet. */

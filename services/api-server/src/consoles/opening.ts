@@ -7,6 +7,7 @@ import {
 import { type Clock, ProblemError } from '@factory/runtime';
 import { decideOperation } from '../operations/rules.ts';
 import type { OperationRecord } from '../operations/store.ts';
+import { quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import type { ConsoleTicketRecord } from './store.ts';
@@ -47,6 +48,8 @@ export class ConsoleOpening {
     switch (started.kind) {
       case 'started':
         return started.operation;
+      case 'overQuota':
+        throw quotaExceeded(started.excess);
       case 'refused':
         throw new ProblemError(PROBLEMS.wrongState, started.detail);
       case 'notFound':

@@ -25,6 +25,11 @@ const RULES = {
     roles: ['admin', 'operator', 'member', 'viewer', 'partner'],
     ...{ ofPlatform: false, act: 'look at clusters' },
   },
+  /** What members of an organisation may have. */
+  manage: {
+    roles: ['admin'],
+    ...{ ofPlatform: false, act: 'manage an organisation' },
+  },
   /** The factory itself: its clusters, hosts, and what all tenants share. */
   operate: {
     roles: ['admin', 'operator'],
@@ -61,6 +66,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   getImage: 'look',
   getImageOffset: 'look',
   getOperation: 'look',
+  getQuota: 'look',
   getSubnet: 'look',
   getVm: 'look',
   getVmLogs: 'look',
@@ -95,6 +101,8 @@ const ACCESS: Readonly<Record<string, Access>> = {
   revertVm: 'use',
   setBatchPassword: 'use',
   setVmPassword: 'use',
+  setOrganisationQuota: 'operate',
+  setProjectQuota: 'manage',
   snapshotBatch: 'use',
   snapshotVm: 'use',
   stageImage: 'use',

@@ -12,6 +12,7 @@ import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { ClusterRecord } from '../clusters/store.ts';
 import { requireAccess } from '../http/access.ts';
 import type { Principal } from '../http/principal.ts';
+import { quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { type ChosenImage, chooseImage, parseImageWish } from './choose.ts';
 import type { ImageFiles } from './files.ts';
@@ -162,7 +163,9 @@ export class ImageService {
       totalBytes: request.sizeBytes ?? null,
       createdAtMs: nowMs,
     };
-    if ((await store.images.create(record)) === 'taken') {
+    const result = await store.images.create(record);
+    if (result.kind === 'overQuota') throw quotaExceeded(result.excess);
+    if (result.kind === 'taken') {
       const detail = `Another project has a public image ${name}; use another name.`;
       throw new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });
     }

@@ -1,4 +1,5 @@
 import type { ClusterId, ClusterImage, ImageId, ImageStage, ProjectId } from '@factory/contracts';
+import type { OverQuota } from '../quota/store.ts';
 import type { ImageState, ImageVersionRecord } from './version.ts';
 
 /** What a cluster said last of its images. */
@@ -21,7 +22,7 @@ export type ImagePatch = Partial<
 /** Images of projects. Every method is one transaction. */
 export interface ImageStore {
   /** `taken`: another project has a public image of this name, and this one is to be public. */
-  create(record: ImageVersionRecord): Promise<'created' | 'taken'>;
+  create(record: ImageVersionRecord): Promise<{ readonly kind: 'created' | 'taken' } | OverQuota>;
   /** Keeps versions that are ready, but not those of which there is a record, nor those of no project. */
   adopt(records: readonly ImageVersionRecord[]): Promise<void>;
   find(id: ImageId): Promise<ImageVersionRecord | undefined>;

@@ -14,6 +14,7 @@ import {
 import type { SecretBox } from '@factory/runtime';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import { Value } from 'typebox/value';
+import { quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { decideOperation, OPERATION_RULES, whyNotCancelled } from './rules.ts';
@@ -87,6 +88,8 @@ export class OperationService {
     switch (result.kind) {
       case 'started':
         return result.operation;
+      case 'overQuota':
+        throw quotaExceeded(result.excess);
       case 'refused':
         throw new ProblemError(PROBLEMS.wrongState, result.detail);
       case 'notFound':

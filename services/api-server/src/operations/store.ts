@@ -11,6 +11,7 @@ import type {
   VmId,
   VmReason,
 } from '@factory/contracts';
+import type { OverQuota } from '../quota/store.ts';
 import type { VmRecord } from '../vms/store.ts';
 import type { BatchPart } from './batch-plan.ts';
 
@@ -48,6 +49,7 @@ export type OperationDecision =
 type StartOperationResult =
   | { readonly kind: 'notFound' }
   | { readonly kind: 'refused'; readonly detail: string }
+  | OverQuota
   | { readonly kind: 'started'; readonly operation: OperationRecord };
 
 /** An action on all machines of a batch. */

@@ -7,6 +7,7 @@ import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
+import type { QuotaStore } from '../quota/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
 import type { MetricsStore } from '../vm-metrics/store.ts';
 import type { VmStore } from '../vms/store.ts';
@@ -27,6 +28,7 @@ export interface ApiStore {
   readonly bootstrap: BootstrapStore;
   readonly planning: PlanningStore;
   readonly subnets: SubnetStore;
+  readonly quota: QuotaStore;
   /**
    * Calls `onWake` after every change that somebody may wait for, made by whichever process.
    * `undefined` means that some may have been missed: look at everything.

@@ -9,6 +9,7 @@ import {
   type SubnetRequest,
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
+import { quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { gatewayAddress, INITIAL_OFFSET, usableAddresses } from './addresses.ts';
 import { DEFAULT_SUBNET } from './cards.ts';
@@ -47,6 +48,8 @@ export class SubnetService {
         return showSubnet(result.view);
       case 'nameTaken':
         throw nameTaken(result.subnetId, wish.name);
+      case 'overQuota':
+        throw quotaExceeded(result.excess);
       case 'tooMany': {
         const detail = `The project has ${SUBNET_LIMITS.subnetsMax} subnets, which is the most.`;
         throw new ProblemError(PROBLEMS.limitReached, detail);

@@ -1,4 +1,5 @@
 import type { ProjectId, SecurityRule, SubnetId } from '@factory/contracts';
+import type { OverQuota } from '../quota/store.ts';
 
 /** A subnet as it is kept. */
 export interface SubnetRecord {
@@ -29,7 +30,8 @@ export interface SubnetView {
 export type CreateSubnetResult =
   | { readonly kind: 'created'; readonly view: SubnetView }
   | { readonly kind: 'nameTaken'; readonly subnetId: SubnetId }
-  | { readonly kind: 'tooMany' };
+  | { readonly kind: 'tooMany' }
+  | OverQuota;
 
 export type ChangeSubnetResult =
   | { readonly kind: 'changed'; readonly view: SubnetView }

@@ -42,7 +42,7 @@ export class TestCaller {
   }
 
   call(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
@@ -62,7 +62,7 @@ export class TestCaller {
   }
 
   /** A call that must succeed; gives the parsed answer. */
-  async ok(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown) {
+  async ok(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, body?: unknown) {
     const answer = await this.call(method, url, body);
     if (answer.statusCode >= 300) throw new Error(`${answer.statusCode}: ${answer.body}`);
     return answer.json();

@@ -3,12 +3,14 @@ import { type Clock, ProblemError } from '@factory/runtime';
 import { hasImage } from '../images/choose.ts';
 import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
+import { quotaExceeded } from '../quota/rules.ts';
+import type { OverQuota } from '../quota/store.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { describeNoEgress } from '../subnets/cards.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
 import { decideChange } from './network-wishes.ts';
 import { decideRebuild, decideResize, type SizeWish } from './spec-wishes.ts';
-import type { VmListQuery, VmRecord } from './store.ts';
+import type { VmListQuery, VmRecord, WishResult } from './store.ts';
 import { showVm } from './view.ts';
 import { decideWish, type Wish, type WishDecision } from './wishes.ts';
 
@@ -51,7 +53,11 @@ export class VmService {
 
   /** Gives a stopped machine another size. @throws ProblemError as {@link wish}. */
   resize(projectId: ProjectId, id: VmId, size: SizeWish): Promise<Vm> {
-    return this.#decide(projectId, id, (vm) => decideResize(vm, size));
+    const { vms } = this.#store;
+    return this.#done(
+      id,
+      vms.resize(projectId, id, (vm) => decideResize(vm, size)),
+    );
   }
 
   /**
@@ -99,15 +105,17 @@ export class VmService {
     return this.#decide(projectId, id, (vm) => decideRebuild(vm, wish));
   }
 
-  async #decide(
-    projectId: ProjectId,
-    id: VmId,
-    decide: (vm: VmRecord) => WishDecision,
-  ): Promise<Vm> {
-    const result = await this.#store.vms.wish(projectId, id, decide);
+  #decide(projectId: ProjectId, id: VmId, decide: (vm: VmRecord) => WishDecision): Promise<Vm> {
+    return this.#done(id, this.#store.vms.wish(projectId, id, decide));
+  }
+
+  async #done(id: VmId, wished: Promise<WishResult | OverQuota>): Promise<Vm> {
+    const result = await wished;
     switch (result.kind) {
       case 'notFound':
         return throwNotFound(id);
+      case 'overQuota':
+        throw quotaExceeded(result.excess);
       case 'refused':
         throw new ProblemError(PROBLEMS.wrongState, result.detail);
       case 'done': {

@@ -1,4 +1,4 @@
-import type { DesiredState, VmState } from '@factory/contracts';
+import type { DesiredState, QuotaAmounts, VmState } from '@factory/contracts';
 import type { VmRecord } from './store.ts';
 import type { WishDecision } from './wishes.ts';
 
@@ -28,6 +28,17 @@ export function decideResize(vm: VmRecord, size: SizeWish): WishDecision {
   const next: VmRecord = { ...vm, vcpus, memoryMiB, diskGiB, desired: 'stopped' };
   const isSame = vcpus === vm.vcpus && memoryMiB === vm.memoryMiB && diskGiB === vm.diskGiB;
   return isSame ? { kind: 'unchanged' } : changed(next);
+}
+
+/** What a wish takes more of a quota than the machine did. */
+export function growthOf(vm: VmRecord, decision: WishDecision): Partial<QuotaAmounts> {
+  if (decision.kind !== 'changed') return {};
+  const next = decision.vm;
+  return {
+    vcpus: Math.max(0, next.vcpus - vm.vcpus),
+    memoryMiB: Math.max(0, next.memoryMiB - vm.memoryMiB),
+    diskGiB: Math.max(0, next.diskGiB - vm.diskGiB),
+  };
 }
 
 /** Whether and how a machine's disk is made anew of an image; it runs afterwards if it ran. */

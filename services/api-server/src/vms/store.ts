@@ -13,6 +13,7 @@ import type {
   VolumeId,
   VolumeMount,
 } from '@factory/contracts';
+import type { OverQuota } from '../quota/store.ts';
 import type { WishDecision } from './wishes.ts';
 
 /** A network card of a machine. */
@@ -99,4 +100,10 @@ export interface VmStore {
   find(projectId: ProjectId, id: VmId): Promise<VmRecord | undefined>;
   /** Changes what is wished of a machine as `decide` says, and tells its cluster. */
   wish(projectId: ProjectId, id: VmId, decide: (vm: VmRecord) => WishDecision): Promise<WishResult>;
+  /** The same for wishes of another size, if the quota allows it. */
+  resize(
+    projectId: ProjectId,
+    id: VmId,
+    decide: (vm: VmRecord) => WishDecision,
+  ): Promise<WishResult | OverQuota>;
 }

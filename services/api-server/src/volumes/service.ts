@@ -10,6 +10,7 @@ import {
 } from '@factory/contracts';
 import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { ClusterRecord } from '../clusters/store.ts';
+import { quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { showVm } from '../vms/view.ts';
 import type { VolumeChange } from './attach.ts';
@@ -45,6 +46,7 @@ export class VolumeService {
       ...{ droppedAtMs: null, droppedSeq: null },
     });
     if (result.kind === 'created') return showVolume(result.view);
+    if (result.kind === 'overQuota') throw quotaExceeded(result.excess);
     const detail = `${result.id} is called ${name}; delete it first or use another name.`;
     throw new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });
   }

@@ -1,4 +1,5 @@
 import type { ClusterId, ProjectId, VmId, Volume, VolumeId, VolumeMount } from '@factory/contracts';
+import type { OverQuota } from '../quota/store.ts';
 import type { WishResult } from '../vms/store.ts';
 import type { VolumeChange } from './attach.ts';
 
@@ -37,7 +38,8 @@ export interface BoundVolumes {
 
 export type CreateVolumeResult =
   | { readonly kind: 'created'; readonly view: VolumeView }
-  | { readonly kind: 'nameTaken'; readonly id: VolumeId };
+  | { readonly kind: 'nameTaken'; readonly id: VolumeId }
+  | OverQuota;
 
 export type DeleteVolumeResult =
   | { readonly kind: 'deleting'; readonly view: VolumeView }

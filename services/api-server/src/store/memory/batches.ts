@@ -12,6 +12,7 @@ import { decideWish } from '../../vms/wishes.ts';
 import { machinesOf } from '../../volumes/bind.ts';
 import type { MemoryDatabase } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
+import { takeQuota } from './quota.ts';
 import { putSubnet, subnetNamed, subnetsOf } from './subnets.ts';
 import { bindInMemory } from './volumes.ts';
 
@@ -55,6 +56,12 @@ function create(
       ? { kind: 'repeated', answer: known.answer }
       : { kind: 'keyReused' };
   }
+  const makesSubnet =
+    input.cards.some((card) => card.subnet === DEFAULT_SUBNET) &&
+    subnetNamed(db, batch.projectId, DEFAULT_SUBNET) === undefined;
+  const asked = { ...input.claim, subnets: makesSubnet ? 1 : 0 };
+  const excess = takeQuota(db, batch.projectId, asked);
+  if (excess !== undefined) return { kind: 'overQuota', excess };
   const all = [...db.batches.values()].filter((each) => each.projectId === batch.projectId);
   const same = all.find((each) => each.name === batch.name && each.state !== 'deleted');
   if (same !== undefined) return { kind: 'nameTaken', batchId: same.id };
@@ -65,6 +72,7 @@ function create(
   const { mounts: volumes, clusterId: volumeClusterId } = binding.volumes;
   const { nics } = resolved;
   db.batches.set(batch.id, { ...batch, nics, volumes, volumeClusterId });
+  db.claims.set(batch.id, input.claim);
   if (idempotency !== undefined) {
     const { requestHash, answer } = idempotency;
     db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });

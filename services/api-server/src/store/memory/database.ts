@@ -9,6 +9,8 @@ import type {
   OperationId,
   OrganisationId,
   ProjectId,
+  QuotaLimits,
+  Shape,
   SubnetId,
   VmId,
   VolumeId,
@@ -22,6 +24,7 @@ import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord, OwnedApiKey } from '../../keys/store.ts';
 import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
+import type { MachineAmounts } from '../../quota/rules.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { ClusterMetrics } from '../../vm-metrics/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
@@ -67,8 +70,14 @@ export class MemoryDatabase {
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();
   readonly batches = new Map<BatchId, BatchRecord>();
+  /** What the machines of a batch can come to take. */
+  readonly claims = new Map<BatchId, MachineAmounts>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
   readonly vms = new Map<VmId, VmRecord>();
+  /** The size of a machine until it has applied the wish of this number. */
+  readonly resizedFrom = new Map<VmId, Shape & { diskGiB: number; generation: number }>();
+  /** Of organisations and projects, by their ids. */
+  readonly limits = new Map<string, QuotaLimits>();
   readonly volumes = new Map<VolumeId, VolumeRecord>();
   readonly operations = new Map<OperationId, OperationRecord>();
   readonly clusterMetrics = new Map<ClusterId, ClusterMetrics>();

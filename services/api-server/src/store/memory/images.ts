@@ -2,6 +2,7 @@ import type { ClusterId } from '@factory/contracts';
 import type { ImageStore } from '../../images/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
 import type { MemoryDatabase } from './database.ts';
+import { takeQuota } from './quota.ts';
 
 /** See {@link ImageStore}. */
 export function createMemoryImages(db: MemoryDatabase): ImageStore {
@@ -20,9 +21,11 @@ export function createMemoryImages(db: MemoryDatabase): ImageStore {
       const isTaken = all((each) => each.name === name && each.visibility === 'public').some(
         (each) => each.projectId !== projectId,
       );
-      if (visibility === 'public' && isTaken) return 'taken';
+      if (visibility === 'public' && isTaken) return { kind: 'taken' };
+      const excess = takeQuota(db, projectId, { images: 1 });
+      if (excess !== undefined) return { kind: 'overQuota', excess };
       versions.set(record.id, record);
-      return 'created';
+      return { kind: 'created' };
     },
     adopt: async (records) => {
       for (const record of records) {

@@ -8,6 +8,7 @@ import { createMemoryImages } from './images.ts';
 import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
+import { createMemoryQuota } from './quota.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
@@ -30,6 +31,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     bootstrap: createMemoryBootstrap(database),
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),
+    quota: createMemoryQuota(database),
     subscribe: (onWake) => database.subscribe(onWake),
     ping: async () => undefined,
     close: async () => undefined,

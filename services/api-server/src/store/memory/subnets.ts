@@ -13,6 +13,7 @@ import type {
 } from '../../subnets/store.ts';
 import type { MemoryDatabase } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
+import { takeQuota } from './quota.ts';
 
 /** See {@link SubnetStore}. */
 export function createMemorySubnets(db: MemoryDatabase): SubnetStore {
@@ -58,6 +59,8 @@ export function putSubnet(db: MemoryDatabase, subnet: NewSubnet): SubnetRecord {
 }
 
 function create(db: MemoryDatabase, subnet: NewSubnet): CreateSubnetResult {
+  const excess = takeQuota(db, subnet.projectId, { subnets: 1 });
+  if (excess !== undefined) return { kind: 'overQuota', excess };
   const all = subnetsOf(db, subnet.projectId);
   const same = all.find((each) => each.name === subnet.name);
   if (same !== undefined) return { kind: 'nameTaken', subnetId: same.id };

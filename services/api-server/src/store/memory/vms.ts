@@ -1,10 +1,12 @@
 import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
 import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
+import { growthOf } from '../../vms/spec-wishes.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
 import { createMemoryBatchOperations } from './batch-operations.ts';
 import type { MemoryDatabase } from './database.ts';
+import { takeQuota } from './quota.ts';
 
 /** See {@link VmStore}. */
 export function createMemoryVms(db: MemoryDatabase): VmStore {
@@ -15,6 +17,14 @@ export function createMemoryVms(db: MemoryDatabase): VmStore {
       return vm?.projectId === projectId ? vm : undefined;
     },
     wish: async (projectId, id, decide) => wishIn(db, projectId, id, decide),
+    resize: async (projectId, id, decide) => {
+      const vm = db.vms.get(id);
+      if (vm?.projectId !== projectId) return { kind: 'notFound' };
+      const excess = takeQuota(db, projectId, growthOf(vm, decide(vm)));
+      return excess === undefined
+        ? wishIn(db, projectId, id, decide)
+        : { kind: 'overQuota', excess };
+    },
   };
 }
 
@@ -41,6 +51,7 @@ function put(
   vm: VmRecord,
   wish: { readonly hasNewSpec: boolean } | null,
 ): void {
+  keepSize(db, vm);
   db.putVm(vm);
   const told = wish?.hasNewSpec === true ? { ...vm, spec: specNow(db, vm) } : vm;
   const commands = wishCommands(wish === null ? [] : [told]);
@@ -50,6 +61,15 @@ function put(
     db.batches.set(batch.id, { ...batch, state: 'planning', needsPlanning: true });
   }
   db.wake({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+/** The size that it has until it has applied this wish of another. */
+function keepSize(db: MemoryDatabase, { id, generation, ...next }: VmRecord): void {
+  const old = db.vms.get(id);
+  if (old === undefined) return;
+  const { vcpus, memoryMiB, diskGiB } = old;
+  const isSame = vcpus === next.vcpus && memoryMiB === next.memoryMiB && diskGiB === next.diskGiB;
+  if (!isSame) db.resizedFrom.set(id, { vcpus, memoryMiB, diskGiB, generation });
 }
 
 /** What its host is to make of it, as things stand. */
@@ -80,6 +100,9 @@ export function createMemoryOperations(db: MemoryDatabase): OperationStore {
   return {
     ...createMemoryBatchOperations(db),
     start: async (proposed, request, decide) => {
+      const makes = proposed.kind === 'makeImage' ? { images: 1 } : {};
+      const excess = takeQuota(db, proposed.projectId, makes);
+      if (excess !== undefined) return { kind: 'overQuota', excess };
       const vm = db.vms.get(proposed.vmId);
       if (vm?.projectId !== proposed.projectId) return { kind: 'notFound' };
       const decision = decide(vm);

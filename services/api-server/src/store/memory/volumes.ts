@@ -10,6 +10,7 @@ import { type Binding, bindVolumes } from '../../volumes/bind.ts';
 import type { VolumeRecord, VolumeStore, VolumeView } from '../../volumes/store.ts';
 import { DROP_AGAIN_MS } from '../../volumes/usage.ts';
 import type { MemoryDatabase } from './database.ts';
+import { takeQuota } from './quota.ts';
 import { wishIn } from './vms.ts';
 
 /** See {@link VolumeStore}. */
@@ -17,6 +18,9 @@ export function createMemoryVolumes(db: MemoryDatabase): VolumeStore {
   const of = (projectId: ProjectId): readonly VolumeView[] => viewsOf(db, projectId);
   return {
     create: async (volume) => {
+      const asked = { volumes: 1, volumeGiB: volume.sizeGiB };
+      const excess = takeQuota(db, volume.projectId, asked);
+      if (excess !== undefined) return { kind: 'overQuota', excess };
       const same = of(volume.projectId).find((each) => each.volume.name === volume.name);
       if (same !== undefined) return { kind: 'nameTaken', id: same.volume.id };
       db.volumes.set(volume.id, volume);

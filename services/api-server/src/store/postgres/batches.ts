@@ -18,6 +18,7 @@ import type { VmRecord } from '../../vms/store.ts';
 import { machinesOf } from '../../volumes/bind.ts';
 import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
+import { takeQuota } from './quota.ts';
 import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
 import { insertSubnet, subnetNamed } from './subnet-rows.ts';
 import { bindInStore } from './volumes.ts';
@@ -52,7 +53,7 @@ async function create(
     return await db.transaction(async (trx) => {
       const repeated = await keepKey(trx, input.batch, idempotency, nowMs);
       if (repeated !== undefined) return repeated;
-      const refusal = await insertBatch(trx, input);
+      const refusal = (await takeForBatch(trx, input)) ?? (await insertBatch(trx, input));
       if (refusal !== undefined) throw new RolledBack(refusal);
       return { kind: 'created' } as const;
     });
@@ -91,12 +92,26 @@ async function keepKey(
   return { kind: 'repeated', answer: known.answer };
 }
 
+/** Why the project may not have as much as the batch can come to. */
+async function takeForBatch(
+  trx: Knex.Transaction,
+  { batch: { projectId }, claim, cards }: NewBatch,
+): Promise<CreateBatchResult | undefined> {
+  const excess = await takeQuota(trx, projectId, async () => {
+    const makesSubnet = cards.some((card) => card.subnet === DEFAULT_SUBNET)
+      ? (await subnetNamed(trx, projectId, DEFAULT_SUBNET)) === undefined
+      : false;
+    return { ...claim, subnets: makesSubnet ? 1 : 0 };
+  });
+  return excess === undefined ? undefined : { kind: 'overQuota', excess };
+}
+
 /** Why the batch can't be; `undefined` when it is kept. */
 async function insertBatch(
   trx: Knex.Transaction,
   input: NewBatch,
 ): Promise<CreateBatchResult | undefined> {
-  const { batch } = input;
+  const { batch, claim } = input;
   // One creation of a name at a time; the index of names would refuse the second with an error.
   await trx.raw("select pg_advisory_xact_lock(hashtext('batches'), hashtext(?))", [
     `${batch.projectId} ${batch.name}`,
@@ -117,6 +132,7 @@ async function insertBatch(
     ...batchRows.toRow(batch),
     volumes: JSON.stringify(mounts),
     volume_cluster_id: clusterId,
+    claim: JSON.stringify(claim),
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
     wishes: JSON.stringify(wishes),

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { ClusterImages, ImageStore, StageRecord } from '../../images/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
 import type { PostgresDatabase } from './database.ts';
+import { takeQuota } from './quota.ts';
 import { imageRows, type Row } from './rows.ts';
 
 /** See {@link ImageStore}. */
@@ -117,16 +118,18 @@ export function createPostgresImages(db: PostgresDatabase): ImageStore {
 /** Public names are one project's alone: the lock keeps two from taking one at a time. */
 async function create(trx: Knex.Transaction, record: ImageVersionRecord) {
   const { name, visibility } = record;
+  const excess = await takeQuota(trx, record.projectId, () => ({ images: 1 }));
+  if (excess !== undefined) return { kind: 'overQuota', excess } as const;
   if (visibility === 'public') {
     await trx.raw("select pg_advisory_xact_lock(hashtextextended('image ' || ?, 0))", [name]);
     const other = await trx('image_versions')
       .where({ name, visibility })
       .whereNot('project_id', record.projectId)
       .first('id');
-    if (other !== undefined) return 'taken';
+    if (other !== undefined) return { kind: 'taken' } as const;
   }
   await trx('image_versions').insert(imageRows.toRow(record));
-  return 'created';
+  return { kind: 'created' } as const;
 }
 
 async function useNonce(

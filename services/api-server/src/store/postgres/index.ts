@@ -11,6 +11,7 @@ import { createPostgresImages } from './images.ts';
 import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
+import { createPostgresQuota } from './quota.ts';
 import { keyRows, type Row } from './rows.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
@@ -49,6 +50,7 @@ export function createPostgresStore(options: {
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),
     subnets: createPostgresSubnets(db),
+    quota: createPostgresQuota(db),
     keys: {
       find: async (id) => {
         const row: Row | undefined = await knex('api_keys as k')

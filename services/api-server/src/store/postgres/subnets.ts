@@ -12,6 +12,7 @@ import type {
 } from '../../subnets/store.ts';
 import type { PostgresDatabase, WakeSet } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
+import { takeQuota } from './quota.ts';
 import { type Row, subnetRows } from './rows.ts';
 import { insertSubnet, ofProject, subnetNamed } from './subnet-rows.ts';
 
@@ -30,6 +31,8 @@ export function createPostgresSubnets(db: PostgresDatabase): SubnetStore {
 
 async function create(trx: Knex.Transaction, subnet: NewSubnet): Promise<CreateSubnetResult> {
   const { projectId, name } = subnet;
+  const excess = await takeQuota(trx, projectId, () => ({ subnets: 1 }));
+  if (excess !== undefined) return { kind: 'overQuota', excess };
   // One at a time in a project, so that two can't both be the last one allowed.
   await trx.raw("select pg_advisory_xact_lock(hashtext('subnets'), hashtext(?))", [projectId]);
   const same = await subnetNamed(trx, projectId, name);

@@ -3,10 +3,12 @@ import type { Knex } from 'knex';
 import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
+import { growthOf } from '../../vms/spec-wishes.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
 import { createPostgresBatchOperations } from './batch-operations.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
+import { takeQuota } from './quota.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 import { subnetsById } from './subnet-rows.ts';
 
@@ -17,6 +19,15 @@ export function createPostgresVms(db: PostgresDatabase): VmStore {
     find: (projectId, id) => find(db.knex, projectId, id),
     wish: (projectId, id, decide) =>
       db.transaction((trx, wakes) => wishIn(trx, wakes, { projectId, id }, decide)),
+    resize: (projectId, id, decide) =>
+      db.transaction(async (trx, wakes) => {
+        const excess = await takeQuota(trx, projectId, async () => {
+          const vm = await find(trx, projectId, id);
+          return vm === undefined ? {} : growthOf(vm, decide(vm));
+        });
+        if (excess !== undefined) return { kind: 'overQuota', excess };
+        return wishIn(trx, wakes, { projectId, id }, decide);
+      }),
   };
 }
 
@@ -53,6 +64,7 @@ async function put(
   const spec = {
     ...{ image, image_version: vm.imageVersion, image_generation: vm.imageGeneration },
     ...{ vcpus, memory_mib: vm.memoryMiB, disk_gib: vm.diskGiB },
+    resized_from: resizedFrom(trx, vm),
   };
   const volumes = {
     volumes: JSON.stringify(vm.volumes),
@@ -75,6 +87,17 @@ async function put(
       .update({ state: 'planning', needs_planning: true });
   }
   wakes.add({ clusters: [...commands.keys()], batches: [vm.batchId] });
+}
+
+/** Of an update: the size that it has until it has applied this wish of another. */
+function resizedFrom(knex: Knex, { generation, vcpus, memoryMiB, diskGiB }: VmRecord): Knex.Raw {
+  return knex.raw(
+    `case when (vcpus, memory_mib, disk_gib) is distinct from (:vcpus::int, :memoryMiB::int, :diskGiB::int)
+       then jsonb_build_object('vcpus', vcpus, 'memoryMiB', memory_mib, 'diskGiB', disk_gib,
+         'generation', :generation::int)
+       else resized_from end`,
+    { vcpus, memoryMiB, diskGiB, generation },
+  );
 }
 
 /** What its host is to make of it, as things stand. */
@@ -118,6 +141,10 @@ export function createPostgresOperations(db: PostgresDatabase): OperationStore {
     ...createPostgresBatchOperations(db),
     start: (proposed, request, decide) =>
       db.transaction(async (trx, wakes) => {
+        if (proposed.kind === 'makeImage') {
+          const excess = await takeQuota(trx, proposed.projectId, () => ({ images: 1 }));
+          if (excess !== undefined) return { kind: 'overQuota', excess };
+        }
         // Its row is locked: it does not change clusters meanwhile.
         const vm = await find(trx, proposed.projectId, proposed.vmId, true);
         if (vm === undefined) return { kind: 'notFound' };

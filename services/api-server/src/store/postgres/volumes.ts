@@ -17,6 +17,7 @@ import type {
 } from '../../volumes/store.ts';
 import { DROP_AGAIN_MS } from '../../volumes/usage.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
+import { takeQuota } from './quota.ts';
 import { type Row, volumeRows } from './rows.ts';
 import { wishIn } from './vms.ts';
 
@@ -25,6 +26,9 @@ export function createPostgresVolumes(db: PostgresDatabase): VolumeStore {
   return {
     create: (volume) =>
       db.transaction(async (trx): Promise<CreateVolumeResult> => {
+        const asked = { volumes: 1, volumeGiB: volume.sizeGiB };
+        const excess = await takeQuota(trx, volume.projectId, () => asked);
+        if (excess !== undefined) return { kind: 'overQuota', excess };
         const made = await trx('volumes')
           .insert(volumeRows.toRow(volume))
           .onConflict(trx.raw("(project_id, name) where state <> 'deleted'"))
