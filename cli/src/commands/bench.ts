@@ -35,6 +35,11 @@ export function benchCommand(): Command {
     integer(1),
     1_000,
   );
+  bench('api', 'the control plane: lists, the gateway, a batch of 10,000 on simulated hosts')
+    .option('--only <parts>', 'of gateway,batch,lists')
+    .option('--vms <n>', 'machines of the batch', integer(1), 10_000)
+    .option('--agents <n>', 'simulated hosts of the batch', integer(1), 4)
+    .option('--rows <n>', 'machines that lists are of', integer(1), 100_000);
   return command;
 }
 

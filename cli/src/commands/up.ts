@@ -77,7 +77,10 @@ export function upCommand(): Command {
         .choices(SHARED_STORAGES)
         .default('folder'),
     )
-    .option('--agent-resources <list>', 'what each agent has besides: gpus:2;pinned_cpus:8')
+    .option(
+      '--agent-resources <list>',
+      'what each agent has besides: gpus:2;pinned_cpus:8; simulated ones also cpus:500;mem:64000',
+    )
     .option('--agent-attributes <list>', 'what each agent says of its host: rack:r1;gpu_model:A100')
     .option(
       '--external-addresses <ranges>',

@@ -5,7 +5,7 @@ import {
   hostAttribute,
 } from '@factory/contracts';
 import { parseAttributes, parseResources } from 'mesos-core/protocol';
-import type { UpOptions } from './process-plan.ts';
+import type { HostResources, UpOptions } from './process-plan.ts';
 
 /** What agents were told to offer can't be offered so; the message says how it can. */
 export class AgentOfferError extends Error {
@@ -30,7 +30,7 @@ export function checkAgentOffers(options: UpOptions): void {
     parseAttributes(text).map(hostAttribute),
   );
   const again = resources.find(({ name }) => COMMON.has(name));
-  if (again !== undefined) {
+  if (again !== undefined && (hypervisor === 'libvirt' || again.name === 'ports')) {
     throw new AgentOfferError(
       `--agent-resources: ${again.name} is what the machine has; leave it out.`,
     );
@@ -49,6 +49,19 @@ export function checkAgentOffers(options: UpOptions): void {
       );
     }
   }
+}
+
+/**
+ * All that an agent offers, in Mesos' form: its part of the machine, and what it was told besides.
+ * A simulated host has as many cores as it is told to have. Pure.
+ */
+export function offeredResources(host: HostResources, agentResources: string): string {
+  const told = new Set(parseResources(agentResources).map(({ name }) => name));
+  const common = { cpus: host.cpus, mem: host.memoryMiB, disk: host.diskMiB };
+  const left = Object.entries(common).flatMap(([name, size]) =>
+    told.has(name) ? [] : [`${name}:${size}`],
+  );
+  return [...left, ...(agentResources === '' ? [] : [agentResources])].join(';');
 }
 
 const COMMON: ReadonlySet<string> = new Set(['cpus', 'mem', 'disk', 'ports']);

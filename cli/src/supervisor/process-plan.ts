@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EXTERNAL_ADDRESSES_ATTRIBUTE } from '@factory/contracts';
+import { offeredResources } from './agent-offers.ts';
 import { clusterDirectory, hostDirectory, type Layout } from './layout.ts';
 import type { SharedStorage } from './shared-storage.ts';
 
@@ -190,7 +191,6 @@ function clusterSpecs(plan: FactoryPlan, cluster: ClusterPlan): readonly Process
 
 function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): ProcessSpec {
   const { layout, options, resourcesPerAgent } = plan;
-  const { cpus, memoryMiB, diskMiB } = resourcesPerAgent;
   const { agentResources = '', agentAttributes = '' } = options;
   const attributes = [
     ...(agentAttributes === '' ? [] : [agentAttributes]),
@@ -198,7 +198,6 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
       ? [`${EXTERNAL_ADDRESSES_ATTRIBUTE}:${agent.externalAddresses}`]
       : []),
   ];
-  const resources = `cpus:${cpus};mem:${memoryMiB};disk:${diskMiB}`;
   const executorEnvironment = {
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     FACTORY_INSTANCE: layout.instance,
@@ -209,6 +208,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
     FACTORY_HYPERVISOR: options.hypervisor,
     FACTORY_CLUSTER_SECRET_KEY_FILE: secretFile(layout, `${cluster.name}-secret-key`),
     ...given('FACTORY_WINDOWS_DRIVERS'),
+    ...given('FACTORY_POWER_ONS_MAX'),
     FACTORY_LOG_LEVEL: process.env.FACTORY_LOG_LEVEL ?? 'info',
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(layout.data, 'compile-cache'),
   };
@@ -221,7 +221,7 @@ function agentSpec(plan: FactoryPlan, cluster: ClusterPlan, agent: AgentPlan): P
       `--port=${agent.port}`,
       `--hostname=${agent.name}`,
       `--work_dir=${join(clusterDirectory(layout, cluster.name), 'agents', agent.name)}`,
-      `--resources=${resources}${agentResources === '' ? '' : `;${agentResources}`}`,
+      `--resources=${offeredResources(resourcesPerAgent, agentResources)}`,
       ...(attributes.length === 0 ? [] : [`--attributes=${attributes.join(';')}`]),
       '--executor_reregistration_timeout=15secs',
       `--executor_environment_variables=${JSON.stringify(executorEnvironment)}`,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
+import { sqlStatements } from '../postgres/statements.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -68,13 +69,14 @@ function durationNotes(duration: Histogram): FastifyInstance['noteRequest'] {
 let shared: Registry | undefined;
 
 /**
- * Memory, CPU, event loop and garbage collection of this process. Shared by the apps in it, and
+ * Memory, CPU, event loop, garbage collection and SQL statements of this process. Shared by the apps in it, and
  * made at the first scrape: a simulation with hundreds of apps must not have hundreds of observers.
  */
 function processRegistry(): Registry {
   if (shared === undefined) {
     shared = new Registry();
     collectDefaultMetrics({ register: shared });
+    shared.registerMetric(sqlStatements);
   }
   return shared;
 }

@@ -1,6 +1,7 @@
 import createKnex, { type Knex } from 'knex';
 import pg from 'pg';
 import { type Logger, silentLogger } from '../log.ts';
+import { sqlStatements } from './statements.ts';
 
 /** A 64-bit integer of the database doesn't fit a JavaScript number exactly. */
 export class UnsafeIntegerError extends RangeError {
@@ -32,6 +33,7 @@ const types: Knex.PgCustomTypesConfig = {
  * A knex on PostgreSQL. Every wait has a bound: for a connection 10 s, for a statement
  * `statementTimeoutMs` (default 30 s), for an idle transaction 60 s. int8 columns are numbers; a
  * query that meets one too large fails with UnsafeIntegerError.
+ * Every statement is counted (statements.ts).
  * `poolMax` is at least 2: migrations need a second connection beside the one with the lock.
  */
 export function openKnex(
@@ -44,7 +46,7 @@ export function openKnex(
   } = {},
 ): Knex {
   const { poolMax = 10, statementTimeoutMs = 30_000, logger = silentLogger } = options;
-  return createKnex({
+  const knex = createKnex({
     client: 'pg',
     connection: {
       connectionString: url,
@@ -64,4 +66,6 @@ export function openKnex(
       deprecate: (method: string) => logger.warn({ from: 'knex', method }, 'deprecated method'),
     },
   });
+  knex.on('query', () => sqlStatements.inc());
+  return knex;
 }
