@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { type Audit, auditInvariants } from '../client/audit-client.ts';
 import type { Orphan } from '../client/factory-client.ts';
 import { withClient } from './context.ts';
 import { dataOption } from './options.ts';
+
+const NOT_YOURS = 'Whether rules are broken is told to operators of the factory alone.';
 
 interface Options {
   readonly data?: string;
@@ -10,10 +13,13 @@ interface Options {
 /** `./factory audit …` */
 export function auditCommand(): Command {
   const command = new Command('audit')
-    .description('what is on hosts and nothing speaks for it, and what to do about it')
+    .description('what breaks a rule, and what is on hosts and nothing speaks for it')
     .addOption(dataOption())
     .action((options: Options) =>
       withClient(options, async ({ client }) => {
+        const audit = await auditInvariants(client);
+        console.log(audit === undefined ? NOT_YOURS : describeAudit(audit));
+        if (audit?.clean === false) process.exitCode = 1;
         const orphans = await client.orphans();
         console.log(orphans.map(describeOrphan).join('\n') || 'Nothing is left without an owner.');
       }),
@@ -22,6 +28,20 @@ export function auditCommand(): Command {
   command.addCommand(verbCommand('remove', 'remove what was found of a machine that is deleted'));
   command.addCommand(goneCommand());
   return command;
+}
+
+/** One line when all is well; else each rule that is broken, with what breaks it. */
+function describeAudit({ clean, checked, rules, breaches }: Audit): string {
+  const { vms, addresses, batches, clusters } = checked;
+  const what = `${vms} machines, ${addresses} addresses, ${batches} batches, ${clusters} clusters`;
+  if (clean) return `No rule is broken (${rules.length} rules; ${what}).`;
+  const broken = rules.filter((rule) => rule.breaches > 0);
+  return broken
+    .flatMap(({ name, says, breaches: count }) => [
+      `${count} times broken: ${says}`,
+      ...breaches.filter(({ rule }) => rule === name).map((breach) => `  ${breach.what}`),
+    ])
+    .join('\n');
 }
 
 /** `vm_…  idc-1/host-2  domain and files  (web-1, deleted)`. */

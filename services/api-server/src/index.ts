@@ -30,6 +30,7 @@ import {
   type ImageSettings,
 } from './images/plane.ts';
 import { imageRoutes } from './images/routes.ts';
+import { invariantRoutes } from './invariants/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
 import { createWork } from './jobs/work.ts';
@@ -203,6 +204,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     operationRoutes(api, { operations, batches: onBatches });
     batchOperationRoutes(api, onBatches);
     orphanRoutes(api, new OrphanService(store));
+    invariantRoutes(api, { store, clock });
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
     imageRoutes(api, { images: images.service, uploads: images.uploads });
     const volumes = new VolumeService({ store, clock, newId });

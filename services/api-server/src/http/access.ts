@@ -44,6 +44,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   addVmSshKey: 'use',
   adoptOrphan: 'use',
   attachVolume: 'use',
+  auditInvariants: 'operate',
   cancelOperation: 'use',
   changeBatch: 'use',
   changeSubnet: 'use',

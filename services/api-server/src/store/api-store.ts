@@ -3,6 +3,7 @@ import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { ImageStore } from '../images/store.ts';
+import type { InvariantStore } from '../invariants/store.ts';
 import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
@@ -23,6 +24,7 @@ export interface ApiStore {
   readonly metrics: MetricsStore;
   readonly orphans: OrphanStore;
   readonly images: ImageStore;
+  readonly invariants: InvariantStore;
   readonly clusters: ClusterStore;
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;

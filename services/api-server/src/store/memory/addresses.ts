@@ -29,6 +29,13 @@ export class AddressLedger {
     return this.#ledger(subnetId).get(offset);
   }
 
+  /** All that machines have. */
+  held(): readonly { readonly subnetId: SubnetId; readonly offset: number; readonly vmId: VmId }[] {
+    return [...this.#byVm].flatMap(([vmId, all]) =>
+      all.map(([subnetId, offset]) => ({ subnetId, offset, vmId })),
+    );
+  }
+
   /** How many machines have. */
   used(subnetId: SubnetId): number {
     return [...this.#ledger(subnetId).values()].filter((holder) => holder !== undefined).length;

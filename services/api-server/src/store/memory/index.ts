@@ -5,6 +5,7 @@ import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
 import { createMemoryImages } from './images.ts';
+import { createMemoryInvariants } from './invariants.ts';
 import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
@@ -26,6 +27,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     metrics: createMemoryMetrics(database),
     orphans: createMemoryOrphans(database),
     images: createMemoryImages(database),
+    invariants: createMemoryInvariants(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.findKey(id) },
     bootstrap: createMemoryBootstrap(database),

@@ -8,6 +8,7 @@ import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresImages } from './images.ts';
+import { createPostgresInvariants } from './invariants.ts';
 import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
@@ -46,6 +47,7 @@ export function createPostgresStore(options: {
     metrics: createPostgresMetrics(db),
     orphans: createPostgresOrphans(db),
     images: createPostgresImages(db),
+    invariants: createPostgresInvariants(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),

@@ -181,6 +181,8 @@ const IMAGE_COLUMNS: Columns<ImageVersionRecord> = {
 export interface RowCodec<T> {
   readonly columns: readonly string[];
   fromRow(row: Row): T;
+  /** The columns of some properties; of such a row `fromRow` gives just these. */
+  columnsOf(properties: readonly (keyof T)[]): readonly string[];
   toRow(record: T): Record<string, unknown>;
   /** The columns of those properties that are given. */
   toPartialRow(record: Partial<T>): Record<string, unknown>;
@@ -190,6 +192,7 @@ function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
   const pairs = Object.entries(columns) as [keyof T & string, string][];
   return {
     columns: pairs.map(([, column]) => column),
+    columnsOf: (properties) => properties.map((property) => columns[property]),
     fromRow: (row) =>
       // The database is typed by its migrations; this is where that knowledge enters the code.
       Object.fromEntries(pairs.map(([property, column]) => [property, row[column]])) as T,
