@@ -4,6 +4,7 @@ export * from './capacity.ts';
 export * from './cluster-link.ts';
 export * from './console.ts';
 export * from './endpoints.ts';
+export * from './event.ts';
 export * from './external-addresses.ts';
 export * from './guest-info.ts';
 export * from './host-hardware.ts';

@@ -49,6 +49,11 @@ export const PROBLEMS = {
     status: 426,
     title: 'The peer speaks a version that is not supported',
   },
+  eventsForgotten: {
+    code: 'FACTORY_ERR_EVENTS_FORGOTTEN',
+    status: 410,
+    title: 'The events after this one are not kept any more',
+  },
   subnetFull: {
     code: 'FACTORY_ERR_SUBNET_FULL',
     status: 409,

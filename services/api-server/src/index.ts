@@ -14,12 +14,16 @@ import type { FastifyInstance } from 'fastify';
 import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
 import { bootstrapRoutes } from './bootstrap/routes.ts';
+import { SILENT_AFTER_MS } from './clusters/connection.ts';
 import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
 import { type ConsoleLimits, ConsoleMeetings } from './consoles/meetings.ts';
 import { ConsoleOpening } from './consoles/opening.ts';
 import { consoleRoutes } from './consoles/routes.ts';
 import { consoleSockets } from './consoles/sockets.ts';
 import { ConsoleTickets } from './consoles/tickets.ts';
+import { EventDuty } from './events/duty.ts';
+import { EventFeed } from './events/feed.ts';
+import { eventRoutes } from './events/routes.ts';
 import { enforceAccess } from './http/access.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
@@ -115,9 +119,11 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
   const reassign = new ReassignService({ store, planning, logger });
-  const handle = createWork({ clock, logger, planning, duties: [reassign] });
-  const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const wakes = new WakeHub(store, clock);
+  const feed = new EventFeed({ store: store.events, clock, logger, wakes });
+  const duties = [reassign, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
+  const handle = createWork({ clock, logger, planning, duties });
+  const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const app = createHttpApp({
     service: 'api-server',
     clock,
@@ -142,7 +148,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     logger,
     newId,
   });
-  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets, images });
+  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets, images, feed });
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
     opening: new ConsoleOpening({ store, clock, wakes }),
@@ -157,13 +163,14 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     async start() {
       await queue.start(handle);
       images.worker.start();
+      feed.start();
       sweeping = sweepForEver(jobs, clock, ending.signal);
     },
     async close() {
       ending.abort();
       meetings.close();
       wakes.close();
-      await Promise.all([sweeping, images.worker.close()]);
+      await Promise.all([sweeping, images.worker.close(), feed.close()]);
     },
   };
 }
@@ -176,11 +183,12 @@ interface Services {
   readonly tickets: ConsoleTickets;
   readonly secrets: SecretBox;
   readonly images: ImagePlane;
+  readonly feed: EventFeed;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets, secrets, images } = services;
+  const { newId, jobs, wakes, link, tickets, secrets, images, feed } = services;
   const use = new MetricsService(store, clock);
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
@@ -210,6 +218,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     const volumes = new VolumeService({ store, clock, newId });
     volumeRoutes(api, volumes);
     vmVolumeRoutes(api, volumes);
+    eventRoutes(api, { feed, clock });
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
     quotaRoutes(api, new QuotaService(store));

@@ -30,7 +30,7 @@ export class WakeHub {
         wake === undefined
           ? [...this.#waiters.keys()]
           : [...wake.clusters, ...wake.batches, ...wake.operations];
-      for (const id of ids) this.#wake(id);
+      for (const id of ids) this.wake(id);
     });
   }
 
@@ -39,7 +39,7 @@ export class WakeHub {
     return this.#isClosed;
   }
 
-  /** Watches a cluster, a batch or an operation. Open it before reading what may change. */
+  /** Watches a cluster, a batch, an operation or a project's events. Open it before reading what may change. */
   watch(id: string): Watch {
     const waiter: Waiter = { isWoken: false, resolve: undefined };
     const waiters = this.#waiters.get(id) ?? new Set();
@@ -62,7 +62,8 @@ export class WakeHub {
     }
   }
 
-  #wake(id: string): void {
+  /** Wakes those that watch this. */
+  wake(id: string): void {
     for (const waiter of this.#waiters.get(id) ?? []) {
       waiter.isWoken = true;
       waiter.resolve?.(true);

@@ -1,7 +1,7 @@
 import { LINK_LIMITS } from '@factory/contracts';
 
 /** Two long polls and some: a cluster that lost one answer is not silent. */
-const SILENT_AFTER_MS = 2 * LINK_LIMITS.waitMsMax + 10_000;
+export const SILENT_AFTER_MS = 2 * LINK_LIMITS.waitMsMax + 10_000;
 
 /** Whether the cluster has been heard of lately; only such clusters get new machines. */
 export function isConnected(lastSeenAtMs: number | null, nowMs: number): boolean {

@@ -77,6 +77,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   getVolume: 'look',
   listBatches: 'look',
   listClusters: 'lookAtClusters',
+  listEvents: 'look',
   listImageVersions: 'look',
   listImages: 'look',
   listMetrics: 'look',
@@ -111,6 +112,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   startVm: 'use',
   stopBatch: 'use',
   stopVm: 'use',
+  streamEvents: 'look',
   suspendBatch: 'use',
   suspendVm: 'use',
 };

@@ -2,6 +2,7 @@ import type { BatchStore } from '../batches/store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
+import type { EventStore } from '../events/store.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { InvariantStore } from '../invariants/store.ts';
 import type { KeyStore } from '../keys/store.ts';
@@ -31,6 +32,7 @@ export interface ApiStore {
   readonly planning: PlanningStore;
   readonly subnets: SubnetStore;
   readonly quota: QuotaStore;
+  readonly events: EventStore;
   /**
    * Calls `onWake` after every change that somebody may wait for, made by whichever process.
    * `undefined` means that some may have been missed: look at everything.

@@ -30,6 +30,8 @@ import type { ClusterMetrics } from '../../vm-metrics/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
 import { AddressLedger } from './addresses.ts';
+import * as changes from './event-changes.ts';
+import { EventLedger, noticed } from './events.ts';
 
 /** A cluster with what only the link and planning need. */
 export interface MemoryCluster extends ClusterRecord {
@@ -55,36 +57,46 @@ export interface MemoryIdempotency {
  * several processes. A method that does not wait is a transaction here.
  */
 export class MemoryDatabase {
+  /** What happened, written by the maps in which it did. */
+  readonly ledger = new EventLedger();
+  /** Clusters that were silent when it was last looked, and since when. */
+  readonly silences = new Map<ClusterId, number>();
   /** By name; all of them run the factory. */
   readonly organisations = new Map<string, OrganisationId>();
   readonly projects = new Map<
     string,
     { readonly id: ProjectId; readonly organisationId: OrganisationId }
   >();
-  readonly subnets = new Map<SubnetId, SubnetRecord>();
+  readonly subnets: Map<SubnetId, SubnetRecord> = noticed(this.ledger, changes.subnetChanges);
   readonly addresses = new AddressLedger();
   lastVni = 0;
-  readonly keys = new Map<string, ApiKeyRecord>();
+  readonly keys: Map<string, ApiKeyRecord> = noticed(this.ledger, changes.keyChanges);
   readonly tokens = new Map<string, EnrolmentToken & { readonly spentFor?: string }>();
   readonly clusters = new Map<ClusterId, MemoryCluster>();
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();
-  readonly batches = new Map<BatchId, BatchRecord>();
+  readonly batches: Map<BatchId, BatchRecord> = noticed(this.ledger, changes.batchChanges);
   /** What the machines of a batch can come to take. */
   readonly claims = new Map<BatchId, MachineAmounts>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
-  readonly vms = new Map<VmId, VmRecord>();
+  readonly vms: Map<VmId, VmRecord> = noticed(this.ledger, changes.vmChanges);
   /** The size of a machine until it has applied the wish of this number. */
   readonly resizedFrom = new Map<VmId, Shape & { diskGiB: number; generation: number }>();
   /** Of organisations and projects, by their ids. */
   readonly limits = new Map<string, QuotaLimits>();
-  readonly volumes = new Map<VolumeId, VolumeRecord>();
-  readonly operations = new Map<OperationId, OperationRecord>();
+  readonly volumes: Map<VolumeId, VolumeRecord> = noticed(this.ledger, changes.volumeChanges);
+  readonly operations: Map<OperationId, OperationRecord> = noticed(
+    this.ledger,
+    changes.operationChanges,
+  );
   readonly clusterMetrics = new Map<ClusterId, ClusterMetrics>();
   readonly consoleTickets = new Map<string, ConsoleTicketRecord>();
-  readonly batchOperations = new Map<OperationId, BatchOperationRecord>();
+  readonly batchOperations: Map<OperationId, BatchOperationRecord> = noticed(
+    this.ledger,
+    changes.batchOperationChanges,
+  );
   readonly images = {
-    versions: new Map<string, ImageVersionRecord>(),
+    versions: noticed(this.ledger, changes.imageChanges) as Map<string, ImageVersionRecord>,
     told: new Map<ClusterId, readonly ClusterImage[]>(),
     stages: new Map<string, StageRecord>(),
   };

@@ -4,6 +4,7 @@ import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
+import { createMemoryEvents } from './events.ts';
 import { createMemoryImages } from './images.ts';
 import { createMemoryInvariants } from './invariants.ts';
 import { createMemoryMetrics } from './metrics.ts';
@@ -34,6 +35,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),
     quota: createMemoryQuota(database),
+    events: createMemoryEvents(database),
     subscribe: (onWake) => database.subscribe(onWake),
     ping: async () => undefined,
     close: async () => undefined,

@@ -7,6 +7,7 @@ import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
+import { createPostgresEvents, EVENTS_CHANNEL } from './events.ts';
 import { createPostgresImages } from './images.ts';
 import { createPostgresInvariants } from './invariants.ts';
 import { createPostgresMetrics } from './metrics.ts';
@@ -38,7 +39,21 @@ export function createPostgresStore(options: {
     logger,
     random,
   });
+  const onEvents = new Set<() => void>();
+  const eventListener = listenForNotifications(
+    url,
+    EVENTS_CHANNEL,
+    () => {
+      for (const onWake of onEvents) onWake();
+    },
+    { clock, logger, random },
+  );
+  const events = createPostgresEvents(db, (onWake) => {
+    onEvents.add(onWake);
+    return () => onEvents.delete(onWake);
+  });
   return {
+    events,
     batches: createPostgresBatches(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
@@ -70,7 +85,7 @@ export function createPostgresStore(options: {
       await knex.raw('select 1');
     },
     close: async () => {
-      await listener.close();
+      await Promise.all([listener.close(), eventListener.close()]);
       await knex.destroy();
     },
   };
