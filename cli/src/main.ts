@@ -6,6 +6,7 @@ import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
+import { eventsCommand } from './commands/events.ts';
 import { imageCommand } from './commands/image.ts';
 import { operationsCommand } from './commands/operation.ts';
 import { simCommand } from './commands/sim.ts';
@@ -37,6 +38,7 @@ const commands = [
   operationsCommand(),
   imageCommand(),
   subnetCommand(),
+  eventsCommand(),
   auditCommand(),
   testCommand(),
   benchCommand(),

@@ -31,6 +31,7 @@ import {
   type ChannelDialer,
   type Clock,
   type HttpRequest,
+  type HttpStream,
   type HttpTransport,
   HttpTransportError,
   isRepeatable,
@@ -319,6 +320,24 @@ export class FactoryClient {
       next = page.nextCursor;
     } while (next !== null);
     return items;
+  }
+
+  /** Opens an answer that comes bit by bit, and may never end. @throws RemoteProblemError */
+  async stream(
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
+  ): Promise<HttpStream> {
+    const { transport, url } = this.#options;
+    const answer = await transport.stream({
+      ...{ method: 'GET', url: `${url}${path}`, timeoutMs: CALL_TIMEOUT_MS },
+      headers: { ...headers, ...this.#signature('GET', path, '') },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (answer.status === 200) return answer;
+    const parts: Uint8Array[] = [];
+    for await (const part of answer.body) parts.push(part);
+    throw new RemoteProblemError(path, answer.status, parseOrText(Buffer.concat(parts).toString()));
   }
 
   /** A call of another client's (`image-client.ts`, `subnet-client.ts`), with JSON. */

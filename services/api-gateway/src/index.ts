@@ -15,6 +15,7 @@ import { type ApiKey, KeyDirectory } from './key-directory.ts';
 import type { NonceStore } from './nonce-store.ts';
 import { bodyOf, forwardAs, forwardLink, forwardPublic, type ProxyTarget } from './proxy.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { STREAM_PATHS, Streams } from './streams.ts';
 
 export { createMemoryNonceStore, createRedisNonceStore, type NonceStore } from './nonce-store.ts';
 export {
@@ -103,6 +104,13 @@ function registerSigned(
   // Images come in parts: each is signed, and so is here as a whole before it is sent on.
   const bodyLimit = IMAGE_LINK_LIMITS.partBytesMax;
   app.put('/v1/images/:id/content', { onRequest, preHandler, bodyLimit }, handler);
+  const streams = new Streams(parts.clock, target, (keyId) => keys.find(keyId));
+  for (const path of STREAM_PATHS) {
+    app.get(path, { onRequest, preHandler }, async (request, reply) => {
+      if (request.apiKey === undefined) throw new Error('the key is known after its signature');
+      return streams.forward(request.apiKey, request, reply);
+    });
+  }
   app.all('/v1/*', { onRequest, preHandler }, handler);
 }
 

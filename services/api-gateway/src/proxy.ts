@@ -18,7 +18,9 @@ import type { ApiKey } from './key-directory.ts';
 const FORWARD_TIMEOUT_MS = 60_000;
 
 /** Headers that callers may send on; everything else stops at the gateway. */
-const FORWARDED_HEADERS = ['content-type', 'accept', 'idempotency-key', 'if-match', 'traceparent'];
+const FORWARDED_HEADERS = [
+  ...['content-type', 'accept', 'idempotency-key', 'if-match', 'traceparent', 'last-event-id'],
+];
 /** What a cluster signs with. */
 export const LINK_HEADERS = [
   LINK_CLUSTER_HEADER,
@@ -27,7 +29,12 @@ export const LINK_HEADERS = [
   NONCE_HEADER,
 ];
 /** Headers of answers that belong to the connection, not to the answer. */
-const HOP_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
+export const HOP_HEADERS = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+]);
 
 export interface ProxyTarget {
   readonly transport: HttpTransport;
@@ -44,12 +51,21 @@ export async function forwardAs(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const headers = {
+  return forward(target, request, reply, headersAs(key, target, request));
+}
+
+/** What the api-server is told with a request of a known caller. */
+export function headersAs(
+  key: ApiKey,
+  target: ProxyTarget,
+  request: FastifyRequest,
+): Record<string, string> {
+  return {
     ...pick(request, FORWARDED_HEADERS),
     authorization: `Bearer ${target.internalToken}`,
     'x-factory-principal': JSON.stringify(key.principal),
+    'x-factory-client-address': request.ip,
   };
-  return forward(target, request, reply, headers);
 }
 
 /** Sends a cluster's request on as it is: the api-server checks its signature itself. */
@@ -105,7 +121,7 @@ async function forward(
  * refused: it would end up somewhere else than where the router and the signature saw it go, such as
  * in the internal part of the API, with the gateway's rights.
  */
-function targetUrl(target: ProxyTarget, pathWithQuery: string): string {
+export function targetUrl(target: ProxyTarget, pathWithQuery: string): string {
   const url = `${target.apiServer}${pathWithQuery}`;
   const [path] = pathWithQuery.split('?', 1);
   if (URL.canParse(url) && new URL(url).pathname === path) return url;

@@ -7,7 +7,7 @@ import {
 } from '@factory/contracts';
 import { createHttpApp, ProblemError, silentLogger } from '@factory/runtime';
 import { SimulatedNetwork, seededRandom, VirtualClock } from '@factory/runtime/simulated';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   createApiGateway,
   createMemoryNonceStore,
@@ -37,6 +37,8 @@ export class FakeApiServer {
   isRevoked = false;
   /** Asked for each request under `/v1/`; its result is the answer. */
   answer: (request: FastifyRequest) => unknown = () => ({ ok: true });
+  /** In its place for streams. */
+  stream: ((raw: FastifyReply['raw']) => void) | undefined;
 
   constructor(clock: VirtualClock) {
     const bodyLimitBytes = 64 * 1024 * 1024;
@@ -60,7 +62,10 @@ export class FakeApiServer {
         const { method, url, headers } = request;
         this.seen.push({ method, url, headers, body: String(request.body ?? '') });
         reply.header('x-answered-by', 'api-server');
-        return this.answer(request);
+        if (this.stream === undefined || !url.includes('/stream')) return this.answer(request);
+        reply.hijack();
+        this.stream(reply.raw);
+        return reply;
       });
     }
   }
