@@ -326,6 +326,8 @@ export const VM_REASONS = [
   'CANCELLED',
   'CANNOT_ATTACH',
   'VOLUME_BUSY',
+  /** Read, never reported: nobody knows how it is until its cluster is heard again. */
+  'CLUSTER_SILENT',
 ] as const;
 export type VmReason = (typeof VM_REASONS)[number];
 

@@ -53,6 +53,7 @@ import { PlanningService } from './planning/service.ts';
 import { quotaRoutes } from './quota/routes.ts';
 import { QuotaService } from './quota/service.ts';
 import type { ApiStore } from './store/api-store.ts';
+import { readingStore } from './store/reading.ts';
 import { checkSubnetCidr } from './subnets/addresses.ts';
 import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
@@ -148,7 +149,12 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     logger,
     newId,
   });
-  registerRoutes(app, parts, { newId, jobs, wakes, link, tickets, secrets, images, feed });
+  const reading = readingStore(store, clock);
+  registerRoutes(
+    app,
+    { ...parts, store: reading },
+    { newId, jobs, wakes, link, tickets, secrets, images, feed },
+  );
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
     opening: new ConsoleOpening({ store, clock, wakes }),

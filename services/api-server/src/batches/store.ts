@@ -71,6 +71,8 @@ export interface BatchRecord {
 /** How many machines of a batch are in a state; counted from the rows at every reading. */
 export interface StateTally {
   readonly state: VmState;
+  /** Where they are; null: nowhere yet, or the tally is of all clusters. */
+  readonly clusterId: ClusterId | null;
   readonly count: number;
   readonly readyCount: number;
 }

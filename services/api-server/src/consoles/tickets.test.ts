@@ -71,7 +71,7 @@ describeOnEachStore('tickets for consoles', (test) => {
     const id = ticket.split('.', 1)[0] as Parameters<typeof store.consoles.find>[0];
     const minute = 60_000;
     await store.planning.sweep(clock.nowMs(), {
-      ...{ pendingMs: minute, scheduledMs: minute, idempotencyKeptMs: minute },
+      ...{ pendingMs: minute, scheduledMs: minute, idempotencyKeptMs: minute, silentMs: minute },
       ...{ operationsKeptMs: minute, noncesKeptMs: minute },
     });
     expect(await store.consoles.find(id)).toBeUndefined();

@@ -1,5 +1,6 @@
 import { type Batch, imageNameOf, type VmState } from '@factory/contracts';
 import type { BatchView, StateTally } from '../batches/store.ts';
+import { readTallies } from '../vms/reading.ts';
 
 /** Where a machine has come to rest: wished or not, nobody is working on it. */
 const END_STATES: readonly VmState[] = ['running', 'stopped', 'suspended', 'failed', 'deleted'];
@@ -7,8 +8,9 @@ const END_STATES: readonly VmState[] = ['running', 'stopped', 'suspended', 'fail
 const QUOTED_MAX = 3;
 
 /** The batch as the API shows it: everything about its machines is derived from their tallies. */
-export function summariseBatch({ batch, tallies, waiting }: BatchView): Batch {
+export function summariseBatch({ batch, tallies: byCluster, waiting }: BatchView): Batch {
   const { size } = batch;
+  const tallies = readTallies(byCluster, new Map());
   const vmTotal = tallies.reduce((sum, tally) => sum + tally.count, 0);
   return {
     id: batch.id,

@@ -1,6 +1,7 @@
 import type { BatchId } from '@factory/contracts';
 import { VM_STATE_TABLE } from '@factory/contracts';
 import { type Clock, createLimiter, type IdGenerator, type Logger } from '@factory/runtime';
+import { SILENT_AFTER_MS } from '../clusters/connection.ts';
 import type { Duty } from '../jobs/work.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decidePlan } from './plan.ts';
@@ -17,6 +18,7 @@ const CLUSTER_MARGIN_MS = 10 * MINUTE_MS;
 const SWEEP_LIMITS: SweepLimits = {
   pendingMs: deadlineOf('pending'),
   scheduledMs: deadlineOf('scheduled') + CLUSTER_MARGIN_MS,
+  silentMs: SILENT_AFTER_MS,
   idempotencyKeptMs: 24 * 60 * MINUTE_MS,
   operationsKeptMs: 60 * MINUTE_MS,
   // Timestamps are accepted 5 minutes either way.

@@ -135,6 +135,8 @@ export interface SweepLimits {
   readonly pendingMs: number;
   /** A machine fails of which its cluster has not said what became of it. */
   readonly scheduledMs: number;
+  /** A cluster is silent: nothing of its machines is decided without it. */
+  readonly silentMs: number;
   readonly idempotencyKeptMs: number;
   readonly operationsKeptMs: number;
   readonly noncesKeptMs: number;

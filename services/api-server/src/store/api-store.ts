@@ -1,5 +1,6 @@
 import type { BatchStore } from '../batches/store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
+import type { FleetStore } from '../clusters/fleet-store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { EventStore } from '../events/store.ts';
@@ -27,6 +28,7 @@ export interface ApiStore {
   readonly images: ImageStore;
   readonly invariants: InvariantStore;
   readonly clusters: ClusterStore;
+  readonly fleet: FleetStore;
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;
   readonly planning: PlanningStore;

@@ -82,6 +82,8 @@ export interface VmListQuery {
   readonly batchId?: BatchId;
   readonly state?: VmState;
   readonly name?: string;
+  /** Clusters whose machines read as `unreachable`; absent: none. */
+  readonly silent?: readonly ClusterId[];
   readonly withDeleted: boolean;
   /** Only machines with a greater id. */
   readonly after?: string;

@@ -4,6 +4,7 @@ import {
   mayHaveMoreRoom,
   summariseCapacity,
 } from '../../clusters/capacity-summary.ts';
+import { isConnected } from '../../clusters/connection.ts';
 import { type FormerVm, farewell, formerVm } from '../../clusters/former-vms.ts';
 import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
 import type {
@@ -40,7 +41,7 @@ export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
       if (!useNonce(db, id, nonce, nowMs)) return { kind: 'replayed' };
       const cluster = clusterOf(db, id);
       const epoch = cluster.epoch + 1;
-      db.clusters.set(id, { ...cluster, epoch, lastSeenAtMs: nowMs });
+      db.clusters.set(id, { ...cluster, ...heard(cluster, nowMs), epoch });
       db.wake({ clusters: [id] });
       return { kind: 'opened', epoch };
     },
@@ -48,6 +49,11 @@ export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
     commandsAfter: async (id, epoch, afterSeq, bounds) =>
       commandsAfter(db, id, epoch, afterSeq, bounds),
   };
+}
+
+function heard({ lastSeenAtMs, heardSinceMs }: MemoryCluster, nowMs: number) {
+  const isBack = !isConnected(lastSeenAtMs, nowMs);
+  return { lastSeenAtMs: nowMs, heardSinceMs: isBack ? nowMs : heardSinceMs };
 }
 
 function clusterOf(db: MemoryDatabase, id: ClusterId): MemoryCluster {
@@ -75,6 +81,7 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
     lastSeenAtMs: known?.lastSeenAtMs ?? null,
     capacity: null,
     publicKey: input.publicKey,
+    heardSinceMs: known?.heardSinceMs ?? 0,
     fullCapacity: null,
     ackedSeq: 0,
     capacitySeq: 0,
@@ -122,7 +129,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
   const ackedSeq = Math.max(before.ackedSeq, appliedCommandSeq);
   db.clusters.set(clusterId, {
     ...before,
-    lastSeenAtMs: nowMs,
+    ...heard(before, nowMs),
     silentSinceMs: null,
     claimedSeq: before.lastCommandSeq,
     ackedSeq,

@@ -36,6 +36,8 @@ import { EventLedger, noticed } from './events.ts';
 /** A cluster with what only the link and planning need. */
 export interface MemoryCluster extends ClusterRecord {
   readonly publicKey: string;
+  /** Since when it has been heard without a longer silence. */
+  readonly heardSinceMs: number;
   readonly fullCapacity: Capacity | null;
   readonly ackedSeq: number;
   readonly capacitySeq: number;
@@ -120,9 +122,10 @@ export class MemoryDatabase {
     const tallies = new Map<string, StateTally>();
     const waiting = new Map<string, number>();
     for (const { state, guestReady, message, clusterId } of this.vmsOf(batch.id)) {
-      const { count, readyCount } = tallies.get(state) ?? { count: 0, readyCount: 0 };
+      const key = `${state} ${clusterId}`;
+      const { count, readyCount } = tallies.get(key) ?? { count: 0, readyCount: 0 };
       const ready = readyCount + (guestReady ? 1 : 0);
-      tallies.set(state, { state, count: count + 1, readyCount: ready });
+      tallies.set(key, { state, clusterId, count: count + 1, readyCount: ready });
       const isWaiting = state === 'pending' || state === 'scheduled';
       if (!isWaiting || clusterId === null) continue;
       if (message !== null) waiting.set(message, (waiting.get(message) ?? 0) + 1);

@@ -5,6 +5,7 @@ import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
 import { createMemoryEvents } from './events.ts';
+import { createMemoryFleet } from './fleet.ts';
 import { createMemoryImages } from './images.ts';
 import { createMemoryInvariants } from './invariants.ts';
 import { createMemoryMetrics } from './metrics.ts';
@@ -29,6 +30,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     orphans: createMemoryOrphans(database),
     images: createMemoryImages(database),
     invariants: createMemoryInvariants(database),
+    fleet: createMemoryFleet(database),
     clusters: createMemoryClusters(database),
     keys: { find: async (id) => database.findKey(id) },
     bootstrap: createMemoryBootstrap(database),

@@ -121,7 +121,10 @@ function sweep(db: MemoryDatabase, nowMs: number, limits: SweepLimits): SweepRes
     failPending(db, nowMs, limits, touched) + failUnheard(db, nowMs, limits, touched);
   const batchesClosed = closeBatches(db, nowMs, limits, touched);
   const expired = [...db.operations.values()].filter(
-    (each) => each.state === 'running' && each.deadlineAtMs < nowMs,
+    (each) =>
+      each.state === 'running' &&
+      each.deadlineAtMs < nowMs &&
+      isHeardSince(db, each.clusterId, nowMs, limits, each.deadlineAtMs - each.createdAtMs),
   );
   for (const operation of expired) {
     const message = 'Nothing was heard of it in time.';
@@ -155,6 +158,19 @@ function failPending(
   return overdue.length;
 }
 
+/** Whether the cluster has been heard for that long: of a silent one nothing is decided. */
+function isHeardSince(
+  db: MemoryDatabase,
+  id: ClusterId | null,
+  nowMs: number,
+  { silentMs }: SweepLimits,
+  forMs: number,
+): boolean {
+  const cluster = id === null ? undefined : db.clusters.get(id);
+  if (cluster?.lastSeenAtMs == null) return false;
+  return cluster.lastSeenAtMs >= nowMs - silentMs && cluster.heardSinceMs < nowMs - forMs;
+}
+
 function failUnheard(
   db: MemoryDatabase,
   nowMs: number,
@@ -164,8 +180,8 @@ function failUnheard(
   const overdue = [...db.vms.values()].filter(
     (vm) =>
       (vm.state === 'scheduled' || vm.state === 'launching') &&
-      vm.clusterId !== null &&
-      vm.stateSinceMs < nowMs - limits.scheduledMs,
+      vm.stateSinceMs < nowMs - limits.scheduledMs &&
+      isHeardSince(db, vm.clusterId, nowMs, limits, limits.scheduledMs),
   );
   for (const vm of overdue) {
     const message = `${UNHEARD} ${vm.message ?? ''}`.trim();

@@ -1,6 +1,8 @@
 import type { ProjectId, VmId, VmSpec } from '@factory/contracts';
+import type { Silence } from '../../clusters/connection.ts';
 import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
+import { readVm } from '../../vms/reading.ts';
 import { growthOf } from '../../vms/spec-wishes.ts';
 import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
@@ -80,7 +82,9 @@ function specNow(db: MemoryDatabase, vm: VmRecord): VmSpec {
 }
 
 function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {
-  const { projectId, batchId, state, name, withDeleted, after = '', limit } = query;
+  const { projectId, batchId, name, withDeleted, after = '', limit, silent = [] } = query;
+  const silence: Silence = new Map(silent.map((id) => [id, 0]));
+  const { state } = query;
   const all = batchId === undefined ? [...db.vms.values()] : db.vmsOf(batchId);
   return all
     .filter(
@@ -88,7 +92,7 @@ function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {
         vm.projectId === projectId &&
         vm.id > after &&
         (name === undefined || vm.name === name) &&
-        (state === undefined || vm.state === state) &&
+        (state === undefined || readVm(vm, silence).state === state) &&
         (withDeleted || state === 'deleted' || vm.state !== 'deleted'),
     )
     .sort((a, b) => (a.id < b.id ? -1 : 1))

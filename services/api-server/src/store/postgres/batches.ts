@@ -199,9 +199,9 @@ async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<rea
   if (batches.length === 0) return [];
   const ids = batches.map((batch) => batch.id);
   const { rows } = await knex.raw<{ rows: readonly (StateTally & { batchId: BatchId })[] }>(
-    `select batch_id as "batchId", state, count(*) as count,
+    `select batch_id as "batchId", state, cluster_id as "clusterId", count(*) as count,
        count(*) filter (where guest_ready) as "readyCount"
-     from vms where batch_id = any(?) group by batch_id, state order by state`,
+     from vms where batch_id = any(?) group by batch_id, state, cluster_id order by state`,
     [[...ids]],
   );
   const isWaiting = rows.some(({ state }) => state === 'pending' || state === 'scheduled');
@@ -210,7 +210,7 @@ async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<rea
     batch,
     tallies: rows
       .filter((row) => row.batchId === batch.id)
-      .map(({ state, count, readyCount }) => ({ state, count, readyCount })),
+      .map(({ state, clusterId, count, readyCount }) => ({ state, clusterId, count, readyCount })),
     waiting: waiting
       .filter((row) => row.batchId === batch.id)
       .map(({ message, count }) => ({ message, count })),

@@ -1,6 +1,7 @@
 import type { Capacity, ClusterId, LinkCommand } from '@factory/contracts';
 import type { Knex } from 'knex';
 import { isHostActive } from '../../clusters/capacity-summary.ts';
+import { SILENT_AFTER_MS } from '../../clusters/connection.ts';
 import type {
   ClusterOrphan,
   ClusterStore,
@@ -10,7 +11,7 @@ import type {
 } from '../../clusters/store.ts';
 import { assignAgain } from './assign-again.ts';
 import { appendCommands, type PostgresDatabase } from './database.ts';
-import { ingest } from './ingest.ts';
+import { HEARD_SINCE, ingest } from './ingest.ts';
 import { clusterRows, type Row } from './rows.ts';
 
 /** See {@link ClusterStore}. */
@@ -58,7 +59,7 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
         if (kept.length === 0) return { kind: 'replayed' } as const;
         const [row] = await trx('clusters')
           .where({ id })
-          .update({ epoch: trx.raw('epoch + 1'), last_seen_at_ms: nowMs })
+          .update({ epoch: trx.raw('epoch + 1'), ...heardAt(trx, nowMs) })
           .returning('epoch');
         wakes.add({ clusters: [id] });
         return { kind: 'opened', epoch: row.epoch } as const;
@@ -67,6 +68,12 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
     commandsAfter: (id, epoch, afterSeq, bounds) =>
       commandsAfter(db.knex, id, epoch, afterSeq, bounds),
   };
+}
+
+/** When it was heard, and since when without a longer silence. */
+function heardAt(trx: Knex.Transaction, nowMs: number) {
+  const heardSince = trx.raw(HEARD_SINCE, { nowMs, heardAfterMs: nowMs - SILENT_AFTER_MS });
+  return { last_seen_at_ms: nowMs, heard_since_ms: heardSince };
 }
 
 async function enrol(

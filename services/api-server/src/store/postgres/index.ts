@@ -8,6 +8,7 @@ import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresEvents, EVENTS_CHANNEL } from './events.ts';
+import { createPostgresFleet } from './fleet.ts';
 import { createPostgresImages } from './images.ts';
 import { createPostgresInvariants } from './invariants.ts';
 import { createPostgresMetrics } from './metrics.ts';
@@ -63,6 +64,7 @@ export function createPostgresStore(options: {
     orphans: createPostgresOrphans(db),
     images: createPostgresImages(db),
     invariants: createPostgresInvariants(db),
+    fleet: createPostgresFleet(db),
     clusters: createPostgresClusters(db),
     bootstrap: createPostgresBootstrap(db),
     planning: createPostgresPlanning(db),

@@ -5,6 +5,7 @@ import {
   mayHaveMoreRoom,
   summariseCapacity,
 } from '../../clusters/capacity-summary.ts';
+import { SILENT_AFTER_MS } from '../../clusters/connection.ts';
 import { type FormerVm, farewell } from '../../clusters/former-vms.ts';
 import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
@@ -54,6 +55,10 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   };
 }
 
+/** Since when the cluster of this row, which is heard now, has been so without a longer silence. */
+export const HEARD_SINCE = `case when last_seen_at_ms >= :heardAfterMs then heard_since_ms
+  else :nowMs end`;
+
 /**
  * Spends the nonce, checks the epoch, keeps the capacity, drops acknowledged commands, and claims
  * those of the log: from now on the cluster may have them.
@@ -74,6 +79,7 @@ async function enter(
        values (:clusterId, :nonce, :nowMs) on conflict do nothing returning 1
      ), touched as (
        update clusters set last_seen_at_ms = :nowMs, silent_since_ms = null,
+         heard_since_ms = ${HEARD_SINCE},
          claimed_seq = greatest(claimed_seq,
            (select last_seq from command_logs where cluster_id = :clusterId)),
          acked_seq = greatest(acked_seq, :appliedSeq)${capacityColumns}
@@ -87,6 +93,7 @@ async function enter(
       clusterId: news.clusterId,
       nonce: news.nonce,
       nowMs: news.nowMs,
+      heardAfterMs: news.nowMs - SILENT_AFTER_MS,
       epoch: news.epoch,
       appliedSeq: news.appliedCommandSeq,
       ...(summary === undefined

@@ -19,9 +19,9 @@ export async function sweep(
   if (rows[0].mine !== true) return idle;
   const pendingBeforeMs = nowMs - limits.pendingMs;
   const failed = await failPending(trx, nowMs, pendingBeforeMs);
-  const unheard = await failUnheard(trx, nowMs, nowMs - limits.scheduledMs);
+  const unheard = await failUnheard(trx, nowMs, limits);
   const closed = await closeBatches(trx, pendingBeforeMs);
-  const expired = await expireOperations(trx, nowMs);
+  const expired = await expireOperations(trx, nowMs, limits);
   wakes.add({ batches: [...failed, ...unheard, ...closed], operations: expired });
   return {
     vmsFailed: failed.length + unheard.length,
@@ -50,19 +50,27 @@ async function failPending(
   return rows.map((row) => row.batch_id);
 }
 
-/** Of what a cluster was given and said nothing of. What it says later still counts. */
+/**
+ * Of what a cluster was given and said nothing of, while it was heard all the time: a silent one may
+ * run it. What it says later still counts.
+ */
 async function failUnheard(
   trx: Knex.Transaction,
   nowMs: number,
-  beforeMs: number,
+  { scheduledMs, silentMs }: SweepLimits,
 ): Promise<readonly BatchId[]> {
   const { rows } = await trx.raw<{ rows: readonly { batch_id: BatchId }[] }>(
-    `update vms set state = 'failed', state_since_ms = :nowMs, reason = 'DEADLINE_EXCEEDED',
+    `update vms v set state = 'failed', state_since_ms = :nowMs, reason = 'DEADLINE_EXCEEDED',
        message = trim(:unheard || ' ' || coalesce(message, ''))
-     where state in ('scheduled', 'launching') and cluster_id is not null
-       and state_since_ms < :beforeMs
-     returning batch_id`,
-    { nowMs, beforeMs, unheard: UNHEARD },
+     from clusters k
+     where k.id = v.cluster_id and k.last_seen_at_ms >= :heardAfterMs
+       and k.heard_since_ms < :beforeMs
+       and v.state in ('scheduled', 'launching') and v.state_since_ms < :beforeMs
+     returning v.batch_id`,
+    {
+      ...{ nowMs, unheard: UNHEARD },
+      ...{ beforeMs: nowMs - scheduledMs, heardAfterMs: nowMs - silentMs },
+    },
   );
   return rows.map((row) => row.batch_id);
 }
@@ -89,19 +97,22 @@ async function closeBatches(trx: Knex.Transaction, beforeMs: number): Promise<re
   return [...gone, ...overdue].map((row) => row.id);
 }
 
+/** Those of a silent cluster wait: it gets them when it is back, and says what became of them. */
 async function expireOperations(
   trx: Knex.Transaction,
   nowMs: number,
+  { silentMs }: SweepLimits,
 ): Promise<readonly OperationId[]> {
-  const rows: readonly { id: OperationId }[] = await trx('operations')
-    .where('state', 'running')
-    .andWhere('deadline_at_ms', '<', nowMs)
-    .update({
-      state: 'failed',
-      message: 'Nothing was heard of it in time.',
-      finished_at_ms: nowMs,
-    })
-    .returning('id');
+  const { rows } = await trx.raw<{ rows: readonly { id: OperationId }[] }>(
+    `update operations o set state = 'failed', message = 'Nothing was heard of it in time.',
+       finished_at_ms = :nowMs
+     from clusters k
+     where o.state = 'running' and o.deadline_at_ms < :nowMs and k.id = o.cluster_id
+       and k.last_seen_at_ms >= :heardAfterMs
+       and k.heard_since_ms + (o.deadline_at_ms - o.created_at_ms) < :nowMs
+     returning o.id`,
+    { nowMs, heardAfterMs: nowMs - silentMs },
+  );
   return rows.map((row) => row.id);
 }
 

@@ -4,18 +4,19 @@ import type { OperationStore } from '../../operations/store.ts';
 import { specOf, wishCommands } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
 import { growthOf } from '../../vms/spec-wishes.ts';
-import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store.ts';
+import type { VmRecord, VmStore, WishResult } from '../../vms/store.ts';
 import type { WishDecision } from '../../vms/wishes.ts';
 import { createPostgresBatchOperations } from './batch-operations.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { takeQuota } from './quota.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 import { subnetsById } from './subnet-rows.ts';
+import { listVms } from './vm-list.ts';
 
 /** See {@link VmStore}. */
 export function createPostgresVms(db: PostgresDatabase): VmStore {
   return {
-    list: (query) => list(db.knex, query),
+    list: (query) => listVms(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
     wish: (projectId, id, decide) =>
       db.transaction((trx, wakes) => wishIn(trx, wakes, { projectId, id }, decide)),
@@ -121,18 +122,6 @@ async function find(
     .first(...vmRows.columns);
   const row: Row | undefined = await (isLocking ? select.forUpdate() : select);
   return row === undefined ? undefined : vmRows.fromRow(row);
-}
-
-async function list(knex: Knex, query: VmListQuery): Promise<readonly VmRecord[]> {
-  const { projectId, batchId, state, name, withDeleted, after, limit } = query;
-  const select = knex('vms').where('project_id', projectId).orderBy('id').limit(limit);
-  if (batchId !== undefined) select.andWhere('batch_id', batchId);
-  if (name !== undefined) select.andWhere('name', name);
-  if (after !== undefined) select.andWhere('id', '>', after);
-  if (state !== undefined) select.andWhere('state', state);
-  else if (!withDeleted) select.andWhereNot('state', 'deleted');
-  const rows: readonly Row[] = await select.select(...vmRows.columns);
-  return rows.map(vmRows.fromRow);
 }
 
 /** See {@link OperationStore}. */
