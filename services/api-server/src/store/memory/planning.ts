@@ -121,10 +121,7 @@ function sweep(db: MemoryDatabase, nowMs: number, limits: SweepLimits): SweepRes
     failPending(db, nowMs, limits, touched) + failUnheard(db, nowMs, limits, touched);
   const batchesClosed = closeBatches(db, nowMs, limits, touched);
   const expired = [...db.operations.values()].filter(
-    (each) =>
-      each.state === 'running' &&
-      each.deadlineAtMs < nowMs &&
-      isHeardSince(db, each.clusterId, nowMs, limits, each.deadlineAtMs - each.createdAtMs),
+    (each) => each.state === 'running' && each.deadlineAtMs < nowMs,
   );
   for (const operation of expired) {
     const message = 'Nothing was heard of it in time.';
@@ -158,17 +155,16 @@ function failPending(
   return overdue.length;
 }
 
-/** Whether the cluster has been heard for that long: of a silent one nothing is decided. */
+/** Whether the cluster was heard all the time: of a silent one nothing is decided. */
 function isHeardSince(
   db: MemoryDatabase,
   id: ClusterId | null,
   nowMs: number,
-  { silentMs }: SweepLimits,
-  forMs: number,
+  { silentMs, scheduledMs }: SweepLimits,
 ): boolean {
   const cluster = id === null ? undefined : db.clusters.get(id);
   if (cluster?.lastSeenAtMs == null) return false;
-  return cluster.lastSeenAtMs >= nowMs - silentMs && cluster.heardSinceMs < nowMs - forMs;
+  return cluster.lastSeenAtMs >= nowMs - silentMs && cluster.heardSinceMs < nowMs - scheduledMs;
 }
 
 function failUnheard(
@@ -181,7 +177,7 @@ function failUnheard(
     (vm) =>
       (vm.state === 'scheduled' || vm.state === 'launching') &&
       vm.stateSinceMs < nowMs - limits.scheduledMs &&
-      isHeardSince(db, vm.clusterId, nowMs, limits, limits.scheduledMs),
+      isHeardSince(db, vm.clusterId, nowMs, limits),
   );
   for (const vm of overdue) {
     const message = `${UNHEARD} ${vm.message ?? ''}`.trim();
