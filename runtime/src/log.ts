@@ -1,4 +1,5 @@
 import { destination, type Logger as PinoLogger, pino } from 'pino';
+import { currentRequest } from './request-context.ts';
 
 /** Structured log: one JSON line an entry; ids go into the fields, not into the text. */
 export interface Logger {
@@ -19,10 +20,17 @@ export interface ProcessLogger extends Logger {
 /** Names of fields whose values never reach a log. */
 const SECRET_FIELDS = ['secret', 'token', 'password', 'authorization', 'signature', 'privateKey'];
 
-/** A logger on standard error, at the level of `FACTORY_LOG_LEVEL`. */
+/**
+ * A logger on standard error, at the level of `FACTORY_LOG_LEVEL`. What is done on behalf of a
+ * request names it as `requestId`.
+ */
 export function createLogger(service: string, level = 'info'): ProcessLogger {
   const redact = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]);
-  const options = { name: service, level, redact, base: { service } };
+  const mixin = (): object => {
+    const request = currentRequest();
+    return request === undefined ? {} : { requestId: request.requestId };
+  };
+  const options = { name: service, level, redact, base: { service }, mixin };
   // With no least length, sonic-boom 4.2.1 calls back from `flush` before it wrote anything.
   const logger: PinoLogger = pino(options, destination({ dest: 2, sync: false, minLength: 1 }));
   // An error of the flush is that of syncing a pipe or terminal, which can't be; it was written.

@@ -51,7 +51,8 @@ export class ManagedProcess {
     mkdirSync(dirname(this.logFile), { recursive: true });
     const log = openSync(this.logFile, 'a', 0o600);
     const script = join(root, this.spec.script);
-    const args = ['--disable-warning=ExperimentalWarning', script, ...this.spec.args];
+    const args = ['--disable-warning=ExperimentalWarning', ...profiling(), script];
+    args.push(...this.spec.args);
     const child = spawn(process.execPath, args, {
       cwd: root,
       env: { ...inheritedEnvironment(), ...this.spec.env },
@@ -140,6 +141,12 @@ function reasonsOf(body: unknown): string | undefined {
 }
 
 /** What children need of our environment; nothing else leaks into them. */
+/** With FACTORY_CPU_PROFILE_DIR each process leaves a CPU profile there when it ends. */
+function profiling(): readonly string[] {
+  const directory = process.env.FACTORY_CPU_PROFILE_DIR;
+  return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${directory}`];
+}
+
 function inheritedEnvironment(): Record<string, string> {
   const names = [
     'PATH',

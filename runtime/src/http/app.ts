@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { createSequence, type Random, systemRandom } from '../random.ts';
+import { inRequest, requestContext } from '../request-context.ts';
 import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
@@ -63,7 +64,11 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    done();
+    inRequest(requestContext(request.id, request.headers.traceparent), done);
+  });
+  // A body arrives in the context of its connection.
+  app.addHook('preValidation', (request, _reply, done) => {
+    inRequest(requestContext(request.id, request.headers.traceparent), done);
   });
   app.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode !== 413) return done(null, payload);

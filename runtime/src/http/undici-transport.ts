@@ -1,4 +1,5 @@
 import { Agent, request as undiciRequest } from 'undici';
+import { contextHeaders } from '../request-context.ts';
 import { guardedLookup, requireAllowedHost } from './public-address.ts';
 import { type ClientTls, connectOptions } from './tls.ts';
 import {
@@ -102,7 +103,7 @@ function send(agent: Agent, request: HttpRequest, signal: AbortSignal) {
   return undiciRequest(request.url, {
     dispatcher: agent,
     method: request.method,
-    headers: { ...request.headers },
+    headers: contextHeaders(request.headers),
     body: request.body ?? null,
     signal,
   });

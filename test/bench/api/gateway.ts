@@ -63,7 +63,7 @@ export async function measureGateway(figures: Figures): Promise<void> {
   } finally {
     for (const { process: child } of all) {
       const exited = once(child, 'exit');
-      child.kill('SIGKILL');
+      child.kill('SIGTERM');
       await exited;
     }
   }
@@ -132,7 +132,7 @@ async function startServer(
 
 async function startGateway(upstreamPort: number): Promise<Server> {
   const port = await freePort();
-  const profile = process.env.BENCH_PROFILE_DIR;
+  const profile = process.env.FACTORY_CPU_PROFILE_DIR;
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const child = fork(join(ROOT, 'services/api-gateway/src/main.ts'), [], {
     execArgv: [...NODE, ...profiling],
