@@ -39,6 +39,11 @@ export const PROBLEMS = {
     status: 409,
     title: 'The machine is not in a state that allows this',
   },
+  preconditionFailed: {
+    code: 'FACTORY_ERR_PRECONDITION_FAILED',
+    status: 412,
+    title: 'It has changed since it was read',
+  },
   staleEpoch: {
     code: 'FACTORY_ERR_STALE_EPOCH',
     status: 409,

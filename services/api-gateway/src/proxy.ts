@@ -20,6 +20,7 @@ const FORWARD_TIMEOUT_MS = 60_000;
 /** Headers that callers may send on; everything else stops at the gateway. */
 const FORWARDED_HEADERS = [
   ...['content-type', 'accept', 'idempotency-key', 'if-match', 'traceparent', 'last-event-id'],
+  'if-none-match',
 ];
 /** What a cluster signs with. */
 export const LINK_HEADERS = [

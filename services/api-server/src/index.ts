@@ -25,6 +25,7 @@ import { EventDuty } from './events/duty.ts';
 import { EventFeed } from './events/feed.ts';
 import { eventRoutes } from './events/routes.ts';
 import { enforceAccess } from './http/access.ts';
+import { installEtags } from './http/etag.ts';
 import { installOpenApi } from './http/openapi.ts';
 import { requireInternalToken, requirePrincipal } from './http/principal.ts';
 import {
@@ -201,6 +202,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     requireInternalToken(api, internalToken);
     requirePrincipal(api);
     enforceAccess(api);
+    installEtags(api);
     batchRoutes(
       api,
       new BatchService({
