@@ -1,3 +1,4 @@
+export * from './api-key.ts';
 export * from './assignment.ts';
 export * from './batch.ts';
 export * from './capacity.ts';
@@ -26,6 +27,7 @@ export * from './requirements.ts';
 export * from './roles.ts';
 export * from './standing.ts';
 export * from './subnet.ts';
+export * from './tenancy.ts';
 export * from './text-pattern.ts';
 export * from './vm.ts';
 export * from './vm-change.ts';

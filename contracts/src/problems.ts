@@ -94,6 +94,11 @@ export const PROBLEMS = {
     status: 409,
     title: 'Machines have the volume',
   },
+  projectInUse: {
+    code: 'FACTORY_ERR_PROJECT_IN_USE',
+    status: 409,
+    title: 'The project is not empty',
+  },
   rateLimited: { code: 'FACTORY_ERR_RATE_LIMITED', status: 429, title: 'Too many requests' },
   notReady: {
     code: 'FACTORY_ERR_NOT_READY',

@@ -39,7 +39,10 @@ import { invariantRoutes } from './invariants/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
 import { createWork } from './jobs/work.ts';
+import { internalKeyRoutes } from './keys/internal-routes.ts';
 import { keyRoutes } from './keys/routes.ts';
+import { KeyService } from './keys/service.ts';
+import { UseLog } from './keys/use-log.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';
@@ -58,6 +61,8 @@ import { readingStore } from './store/reading.ts';
 import { checkSubnetCidr } from './subnets/addresses.ts';
 import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
+import { tenancyRoutes } from './tenancy/routes.ts';
+import { TenancyService } from './tenancy/service.ts';
 import { metricsRoutes } from './vm-metrics/routes.ts';
 import { MetricsService } from './vm-metrics/service.ts';
 import { vmRoutes } from './vms/routes.ts';
@@ -151,10 +156,11 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     newId,
   });
   const reading = readingStore(store, clock);
+  const uses = new UseLog({ clock, logger, write: store.keys.noteUse });
   registerRoutes(
     app,
     { ...parts, store: reading },
-    { newId, jobs, wakes, link, tickets, secrets, images, feed },
+    { newId, jobs, wakes, link, tickets, secrets, images, feed, uses },
   );
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
@@ -177,7 +183,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
       ending.abort();
       meetings.close();
       wakes.close();
-      await Promise.all([sweeping, images.worker.close(), feed.close()]);
+      await Promise.all([sweeping, images.worker.close(), feed.close(), uses.flush()]);
     },
   };
 }
@@ -191,11 +197,12 @@ interface Services {
   readonly secrets: SecretBox;
   readonly images: ImagePlane;
   readonly feed: EventFeed;
+  readonly uses: UseLog;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets, secrets, images, feed } = services;
+  const { newId, jobs, wakes, link, tickets, secrets, images, feed, uses } = services;
   const use = new MetricsService(store, clock);
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
@@ -230,10 +237,13 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
     quotaRoutes(api, new QuotaService(store));
+    const tenancy = new TenancyService({ store, clock, newId, subnetCidr });
+    tenancyRoutes(api, tenancy);
+    keyRoutes(api, new KeyService({ store, tenancy, clock, random, newId, secrets }), clock);
   });
   app.register(async (internal) => {
     requireInternalToken(internal, internalToken);
-    keyRoutes(internal, { store, secrets });
+    internalKeyRoutes(internal, { store, secrets, clock, uses });
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
   app.register(async (outer) => linkRoutes(outer, { link, images: images.link, clock, use }));

@@ -28,10 +28,10 @@ describeOnEachStore('bootstrap', (test) => {
         actor: first.keyId,
         organisationId: expect.stringMatching(/^org_/),
         projectId: test().factory.caller.projectId,
-        role: 'admin',
-        isPlatform: true,
+        ...{ role: 'admin', scope: 'organisation', isPlatform: true },
       },
       revoked: false,
+      allowsUcloud: false,
     });
     const second = (await bootstrap({ clusters: [], rotateAdminKey: true })).adminKey;
     expect((await keyOf(first.keyId)).json()).toMatchObject({ revoked: true });

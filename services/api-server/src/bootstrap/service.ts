@@ -10,6 +10,7 @@ import {
 import type { Clock, IdGenerator, Random, SecretBox } from '@factory/runtime';
 import type { ApiStore } from '../store/api-store.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
+import { FIRST_NAME } from '../tenancy/service.ts';
 
 const TOKEN_VALID_MS = 24 * 3_600_000;
 const TOKEN_BYTES = 32;
@@ -64,13 +65,14 @@ export async function bootstrapFactory(
   );
   const projectId = newId(ID_PREFIXES.project) as ProjectId;
   const result = await parts.store.bootstrap.bootstrap({
-    organisation: { id: newId(ID_PREFIXES.organisation) as OrganisationId, name: 'default' },
-    project: { id: projectId, name: 'default' },
+    organisation: { id: newId(ID_PREFIXES.organisation) as OrganisationId, name: FIRST_NAME },
+    project: { id: projectId, name: FIRST_NAME },
     subnet: newSubnet(newId, projectId, defaultSubnetWish(parts.subnetCidr), nowMs),
     adminKey: {
       id: adminKey.keyId,
       name: 'admin',
-      role: 'admin',
+      ...{ role: 'admin', scope: 'organisation', createdBy: null, allowsUcloud: false },
+      ...{ expiresAtMs: null, revokedAtMs: null, lastUsedAtMs: null, successorId: null },
       sealedSecret: secrets.seal(adminKey.secret, adminKey.keyId),
       revoked: false,
       createdAtMs: nowMs,

@@ -3,10 +3,11 @@ import { ProblemError } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
 import { type Principal, principalOf } from './principal.ts';
 
-/** Who may do a thing: these roles, and where it says so only of the organisation that runs the factory. */
+/** Who may do a thing. */
 interface AccessRule {
   readonly roles: readonly Role[];
-  readonly ofPlatform: boolean;
+  /** Where the role must hold: in a project, its whole organisation, or the one that runs the factory. */
+  readonly within: 'project' | 'organisation' | 'platform';
   /** In words, for whoever is refused: "may not …". */
   readonly act: string;
 }
@@ -14,26 +15,42 @@ interface AccessRule {
 const RULES = {
   look: {
     roles: ['admin', 'operator', 'member', 'viewer'],
-    ...{ ofPlatform: false, act: 'look at what projects have' },
+    ...{ within: 'project', act: 'look at what projects have' },
   },
   use: {
     roles: ['admin', 'operator', 'member'],
-    ...{ ofPlatform: false, act: 'change anything' },
+    ...{ within: 'project', act: 'change anything' },
   },
   /** Clusters: partners see their own, tenants what there is to choose from. */
   lookAtClusters: {
     roles: ['admin', 'operator', 'member', 'viewer', 'partner'],
-    ...{ ofPlatform: false, act: 'look at clusters' },
+    ...{ within: 'project', act: 'look at clusters' },
   },
-  /** What members of an organisation may have. */
+  /** Who may work in a project. */
   manage: {
     roles: ['admin'],
-    ...{ ofPlatform: false, act: 'manage an organisation' },
+    ...{ within: 'project', act: 'say who may work in a project: that is for its admins' },
+  },
+  /** The projects of an organisation. */
+  manageOrganisation: {
+    roles: ['admin'],
+    ...{ within: 'organisation', act: 'manage the organisation: that is for its admins' },
+  },
+  /** The tenants of the factory. */
+  manageFactory: {
+    roles: ['admin'],
+    ...{
+      within: 'platform',
+      act: 'manage the factory: that is for admins of its own organisation',
+    },
   },
   /** The factory itself: its clusters, hosts, and what all tenants share. */
   operate: {
     roles: ['admin', 'operator'],
-    ...{ ofPlatform: true, act: 'run the factory: that is for operators of its own organisation' },
+    ...{
+      within: 'platform',
+      act: 'run the factory: that is for operators of its own organisation',
+    },
   },
 } as const satisfies Record<string, AccessRule>;
 type Access = keyof typeof RULES;
@@ -47,11 +64,17 @@ const ACCESS: Readonly<Record<string, Access>> = {
   auditInvariants: 'operate',
   cancelOperation: 'use',
   changeBatch: 'use',
+  changeOrganisation: 'manageFactory',
+  changeProject: 'manageOrganisation',
   changeSubnet: 'use',
   changeVm: 'use',
+  closeProject: 'manageOrganisation',
   completeImage: 'use',
+  createApiKey: 'manage',
   createBatch: 'use',
   createImage: 'use',
+  createOrganisation: 'manageFactory',
+  createProject: 'manageOrganisation',
   createSubnet: 'use',
   createVolume: 'use',
   declareHostGone: 'operate',
@@ -63,10 +86,13 @@ const ACCESS: Readonly<Record<string, Access>> = {
   deleteVmSnapshot: 'use',
   deleteVolume: 'use',
   detachVolume: 'use',
+  getApiKey: 'manage',
   getBatch: 'look',
   getImage: 'look',
   getImageOffset: 'look',
   getOperation: 'look',
+  getOrganisation: 'look',
+  getProject: 'look',
   getQuota: 'look',
   getSubnet: 'look',
   getVm: 'look',
@@ -75,6 +101,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   getVmMetricsHistory: 'look',
   getVmScreenshot: 'look',
   getVolume: 'look',
+  listApiKeys: 'manage',
   listBatches: 'look',
   listClusters: 'lookAtClusters',
   listEvents: 'look',
@@ -82,7 +109,9 @@ const ACCESS: Readonly<Record<string, Access>> = {
   listImages: 'look',
   listMetrics: 'look',
   listOperationResults: 'look',
+  listOrganisations: 'look',
   listOrphans: 'look',
+  listProjects: 'look',
   listSubnets: 'look',
   listVmSnapshots: 'look',
   listVms: 'look',
@@ -101,10 +130,12 @@ const ACCESS: Readonly<Record<string, Access>> = {
   resumeVm: 'use',
   revertBatch: 'use',
   revertVm: 'use',
+  revokeApiKey: 'manage',
+  rotateApiKey: 'manage',
   setBatchPassword: 'use',
   setVmPassword: 'use',
   setOrganisationQuota: 'operate',
-  setProjectQuota: 'manage',
+  setProjectQuota: 'manageOrganisation',
   snapshotBatch: 'use',
   snapshotVm: 'use',
   stageImage: 'use',
@@ -121,9 +152,17 @@ const ACCESS: Readonly<Record<string, Access>> = {
 export const PUBLIC_OPERATIONS: readonly string[] = Object.keys(ACCESS).sort();
 
 /** Whether the principal may do what is under this rule. Pure. */
-export function isAllowed({ role, isPlatform }: Principal, access: Access): boolean {
-  const { roles, ofPlatform }: AccessRule = RULES[access];
-  return roles.includes(role) && (isPlatform || !ofPlatform);
+export function isAllowed({ role, scope, isPlatform }: Principal, access: Access): boolean {
+  const { roles, within }: AccessRule = RULES[access];
+  if (!roles.includes(role)) return false;
+  switch (within) {
+    case 'project':
+      return true;
+    case 'organisation':
+      return scope === 'organisation';
+    case 'platform':
+      return scope === 'organisation' && isPlatform;
+  }
 }
 
 /** @throws ProblemError 403 when the principal may not. */

@@ -4,6 +4,8 @@ import {
   PROBLEMS,
   ProjectIdSchema,
   ROLES,
+  SCOPES,
+  type Scope,
   type Static,
   stringEnum,
 } from '@factory/contracts';
@@ -18,11 +20,13 @@ const PrincipalSchema = Type.Object({
   organisationId: OrganisationIdSchema,
   projectId: ProjectIdSchema,
   role: stringEnum(ROLES),
+  /** Whether the role holds in the project only, or in the whole organisation. */
+  scope: Type.Optional(stringEnum(SCOPES)),
   /** Whether its organisation is the one that runs the factory. */
   isPlatform: Type.Boolean(),
 });
 /** Who a request is made for. */
-export type Principal = Static<typeof PrincipalSchema>;
+export type Principal = Static<typeof PrincipalSchema> & { readonly scope: Scope };
 
 /**
  * The header with a {@link Principal} in JSON: the gateway has it from us, and sends it as it is.
@@ -66,7 +70,8 @@ export function principalOf(request: FastifyRequest): Principal {
 function readPrincipal(request: FastifyRequest): Principal {
   const text = request.headers[PRINCIPAL_HEADER];
   try {
-    return Value.Parse(PrincipalSchema, JSON.parse(String(text)));
+    // An api-server of the release before says no scope.
+    return { scope: 'project', ...Value.Parse(PrincipalSchema, JSON.parse(String(text))) };
   } catch (error) {
     const detail = 'The request does not say for whom it is.';
     throw new ProblemError(PROBLEMS.unsigned, detail, { cause: error });

@@ -1,31 +1,114 @@
-import { PROBLEMS } from '@factory/contracts';
-import type { SecretBox } from '@factory/runtime';
-import { ProblemError } from '@factory/runtime';
+import {
+  ApiKeyIdSchema,
+  ApiKeyRequestSchema,
+  ApiKeySchema,
+  NewApiKeySchema,
+  ProjectIdSchema,
+  RotateApiKeySchema,
+} from '@factory/contracts';
+import type { Clock } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import type { Principal } from '../http/principal.ts';
-import type { ApiStore } from '../store/api-store.ts';
+import { decodeCursor, toPage } from '../http/cursor.ts';
+import { principalOf } from '../http/principal.ts';
+import { answers, PageQuery, pageOf } from '../http/schemas.ts';
+import { showKey } from './key-state.ts';
+import type { KeyService } from './service.ts';
 
-const KeyParams = Type.Object({ keyId: Type.String({ pattern: '^[\\w-]{1,64}$' }) });
+const params = Type.Object({ id: ApiKeyIdSchema });
+const tags = ['API keys'];
 
-/** `/internal/v1/api-keys`: how the gateway learns what signatures to expect. */
-export function keyRoutes(
-  instance: FastifyInstance,
-  parts: { readonly store: Pick<ApiStore, 'keys'>; readonly secrets: SecretBox },
-): void {
+/** `/v1/api-keys` */
+export function keyRoutes(instance: FastifyInstance, keys: KeyService, clock: Clock): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
-  app.get(
-    '/internal/v1/api-keys/:keyId',
-    { schema: { params: KeyParams } },
+  app.post(
+    '/v1/api-keys',
+    {
+      schema: {
+        operationId: 'createApiKey',
+        summary: 'Make an API key; the secret is in this answer only',
+        tags,
+        body: ApiKeyRequestSchema,
+        response: answers(201, NewApiKeySchema),
+      },
+    },
     async (request, reply) => {
-      const key = await parts.store.keys.find(request.params.keyId);
-      if (key === undefined) throw new ProblemError(PROBLEMS.notFound, 'There is no such key.');
-      const { id: keyId, organisationId, projectId, role, isPlatform, revoked } = key;
-      const principal: Principal = { actor: keyId, organisationId, projectId, role, isPlatform };
-      const secret = parts.secrets.open(key.sealedSecret, keyId);
-      reply.header('cache-control', 'no-store');
-      return { keyId, secret, principal, revoked };
+      const key = await keys.create(principalOf(request), request.body);
+      reply.header('cache-control', 'no-store').header('location', `/v1/api-keys/${key.id}`);
+      reply.status(201);
+      return key;
+    },
+  );
+  app.get(
+    '/v1/api-keys',
+    {
+      schema: {
+        operationId: 'listApiKeys',
+        summary: "List a project's API keys, oldest first, without their secrets",
+        tags,
+        querystring: Type.Object({ ...PageQuery, projectId: Type.Optional(ProjectIdSchema) }),
+        response: answers(200, pageOf(ApiKeySchema)),
+      },
+    },
+    async (request) => {
+      const { cursor, limit, ...filter } = request.query;
+      const after = decodeCursor(cursor);
+      const records = await keys.list(principalOf(request), {
+        ...filter,
+        ...(after === undefined ? {} : { after }),
+        limit: limit + 1,
+      });
+      const nowMs = clock.nowMs();
+      return toPage(records, limit, (key) => showKey(key, nowMs));
+    },
+  );
+  app.get(
+    '/v1/api-keys/:id',
+    {
+      schema: {
+        operationId: 'getApiKey',
+        summary: 'Show an API key, without its secret',
+        tags,
+        params,
+        response: answers(200, ApiKeySchema),
+      },
+    },
+    async (request) => keys.get(principalOf(request), request.params.id),
+  );
+  app.post(
+    '/v1/api-keys/:id([^:/]+)::rotate',
+    {
+      schema: {
+        operationId: 'rotateApiKey',
+        summary: 'Make a key in place of another, which goes on working for a grace time',
+        tags,
+        params,
+        body: RotateApiKeySchema,
+        response: answers(201, NewApiKeySchema),
+      },
+    },
+    async (request, reply) => {
+      const key = await keys.rotate(principalOf(request), request.params.id, request.body);
+      reply.header('cache-control', 'no-store').header('location', `/v1/api-keys/${key.id}`);
+      reply.status(201);
+      return key;
+    },
+  );
+  app.delete(
+    '/v1/api-keys/:id',
+    {
+      schema: {
+        operationId: 'revokeApiKey',
+        summary: 'Revoke an API key: it stops working within seconds',
+        tags,
+        params,
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      await keys.revoke(principalOf(request), request.params.id);
+      return reply.status(204).send(null);
     },
   );
 }

@@ -12,6 +12,7 @@ import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
 import type { QuotaStore } from '../quota/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
+import type { TenancyStore } from '../tenancy/store.ts';
 import type { MetricsStore } from '../vm-metrics/store.ts';
 import type { VmStore } from '../vms/store.ts';
 import type { VolumeStore } from '../volumes/store.ts';
@@ -29,6 +30,7 @@ export interface ApiStore {
   readonly invariants: InvariantStore;
   readonly clusters: ClusterStore;
   readonly fleet: FleetStore;
+  readonly tenancy: TenancyStore;
   readonly keys: KeyStore;
   readonly bootstrap: BootstrapStore;
   readonly planning: PlanningStore;

@@ -23,7 +23,13 @@ export class TestCaller {
   readonly projectId: ProjectId;
   readonly principal: object;
 
-  constructor(app: FastifyInstance, projectId: ProjectId, role = 'admin', isPlatform = true) {
+  constructor(
+    app: FastifyInstance,
+    projectId: ProjectId,
+    role = 'admin',
+    isPlatform = true,
+    more: { readonly organisationId?: string; readonly scope?: string } = {},
+  ) {
     this.#app = app;
     this.projectId = projectId;
     const organisationId = `org_${(isPlatform ? '1' : '2').repeat(32)}`;
@@ -32,7 +38,9 @@ export class TestCaller {
       organisationId,
       projectId,
       role,
+      scope: 'organisation',
       isPlatform,
+      ...more,
     };
   }
 

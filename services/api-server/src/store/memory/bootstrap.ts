@@ -8,11 +8,7 @@ export function createMemoryBootstrap(db: MemoryDatabase): BootstrapStore {
 }
 
 function bootstrap(db: MemoryDatabase, input: BootstrapInput): BootstrapResult {
-  const organisationId = db.organisations.get(input.organisation.name) ?? input.organisation.id;
-  db.organisations.set(input.organisation.name, organisationId);
-  const projectKey = `${organisationId} ${input.project.name}`;
-  const projectId = db.projects.get(projectKey)?.id ?? input.project.id;
-  db.projects.set(projectKey, { id: projectId, organisationId });
+  const projectId = ensureProject(db, input);
   if (subnetNamed(db, projectId, input.subnet.name) === undefined) {
     putSubnet(db, { ...input.subnet, projectId });
   }
@@ -26,6 +22,23 @@ function bootstrap(db: MemoryDatabase, input: BootstrapInput): BootstrapResult {
     return { name, clusterId: cluster?.id ?? null, isTokenKept };
   });
   return { projectId, isAdminKeyKept, clusters };
+}
+
+function ensureProject(
+  db: MemoryDatabase,
+  { organisation, project, nowMs }: BootstrapInput,
+): BootstrapResult['projectId'] {
+  const owners = [...db.organisations.values()];
+  const known = owners.find(({ name }) => name === organisation.name);
+  const owner = known ?? { ...organisation, isPlatform: true, createdAtMs: nowMs };
+  db.organisations.set(owner.id, owner);
+  const found = [...db.projects.values()].find(
+    (each) => each.organisationId === owner.id && each.name === project.name,
+  );
+  const times = { createdAtMs: nowMs, closedAtMs: null };
+  const kept = found ?? { ...project, ...times, organisationId: owner.id };
+  db.projects.set(kept.id, kept);
+  return kept.id;
 }
 
 function keepAdminKey(

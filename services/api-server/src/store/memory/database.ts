@@ -21,11 +21,12 @@ import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { StageRecord } from '../../images/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
-import type { ApiKeyRecord, OwnedApiKey } from '../../keys/store.ts';
+import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
 import type { MachineAmounts } from '../../quota/rules.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
+import type { OrganisationRecord, ProjectRecord } from '../../tenancy/store.ts';
 import type { ClusterMetrics } from '../../vm-metrics/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
@@ -63,12 +64,8 @@ export class MemoryDatabase {
   readonly ledger = new EventLedger();
   /** Clusters that were silent when it was last looked, and since when. */
   readonly silences = new Map<ClusterId, number>();
-  /** By name; all of them run the factory. */
-  readonly organisations = new Map<string, OrganisationId>();
-  readonly projects = new Map<
-    string,
-    { readonly id: ProjectId; readonly organisationId: OrganisationId }
-  >();
+  readonly organisations = new Map<OrganisationId, OrganisationRecord>();
+  readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly subnets: Map<SubnetId, SubnetRecord> = noticed(this.ledger, changes.subnetChanges);
   readonly addresses = new AddressLedger();
   lastVni = 0;
@@ -135,13 +132,6 @@ export class MemoryDatabase {
       tallies: [...tallies.values()].sort((a, b) => (a.state < b.state ? -1 : 1)),
       waiting: [...waiting].map(([message, count]) => ({ message, count })),
     };
-  }
-
-  findKey(id: string): OwnedApiKey | undefined {
-    const key = this.keys.get(id);
-    const project = [...this.projects.values()].find((each) => each.id === key?.projectId);
-    if (key === undefined || project === undefined) return undefined;
-    return { ...key, organisationId: project.organisationId, isPlatform: true };
   }
 
   /** Appends to a cluster's command log; gives the last command's number. */

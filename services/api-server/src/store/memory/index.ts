@@ -8,11 +8,13 @@ import { createMemoryEvents } from './events.ts';
 import { createMemoryFleet } from './fleet.ts';
 import { createMemoryImages } from './images.ts';
 import { createMemoryInvariants } from './invariants.ts';
+import { createMemoryKeys } from './keys.ts';
 import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemoryQuota } from './quota.ts';
 import { createMemorySubnets } from './subnets.ts';
+import { createMemoryTenancy } from './tenancy.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
 
@@ -32,7 +34,8 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     invariants: createMemoryInvariants(database),
     fleet: createMemoryFleet(database),
     clusters: createMemoryClusters(database),
-    keys: { find: async (id) => database.findKey(id) },
+    tenancy: createMemoryTenancy(database),
+    keys: createMemoryKeys(database),
     bootstrap: createMemoryBootstrap(database),
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),

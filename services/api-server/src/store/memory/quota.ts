@@ -32,7 +32,7 @@ export function createMemoryQuota(db: MemoryDatabase): QuotaStore {
       return { kind: 'set' };
     },
     setOfOrganisation: async (id, limits) => {
-      if (![...db.organisations.values()].includes(id)) return { kind: 'notFound' };
+      if (!db.organisations.has(id)) return { kind: 'notFound' };
       db.limits.set(id, limits);
       return { kind: 'set' };
     },

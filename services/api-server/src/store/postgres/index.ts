@@ -1,4 +1,3 @@
-import type { OrganisationId } from '@factory/contracts';
 import { type Clock, createIdGenerator, type Logger, type Random } from '@factory/runtime';
 import { listenForNotifications, openKnex } from '@factory/runtime/postgres';
 import type { ApiStore } from '../api-store.ts';
@@ -11,12 +10,13 @@ import { createPostgresEvents, EVENTS_CHANNEL } from './events.ts';
 import { createPostgresFleet } from './fleet.ts';
 import { createPostgresImages } from './images.ts';
 import { createPostgresInvariants } from './invariants.ts';
+import { createPostgresKeys } from './keys.ts';
 import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { createPostgresQuota } from './quota.ts';
-import { keyRows, type Row } from './rows.ts';
 import { createPostgresSubnets } from './subnets.ts';
+import { createPostgresTenancy } from './tenancy.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 import { createPostgresVolumes } from './volumes.ts';
 
@@ -70,18 +70,8 @@ export function createPostgresStore(options: {
     planning: createPostgresPlanning(db),
     subnets: createPostgresSubnets(db),
     quota: createPostgresQuota(db),
-    keys: {
-      find: async (id) => {
-        const row: Row | undefined = await knex('api_keys as k')
-          .join('projects as p', 'p.id', 'k.project_id')
-          .join('organisations as o', 'o.id', 'p.organisation_id')
-          .where('k.id', id)
-          .first('k.*', 'p.organisation_id', 'o.is_platform');
-        if (row === undefined) return undefined;
-        const organisationId = row.organisation_id as OrganisationId;
-        return { ...keyRows.fromRow(row), organisationId, isPlatform: row.is_platform === true };
-      },
-    },
+    tenancy: createPostgresTenancy(db),
+    keys: createPostgresKeys(db),
     subscribe: (onWake) => db.subscribe(onWake),
     ping: async () => {
       await knex.raw('select 1');

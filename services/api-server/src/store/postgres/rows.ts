@@ -5,6 +5,7 @@ import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
+import type { OrganisationRecord, ProjectRecord } from '../../tenancy/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
 
@@ -127,9 +128,31 @@ const KEY_COLUMNS: Columns<ApiKeyRecord> = {
   projectId: 'project_id',
   name: 'name',
   role: 'role',
+  scope: 'scope',
   sealedSecret: 'sealed_secret',
-  revoked: 'revoked',
+  allowsUcloud: 'allows_ucloud',
   createdAtMs: 'created_at_ms',
+  createdBy: 'created_by',
+  expiresAtMs: 'expires_at_ms',
+  revoked: 'revoked',
+  revokedAtMs: 'revoked_at_ms',
+  lastUsedAtMs: 'last_used_at_ms',
+  successorId: 'successor_id',
+};
+
+const ORGANISATION_COLUMNS: Columns<OrganisationRecord> = {
+  id: 'id',
+  name: 'name',
+  isPlatform: 'is_platform',
+  createdAtMs: 'created_at_ms',
+};
+
+const PROJECT_COLUMNS: Columns<ProjectRecord> = {
+  id: 'id',
+  organisationId: 'organisation_id',
+  name: 'name',
+  createdAtMs: 'created_at_ms',
+  closedAtMs: 'closed_at_ms',
 };
 
 const SUBNET_COLUMNS: Columns<SubnetRecord> = {
@@ -213,6 +236,8 @@ export const volumeRows = codec<VolumeRecord>(VOLUME_COLUMNS);
 export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
 export const consoleTicketRows = codec<ConsoleTicketRecord>(CONSOLE_TICKET_COLUMNS);
 export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);
+export const organisationRows = codec<OrganisationRecord>(ORGANISATION_COLUMNS);
+export const projectRows = codec<ProjectRecord>(PROJECT_COLUMNS);
 export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
 export const imageRows = codec<ImageVersionRecord>(IMAGE_COLUMNS);
 export const clusterRows = codec<ClusterRecord>(CLUSTER_COLUMNS);
