@@ -27,6 +27,24 @@ export const ShapeSchema = Type.Object(
 );
 export type Shape = Static<typeof ShapeSchema>;
 
+/**
+ * How much of a batch must be placed by its deadline for it to be worth having: `all` of it, so many
+ * machines (or cores, where cores are asked for), or whatever there is. A batch that does not come
+ * to that is released as a whole; of one that does, what waits then is given up.
+ */
+export const BatchFillSchema = Type.Union([
+  stringEnum(['all', 'bestEffort']),
+  Type.Object(
+    { atLeast: Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.totalVcpusMax }) },
+    { additionalProperties: false },
+  ),
+]);
+export type BatchFill = Static<typeof BatchFillSchema>;
+
+const DAY_SECONDS = 24 * 3600;
+const LifetimeSecondsSchema = Type.Integer({ minimum: 60, maximum: 3650 * DAY_SECONDS });
+const ExpiresAtSchema = Type.String({ format: 'date-time', maxLength: 40 });
+
 /** In a request, a word that is not known is a mistake. */
 const StrictHardwareSchema = Type.Object(VmHardwareSchema.properties, {
   additionalProperties: false,
@@ -58,6 +76,12 @@ export const BatchRequestSchema = Type.Object(
     adminPassword: Type.Optional(SetPasswordSchema.properties.password),
     hardware: Type.Optional(StrictHardwareSchema),
     autostart: Type.Optional(AutostartSchema),
+    fill: Type.Optional(BatchFillSchema),
+    /** From its acceptance; what is not placed by then is given up, or all of it: see `fill`. */
+    deadlineSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 7 * DAY_SECONDS })),
+    /** It is deleted then by itself; from its acceptance. Or give `expiresAt`. */
+    lifetimeSeconds: Type.Optional(LifetimeSecondsSchema),
+    expiresAt: Type.Optional(ExpiresAtSchema),
     ...NETWORK_FIELDS,
     /** Volumes of the project; its machines go where these are. */
     volumes: Type.Optional(BatchVolumesSchema),
@@ -84,12 +108,27 @@ export type BatchRequest = Static<typeof BatchRequestSchema>;
 
 /** `PATCH /v1/batches/{id}`: what is left out stays as it is. */
 export const BatchChangeSchema = Type.Object(
-  { securityRules: Type.Optional(SecurityRulesSchema) },
+  {
+    securityRules: Type.Optional(SecurityRulesSchema),
+    /** All of them. */
+    labels: Type.Optional(LabelsSchema),
+    /** From now on; null: for ever. Or give `expiresAt`. */
+    lifetimeSeconds: Type.Optional(Type.Union([LifetimeSecondsSchema, Type.Null()])),
+    expiresAt: Type.Optional(Type.Union([ExpiresAtSchema, Type.Null()])),
+  },
   { additionalProperties: false },
 );
 export type BatchChange = Static<typeof BatchChangeSchema>;
 
-export const BATCH_STATES = ['accepted', 'planning', 'active', 'deleting', 'deleted'] as const;
+export const BATCH_STATES = [
+  'accepted',
+  'planning',
+  'active',
+  /** Too little of it could be placed in time, and it was released: see `failure`. */
+  'failed',
+  'deleting',
+  'deleted',
+] as const;
 
 /** A batch as the REST API shows it. */
 export const BatchSchema = Type.Object({
@@ -112,6 +151,12 @@ export const BatchSchema = Type.Object({
   /** Those of its own, which come before those of the subnets. */
   securityRules: Type.Optional(Type.Array(SecurityRuleSchema)),
   labels: LabelsSchema,
+  fill: Type.Optional(BatchFillSchema),
+  deadlineAt: Type.Optional(Type.Union([Type.String({ format: 'date-time' }), Type.Null()])),
+  /** When it is deleted by itself. */
+  expiresAt: Type.Optional(Type.Union([Type.String({ format: 'date-time' }), Type.Null()])),
+  /** Why it has failed as a whole. */
+  failure: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   createdAt: Type.String({ format: 'date-time' }),
 });
 export type Batch = Static<typeof BatchSchema>;

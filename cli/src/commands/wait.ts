@@ -38,6 +38,10 @@ export async function waitForBatch(
     const nowMs = clock.monotonicMs();
     const reason = current.pendingReason === null ? '' : ` — waiting: ${current.pendingReason}`;
     progress.step(`${batch.name}: ${describeCounts(current)}${reason}`);
+    if (current.state === 'failed') {
+      progress.end();
+      throw new WaitError(`${batch.name} was released: ${current.failure ?? 'it has failed'}`);
+    }
     if (current.settled) settledAtMs ??= nowMs;
     const running = current.vmCounts.running ?? 0;
     const isUp = current.settled && current.readyCount >= running;

@@ -13,6 +13,7 @@ import {
 import type { FastifyInstance } from 'fastify';
 import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
+import { BatchTermsDuty } from './batches/terms.ts';
 import { bootstrapRoutes } from './bootstrap/routes.ts';
 import { SILENT_AFTER_MS } from './clusters/connection.ts';
 import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
@@ -126,9 +127,10 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
   const reassign = new ReassignService({ store, planning, logger });
+  const terms = new BatchTermsDuty({ store, logger });
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
-  const duties = [reassign, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
+  const duties = [reassign, terms, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
   const handle = createWork({ clock, logger, planning, duties });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const app = createHttpApp({

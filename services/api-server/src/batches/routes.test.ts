@@ -90,6 +90,25 @@ describeOnEachStore('batches', (test) => {
     expect(specs).toMatchObject([wishes, wishes]);
   });
 
+  it('answer an idempotency key as then, whatever has become of the image, as long as there is the batch', async () => {
+    const { factory, clock } = test();
+    const cluster = await factory.join('idc-1');
+    const room = { vcpus: 64, memoryMiB: 65_536 };
+    await cluster.exchange({ capacity: capacityOf(clock, 1, room) });
+    const key = { 'idempotency-key': 'k-2' };
+    const send = (body: unknown) => factory.caller.call('POST', '/v1/batches', body, key);
+    const first = await send(sound);
+    await cluster.exchange({ capacity: capacityOf(clock, 1, room, []) });
+    clock.shift(48 * 3_600_000);
+    const { nowMs } = clock;
+    const limits = { pendingMs: 1e12, scheduledMs: 1e12, idempotencyKeptMs: 1, noncesKeptMs: 1 };
+    await factory.store.planning.sweep(nowMs(), { ...limits, operationsKeptMs: 1, silentMs: 1 });
+    const again = await send(sound);
+    expect([again.statusCode, again.body]).toEqual([202, first.body]);
+    const other = await send({ ...sound, image: 'gone' });
+    expect(other.json()).toMatchObject({ code: 'FACTORY_ERR_IDEMPOTENCY_CONFLICT' });
+  });
+
   it('are made once for one idempotency key', async () => {
     const factory = await withImage();
     const key = { 'idempotency-key': 'k-1' };

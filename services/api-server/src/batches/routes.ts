@@ -86,7 +86,7 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
     {
       schema: {
         operationId: 'changeBatch',
-        summary: "Change the security rules of a batch's machines",
+        summary: 'Change the labels, the lifetime or the security rules of a batch',
         tags,
         params: BatchParams,
         body: BatchChangeSchema,

@@ -57,6 +57,8 @@ export function ruleBatch(request: BatchRequest): BatchRuling {
     ruleHardware(request, size) ??
     ruleNetworks(request, size);
   if (problem !== undefined) return problem;
+  const tooMuch = ruleFill(request, size);
+  if (tooMuch !== undefined) return tooMuch;
   const { name, image, diskGiB, sshPublicKeys, userData, labels, securityRules } = request;
   const { network = { subnet: DEFAULT_SUBNET }, nics = [] } = request;
   return {
@@ -80,6 +82,13 @@ type Invalid = Extract<BatchRuling, { readonly kind: 'invalid' }>;
 
 function invalid(field: string, detail: string): Invalid {
   return { kind: 'invalid', field, detail };
+}
+
+/** More than was asked for can't be there at least. */
+function ruleFill({ fill }: BatchRequest, size: BatchSize): Invalid | undefined {
+  const most = size.kind === 'count' ? size.count : size.totalVcpus;
+  if (typeof fill !== 'object' || fill.atLeast <= most) return undefined;
+  return invalid('fill.atLeast', `fill.atLeast must be at most ${most}, which is all of it`);
 }
 
 function ruleCount(request: BatchRequest): BatchSize | Invalid {
@@ -144,7 +153,20 @@ function wordsOf(rule: AttributeRule): string {
   }
 }
 
-/** Neither PostgreSQL nor a config drive can hold these. */
+/** Neither PostgreSQL nor a config drive can hold other texts. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/** Labels that can't be kept. */
+export function ruleLabels(labels: Readonly<Record<string, string>>): Invalid | undefined {
+  const bad = Object.entries(labels).find(([, text]) => !isStorable(text));
+  if (bad === undefined) return undefined;
+  const field = `labels.${bad[0]}`;
+  return invalid(field, `${field} must be text without NUL characters`);
+}
+
+/** All texts must be ones that can be kept. */
 function ruleTexts(request: BatchRequest): Invalid | undefined {
   const texts = [
     ['userData', request.userData ?? ''] as const,
@@ -152,9 +174,10 @@ function ruleTexts(request: BatchRequest): Invalid | undefined {
     ...(request.requirements ?? []).map(
       (rule, i) => [`requirements[${i}]`, wordsOf(rule)] as const,
     ),
-    ...Object.entries(request.labels ?? {}).map(([key, text]) => [`labels.${key}`, text] as const),
   ];
-  const bad = texts.find(([, text]) => text.includes('\0') || !text.isWellFormed());
+  const bad = texts.find(([, text]) => !isStorable(text));
+  const ofLabels = ruleLabels(request.labels ?? {});
+  if (ofLabels !== undefined) return ofLabels;
   if (bad !== undefined) return invalid(bad[0], `${bad[0]} must be text without NUL characters`);
   if (Buffer.byteLength(request.userData ?? '') <= VM_LIMITS.userDataBytesMax) return undefined;
   return invalid('userData', `userData may have ${VM_LIMITS.userDataBytesMax} bytes`);

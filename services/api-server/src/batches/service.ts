@@ -25,10 +25,13 @@ import { ruleSecurityRules } from '../subnets/rules.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { withAdminPassword } from './admin-password.ts';
-import { ruleBatch } from './rules.ts';
+import { FILL_DEADLINE_MS } from './fill.ts';
+import { ruleLifetime } from './lifetime.ts';
+import { ruleBatch, ruleLabels } from './rules.ts';
 import type {
   BatchListQuery,
   BatchRecord,
+  BatchTerms,
   BatchView,
   BatchWishes,
   CreateBatchResult,
@@ -80,20 +83,32 @@ export class BatchService {
     request: BatchRequest,
     idempotencyKey: string | undefined,
   ): Promise<Batch> {
+    const requestHash = hashOf(withoutSecrets(request));
+    // Before all else: what was accepted once is answered as it was, whatever has changed since.
+    const known = await this.#answered(projectId, requestHash, idempotencyKey);
+    if (known !== undefined) return known;
     const nowMs = this.#clock.nowMs();
     const input = await this.#toNewBatch(projectId, request, nowMs);
-    const { batch } = input;
-    const answer = summariseBatch({ batch, tallies: [], waiting: [] });
+    const { batch, terms } = input;
+    const answer = summariseBatch({ batch, terms, tallies: [], waiting: [] });
     const idempotency =
-      idempotencyKey === undefined
-        ? undefined
-        : { key: idempotencyKey, requestHash: hashOf(withoutSecrets(request)), answer };
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash, answer };
     const result = await this.#store.batches.create(input, idempotency, nowMs);
     if (result.kind === 'repeated') return result.answer;
     if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
     // Not waited for: the batch is durable, and a job that is lost is found again.
     void this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
     return answer;
+  }
+
+  async #answered(
+    projectId: ProjectId,
+    requestHash: string,
+    key: string | undefined,
+  ): Promise<Batch | undefined> {
+    const known = key === undefined ? undefined : await this.#store.batches.keyed(projectId, key);
+    if (known === undefined || known.requestHash === requestHash) return known?.answer;
+    throw keyReused(key);
   }
 
   list(query: BatchListQuery): Promise<readonly BatchView[]> {
@@ -127,13 +142,21 @@ export class BatchService {
 
   /** @throws ProblemError 404, or naming the field at fault. */
   async change(projectId: ProjectId, id: BatchId, change: BatchChange): Promise<Batch> {
-    const { securityRules } = change;
-    if (securityRules === undefined) return summariseBatch(await this.#find(projectId, id));
-    const problem = ruleSecurityRules(securityRules);
-    if (problem !== undefined) {
-      throw new ProblemError(PROBLEMS.invalidRequest, problem.detail, { field: problem.field });
+    const { securityRules, labels } = change;
+    const problem = ruleSecurityRules(securityRules ?? []) ?? ruleLabels(labels ?? {});
+    if (problem !== undefined) throw invalid(problem);
+    const ruling = ruleLifetime(change, this.#clock.nowMs());
+    if (ruling.kind === 'invalid') throw invalid(ruling);
+    const { batch } = await this.#find(projectId, id);
+    const isOver = batch.state === 'deleting' || batch.state === 'deleted';
+    if (ruling.kind === 'sound' && isOver) {
+      throw new ProblemError(PROBLEMS.wrongState, `${batch.name} is ${batch.state} already.`);
     }
-    const view = await this.#store.batches.setSecurityRules(projectId, id, securityRules);
+    const view = await this.#store.batches.change(projectId, id, {
+      ...(securityRules === undefined ? {} : { securityRules }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(ruling.kind === 'sound' ? ruling.lifetime : {}),
+    });
     return summariseBatch(view ?? throwNotFound(id));
   }
 
@@ -154,10 +177,8 @@ export class BatchService {
 
   async #toNewBatch(projectId: ProjectId, request: BatchRequest, nowMs: number): Promise<NewBatch> {
     const ruling = ruleBatch(request);
-    if (ruling.kind === 'invalid') {
-      const { field, detail } = ruling;
-      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field });
-    }
+    if (ruling.kind === 'invalid') throw invalid(ruling);
+    const terms = termsOf(request, nowMs);
     const chosen = await this.#images.choose(projectId, ruling.wish.image);
     const needed = await this.#images.hardwareOf(projectId, chosen);
     const batch: BatchRecord = {
@@ -178,7 +199,8 @@ export class BatchService {
     const subnet = defaultSubnetWish(this.#defaultCidr);
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
     const claim = claimOf(batch.size, batch.diskGiB);
-    return { batch, claim, cards: ruling.cards, defaultSubnet, volumes: request.volumes ?? [] };
+    const { volumes = [] } = request;
+    return { batch, terms, claim, cards: ruling.cards, defaultSubnet, volumes };
   }
 }
 
@@ -193,6 +215,31 @@ function withHardware(wishes: BatchWishes, needed: VmHardware): BatchWishes {
   return { ...wishes, hardware: { ...needed, ...wishes.hardware } };
 }
 
+/** On which terms it is asked for; a policy that may not be met is settled by a deadline. */
+function termsOf(request: BatchRequest, nowMs: number): BatchTerms {
+  const { fill = 'bestEffort', deadlineSeconds } = request;
+  const lifetime = ruleLifetime(request, nowMs);
+  if (lifetime.kind === 'invalid') throw invalid(lifetime);
+  const isAny = fill === 'bestEffort' && deadlineSeconds === undefined;
+  const waitMs = deadlineSeconds === undefined ? FILL_DEADLINE_MS : deadlineSeconds * 1000;
+  return {
+    fill,
+    deadlineAtMs: isAny ? null : nowMs + waitMs,
+    isFillOpen: !isAny,
+    ...(lifetime.kind === 'sound' ? lifetime.lifetime : { expiresAtMs: null, warnAtMs: null }),
+    ...{ failure: null, warnedAtMs: null },
+  };
+}
+
+function invalid({ field, detail }: { readonly field: string; readonly detail: string }) {
+  return new ProblemError(PROBLEMS.invalidRequest, detail, { field });
+}
+
+function keyReused(key: string | undefined): ProblemError {
+  const detail = `The key ${key} was used for another batch; use a new one.`;
+  return new ProblemError(PROBLEMS.idempotencyConflict, detail, { field: 'idempotency-key' });
+}
+
 function throwNotFound(id: BatchId): never {
   throw new ProblemError(PROBLEMS.notFound, `There is no batch ${id}.`);
 }
@@ -203,11 +250,8 @@ function refusalOf(
   idempotencyKey: string | undefined,
 ): ProblemError {
   switch (result.kind) {
-    case 'keyReused': {
-      const detail = `The key ${idempotencyKey} was used for another batch; use a new one.`;
-      const field = 'idempotency-key';
-      return new ProblemError(PROBLEMS.idempotencyConflict, detail, { field });
-    }
+    case 'keyReused':
+      return keyReused(idempotencyKey);
     case 'nameTaken': {
       const detail = `${result.batchId} is called ${name}; delete it first or use another name.`;
       return new ProblemError(PROBLEMS.nameTaken, detail, { field: 'name' });

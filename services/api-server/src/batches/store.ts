@@ -18,6 +18,8 @@ import type { MachineAmounts } from '../quota/rules.ts';
 import type { OverQuota } from '../quota/store.ts';
 import type { CardRefusal } from '../subnets/cards.ts';
 import type { NewSubnet } from '../subnets/store.ts';
+import type { FillTerms } from './fill.ts';
+import type { Lifetime } from './lifetime.ts';
 
 /** What a batch is made of: so many equal machines, or so many cores in machines of some shapes. */
 export type BatchSize =
@@ -83,9 +85,26 @@ export interface WaitingTally {
   readonly count: number;
 }
 
+/** On which terms a batch is had. */
+export interface BatchTerms extends FillTerms, Lifetime {
+  /** Whether it is yet to be seen if the fill policy is met. */
+  readonly isFillOpen: boolean;
+  /** Why the batch as a whole has failed. */
+  readonly failure: string | null;
+  /** When its owner was warned of its end. */
+  readonly warnedAtMs: number | null;
+}
+
+/** What is replaced of a batch; the rest stays. */
+export interface BatchPatch extends Partial<Lifetime> {
+  readonly securityRules?: readonly SecurityRule[];
+  readonly labels?: BatchRecord['labels'];
+}
+
 /** A batch with what its machines do. */
 export interface BatchView {
   readonly batch: BatchRecord;
+  readonly terms: BatchTerms;
   readonly tallies: readonly StateTally[];
   readonly waiting: readonly WaitingTally[];
 }
@@ -112,6 +131,7 @@ export type CreateBatchResult =
 export interface NewBatch {
   /** But for its cards and volumes. */
   readonly batch: BatchRecord;
+  readonly terms: BatchTerms;
   /** What its machines can come to take at most. */
   readonly claim: MachineAmounts;
   /** Its cards, by the names of their subnets. */
@@ -143,12 +163,10 @@ export interface BatchStore {
   /** In order of birth. */
   list(query: BatchListQuery): Promise<readonly BatchView[]>;
   find(projectId: ProjectId, id: BatchId): Promise<BatchView | undefined>;
-  /** Replaces the security rules of its machines, and tells their hosts. */
-  setSecurityRules(
-    projectId: ProjectId,
-    id: BatchId,
-    rules: readonly SecurityRule[],
-  ): Promise<BatchView | undefined>;
+  /** Its answer of then, if the key was used before. */
+  keyed(projectId: ProjectId, key: string): Promise<Omit<Idempotency, 'key'> | undefined>;
+  /** Changes it; the hosts of its machines are told of new security rules. */
+  change(projectId: ProjectId, id: BatchId, patch: BatchPatch): Promise<BatchView | undefined>;
   /**
    * Wishes all its machines away and tells their clusters; machines that no cluster has are gone at
    * once. Doing it again changes nothing. `undefined` when there is no such batch.

@@ -8,7 +8,7 @@ const END_STATES: readonly VmState[] = ['running', 'stopped', 'suspended', 'fail
 const QUOTED_MAX = 3;
 
 /** The batch as the API shows it: everything about its machines is derived from their tallies. */
-export function summariseBatch({ batch, tallies: byCluster, waiting }: BatchView): Batch {
+export function summariseBatch({ batch, terms, tallies: byCluster, waiting }: BatchView): Batch {
   const { size } = batch;
   const tallies = readTallies(byCluster, new Map());
   const vmTotal = tallies.reduce((sum, tally) => sum + tally.count, 0);
@@ -26,8 +26,16 @@ export function summariseBatch({ batch, tallies: byCluster, waiting }: BatchView
     pendingReason: pendingReason(batch.pendingReason, waiting),
     securityRules: [...batch.securityRules],
     labels: { ...batch.labels },
+    fill: terms.fill,
+    deadlineAt: timeOf(terms.deadlineAtMs),
+    expiresAt: timeOf(terms.expiresAtMs),
+    failure: terms.failure,
     createdAt: new Date(batch.createdAtMs).toISOString(),
   };
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 function readyRunning(tallies: readonly StateTally[]): number {
@@ -42,6 +50,8 @@ function isSettled(state: Batch['state'], tallies: readonly StateTally[]): boole
       return false;
     case 'deleted':
       return true;
+    case 'failed':
+      return tallies.every((tally) => tally.state === 'deleted');
     case 'active':
       return tallies.every((tally) => END_STATES.includes(tally.state));
   }

@@ -74,6 +74,11 @@ export function claimOf(size: BatchSize, diskGiB: number): MachineAmounts {
   return { vms, vcpus: totalVcpus, memoryMiB, diskGiB: vms * diskGiB };
 }
 
+/** How much was asked for: machines, or cores. */
+export function machinesOrCores(size: BatchSize): number {
+  return size.kind === 'count' ? size.count : size.totalVcpus;
+}
+
 /** What equal machines take. */
 export function amountsOf(vms: number, shape: Shape, diskGiB: number): MachineAmounts {
   const { vcpus, memoryMiB } = shape;

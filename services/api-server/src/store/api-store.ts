@@ -1,4 +1,5 @@
 import type { BatchStore } from '../batches/store.ts';
+import type { TermStore } from '../batches/term-store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
 import type { FleetStore } from '../clusters/fleet-store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
@@ -20,6 +21,7 @@ import type { VolumeStore } from '../volumes/store.ts';
 /** Everything that the api-server remembers, by noun. */
 export interface ApiStore {
   readonly batches: BatchStore;
+  readonly terms: TermStore;
   readonly vms: VmStore;
   readonly volumes: VolumeStore;
   readonly operations: OperationStore;

@@ -49,8 +49,7 @@ function readingBatches(batches: BatchStore, silence: () => Promise<Silence>): B
       return views.map((view) => ({ ...view, tallies: readTallies(view.tallies, silent) }));
     },
     find: async (projectId, id) => read(await batches.find(projectId, id)),
-    setSecurityRules: async (projectId, id, rules) =>
-      read(await batches.setSecurityRules(projectId, id, rules)),
+    change: async (projectId, id, patch) => read(await batches.change(projectId, id, patch)),
     delete: async (projectId, id, nowMs) => read(await batches.delete(projectId, id, nowMs)),
   };
 }

@@ -6,10 +6,9 @@ import type {
   Idempotency,
   NewBatch,
 } from '../../batches/store.ts';
-import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
-import { decideWish } from '../../vms/wishes.ts';
 import { machinesOf } from '../../volumes/bind.ts';
+import { deleteBatch } from './batch-ending.ts';
 import type { MemoryDatabase } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
@@ -25,12 +24,23 @@ export function createMemoryBatches(db: MemoryDatabase): BatchStore {
       const batch = db.batches.get(id);
       return batch?.projectId === projectId ? db.viewOf(batch) : undefined;
     },
-    setSecurityRules: async (projectId, id, securityRules) => {
+    keyed: async (projectId, key) => db.idempotency.get(`${projectId} ${key}`),
+    change: async (projectId, id, patch) => {
       const batch = db.batches.get(id);
       if (batch?.projectId !== projectId) return undefined;
-      const changed = { ...batch, securityRules };
+      const { securityRules, labels, ...lifetime } = patch;
+      const changed = {
+        ...batch,
+        securityRules: securityRules ?? batch.securityRules,
+        labels: labels ?? batch.labels,
+      };
       db.batches.set(id, changed);
-      tellOfNetworks(db, db.vmsOf(id));
+      const { terms } = db.viewOf(batch);
+      if (lifetime.expiresAtMs !== undefined) {
+        db.terms.set(id, { ...terms, ...lifetime, warnedAtMs: null });
+      }
+      if (securityRules !== undefined) tellOfNetworks(db, db.vmsOf(id));
+      db.wake({ batches: [id] });
       return db.viewOf(changed);
     },
     delete: async (projectId, id, nowMs) => {
@@ -73,6 +83,7 @@ function create(
   const { nics } = resolved;
   db.batches.set(batch.id, { ...batch, nics, volumes, volumeClusterId });
   db.claims.set(batch.id, input.claim);
+  db.terms.set(batch.id, input.terms);
   if (idempotency !== undefined) {
     const { requestHash, answer } = idempotency;
     db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });
@@ -108,23 +119,4 @@ function list(db: MemoryDatabase, query: BatchListQuery): readonly BatchRecord[]
     )
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .slice(0, limit);
-}
-
-function deleteBatch(db: MemoryDatabase, batch: BatchRecord, nowMs: number): BatchRecord {
-  if (batch.state === 'deleted') return batch;
-  const changed = db.vmsOf(batch.id).flatMap((vm) => {
-    if (vm.state === 'deleted') return [];
-    const decision = decideWish(vm, 'delete', nowMs);
-    return decision.kind === 'changed' ? [decision.vm] : [];
-  });
-  for (const vm of changed) db.putVm(vm);
-  const commands = wishCommands(changed);
-  for (const [clusterId, list] of commands) db.appendCommands(clusterId, list);
-  const isGone = db.vmsOf(batch.id).every((vm) => vm.state === 'deleted');
-  const state = isGone ? 'deleted' : 'deleting';
-  const deleted = { ...batch, state, needsPlanning: false, pendingReason: null } as const;
-  db.batches.set(batch.id, deleted);
-  db.shares.delete(batch.id);
-  db.wake({ clusters: [...commands.keys()], batches: [batch.id] });
-  return deleted;
 }

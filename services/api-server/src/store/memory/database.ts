@@ -15,7 +15,7 @@ import type {
   VmId,
   VolumeId,
 } from '@factory/contracts';
-import type { BatchRecord, BatchView, StateTally } from '../../batches/store.ts';
+import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batches/store.ts';
 import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
@@ -33,6 +33,12 @@ import type { VolumeRecord } from '../../volumes/store.ts';
 import { AddressLedger } from './addresses.ts';
 import * as changes from './event-changes.ts';
 import { EventLedger, noticed } from './events.ts';
+
+/** Of batches that tests put in by hand. */
+const ANY_TERMS: BatchTerms = {
+  ...{ fill: 'bestEffort', deadlineAtMs: null, isFillOpen: false, failure: null },
+  ...{ expiresAtMs: null, warnAtMs: null, warnedAtMs: null },
+};
 
 /** A cluster with what only the link and planning need. */
 export interface MemoryCluster extends ClusterRecord {
@@ -75,6 +81,7 @@ export class MemoryDatabase {
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();
   readonly batches: Map<BatchId, BatchRecord> = noticed(this.ledger, changes.batchChanges);
+  readonly terms = new Map<BatchId, BatchTerms>();
   /** What the machines of a batch can come to take. */
   readonly claims = new Map<BatchId, MachineAmounts>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
@@ -129,6 +136,7 @@ export class MemoryDatabase {
     }
     return {
       batch,
+      terms: this.terms.get(batch.id) ?? ANY_TERMS,
       tallies: [...tallies.values()].sort((a, b) => (a.state < b.state ? -1 : 1)),
       waiting: [...waiting].map(([message, count]) => ({ message, count })),
     };

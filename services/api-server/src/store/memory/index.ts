@@ -15,6 +15,7 @@ import { createMemoryPlanning } from './planning.ts';
 import { createMemoryQuota } from './quota.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryTenancy } from './tenancy.ts';
+import { createMemoryTerms } from './terms.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
 
@@ -24,6 +25,7 @@ export { MemoryDatabase } from './database.ts';
 export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
   return {
     batches: createMemoryBatches(database),
+    terms: createMemoryTerms(database),
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),
     consoles: createMemoryConsoles(database),

@@ -143,7 +143,10 @@ function failPending(
 ): number {
   const overdue = [...db.vms.values()].filter(
     (vm) =>
-      vm.clusterId === null && vm.state === 'pending' && vm.stateSinceMs < nowMs - limits.pendingMs,
+      vm.clusterId === null &&
+      vm.state === 'pending' &&
+      vm.stateSinceMs < nowMs - limits.pendingMs &&
+      (db.terms.get(vm.batchId)?.deadlineAtMs ?? 0) < nowMs,
   );
   for (const vm of overdue) {
     const ofBatch = db.batches.get(vm.batchId)?.pendingReason;
@@ -198,7 +201,10 @@ function closeBatches(
   for (const batch of db.batches.values()) {
     const vms = db.vmsOf(batch.id);
     const isWaiting = vms.some((vm) => vm.clusterId === null && vm.state === 'pending');
-    const isOverdue = batch.needsPlanning && batch.createdAtMs < nowMs - limits.pendingMs;
+    const isOverdue =
+      batch.needsPlanning &&
+      batch.createdAtMs < nowMs - limits.pendingMs &&
+      (db.terms.get(batch.id)?.deadlineAtMs ?? 0) < nowMs;
     const isGone = batch.state === 'deleting' && vms.every((vm) => vm.state === 'deleted');
     if (isGone) db.batches.set(batch.id, { ...batch, state: 'deleted' });
     else if (isOverdue && !isWaiting) {
@@ -213,10 +219,6 @@ function closeBatches(
 
 function forget(db: MemoryDatabase, nowMs: number, limits: SweepLimits): number {
   let forgotten = 0;
-  for (const [key, { createdAtMs }] of db.idempotency) {
-    if (createdAtMs < nowMs - limits.idempotencyKeptMs && db.idempotency.delete(key))
-      forgotten += 1;
-  }
   for (const [id, { createdAtMs }] of db.batchOperations) {
     if (createdAtMs >= nowMs - limits.idempotencyKeptMs) continue;
     for (const { parentId, id: partId } of db.operations.values()) {

@@ -3,8 +3,10 @@ import type { Knex } from 'knex';
 import type {
   BatchListQuery,
   BatchNic,
+  BatchPatch,
   BatchRecord,
   BatchStore,
+  BatchTerms,
   BatchView,
   CreateBatchResult,
   Idempotency,
@@ -12,14 +14,13 @@ import type {
   StateTally,
   WaitingTally,
 } from '../../batches/store.ts';
-import { wishCommands } from '../../planning/assignments.ts';
 import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.ts';
-import type { VmRecord } from '../../vms/store.ts';
 import { machinesOf } from '../../volumes/bind.ts';
-import { appendCommands, type PostgresDatabase, RolledBack } from './database.ts';
+import { deleteLocked } from './batch-ending.ts';
+import { type PostgresDatabase, RolledBack, type WakeSet } from './database.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
-import { batchRows, type Row, subnetRows, vmRows } from './rows.ts';
+import { batchRows, type Row, subnetRows, termRows } from './rows.ts';
 import { insertSubnet, subnetNamed } from './subnet-rows.ts';
 import { bindInStore } from './volumes.ts';
 
@@ -29,14 +30,11 @@ export function createPostgresBatches(db: PostgresDatabase): BatchStore {
     create: (input, idempotency, nowMs) => create(db, input, idempotency, nowMs),
     list: (query) => list(db.knex, query),
     find: (projectId, id) => find(db.knex, projectId, id),
-    setSecurityRules: async (projectId, id, rules) => {
-      const isKnown = await db.transaction(async (trx, wakes) => {
-        const count = await trx('batches')
-          .where({ id, project_id: projectId })
-          .update({ security_rules: JSON.stringify(rules) });
-        if (count > 0) await tellOfNetworks(trx, wakes, { batchId: id });
-        return count > 0;
-      });
+    keyed: (projectId, key) => keyed(db.knex, projectId, key),
+    change: async (projectId, id, patch) => {
+      const isKnown = await db.transaction((trx, wakes) =>
+        change(trx, wakes, projectId, id, patch),
+      );
       return isKnown ? find(db.knex, projectId, id) : undefined;
     },
     delete: (projectId, id, nowMs) => deleteBatch(db, projectId, id, nowMs),
@@ -63,6 +61,38 @@ async function create(
   }
 }
 
+async function keyed(
+  knex: Knex,
+  projectId: ProjectId,
+  key: string,
+): Promise<Omit<Idempotency, 'key'> | undefined> {
+  return knex('idempotency_keys')
+    .where({ project_id: projectId, key })
+    .first({ requestHash: 'request_hash', answer: 'answer' });
+}
+
+async function change(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  projectId: ProjectId,
+  id: BatchId,
+  { securityRules, labels, ...lifetime }: BatchPatch,
+): Promise<boolean> {
+  const columns = {
+    ...(securityRules === undefined ? {} : { security_rules: JSON.stringify(securityRules) }),
+    ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
+    ...(lifetime.expiresAtMs === undefined
+      ? {}
+      : { ...termRows.toPartialRow(lifetime), warned_at_ms: null }),
+  };
+  const batch = trx('batches').where({ id, project_id: projectId });
+  if (Object.keys(columns).length === 0) return (await batch.first('id')) !== undefined;
+  if ((await batch.update(columns)) === 0) return false;
+  if (securityRules !== undefined) await tellOfNetworks(trx, wakes, { batchId: id });
+  wakes.add({ batches: [id] });
+  return true;
+}
+
 /** `undefined` when the key is new, or there is none. */
 async function keepKey(
   trx: Knex.Transaction,
@@ -85,10 +115,8 @@ async function keepKey(
     .ignore()
     .returning('key');
   if (kept.length > 0) return undefined;
-  const known = await trx('idempotency_keys')
-    .where({ project_id: batch.projectId, key })
-    .first('request_hash', 'answer');
-  if (known?.request_hash !== requestHash) return { kind: 'keyReused' };
+  const known = await keyed(trx, batch.projectId, key);
+  if (known?.requestHash !== requestHash) return { kind: 'keyReused' };
   return { kind: 'repeated', answer: known.answer };
 }
 
@@ -111,7 +139,7 @@ async function insertBatch(
   trx: Knex.Transaction,
   input: NewBatch,
 ): Promise<CreateBatchResult | undefined> {
-  const { batch, claim } = input;
+  const { batch, claim, terms } = input;
   // One creation of a name at a time; the index of names would refuse the second with an error.
   await trx.raw("select pg_advisory_xact_lock(hashtext('batches'), hashtext(?))", [
     `${batch.projectId} ${batch.name}`,
@@ -133,6 +161,8 @@ async function insertBatch(
     volumes: JSON.stringify(mounts),
     volume_cluster_id: clusterId,
     claim: JSON.stringify(claim),
+    ...termRows.toRow(terms),
+    fill: JSON.stringify(terms.fill),
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
     wishes: JSON.stringify(wishes),
@@ -183,20 +213,22 @@ async function list(knex: Knex, query: BatchListQuery): Promise<readonly BatchVi
   if (name !== undefined) select.andWhere('name', name);
   if (state !== undefined) select.andWhere('state', state);
   else if (!withDeleted) select.andWhereNot('state', 'deleted');
-  const rows: readonly Row[] = await select.select(...batchRows.columns);
-  return viewsOf(knex, rows.map(batchRows.fromRow));
+  const columns = [...batchRows.columns, ...termRows.columns];
+  const rows: readonly Row[] = await select.select(...columns);
+  return viewsOf(knex, rows);
 }
 
 async function find(knex: Knex, projectId: ProjectId, id: BatchId): Promise<BatchView | undefined> {
   const row: Row | undefined = await knex('batches').where({ id, project_id: projectId }).first();
   if (row === undefined) return undefined;
-  const [view] = await viewsOf(knex, [batchRows.fromRow(row)]);
+  const [view] = await viewsOf(knex, [row]);
   return view;
 }
 
 /** Counts the machines of batches, all in one statement, from an index alone. */
-async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<readonly BatchView[]> {
-  if (batches.length === 0) return [];
+async function viewsOf(knex: Knex, found: readonly Row[]): Promise<readonly BatchView[]> {
+  if (found.length === 0) return [];
+  const batches = found.map(batchRows.fromRow);
   const ids = batches.map((batch) => batch.id);
   const { rows } = await knex.raw<{ rows: readonly (StateTally & { batchId: BatchId })[] }>(
     `select batch_id as "batchId", state, cluster_id as "clusterId", count(*) as count,
@@ -206,8 +238,9 @@ async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<rea
   );
   const isWaiting = rows.some(({ state }) => state === 'pending' || state === 'scheduled');
   const waiting = isWaiting ? await waitingOf(knex, ids) : [];
-  return batches.map((batch) => ({
+  return batches.map((batch, index) => ({
     batch,
+    terms: termsOf(found[index] ?? {}),
     tallies: rows
       .filter((row) => row.batchId === batch.id)
       .map(({ state, clusterId, count, readyCount }) => ({ state, clusterId, count, readyCount })),
@@ -215,6 +248,12 @@ async function viewsOf(knex: Knex, batches: readonly BatchRecord[]): Promise<rea
       .filter((row) => row.batchId === batch.id)
       .map(({ message, count }) => ({ message, count })),
   }));
+}
+
+/** Batches of before there were terms have none. */
+function termsOf(row: Row): BatchTerms {
+  const terms = termRows.fromRow(row);
+  return { ...terms, fill: terms.fill ?? 'bestEffort' };
 }
 
 async function waitingOf(
@@ -244,40 +283,8 @@ async function deleteBatch(
       .first('state');
     if (row === undefined) return false;
     if (row.state === 'deleted') return true;
-    const commands = wishCommands(await wishAllAway(trx, id, nowMs));
-    for (const clusterId of [...commands.keys()].sort()) {
-      await appendCommands(trx, clusterId, commands.get(clusterId) ?? []);
-    }
-    await trx('batch_shares').where('batch_id', id).delete();
-    await trx.raw(
-      `update batches set needs_planning = false, pending_reason = null,
-         state = case when exists (select 1 from vms where batch_id = :id and state <> 'deleted')
-           then 'deleting' else 'deleted' end
-       where id = :id`,
-      { id },
-    );
-    wakes.add({ clusters: [...commands.keys()], batches: [id] });
+    await deleteLocked(trx, wakes, id, nowMs);
     return true;
   });
   return isKnown ? find(db.knex, projectId, id) : undefined;
-}
-
-/** What decideWish (vms/wishes.ts) says of `delete`, for all machines of a batch at once. */
-async function wishAllAway(
-  trx: Knex.Transaction,
-  batchId: BatchId,
-  nowMs: number,
-): Promise<readonly VmRecord[]> {
-  const { rows } = await trx.raw<{ rows: readonly Row[] }>(
-    `update vms set desired = 'deleted', generation = generation + 1,
-       state = case when cluster_id is null then 'deleted' else state end,
-       state_since_ms = case when cluster_id is null then :nowMs else state_since_ms end,
-       reason = case when cluster_id is null then null else reason end,
-       message = case when cluster_id is null then null else message end
-     where batch_id = :batchId and state <> 'deleted'
-       and (desired <> 'deleted' or state = 'failed')
-     returning id, cluster_id, generation, desired`,
-    { batchId, nowMs },
-  );
-  return rows.map(vmRows.fromRow);
 }

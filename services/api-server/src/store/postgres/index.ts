@@ -17,6 +17,7 @@ import { createPostgresPlanning } from './planning.ts';
 import { createPostgresQuota } from './quota.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresTenancy } from './tenancy.ts';
+import { createPostgresTerms } from './terms.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 import { createPostgresVolumes } from './volumes.ts';
 
@@ -56,6 +57,7 @@ export function createPostgresStore(options: {
   return {
     events,
     batches: createPostgresBatches(db),
+    terms: createPostgresTerms(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
     consoles: createPostgresConsoles(db),

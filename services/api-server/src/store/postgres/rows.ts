@@ -1,4 +1,4 @@
-import type { BatchRecord } from '../../batches/store.ts';
+import type { BatchRecord, BatchTerms } from '../../batches/store.ts';
 import type { ClusterRecord } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
@@ -35,6 +35,16 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   needsPlanning: 'needs_planning',
   createdAtMs: 'created_at_ms',
   plannedAtMs: 'planned_at_ms',
+};
+
+const TERM_COLUMNS: Columns<BatchTerms> = {
+  fill: 'fill',
+  deadlineAtMs: 'deadline_at_ms',
+  isFillOpen: 'is_fill_open',
+  failure: 'failure',
+  expiresAtMs: 'expires_at_ms',
+  warnAtMs: 'warn_at_ms',
+  warnedAtMs: 'warned_at_ms',
 };
 
 const VM_COLUMNS: Columns<VmRecord> = {
@@ -231,6 +241,8 @@ function codec<T extends object>(columns: Columns<T>): RowCodec<T> {
 }
 
 export const batchRows = codec<BatchRecord>(BATCH_COLUMNS);
+/** Of the table `batches`, too. */
+export const termRows = codec<BatchTerms>(TERM_COLUMNS);
 export const vmRows = codec<VmRecord>(VM_COLUMNS);
 export const volumeRows = codec<VolumeRecord>(VOLUME_COLUMNS);
 export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);

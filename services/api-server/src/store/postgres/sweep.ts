@@ -20,7 +20,7 @@ export async function sweep(
   const pendingBeforeMs = nowMs - limits.pendingMs;
   const failed = await failPending(trx, nowMs, pendingBeforeMs);
   const unheard = await failUnheard(trx, nowMs, limits);
-  const closed = await closeBatches(trx, pendingBeforeMs);
+  const closed = await closeBatches(trx, nowMs, pendingBeforeMs);
   const expired = await expireOperations(trx, nowMs);
   wakes.add({ batches: [...failed, ...unheard, ...closed], operations: expired });
   return {
@@ -43,7 +43,7 @@ async function failPending(
        message = coalesce(v.message, b.pending_reason, 'No cluster had room for it in time.')
      from batches b
      where b.id = v.batch_id and v.cluster_id is null and v.state = 'pending'
-       and v.state_since_ms < :beforeMs
+       and v.state_since_ms < :beforeMs and coalesce(b.deadline_at_ms, 0) < :nowMs
      returning v.batch_id`,
     { nowMs, beforeMs },
   );
@@ -75,7 +75,11 @@ async function failUnheard(
   return rows.map((row) => row.batch_id);
 }
 
-async function closeBatches(trx: Knex.Transaction, beforeMs: number): Promise<readonly BatchId[]> {
+async function closeBatches(
+  trx: Knex.Transaction,
+  nowMs: number,
+  beforeMs: number,
+): Promise<readonly BatchId[]> {
   const { rows: gone } = await trx.raw<{ rows: readonly { id: BatchId }[] }>(
     `update batches b set state = 'deleted' where b.state = 'deleting'
        and not exists (select 1 from vms v where v.batch_id = b.id and v.state <> 'deleted')
@@ -84,7 +88,8 @@ async function closeBatches(trx: Knex.Transaction, beforeMs: number): Promise<re
   const { rows: overdue } = await trx.raw<{ rows: readonly { id: BatchId }[] }>(
     `with closed as (
        update batches b set state = 'active', needs_planning = false
-       where b.needs_planning and b.created_at_ms < ?
+       where b.needs_planning and b.created_at_ms < :beforeMs
+         and coalesce(b.deadline_at_ms, 0) < :nowMs
          and not exists (select 1 from vms v
            where v.batch_id = b.id and v.cluster_id is null and v.state = 'pending')
        returning b.id
@@ -92,7 +97,7 @@ async function closeBatches(trx: Knex.Transaction, beforeMs: number): Promise<re
        delete from batch_shares where batch_id in (select id from closed)
      )
      select id from closed`,
-    [beforeMs],
+    { beforeMs, nowMs },
   );
   return [...gone, ...overdue].map((row) => row.id);
 }
@@ -116,7 +121,6 @@ async function expireOperations(
 
 async function forget(trx: Knex.Transaction, nowMs: number, limits: SweepLimits): Promise<number> {
   const old = [
-    ['idempotency_keys', 'created_at_ms < ?', limits.idempotencyKeptMs],
     ['operations', "state <> 'running' and finished_at_ms < ?", limits.operationsKeptMs],
     ['batch_operations', 'created_at_ms < ?', limits.idempotencyKeptMs],
     ['link_nonces', 'seen_at_ms < ?', limits.noncesKeptMs],

@@ -1,0 +1,41 @@
+import type { Logger } from '@factory/runtime';
+import type { Duty } from '../jobs/work.ts';
+import { decideFill } from './fill.ts';
+import type { TermStore } from './term-store.ts';
+
+/** Looked at in one sweep at most; those whose deadlines come first are looked at first. */
+const FILLS_MAX = 500;
+/** Ended in one sweep at most; the next one goes on. */
+const EXPIRED_MAX = 100;
+
+/** Settles the fill policies of batches, and ends those whose lifetime is over. */
+export class BatchTermsDuty implements Duty {
+  readonly name = 'terms of batches';
+  readonly #store: TermStore;
+  readonly #logger: Logger;
+
+  constructor(parts: { readonly store: { readonly terms: TermStore }; readonly logger: Logger }) {
+    this.#store = parts.store.terms;
+    this.#logger = parts.logger;
+  }
+
+  async sweep(nowMs: number): Promise<void> {
+    await this.#settle(nowMs);
+    const warned = await this.#store.warn(nowMs);
+    if (warned.length > 0) this.#logger.info({ batchIds: warned }, 'warned of the end of batches');
+    const expired = await this.#store.expire(nowMs, EXPIRED_MAX);
+    if (expired.length > 0) this.#logger.info({ batchIds: expired }, 'lifetimes of batches ended');
+  }
+
+  async #settle(nowMs: number): Promise<void> {
+    for (const open of await this.#store.openFills(FILLS_MAX)) {
+      if (decideFill(open.terms, open.counts, nowMs).kind === 'wait') continue;
+      const { batchId } = open;
+      // Asked again with the batch locked: it may have moved on.
+      const decision = await this.#store.settleFill(batchId, nowMs, ({ terms, counts }) =>
+        decideFill(terms, counts, nowMs),
+      );
+      this.#logger.info({ batchId, ...decision }, 'settled the fill policy of a batch');
+    }
+  }
+}
