@@ -14,7 +14,14 @@ const BIN = join(ROOT, 'node_modules/.bin');
 /** In minutes, several times what each needs on two cores: what comes to its limit hangs. */
 const LIMITS = { check: 5, unit: 20, integration: 25, acceptance: 8, longAcceptance: 60 };
 /** Acceptances that need no libvirt and time nothing closely: they run while guests boot. */
-const BESIDE = ['addresses', 'bad-input', 'failing-hosts', 'several-servers', 'zookeeper-failover'];
+const BESIDE = [
+  'addresses',
+  'bad-input',
+  'control-plane-killed',
+  'failing-hosts',
+  'several-servers',
+  'zookeeper-failover',
+];
 /** In minutes, for all that is not a long acceptance. */
 const WHOLE_LIMIT = 70;
 

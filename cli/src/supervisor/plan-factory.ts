@@ -21,6 +21,10 @@ const VCPUS_PER_CORE = 32;
 const HOST_MEMORY_RESERVE_MIB = 3 * 1024;
 const HOST_DISK_RESERVE_MIB = 4 * 1024;
 const MIB = 1024 * 1024;
+/** Nothing of its machines is real: they take no more than a record each. */
+const SIMULATED_HOST: HostResources = {
+  ...{ cpus: 4_096, memoryMiB: 8 * 1024 * 1024, diskMiB: 64 * 1024 * 1024 },
+};
 
 /** The port that was asked for is taken. */
 export class PortTakenError extends Error {
@@ -55,7 +59,10 @@ export async function planFactory(
     clusters.push(await planCluster(book, index, options.agents));
   }
   await book.save();
-  const resourcesPerAgent = await shareOfMachine(layout, options.clusters * options.agents);
+  const resourcesPerAgent =
+    options.hypervisor === 'simulated'
+      ? SIMULATED_HOST
+      : await shareOfMachine(layout, options.clusters * options.agents);
   const withAddresses = divideExternals(clusters, options.externalAddresses);
   const ports = { gatewayPorts, apiServerPorts };
   return { layout, options, ...ports, clusters: withAddresses, resourcesPerAgent };
