@@ -13,6 +13,9 @@ export async function machinesOfCluster(
   const url = endpoints.clusters.find(({ name }) => name === cluster)?.vmScheduler;
   if (url === undefined) throw new Error(`there is no ${cluster}`);
   const scheduler = new VmSchedulerClient(transport, url);
-  const { vms } = await scheduler.changes({ after: 0, waitMs: 0, reported: 0 }, AbortSignal.timeout(20_000));
+  const { vms } = await scheduler.changes(
+    { after: 0, waitMs: 0, reported: 0 },
+    AbortSignal.timeout(20_000),
+  );
   return new Set(vms.filter(({ state }) => state !== 'deleted').map(({ vmId }) => vmId));
 }
