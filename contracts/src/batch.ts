@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { ClusterSelectorSchema, PrioritySchema } from './cluster-selector.ts';
 import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { ImageWishSchema } from './image.ts';
 import { SetPasswordSchema } from './operations.ts';
@@ -86,6 +87,11 @@ export const BatchRequestSchema = Type.Object(
     /** Volumes of the project; its machines go where these are. */
     volumes: Type.Optional(BatchVolumesSchema),
     ...PLACEMENT_FIELDS,
+    /** The clusters that it may be in; absent: all that policy allows. */
+    clusters: Type.Optional(ClusterSelectorSchema),
+    priority: Type.Optional(PrioritySchema),
+    /** Its machines may be deleted when others find no room: those of higher priority, or not so. */
+    preemptible: Type.Optional(Type.Boolean()),
   },
   {
     additionalProperties: false,

@@ -3,6 +3,7 @@ export * from './assignment.ts';
 export * from './batch.ts';
 export * from './capacity.ts';
 export * from './cluster-link.ts';
+export * from './cluster-selector.ts';
 export * from './console.ts';
 export * from './endpoints.ts';
 export * from './event.ts';

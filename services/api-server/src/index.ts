@@ -53,8 +53,10 @@ import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
 import { orphanRoutes } from './orphans/routes.ts';
 import { OrphanService } from './orphans/service.ts';
+import { FairShareService } from './planning/fair-share-service.ts';
 import { ReassignService } from './planning/reassign-service.ts';
 import { PlanningService } from './planning/service.ts';
+import { policyRoutes } from './policies/routes.ts';
 import { quotaRoutes } from './quota/routes.ts';
 import { QuotaService } from './quota/service.ts';
 import type { ApiStore } from './store/api-store.ts';
@@ -130,7 +132,8 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const terms = new BatchTermsDuty({ store, logger });
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
-  const duties = [reassign, terms, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
+  const fairShares = new FairShareService(store);
+  const duties = [reassign, terms, fairShares, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
   const handle = createWork({ clock, logger, planning, duties });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const app = createHttpApp({
@@ -236,6 +239,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     volumeRoutes(api, volumes);
     vmVolumeRoutes(api, volumes);
     eventRoutes(api, { feed, clock });
+    policyRoutes(api, { store, clock, newId });
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
     quotaRoutes(api, new QuotaService(store));

@@ -35,6 +35,9 @@ type BatchWish = Pick<
   | 'labels'
   | 'wishes'
   | 'securityRules'
+  | 'priority'
+  | 'preemptible'
+  | 'clusters'
 >;
 
 export type BatchRuling =
@@ -73,6 +76,9 @@ export function ruleBatch(request: BatchRequest): BatchRuling {
       labels: labels ?? {},
       wishes: wishesOf(request),
       securityRules: securityRules ?? [],
+      priority: request.priority ?? 0,
+      preemptible: request.preemptible ?? false,
+      clusters: request.clusters ?? {},
     },
     cards: [network, ...nics],
   };

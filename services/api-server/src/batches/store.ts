@@ -3,6 +3,7 @@ import type {
   BatchId,
   BatchVolume,
   ClusterId,
+  ClusterSelector,
   NicRequest,
   PlacementWishes,
   ProjectId,
@@ -62,6 +63,12 @@ export interface BatchRecord {
   readonly volumes: readonly VolumeMount[];
   /** Where these are; null without any. */
   readonly volumeClusterId: ClusterId | null;
+  /** Those with a higher one are planned first. */
+  readonly priority: number;
+  /** Whether its machines may be deleted for others. */
+  readonly preemptible: boolean;
+  /** The clusters that it may be in. */
+  readonly clusters: ClusterSelector;
   /** Why the last planning could not place everything. */
   readonly pendingReason: string | null;
   /** Whether something of it has no cluster yet. */

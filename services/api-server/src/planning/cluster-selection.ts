@@ -14,10 +14,16 @@ export interface Candidate {
   readonly id: ClusterId;
   readonly name: string;
   readonly isConnected: boolean;
+  /** In words, after its name, why it is no choice at all; absent: it is one. */
+  readonly refusal?: string;
+  /** It goes before those that are not, whatever room they have. */
+  readonly isPreferred?: boolean;
   readonly capacity: Capacity | null;
   /** Promised by us, and not yet in `capacity`. */
   readonly unseenVcpus: number;
   readonly unseenMemoryMiB: number;
+  /** Of that, what is kept for others that have waited longer. */
+  readonly keptVcpus?: number;
 }
 
 /** What machines are made from. */
@@ -60,6 +66,8 @@ interface Assessment {
   readonly fits: number;
   /** About a cluster that can't take all. */
   readonly remark: string;
+  /** Why it is no choice at all. */
+  readonly refusal?: string;
 }
 
 /**
@@ -180,11 +188,14 @@ function assess(
   measure: (capacity: Capacity) => { readonly fits: number; readonly remark: string },
 ): Assessment {
   const unfit = (remark: string): Assessment => ({ candidate, fits: 0, remark });
-  const { name, capacity, isConnected } = candidate;
+  const { name, capacity, isConnected, refusal, keptVcpus = 0 } = candidate;
+  if (refusal !== undefined) return { ...unfit(`${name} ${refusal}`), refusal };
   if (!isConnected) return unfit(`${name} is not connected`);
   if (capacity === null) return unfit(`${name} has not reported its capacity yet`);
   if (!hasImage(capacity, demand)) return unfit(`${name} lacks the image ${imageInWords(demand)}`);
-  return { candidate, ...measure(capacity) };
+  const { fits, remark } = measure(capacity);
+  const kept = keptVcpus === 0 ? '' : `, ${plural(keptVcpus, 'vCPU')} kept for who waits longer`;
+  return { candidate, fits, remark: `${remark}${kept}` };
 }
 
 function imageInWords({ image, imageVersion }: ImageDemand): string {
@@ -193,8 +204,10 @@ function imageInWords({ image, imageVersion }: ImageDemand): string {
 }
 
 function roomiestFirst(assessments: readonly Assessment[]): readonly Assessment[] {
+  const rank = ({ candidate }: Assessment): number => (candidate.isPreferred === true ? 0 : 1);
   return assessments.toSorted(
-    (a, b) => b.fits - a.fits || (a.candidate.name < b.candidate.name ? -1 : 1),
+    (a, b) =>
+      rank(a) - rank(b) || b.fits - a.fits || (a.candidate.name < b.candidate.name ? -1 : 1),
   );
 }
 
@@ -218,9 +231,16 @@ const NAMED_MAX = 5;
 
 function explain(what: string, assessments: readonly Assessment[]): string {
   if (assessments.length === 0) return `${what} fit nowhere: no cluster is enrolled.`;
-  const named = roomiestFirst(assessments).slice(0, NAMED_MAX);
-  const more = assessments.length - named.length;
+  const open = assessments.filter(({ refusal }) => refusal === undefined);
+  const named = roomiestFirst(open).slice(0, NAMED_MAX);
+  const more = open.length - named.length;
   const remarks = named.map((assessment) => assessment.remark);
   if (more > 0) remarks.push(`${more} more clusters are full too`);
+  const refused = Map.groupBy(assessments, ({ refusal }) => refusal ?? '');
+  for (const [refusal, alike] of refused) {
+    const [first] = alike;
+    if (refusal === '' || first === undefined) continue;
+    remarks.push(alike.length === 1 ? first.remark : `each of ${alike.length} clusters ${refusal}`);
+  }
   return `${what} fit nowhere at present: ${remarks.join('; ')}.`;
 }

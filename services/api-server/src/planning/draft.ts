@@ -201,5 +201,6 @@ function newVm(
     securityRules: null,
     wantsExternal: null,
     externalAddress: null,
+    excluded: [],
   };
 }

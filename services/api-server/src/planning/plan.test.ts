@@ -50,7 +50,7 @@ function snapshot(size: BatchSize, more: Partial<PlanningSnapshot> = {}): Planni
       wishes: {},
       nics: [],
       securityRules: [],
-      ...{ volumes: [], volumeClusterId: null },
+      ...{ volumes: [], volumeClusterId: null, priority: 0, preemptible: false, clusters: {} },
       pendingReason: null,
       needsPlanning: true,
       createdAtMs: nowMs,

@@ -1,15 +1,9 @@
 import type { Shape, SharePlan } from '@factory/contracts';
 import type { IdGenerator } from '@factory/runtime';
 import type { BatchSize } from '../batches/store.ts';
-import { isConnected } from '../clusters/connection.ts';
-import type { VmRecord } from '../vms/store.ts';
-import {
-  type Candidate,
-  reachableTotals,
-  selectForCores,
-  selectForMachines,
-} from './cluster-selection.ts';
+import { reachableTotals, selectForCores } from './cluster-selection.ts';
 import { PlanDraft } from './draft.ts';
+import { candidateIn, placeMachines } from './place.ts';
 import { plural } from './rooms.ts';
 import type { PlanningOutcome, PlanningSnapshot, ShareRecord } from './store.ts';
 
@@ -50,17 +44,8 @@ function planMachines(
     ? draft.makeVms(new Array<Shape>(size.count).fill(size.shape))
     : snapshot.unassigned;
   const { ready, waiting } = draft.giveAddresses(all);
-  const { image, imageVersion, wishes } = snapshot.batch;
-  const demand = {
-    ...{ image, imageVersion, wishes },
-    ...{ shape: size.shape, count: ready.length, outOf: size.count },
-  };
-  const selection = selectForMachines(demand, snapshot.clusters.map(candidateAt(snapshot.nowMs)));
-  const after: VmRecord[] = [];
-  for (const { clusterId, amount } of selection.shares) {
-    after.push(...draft.assign(ready.slice(after.length, after.length + amount), clusterId));
-  }
-  after.push(...ready.slice(after.length), ...waiting);
+  const selection = placeMachines(snapshot, ready, size.count, draft);
+  const after = [...selection.vms, ...waiting];
   const unchanged = new Set(snapshot.unassigned);
   if (isFirst) draft.newVms.push(...after);
   else draft.changedVms.push(...after.filter((vm) => !unchanged.has(vm)));
@@ -89,8 +74,12 @@ function planCores(snapshot: PlanningSnapshot, size: CoresSize, draft: PlanDraft
   ];
   const selection = askForShares(snapshot, size, wanted, shares, draft);
   if (selection.reason !== null) remarks.push(selection.reason);
+  const again = placeMachines(snapshot, snapshot.unassigned, snapshot.planned.count, draft);
+  const unchanged = new Set(snapshot.unassigned);
+  draft.changedVms.push(...again.vms.filter((vm) => !unchanged.has(vm)));
+  if (again.reason !== null) remarks.push(again.reason);
   const said = remarks.filter((remark) => remark !== '').join(' ');
-  const unplaced = asked + wanted;
+  const unplaced = asked + wanted + again.unplaced;
   return outcomeOf(draft, shares, { unplaced, reason: said === '' ? null : said });
 }
 
@@ -107,7 +96,7 @@ function askForShares(
   const busy = new Set(shares.map((share) => share.clusterId));
   const candidates = snapshot.clusters
     .filter((cluster) => !busy.has(cluster.id))
-    .map(candidateAt(nowMs));
+    .map(candidateIn(snapshot));
   if (candidates.length === 0 && busy.size > 0) return { reason: null };
   const { shapes, totalVcpus: outOf } = size;
   const { image, imageVersion, wishes } = batch;
@@ -189,13 +178,6 @@ function sumOfAsked(shares: readonly ShareRecord[]): number {
   return shares
     .filter((share) => share.state !== 'declined')
     .reduce((sum, share) => sum + share.totalVcpus, 0);
-}
-
-function candidateAt(nowMs: number) {
-  return (cluster: PlanningSnapshot['clusters'][number]): Candidate => ({
-    ...cluster,
-    isConnected: cluster.silentSinceMs === null && isConnected(cluster.lastSeenAtMs, nowMs),
-  });
 }
 
 /** Shares that are answered still are so for want of addresses. */

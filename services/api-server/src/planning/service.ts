@@ -5,10 +5,14 @@ import { SILENT_AFTER_MS } from '../clusters/connection.ts';
 import type { Duty } from '../jobs/work.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decidePlan } from './plan.ts';
-import type { PlanningStore, SweepLimits } from './store.ts';
+import { type Reservation, withReservations } from './reserve.ts';
+import { ReservationBook, turnsOf } from './rounds.ts';
+import type { SweepLimits } from './store.ts';
 
-/** Batches that one round plans at most; the next round begins with those left out. */
-const BATCHES_PER_ROUND = 100;
+/** Waiting batches that a round looks at. */
+const WAITING_MAX = 1_000;
+/** Those that wait are not planned again for each newcomer. */
+const JUST_PLANNED_MS = 1_000;
 /** A sweep leaves batches alone that were planned just now. */
 const REPLAN_AFTER_MS = 4_000;
 
@@ -32,6 +36,7 @@ export class PlanningService implements Duty {
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #logger: Logger;
+  readonly #reservations = new ReservationBook();
   /** Plannings follow one another anyway: those that wait shall not hold connections meanwhile. */
   readonly #oneAtATime = createLimiter(1);
 
@@ -47,12 +52,41 @@ export class PlanningService implements Duty {
     this.#logger = parts.logger;
   }
 
-  /** Decides what the batch gets now. */
-  async planBatch(batchId: BatchId): Promise<void> {
-    const startedMs = this.#clock.monotonicMs();
+  /**
+   * Decides what the batch gets now, after those that stand before it and were not planned just now:
+   * a newcomer does not take what others wait for.
+   */
+  planBatch(batchId: BatchId): Promise<void> {
+    return this.#oneAtATime(() => this.#round(this.#clock.nowMs() - JUST_PLANNED_MS, batchId));
+  }
+
+  /** The same for those that wait and were not planned after `plannedBeforeMs`, in their order. */
+  planWaiting(plannedBeforeMs: number): Promise<void> {
+    return this.#oneAtATime(() => this.#round(plannedBeforeMs));
+  }
+
+  async #round(plannedBeforeMs: number, newcomer?: BatchId): Promise<void> {
+    const waiting = await this.#store.planning.waiting(this.#clock.nowMs(), WAITING_MAX);
+    this.#reservations.retain(waiting);
+    const isKnown = waiting.some((each) => each.id === newcomer);
+    if (newcomer !== undefined && !isKnown) {
+      // There are too many to see it among them, or somebody has planned it.
+      return this.#planInTurn(newcomer, this.#reservations.of(waiting.map((each) => each.id)));
+    }
+    const before: BatchId[] = [];
+    for (const { id, isDue } of turnsOf(waiting, plannedBeforeMs, newcomer)) {
+      if (isDue) await this.#planInTurn(id, this.#reservations.of(before));
+      before.push(id);
+    }
+  }
+
+  async #planInTurn(batchId: BatchId, kept: readonly Reservation[]): Promise<void> {
+    const clock = this.#clock;
+    const startedMs = clock.monotonicMs();
     let summary = {};
-    const isPlanned = await this.#plan(batchId, (snapshot) => {
-      const outcome = decidePlan(snapshot, this.#newId);
+    const isPlanned = await this.#store.planning.plan(batchId, clock.nowMs(), (snapshot) => {
+      const outcome = decidePlan(withReservations(snapshot, kept), this.#newId);
+      this.#reservations.planned(snapshot, outcome);
       const made = outcome.newVms.length;
       const assigned = [...outcome.newVms, ...outcome.changedVms].filter(
         (vm) => vm.clusterId !== null,
@@ -60,18 +94,8 @@ export class PlanningService implements Duty {
       summary = { made, assigned, reason: outcome.batch.pendingReason };
       return outcome;
     });
-    const tookMs = Math.round(this.#clock.monotonicMs() - startedMs);
+    const tookMs = Math.round(clock.monotonicMs() - startedMs);
     if (isPlanned) this.#logger.info({ batchId, ...summary, tookMs }, 'planned a batch');
-  }
-
-  #plan(batchId: BatchId, decide: Parameters<PlanningStore['plan']>[2]): Promise<boolean> {
-    return this.#oneAtATime(() => this.#store.planning.plan(batchId, this.#clock.nowMs(), decide));
-  }
-
-  /** The same for those that wait and were not planned after `plannedBeforeMs`. */
-  async planWaiting(plannedBeforeMs: number): Promise<void> {
-    const waiting = await this.#store.planning.waitingBatches(plannedBeforeMs, BATCHES_PER_ROUND);
-    for (const batchId of waiting) await this.planBatch(batchId);
   }
 
   async sweep(nowMs: number): Promise<void> {

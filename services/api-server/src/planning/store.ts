@@ -3,14 +3,17 @@ import type {
   Capacity,
   ClusterId,
   LinkCommand,
+  OrganisationId,
   SharePlan,
   SubnetId,
   VmId,
 } from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
+import type { ClusterPolicy } from '../policies/rules.ts';
 import type { AddressPool } from '../subnets/addresses.ts';
 import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
+import type { WaitingBatch } from './fair-share.ts';
 import type { Reassignment, Stranded } from './reassign.ts';
 
 /** Cores of a batch that a cluster was asked to turn into machines. */
@@ -35,6 +38,12 @@ export interface PlanningCluster {
   readonly unseenVcpus: number;
   readonly unseenMemoryMiB: number;
   readonly lastCommandSeq: number;
+  readonly region?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** Machines go only to those that are `active`; absent: it is. */
+  readonly state?: string;
+  /** Of `unseenVcpus`, what is kept for batches that have waited longer. */
+  readonly keptVcpus?: number;
 }
 
 /** A card that machines of the batch are to have. */
@@ -64,6 +73,11 @@ export interface PlanningSnapshot {
   readonly unassigned: readonly VmRecord[];
   readonly shares: readonly ShareRecord[];
   readonly clusters: readonly PlanningCluster[];
+  /** Who it is for, and all rules on clusters; absent: there are none. */
+  readonly policy?: {
+    readonly organisationId: OrganisationId;
+    readonly policies: readonly ClusterPolicy[];
+  };
 }
 
 /** What is to be written; everything or nothing. */
@@ -112,8 +126,8 @@ export interface PlanningStore {
     nowMs: number,
     decide: (snapshot: PlanningSnapshot) => PlanningOutcome,
   ): Promise<boolean>;
-  /** Batches that need planning and were not planned after `plannedBeforeMs`, longest ago first. */
-  waitingBatches(plannedBeforeMs: number, limit: number): Promise<readonly BatchId[]>;
+  /** Batches that need planning; of more than `limit` those of the highest priority. */
+  waiting(nowMs: number, limit: number): Promise<readonly WaitingBatch[]>;
   /** Clusters not heard of since `beforeMs` that have left something unclaimed for as long. */
   silentClusters(beforeMs: number): Promise<readonly ClusterId[]>;
   /**

@@ -11,6 +11,7 @@ import type { KeyStore } from '../keys/store.ts';
 import type { OperationStore } from '../operations/store.ts';
 import type { OrphanStore } from '../orphans/store.ts';
 import type { PlanningStore } from '../planning/store.ts';
+import type { FairShareStore, PolicyStore } from '../policies/store.ts';
 import type { QuotaStore } from '../quota/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
 import type { TenancyStore } from '../tenancy/store.ts';
@@ -39,6 +40,8 @@ export interface ApiStore {
   readonly subnets: SubnetStore;
   readonly quota: QuotaStore;
   readonly events: EventStore;
+  readonly policies: PolicyStore;
+  readonly fairShares: FairShareStore;
   /**
    * Calls `onWake` after every change that somebody may wait for, made by whichever process.
    * `undefined` means that some may have been missed: look at everything.

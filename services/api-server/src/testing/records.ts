@@ -42,5 +42,6 @@ export function aVm(index: number): VmRecord {
     securityRules: null,
     wantsExternal: null,
     externalAddress: null,
+    excluded: [],
   };
 }

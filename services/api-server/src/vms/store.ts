@@ -75,6 +75,8 @@ export interface VmRecord {
   readonly wantsExternal: boolean | null;
   /** The one that it has, by the last report. */
   readonly externalAddress: string | null;
+  /** Clusters that would not have it, and why, in words behind their names. */
+  readonly excluded: readonly { readonly clusterId: ClusterId; readonly reason: string }[];
 }
 
 export interface VmListQuery {

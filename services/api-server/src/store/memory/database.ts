@@ -24,6 +24,7 @@ import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { BatchOperationRecord, OperationRecord } from '../../operations/store.ts';
 import type { ShareRecord } from '../../planning/store.ts';
+import type { ClusterPolicyRecord, FairShareRecord } from '../../policies/store.ts';
 import type { MachineAmounts } from '../../quota/rules.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { OrganisationRecord, ProjectRecord } from '../../tenancy/store.ts';
@@ -78,6 +79,8 @@ export class MemoryDatabase {
   readonly keys: Map<string, ApiKeyRecord> = noticed(this.ledger, changes.keyChanges);
   readonly tokens = new Map<string, EnrolmentToken & { readonly spentFor?: string }>();
   readonly clusters = new Map<ClusterId, MemoryCluster>();
+  readonly policies = new Map<string, ClusterPolicyRecord>();
+  readonly fairShares = new Map<ProjectId, FairShareRecord>();
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();
   readonly batches: Map<BatchId, BatchRecord> = noticed(this.ledger, changes.batchChanges);

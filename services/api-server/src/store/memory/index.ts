@@ -12,6 +12,7 @@ import { createMemoryKeys } from './keys.ts';
 import { createMemoryMetrics } from './metrics.ts';
 import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
+import { createMemoryFairShares, createMemoryPolicies } from './policies.ts';
 import { createMemoryQuota } from './quota.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryTenancy } from './tenancy.ts';
@@ -43,6 +44,8 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     subnets: createMemorySubnets(database),
     quota: createMemoryQuota(database),
     events: createMemoryEvents(database),
+    policies: createMemoryPolicies(database),
+    fairShares: createMemoryFairShares(database),
     subscribe: (onWake) => database.subscribe(onWake),
     ping: async () => undefined,
     close: async () => undefined,

@@ -11,6 +11,7 @@ import {
   UNHEARD,
 } from '../../planning/store.ts';
 import type { MemoryDatabase } from './database.ts';
+import { policyOf, waitingBatches } from './policies.ts';
 import { silentClusters, takeBack } from './take-back.ts';
 
 /** See {@link PlanningStore}. */
@@ -23,12 +24,7 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
       apply(db, batch, outcome, nowMs);
       return true;
     },
-    waitingBatches: async (plannedBeforeMs, limit) =>
-      [...db.batches.values()]
-        .filter((batch) => batch.needsPlanning && batch.plannedAtMs <= plannedBeforeMs)
-        .sort((a, b) => a.plannedAtMs - b.plannedAtMs || (a.id < b.id ? -1 : 1))
-        .slice(0, limit)
-        .map((batch) => batch.id),
+    waiting: async (nowMs, limit) => waitingBatches(db, nowMs, limit),
     silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
     takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),
@@ -37,6 +33,7 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
 
 function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): PlanningSnapshot {
   const own = db.vmsOf(batch.id);
+  const policy = policyOf(db, batch.projectId);
   return {
     nowMs,
     batch,
@@ -45,6 +42,7 @@ function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): Plan
     unassigned: own.filter((vm) => vm.clusterId === null && vm.state === 'pending'),
     shares: db.shares.get(batch.id) ?? [],
     clusters: planningClusters(db),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 

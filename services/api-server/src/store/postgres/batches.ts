@@ -166,6 +166,7 @@ async function insertBatch(
     size: JSON.stringify(size),
     labels: JSON.stringify(labels),
     wishes: JSON.stringify(wishes),
+    clusters: JSON.stringify(batch.clusters),
     ssh_public_keys: JSON.stringify(sshPublicKeys),
     nics: JSON.stringify(nics),
     security_rules: JSON.stringify(securityRules),

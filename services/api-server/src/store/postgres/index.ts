@@ -14,6 +14,7 @@ import { createPostgresKeys } from './keys.ts';
 import { createPostgresMetrics } from './metrics.ts';
 import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
+import { createPostgresFairShares, createPostgresPolicies } from './policies.ts';
 import { createPostgresQuota } from './quota.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresTenancy } from './tenancy.ts';
@@ -74,6 +75,8 @@ export function createPostgresStore(options: {
     quota: createPostgresQuota(db),
     tenancy: createPostgresTenancy(db),
     keys: createPostgresKeys(db),
+    policies: createPostgresPolicies(db),
+    fairShares: createPostgresFairShares(db),
     subscribe: (onWake) => db.subscribe(onWake),
     ping: async () => {
       await knex.raw('select 1');

@@ -18,6 +18,7 @@ import { DEFAULT_SUBNET } from '../../subnets/cards.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { poolOf, takeAddresses } from './addresses.ts';
 import type { PostgresDatabase } from './database.ts';
+import { policyOf, waitingBatches } from './policies.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
 import { lockSubnets, subnetNamed } from './subnet-rows.ts';
 import { sweep } from './sweep.ts';
@@ -42,16 +43,7 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
         wakes.add({ clusters, batches: [batchId] });
         return true;
       }),
-    waitingBatches: async (plannedBeforeMs, limit) => {
-      const rows: readonly { id: BatchId }[] = await db
-        .knex('batches')
-        .where('needs_planning', true)
-        .andWhere('planned_at_ms', '<=', plannedBeforeMs)
-        .orderBy(['planned_at_ms', 'id'])
-        .limit(limit)
-        .select('id');
-      return rows.map((row) => row.id);
-    },
+    waiting: (nowMs, limit) => waitingBatches(db.knex, nowMs, limit),
     silentClusters: (beforeMs) => silentClusters(db.knex, beforeMs),
     takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
     sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),
@@ -75,6 +67,7 @@ async function snapshotOf(
     unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
     shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
     clusters: await clustersOf(trx),
+    policy: await policyOf(trx, batch.projectId),
   };
 }
 
@@ -125,7 +118,7 @@ async function clustersOf(trx: Knex.Transaction): Promise<PlanningCluster[]> {
   await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
   const { rows } = await trx.raw<{ rows: PlanningCluster[] }>(
     `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs",
-       k.silent_since_ms as "silentSinceMs", k.capacity,
+       k.silent_since_ms as "silentSinceMs", k.region, k.attributes, k.state, k.capacity,
        l.last_seq as "lastCommandSeq",
        coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) as "unseenVcpus",
        coalesce(u.memory_mib, 0) as "unseenMemoryMiB"

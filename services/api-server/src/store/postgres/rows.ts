@@ -31,6 +31,9 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   securityRules: 'security_rules',
   volumes: 'volumes',
   volumeClusterId: 'volume_cluster_id',
+  priority: 'priority',
+  preemptible: 'preemptible',
+  clusters: 'clusters',
   pendingReason: 'pending_reason',
   needsPlanning: 'needs_planning',
   createdAtMs: 'created_at_ms',
@@ -85,6 +88,7 @@ const VM_COLUMNS: Columns<VmRecord> = {
   wantsExternal: 'wants_external',
   externalAddress: 'external_address',
   guest: 'guest',
+  excluded: 'excluded',
 };
 
 const VOLUME_COLUMNS: Columns<VolumeRecord> = {
