@@ -325,7 +325,9 @@ export class ClusterServer {
   async #followCapacity(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#readHosts();
-      this.#reportCapacity(await this.#images.all());
+      const images = await this.#images.all();
+      // Hosts without images would be told as ones that nothing can be made on.
+      if (images !== undefined) this.#reportCapacity(images);
       await this.#nextCapacity();
     }
   }

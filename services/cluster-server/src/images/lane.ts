@@ -76,6 +76,7 @@ export class ImageLane {
   async #round(): Promise<number> {
     const { reader, exchange, stage, logger } = this.#parts;
     const images = await reader.all();
+    if (images === undefined) return BUSY_INTERVAL_MS;
     const manifests = images.flatMap(({ name, version, made }) =>
       version === undefined ? [] : [{ name, version, ...(made === undefined ? {} : { made }) }],
     );

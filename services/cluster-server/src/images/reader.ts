@@ -19,8 +19,11 @@ export function imageHere(manifest: ImageManifest): ImageHere {
 
 /** The cluster's images, whatever becomes of the storage that they lie on. */
 export interface ImageReader {
-  /** As they are, or as they were when the storage last answered; comes within seconds. */
-  all(): Promise<readonly ImageHere[]>;
+  /**
+   * As they are, or as they were when the storage last answered; comes within seconds. Undefined
+   * before it ever did: nobody may take that for a cluster without images.
+   */
+  all(): Promise<readonly ImageHere[] | undefined>;
 }
 
 /**
@@ -33,7 +36,7 @@ export function createImageReader(options: {
   readonly readImages: () => Promise<readonly ImageHere[]>;
 }): ImageReader {
   const { clock, logger, readImages } = options;
-  let last: readonly ImageHere[] = [];
+  let last: readonly ImageHere[] | undefined;
   let reading: Promise<readonly ImageHere[]> | undefined;
   const read = (): Promise<readonly ImageHere[]> => {
     reading ??= readImages().finally(() => {
