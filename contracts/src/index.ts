@@ -1,6 +1,7 @@
 export * from './api-key.ts';
 export * from './assignment.ts';
 export * from './batch.ts';
+export * from './batch-report.ts';
 export * from './capacity.ts';
 export * from './cluster-link.ts';
 export * from './cluster-selector.ts';

@@ -1,4 +1,9 @@
-import { BatchChangeSchema, BatchRequestSchema, BatchSchema } from '@factory/contracts';
+import {
+  BatchChangeSchema,
+  BatchReportSchema,
+  BatchRequestSchema,
+  BatchSchema,
+} from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { decodeCursor, toPage } from '../http/cursor.ts';
@@ -80,6 +85,19 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
       const { batch, etag } = await batches.get(projectId, request.params.id, wait);
       return reply.header('etag', etag).send(batch);
     },
+  );
+  app.get(
+    '/v1/batches/:id/report',
+    {
+      schema: {
+        operationId: 'getBatchReport',
+        summary: 'Show what was asked for and what became of it, also when the batch is gone',
+        tags,
+        params: BatchParams,
+        response: answers(200, BatchReportSchema),
+      },
+    },
+    async (request) => batches.report(principalOf(request).projectId, request.params.id),
   );
   app.patch(
     '/v1/batches/:id',

@@ -3,6 +3,7 @@ import {
   type Batch,
   type BatchChange,
   type BatchId,
+  type BatchReport,
   type BatchRequest,
   ID_PREFIXES,
   PROBLEMS,
@@ -43,7 +44,7 @@ const WATCH_PAUSE_MS = 50;
 
 /** What the batch routes can do. */
 export class BatchService {
-  readonly #store: Pick<ApiStore, 'batches'>;
+  readonly #store: Pick<ApiStore, 'batches' | 'reports'>;
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #jobs: JobDispatcher;
@@ -55,7 +56,7 @@ export class BatchService {
 
   constructor(parts: {
     readonly secrets: SecretBox;
-    readonly store: Pick<ApiStore, 'batches'>;
+    readonly store: Pick<ApiStore, 'batches' | 'reports'>;
     readonly clock: Clock;
     readonly newId: IdGenerator;
     readonly jobs: JobDispatcher;
@@ -138,6 +139,12 @@ export class BatchService {
     } finally {
       watch.close();
     }
+  }
+
+  /** What was asked for and what became of it, also when it is gone. @throws ProblemError 404 */
+  async report(projectId: ProjectId, id: BatchId): Promise<BatchReport> {
+    const nowMs = this.#clock.nowMs();
+    return (await this.#store.reports.find(projectId, id, nowMs)) ?? throwNotFound(id);
   }
 
   /** @throws ProblemError 404, or naming the field at fault. */

@@ -89,6 +89,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   detachVolume: 'use',
   getApiKey: 'manage',
   getBatch: 'look',
+  getBatchReport: 'look',
   getImage: 'look',
   getImageOffset: 'look',
   getOperation: 'look',

@@ -1,3 +1,4 @@
+import type { ReportStore } from '../batches/report-store.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { TermStore } from '../batches/term-store.ts';
 import type { BootstrapStore } from '../bootstrap/store.ts';
@@ -23,6 +24,7 @@ import type { VolumeStore } from '../volumes/store.ts';
 export interface ApiStore {
   readonly batches: BatchStore;
   readonly terms: TermStore;
+  readonly reports: ReportStore;
   readonly vms: VmStore;
   readonly volumes: VolumeStore;
   readonly operations: OperationStore;

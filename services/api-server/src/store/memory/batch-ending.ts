@@ -3,10 +3,12 @@ import { wishCommands } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { decideWish } from '../../vms/wishes.ts';
 import type { MemoryDatabase } from './database.ts';
+import { keepReport } from './reports.ts';
 
 /** Wishes all machines of a batch away; it is over once they are gone. */
 export function deleteBatch(db: MemoryDatabase, batch: BatchRecord, nowMs: number): BatchRecord {
   if (batch.state === 'deleted') return batch;
+  keepReport(db, batch.id, nowMs);
   wishAway(db, db.vmsOf(batch.id), nowMs);
   const isGone = db.vmsOf(batch.id).every((vm) => vm.state === 'deleted');
   return endPlanning(db, batch, isGone ? 'deleted' : 'deleting');

@@ -1,6 +1,7 @@
 import type {
   Batch,
   BatchId,
+  BatchReport,
   Capacity,
   ClusterId,
   ClusterImage,
@@ -85,6 +86,7 @@ export class MemoryDatabase {
   readonly nonces = new Map<string, number>();
   readonly batches: Map<BatchId, BatchRecord> = noticed(this.ledger, changes.batchChanges);
   readonly terms = new Map<BatchId, BatchTerms>();
+  readonly reports = new Map<BatchId, BatchReport>();
   /** What the machines of a batch can come to take. */
   readonly claims = new Map<BatchId, MachineAmounts>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();

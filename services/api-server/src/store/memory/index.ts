@@ -14,6 +14,7 @@ import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemoryFairShares, createMemoryPolicies } from './policies.ts';
 import { createMemoryQuota } from './quota.ts';
+import { createMemoryReports } from './reports.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryTenancy } from './tenancy.ts';
 import { createMemoryTerms } from './terms.ts';
@@ -27,6 +28,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
   return {
     batches: createMemoryBatches(database),
     terms: createMemoryTerms(database),
+    reports: createMemoryReports(database),
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),
     consoles: createMemoryConsoles(database),

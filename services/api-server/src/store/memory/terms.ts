@@ -5,6 +5,7 @@ import type { OpenFill, TermStore } from '../../batches/term-store.ts';
 import { machinesOrCores } from '../../quota/rules.ts';
 import { deleteBatch, endPlanning, wishAway } from './batch-ending.ts';
 import type { MemoryDatabase } from './database.ts';
+import { keepReport } from './reports.ts';
 
 /** See {@link TermStore}. */
 export function createMemoryTerms(db: MemoryDatabase): TermStore {
@@ -70,6 +71,7 @@ function settle(
   db.terms.set(batch.id, { ...terms, isFillOpen: false, failure });
   const vms = db.vmsOf(batch.id);
   if (decision.kind === 'release') {
+    keepReport(db, batch.id, nowMs);
     wishAway(db, vms, nowMs);
     endPlanning(db, batch, 'failed');
   }

@@ -4,6 +4,7 @@ import { WAITING_STATES } from '../../batches/fill.ts';
 import { wishCommands } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { appendCommands, type WakeSet } from './database.ts';
+import { keepReport } from './reports.ts';
 import { type Row, vmRows } from './rows.ts';
 
 /** Wishes all machines of a batch away, whose row is locked; it is over once they are gone. */
@@ -13,6 +14,7 @@ export async function deleteLocked(
   id: BatchId,
   nowMs: number,
 ): Promise<void> {
+  await keepReport(trx, id, nowMs);
   await wishAway(trx, wakes, id, nowMs);
   await endPlanning(
     trx,
@@ -30,10 +32,10 @@ export async function failLocked(
   nowMs: number,
   failure: string,
 ): Promise<void> {
+  await trx('batches').where({ id }).update({ failure });
+  await keepReport(trx, id, nowMs);
   await wishAway(trx, wakes, id, nowMs);
-  await endPlanning(trx, id, "state = 'failed', is_fill_open = false, failure = :failure", {
-    failure,
-  });
+  await endPlanning(trx, id, "state = 'failed', is_fill_open = false");
 }
 
 /** Gives up what waits of a batch, whose row is locked. */
@@ -54,16 +56,11 @@ export async function giveUpLocked(
   await endPlanning(trx, id, "state = 'active', is_fill_open = false");
 }
 
-async function endPlanning(
-  trx: Knex.Transaction,
-  id: BatchId,
-  changes: string,
-  values: Readonly<Record<string, string>> = {},
-): Promise<void> {
+async function endPlanning(trx: Knex.Transaction, id: BatchId, changes: string): Promise<void> {
   await trx('batch_shares').where('batch_id', id).delete();
   await trx.raw(
     `update batches set needs_planning = false, pending_reason = null, ${changes} where id = :id`,
-    { id, ...values },
+    { id },
   );
 }
 

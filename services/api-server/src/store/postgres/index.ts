@@ -16,6 +16,7 @@ import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { createPostgresFairShares, createPostgresPolicies } from './policies.ts';
 import { createPostgresQuota } from './quota.ts';
+import { createPostgresReports } from './reports.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresTenancy } from './tenancy.ts';
 import { createPostgresTerms } from './terms.ts';
@@ -59,6 +60,7 @@ export function createPostgresStore(options: {
     events,
     batches: createPostgresBatches(db),
     terms: createPostgresTerms(db),
+    reports: createPostgresReports(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),
     consoles: createPostgresConsoles(db),
