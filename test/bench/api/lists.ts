@@ -133,6 +133,9 @@ async function readPages(
       `/v1/vms?batchId=${batches[number % batches.length]}&state=running&limit=100`,
     'from the middle': (number) =>
       `/v1/vms?state=running&limit=100&cursor=${cursorAt(cluster, number * 151)}`,
+    'by host': (number) => `/v1/vms?host=host-${number % 200}&limit=100`,
+    'by name prefix': (number) => `/v1/vms?namePrefix=bench-${number % 10}-7&limit=100`,
+    'by image, sorted by name': () => '/v1/vms?image=bench&sort=-name&limit=100',
     'by name': (number) => `/v1/vms?name=bench-0-${1 + (number % 1000)}&limit=100`,
   };
   const times = new Map(Object.keys(wishes).map((what) => [what, [] as number[]]));

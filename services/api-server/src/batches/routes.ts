@@ -6,8 +6,8 @@ import {
 } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { decodeCursor, toPage } from '../http/cursor.ts';
 import { goneSignal } from '../http/gone.ts';
+import { readFilter, toOrderedPage } from '../http/list-query.ts';
 import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
@@ -54,16 +54,16 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
       },
     },
     async (request) => {
-      const { cursor, limit, ...filter } = request.query;
-      const after = decodeCursor(cursor);
+      const { limit, state, withDeleted, ...given } = request.query;
       const views = await batches.list({
-        ...filter,
-        ...(after === undefined ? {} : { after }),
+        ...readFilter(given),
+        ...(state === undefined ? {} : { state }),
         projectId: principalOf(request).projectId,
+        withDeleted,
         limit: limit + 1,
       });
-      const records = views.map((view) => ({ id: view.batch.id, view }));
-      return toPage(records, limit, ({ view }) => summariseBatch(view));
+      const records = views.map((view) => ({ id: view.batch.id, name: view.batch.name, view }));
+      return toOrderedPage(records, limit, given.sort, ({ view }) => summariseBatch(view));
     },
   );
   app.get(

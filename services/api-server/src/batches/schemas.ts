@@ -1,11 +1,6 @@
-import {
-  BATCH_STATES,
-  BatchIdSchema,
-  BatchSchema,
-  NameSchema,
-  stringEnum,
-} from '@factory/contracts';
+import { BATCH_STATES, BatchIdSchema, BatchSchema, stringEnum } from '@factory/contracts';
 import { Type } from 'typebox';
+import { FilterQuery } from '../http/list-query.ts';
 import { PageQuery, pageOf } from '../http/schemas.ts';
 
 /** Longest wait for a change of a batch, below what gateways and proxies allow. */
@@ -15,7 +10,7 @@ export const BatchParams = Type.Object({ id: BatchIdSchema });
 
 export const BatchListParams = Type.Object({
   ...PageQuery,
-  name: Type.Optional(NameSchema),
+  ...FilterQuery,
   state: Type.Optional(stringEnum(BATCH_STATES)),
   withDeleted: Type.Boolean({ default: false, description: 'Show deleted batches too.' }),
 });

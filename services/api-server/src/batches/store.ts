@@ -15,6 +15,7 @@ import type {
   VmState,
   VolumeMount,
 } from '@factory/contracts';
+import type { ListFilter } from '../http/list-query.ts';
 import type { MachineAmounts } from '../quota/rules.ts';
 import type { OverQuota } from '../quota/store.ts';
 import type { CardRefusal } from '../subnets/cards.ts';
@@ -149,13 +150,10 @@ export interface NewBatch {
   readonly volumes: readonly BatchVolume[];
 }
 
-export interface BatchListQuery {
+export interface BatchListQuery extends ListFilter {
   readonly projectId: ProjectId;
-  readonly name?: string;
   readonly state?: Batch['state'];
   readonly withDeleted: boolean;
-  /** Only batches with a greater id. */
-  readonly after?: string;
   readonly limit: number;
 }
 
@@ -167,7 +165,7 @@ export interface BatchStore {
     idempotency: Idempotency | undefined,
     nowMs: number,
   ): Promise<CreateBatchResult>;
-  /** In order of birth. */
+  /** In the order that the query asks for. */
   list(query: BatchListQuery): Promise<readonly BatchView[]>;
   find(projectId: ProjectId, id: BatchId): Promise<BatchView | undefined>;
   /** Its answer of then, if the key was used before. */

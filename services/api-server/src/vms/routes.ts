@@ -1,5 +1,6 @@
 import {
   BatchIdSchema,
+  ClusterIdSchema,
   DiskGiBSchema,
   MemoryMiBSchema,
   NameSchema,
@@ -12,8 +13,8 @@ import {
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { decodeCursor, toPage } from '../http/cursor.ts';
 import { goneSignal } from '../http/gone.ts';
+import { FilterQuery, readFilter, toOrderedPage } from '../http/list-query.ts';
 import { principalOf } from '../http/principal.ts';
 import { answers, PageQuery, pageOf } from '../http/schemas.ts';
 import type { OperationService } from '../operations/service.ts';
@@ -24,9 +25,11 @@ import { showVm } from './view.ts';
 const VmParams = Type.Object({ id: VmIdSchema });
 const VmListParams = Type.Object({
   ...PageQuery,
+  ...FilterQuery,
   batchId: Type.Optional(BatchIdSchema),
+  clusterId: Type.Optional(ClusterIdSchema),
+  host: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   state: Type.Optional(VmStateSchema),
-  name: Type.Optional(NameSchema),
   withDeleted: Type.Boolean({ default: false, description: 'Show deleted machines too.' }),
 });
 const tags = ['vms'];
@@ -53,22 +56,25 @@ function readingRoutes(instance: FastifyInstance, { vms, operations }: VmRoutePa
     {
       schema: {
         operationId: 'listVms',
-        summary: 'List machines, oldest first',
+        summary: 'List machines, oldest first unless sorted otherwise',
         tags,
         querystring: VmListParams,
         response: answers(200, pageOf(VmSchema)),
       },
     },
     async (request) => {
-      const { cursor, limit, ...filter } = request.query;
-      const after = decodeCursor(cursor);
+      const { limit, batchId, clusterId, host, state, withDeleted, ...given } = request.query;
       const found = await vms.list({
-        ...filter,
-        ...(after === undefined ? {} : { after }),
+        ...readFilter(given),
+        ...(batchId === undefined ? {} : { batchId }),
+        ...(clusterId === undefined ? {} : { clusterId }),
+        ...(host === undefined ? {} : { hostName: host }),
+        ...(state === undefined ? {} : { state }),
         projectId: principalOf(request).projectId,
+        withDeleted,
         limit: limit + 1,
       });
-      return toPage(found, limit, showVm);
+      return toOrderedPage(found, limit, given.sort, showVm);
     },
   );
   app.get(

@@ -13,6 +13,7 @@ import type {
   VolumeId,
   VolumeMount,
 } from '@factory/contracts';
+import type { ListFilter } from '../http/list-query.ts';
 import type { OverQuota } from '../quota/store.ts';
 import type { WishDecision } from './wishes.ts';
 
@@ -79,16 +80,15 @@ export interface VmRecord {
   readonly excluded: readonly { readonly clusterId: ClusterId; readonly reason: string }[];
 }
 
-export interface VmListQuery {
+export interface VmListQuery extends ListFilter {
   readonly projectId: ProjectId;
   readonly batchId?: BatchId;
+  readonly clusterId?: ClusterId;
+  readonly hostName?: string;
   readonly state?: VmState;
-  readonly name?: string;
   /** Clusters whose machines read as `unreachable`; absent: none. */
   readonly silent?: readonly ClusterId[];
   readonly withDeleted: boolean;
-  /** Only machines with a greater id. */
-  readonly after?: string;
   readonly limit: number;
 }
 
@@ -99,7 +99,7 @@ export type WishResult =
 
 /** Machines. Every method is one transaction. */
 export interface VmStore {
-  /** In order of birth, which is the order of their numbers within a batch. */
+  /** By default in order of birth, which is the order of their numbers within a batch. */
   list(query: VmListQuery): Promise<readonly VmRecord[]>;
   find(projectId: ProjectId, id: VmId): Promise<VmRecord | undefined>;
   /** Changes what is wished of a machine as `decide` says, and tells its cluster. */

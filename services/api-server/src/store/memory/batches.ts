@@ -10,6 +10,7 @@ import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.t
 import { machinesOf } from '../../volumes/bind.ts';
 import { deleteBatch } from './batch-ending.ts';
 import type { MemoryDatabase } from './database.ts';
+import { filtered, hasLabel } from './list-filter.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
 import { putSubnet, subnetNamed, subnetsOf } from './subnets.ts';
@@ -107,16 +108,13 @@ function resolve(db: MemoryDatabase, { batch, cards, defaultSubnet }: NewBatch) 
 }
 
 function list(db: MemoryDatabase, query: BatchListQuery): readonly BatchRecord[] {
-  const { projectId, name, state, withDeleted, after = '', limit } = query;
-  return [...db.batches.values()]
-    .filter(
-      (batch) =>
-        batch.projectId === projectId &&
-        batch.id > after &&
-        (name === undefined || batch.name === name) &&
-        (state === undefined || batch.state === state) &&
-        (withDeleted || state === 'deleted' || batch.state !== 'deleted'),
-    )
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .slice(0, limit);
+  const { projectId, state, label, withDeleted, limit } = query;
+  const shown = [...db.batches.values()].filter(
+    (batch) =>
+      batch.projectId === projectId &&
+      hasLabel(batch.labels, label) &&
+      (state === undefined || batch.state === state) &&
+      (withDeleted || state === 'deleted' || batch.state !== 'deleted'),
+  );
+  return filtered(shown, query).slice(0, limit);
 }

@@ -8,6 +8,7 @@ import type { VmListQuery, VmRecord, VmStore, WishResult } from '../../vms/store
 import type { WishDecision } from '../../vms/wishes.ts';
 import { createMemoryBatchOperations } from './batch-operations.ts';
 import type { MemoryDatabase } from './database.ts';
+import { filtered, hasLabel } from './list-filter.ts';
 import { takeQuota } from './quota.ts';
 
 /** See {@link VmStore}. */
@@ -82,21 +83,20 @@ function specNow(db: MemoryDatabase, vm: VmRecord): VmSpec {
 }
 
 function list(db: MemoryDatabase, query: VmListQuery): readonly VmRecord[] {
-  const { projectId, batchId, name, withDeleted, after = '', limit, silent = [] } = query;
+  const { projectId, batchId, clusterId, hostName, withDeleted, limit, silent = [] } = query;
   const silence: Silence = new Map(silent.map((id) => [id, 0]));
-  const { state } = query;
+  const { state, label } = query;
   const all = batchId === undefined ? [...db.vms.values()] : db.vmsOf(batchId);
-  return all
-    .filter(
-      (vm) =>
-        vm.projectId === projectId &&
-        vm.id > after &&
-        (name === undefined || vm.name === name) &&
-        (state === undefined || readVm(vm, silence).state === state) &&
-        (withDeleted || state === 'deleted' || vm.state !== 'deleted'),
-    )
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .slice(0, limit);
+  const shown = all.filter(
+    (vm) =>
+      vm.projectId === projectId &&
+      (clusterId === undefined || vm.clusterId === clusterId) &&
+      (hostName === undefined || vm.hostName === hostName) &&
+      hasLabel(db.batches.get(vm.batchId)?.labels, label) &&
+      (state === undefined || readVm(vm, silence).state === state) &&
+      (withDeleted || state === 'deleted' || vm.state !== 'deleted'),
+  );
+  return filtered(shown, query).slice(0, limit);
 }
 
 /** See {@link OperationStore}. */

@@ -1,4 +1,4 @@
-import type { BatchId, ProjectId, VmId } from '@factory/contracts';
+import { type BatchId, ID_PREFIXES, type ProjectId, type VmId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type {
   BatchListQuery,
@@ -18,6 +18,7 @@ import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.t
 import { machinesOf } from '../../volumes/bind.ts';
 import { deleteLocked } from './batch-ending.ts';
 import { type PostgresDatabase, RolledBack, type WakeSet } from './database.ts';
+import { applyFilter, batchesWith } from './list-filter.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
 import { batchRows, type Row, subnetRows, termRows } from './rows.ts';
@@ -208,10 +209,10 @@ async function addressTaken(trx: Knex.Transaction, nics: readonly BatchNic[]) {
 }
 
 async function list(knex: Knex, query: BatchListQuery): Promise<readonly BatchView[]> {
-  const { projectId, name, state, withDeleted, after, limit } = query;
-  const select = knex('batches').where('project_id', projectId).orderBy('id').limit(limit);
-  if (after !== undefined) select.andWhere('id', '>', after);
-  if (name !== undefined) select.andWhere('name', name);
+  const { projectId, state, label, withDeleted, limit } = query;
+  const select = knex('batches').where('project_id', projectId).limit(limit);
+  if (label !== undefined) select.whereIn('id', batchesWith(knex, projectId, label));
+  applyFilter(select, projectId, query, ID_PREFIXES.batch);
   if (state !== undefined) select.andWhere('state', state);
   else if (!withDeleted) select.andWhereNot('state', 'deleted');
   const columns = [...batchRows.columns, ...termRows.columns];
