@@ -62,4 +62,21 @@ describeOnEachStore('what a cluster refuses', (test) => {
     await other.exchange({ refusals: [{ vmId, generation: 1, kind: 'refused', message: '' }] });
     expect(await vm(vmId)).toMatchObject({ state: 'running' });
   });
+
+  it('goes to another cluster, which the refusing one is not asked instead of', async () => {
+    const { factory, cluster, unheard, vm, refuse } = await given();
+    const { clock } = test();
+    const other = await factory.join('idc-2');
+    await other.exchange({ capacity: capacityOf(clock, 2, { vcpus: 64, memoryMiB: 65_536 }) });
+    await refuse(unheard, 'refused', 1);
+    const [there] = assignedIn(await other.exchange({}, 5_000));
+    expect(there).toMatchObject({ vmId: unheard.vmId, assignmentEpoch: 2 });
+    expect(await vm(unheard.vmId)).toMatchObject({ clusterId: other.clusterId });
+    if (there === undefined) throw new Error('it was assigned');
+    // There is no third one.
+    const refusal = { vmId: there.vmId, generation: 1, kind: 'refused' as const, message: 'nor I' };
+    await other.exchange({ refusals: [refusal] });
+    expect(await vm(there.vmId)).toMatchObject({ state: 'failed', reason: 'COMMAND_REFUSED' });
+    expect(assignedIn(await cluster.exchange())).toEqual([]);
+  });
 });

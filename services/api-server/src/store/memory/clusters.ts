@@ -6,7 +6,7 @@ import {
 } from '../../clusters/capacity-summary.ts';
 import { isConnected } from '../../clusters/connection.ts';
 import { type FormerVm, farewell, formerVm } from '../../clusters/former-vms.ts';
-import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
+import { decideRefusal, failedByRefusal, refusedVm } from '../../clusters/refusals.ts';
 import type {
   ClusterStore,
   CommandsResult,
@@ -17,6 +17,7 @@ import type {
 import { assignmentAgain } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { MemoryCluster, MemoryDatabase } from './database.ts';
+import { planAgain } from './take-back.ts';
 import { takeVolumes } from './volumes.ts';
 
 /** See {@link ClusterStore}. */
@@ -163,7 +164,9 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     vmsForeign: foreign,
     plannedBatchIds,
     isWorthPlanning:
-      isWaiting && summary !== undefined && mayHaveMoreRoom(before.capacity, summary),
+      isWaiting &&
+      (refused.some((vm) => vm.state === 'pending') ||
+        (summary !== undefined && mayHaveMoreRoom(before.capacity, summary))),
   };
 }
 
@@ -194,10 +197,15 @@ function ingestRefusals(db: MemoryDatabase, news: ExchangeNews): readonly VmReco
     changed.push(vm);
   };
   const { clusterId, nowMs } = news;
+  const others = [...db.clusters.keys()].filter((id) => id !== clusterId);
   for (const refusal of news.refusals) {
     const vm = db.vms.get(refusal.vmId);
     if (vm?.clusterId !== clusterId) continue;
-    const outcome = decideRefusal(vm, refusal);
+    const outcome = decideRefusal(vm, refusal, others);
+    if (outcome === 'elsewhere') {
+      change(refusedVm(vm, `refused it: ${refusal.message}`, nowMs));
+      planAgain(db, vm.batchId);
+    }
     if (outcome === 'fail') change({ ...vm, ...failedByRefusal(refusal, nowMs) });
     if (outcome === 'gone') {
       change({ ...vm, state: 'deleted', stateSinceMs: nowMs, reason: null, message: null });

@@ -60,14 +60,17 @@ export function takeBack(
   }
   const ofShares = dropShares(db, clusterId);
   const toPlan = [...new Set([...batchesToPlan(outcome.vms), ...ofShares])];
-  for (const id of toPlan) {
-    const batch = db.batches.get(id);
-    if (batch === undefined || batch.state.startsWith('delet')) continue;
-    db.batches.set(id, { ...batch, state: 'planning', needsPlanning: true });
-  }
+  for (const id of toPlan) planAgain(db, id);
   const batches = [...new Set([...outcome.vms.map((vm) => vm.batchId), ...toPlan])];
   db.wake({ batches, operations: outcome.operationIds });
   return { vms: outcome.vms.length, shares: ofShares.length };
+}
+
+/** This batch has machines that wait for a cluster. */
+export function planAgain(db: MemoryDatabase, id: BatchId): void {
+  const batch = db.batches.get(id);
+  if (batch === undefined || batch.state === 'deleting' || batch.state === 'deleted') return;
+  db.batches.set(id, { ...batch, state: 'planning', needsPlanning: true });
 }
 
 function dropShares(db: MemoryDatabase, clusterId: ClusterId): readonly BatchId[] {

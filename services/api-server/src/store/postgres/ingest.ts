@@ -45,9 +45,10 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
   wakes.add({ batches, operations, clusters: refused.clusters });
   const isWorthPlanning =
-    summary !== undefined &&
-    mayHaveMoreRoom(door.before, summary) &&
-    (await trx('batches').where('needs_planning', true).first('id')) !== undefined;
+    refused.toPlan.length > 0 ||
+    (summary !== undefined &&
+      mayHaveMoreRoom(door.before, summary) &&
+      (await trx('batches').where('needs_planning', true).first('id')) !== undefined);
   const { changed: vmsChanged, foreign: vmsForeign } = vms;
   return {
     result: { kind: 'ingested', vmsChanged, vmsForeign, plannedBatchIds, isWorthPlanning },

@@ -1,10 +1,11 @@
 import type { BatchId, ClusterId, Refusal } from '@factory/contracts';
 import type { Knex } from 'knex';
-import { decideRefusal, failedByRefusal } from '../../clusters/refusals.ts';
+import { decideRefusal, failedByRefusal, refusedVm } from '../../clusters/refusals.ts';
 import type { ExchangeNews } from '../../clusters/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import { assignAgain } from './assign-again.ts';
 import { type Row, vmRows } from './rows.ts';
+import { leaveCluster, planAgain } from './take-back.ts';
 
 /** Takes what a cluster refused. */
 export async function takeRefusals(
@@ -15,11 +16,13 @@ export async function takeRefusals(
   readonly batchIds: readonly BatchId[];
   /** Batches of which a machine is gone. */
   readonly emptied: readonly BatchId[];
+  /** Batches with machines that another cluster is to have. */
+  readonly toPlan: readonly BatchId[];
   /** Those with new commands. */
   readonly clusters: readonly ClusterId[];
 }> {
   const { clusterId, refusals, nowMs } = news;
-  if (refusals.length === 0) return { batchIds: [], emptied: [], clusters: [] };
+  if (refusals.length === 0) return { batchIds: [], emptied: [], toPlan: [], clusters: [] };
   const decided = await decide(trx, clusterId, refusals);
   const again = decided.filter(({ outcome }) => outcome === 'giveAgain').map(({ vm }) => vm.id);
   if (again.length > 0) await assignAgain(trx, clusterId, again);
@@ -37,8 +40,15 @@ export async function takeRefusals(
       .where('id', vm.id)
       .update({ state, state_since_ms: stateSinceMs, guest_ready: guestReady, reason, message });
   }
-  const changed = [...gone, ...failed.map(({ vm }) => vm)];
+  const elsewhere = decided
+    .filter(({ outcome }) => outcome === 'elsewhere')
+    .map(({ vm, refusal }) => refusedVm(vm, `refused it: ${refusal.message}`, nowMs));
+  await leaveCluster(trx, elsewhere);
+  const toPlan = [...new Set(elsewhere.map((vm) => vm.batchId))].sort();
+  await planAgain(trx, toPlan);
+  const changed = [...gone, ...elsewhere, ...failed.map(({ vm }) => vm)];
   return {
+    toPlan,
     batchIds: [...new Set(changed.map((vm) => vm.batchId))],
     emptied: [...new Set(gone.map((vm) => vm.batchId))],
     clusters: again.length > 0 ? [clusterId] : [],
@@ -57,6 +67,10 @@ async function decide(
   }[]
 > {
   const byVm = new Map(refusals.map((refusal) => [String(refusal.vmId), refusal]));
+  const others: readonly ClusterId[] = await trx('clusters')
+    .whereNot('id', clusterId)
+    .andWhere('state', 'active')
+    .pluck('id');
   const rows: readonly Row[] = await trx('vms')
     .whereIn('id', [...byVm.keys()])
     .andWhere('cluster_id', clusterId)
@@ -65,6 +79,8 @@ async function decide(
   return rows.flatMap((row) => {
     const vm = vmRows.fromRow(row);
     const refusal = byVm.get(vm.id);
-    return refusal === undefined ? [] : [{ vm, refusal, outcome: decideRefusal(vm, refusal) }];
+    return refusal === undefined
+      ? []
+      : [{ vm, refusal, outcome: decideRefusal(vm, refusal, others) }];
   });
 }

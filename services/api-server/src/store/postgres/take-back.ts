@@ -50,14 +50,11 @@ export async function takeBack(
   const vms = rows.map(vmRows.fromRow);
   const outcome = decide({ nowMs, clusterId, clusterName, claimedSeq, commands, vms });
   await rewriteCommands(trx, clusterId, outcome.commands);
-  await updateVms(trx, outcome.vms);
+  await leaveCluster(trx, outcome.vms);
   await endOperations(trx, outcome.operationIds, nowMs);
   const ofShares = await dropShares(trx, clusterId, batchIds);
   const toPlan = [...new Set([...batchesToPlan(outcome.vms), ...ofShares])];
-  await trx('batches')
-    .whereIn('id', toPlan)
-    .whereIn('state', ['accepted', 'planning', 'active'])
-    .update({ state: 'planning', needs_planning: true });
+  await planAgain(trx, toPlan);
   const batches = [...new Set([...outcome.vms.map((vm) => vm.batchId), ...toPlan])];
   wakes.add({ batches, operations: outcome.operationIds });
   return { vms: outcome.vms.length, shares: ofShares.length };
@@ -113,15 +110,28 @@ async function rewriteCommands(
   );
 }
 
+/** These batches have machines that wait for a cluster. */
+export async function planAgain(
+  trx: Knex.Transaction,
+  batchIds: readonly BatchId[],
+): Promise<void> {
+  if (batchIds.length === 0) return;
+  await trx('batches')
+    .whereIn('id', [...batchIds])
+    .whereIn('state', ['accepted', 'planning', 'active'])
+    .update({ state: 'planning', needs_planning: true });
+}
+
 /** Writes machines that have lost their cluster, or are gone. */
-async function updateVms(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
+export async function leaveCluster(trx: Knex.Transaction, vms: readonly VmRecord[]): Promise<void> {
   if (vms.length === 0) return;
   await trx.raw(
     `update vms v set cluster_id = r.cluster_id, assigned_seq = r.assigned_seq,
        assignment_epoch = r.assignment_epoch, state = r.state, state_since_ms = r.state_since_ms,
        guest_ready = r.guest_ready, guest = r.guest, reason = r.reason, message = r.message,
        host_name = r.host_name, revision = r.revision, applied_generation = r.applied_generation,
-       image_version = r.image_version, external_address = r.external_address
+       image_version = r.image_version, external_address = r.external_address,
+       excluded = r.excluded
      from jsonb_populate_recordset(null::vms, ?::jsonb) r where v.id = r.id`,
     [JSON.stringify(vms.map(vmRows.toRow))],
   );
