@@ -31,6 +31,7 @@ export * from './standing.ts';
 export * from './subnet.ts';
 export * from './tenancy.ts';
 export * from './text-pattern.ts';
+export * from './usage.ts';
 export * from './vm.ts';
 export * from './vm-change.ts';
 export * from './vm-hardware.ts';

@@ -66,6 +66,9 @@ import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
 import { tenancyRoutes } from './tenancy/routes.ts';
 import { TenancyService } from './tenancy/service.ts';
+import { UsageDuty } from './usage/duty.ts';
+import { usageRoutes } from './usage/routes.ts';
+import { UsageService } from './usage/service.ts';
 import { metricsRoutes } from './vm-metrics/routes.ts';
 import { MetricsService } from './vm-metrics/service.ts';
 import { vmRoutes } from './vms/routes.ts';
@@ -133,7 +136,10 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
   const fairShares = new FairShareService(store);
-  const duties = [reassign, terms, fairShares, new EventDuty(store.events, feed, SILENT_AFTER_MS)];
+  const duties = [
+    ...[reassign, terms, fairShares, new UsageDuty(store.usage)],
+    new EventDuty(store.events, feed, SILENT_AFTER_MS),
+  ];
   const handle = createWork({ clock, logger, planning, duties });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
   const app = createHttpApp({
@@ -240,6 +246,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     vmVolumeRoutes(api, volumes);
     eventRoutes(api, { feed, clock });
     policyRoutes(api, { store, clock, newId });
+    usageRoutes(api, new UsageService(store, clock));
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
     quotaRoutes(api, new QuotaService(store));

@@ -16,6 +16,7 @@ import type { FairShareStore, PolicyStore } from '../policies/store.ts';
 import type { QuotaStore } from '../quota/store.ts';
 import type { SubnetStore } from '../subnets/store.ts';
 import type { TenancyStore } from '../tenancy/store.ts';
+import type { UsageStore } from '../usage/store.ts';
 import type { MetricsStore } from '../vm-metrics/store.ts';
 import type { VmStore } from '../vms/store.ts';
 import type { VolumeStore } from '../volumes/store.ts';
@@ -44,6 +45,7 @@ export interface ApiStore {
   readonly events: EventStore;
   readonly policies: PolicyStore;
   readonly fairShares: FairShareStore;
+  readonly usage: UsageStore;
   /**
    * Calls `onWake` after every change that somebody may wait for, made by whichever process.
    * `undefined` means that some may have been missed: look at everything.

@@ -143,7 +143,9 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     clusterId,
     log.filter((each) => each.seq > appliedCommandSeq),
   );
+  db.usage.nowMs = nowMs;
   const { changed, foreign, former } = ingestVms(db, news);
+  db.usage.nowMs = null;
   takeVolumes(db, news);
   const refused = ingestRefusals(db, news);
   const batches = new Set([...changed, ...refused].map((vm) => vm.batchId));

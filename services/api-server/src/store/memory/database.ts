@@ -35,6 +35,7 @@ import type { VolumeRecord } from '../../volumes/store.ts';
 import { AddressLedger } from './addresses.ts';
 import * as changes from './event-changes.ts';
 import { EventLedger, noticed } from './events.ts';
+import { UsageLedger } from './usage.ts';
 
 /** Of batches that tests put in by hand. */
 const ANY_TERMS: BatchTerms = {
@@ -70,6 +71,7 @@ export interface MemoryIdempotency {
 export class MemoryDatabase {
   /** What happened, written by the maps in which it did. */
   readonly ledger = new EventLedger();
+  readonly usage = new UsageLedger();
   /** Clusters that were silent when it was last looked, and since when. */
   readonly silences = new Map<ClusterId, number>();
   readonly organisations = new Map<OrganisationId, OrganisationRecord>();
@@ -90,7 +92,9 @@ export class MemoryDatabase {
   /** What the machines of a batch can come to take. */
   readonly claims = new Map<BatchId, MachineAmounts>();
   readonly shares = new Map<BatchId, readonly ShareRecord[]>();
-  readonly vms: Map<VmId, VmRecord> = noticed(this.ledger, changes.vmChanges);
+  readonly vms: Map<VmId, VmRecord> = noticed(this.ledger, changes.vmChanges, (before, after) =>
+    this.usage.note(before, after),
+  );
   /** The size of a machine until it has applied the wish of this number. */
   readonly resizedFrom = new Map<VmId, Shape & { diskGiB: number; generation: number }>();
   /** Of organisations and projects, by their ids. */

@@ -66,8 +66,13 @@ export class EventLedger {
 export function noticed<
   Key extends string,
   Value extends { readonly id: string; readonly projectId: ProjectId },
->(ledger: EventLedger, changes: Change<Value>): Map<Key, Value> {
+>(
+  ledger: EventLedger,
+  changes: Change<Value>,
+  alsoNotes: (before: Value | undefined, after: Value | undefined) => void = () => undefined,
+): Map<Key, Value> {
   return new NoticedMap<Key, Value>((before, after) => {
+    alsoNotes(before, after);
     const of = after ?? before;
     if (of === undefined) return;
     for (const [type, data] of changes(before, after)) ledger.add(of.projectId, type, of.id, data);

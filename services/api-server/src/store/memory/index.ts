@@ -18,6 +18,7 @@ import { createMemoryReports } from './reports.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryTenancy } from './tenancy.ts';
 import { createMemoryTerms } from './terms.ts';
+import { createMemoryUsage } from './usage.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
 
@@ -48,6 +49,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     events: createMemoryEvents(database),
     policies: createMemoryPolicies(database),
     fairShares: createMemoryFairShares(database),
+    usage: createMemoryUsage(database),
     subscribe: (onWake) => database.subscribe(onWake),
     ping: async () => undefined,
     close: async () => undefined,

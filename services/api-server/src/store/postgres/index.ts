@@ -20,6 +20,7 @@ import { createPostgresReports } from './reports.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresTenancy } from './tenancy.ts';
 import { createPostgresTerms } from './terms.ts';
+import { createPostgresUsage } from './usage.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 import { createPostgresVolumes } from './volumes.ts';
 
@@ -58,6 +59,7 @@ export function createPostgresStore(options: {
   });
   return {
     events,
+    usage: createPostgresUsage(db),
     batches: createPostgresBatches(db),
     terms: createPostgresTerms(db),
     reports: createPostgresReports(db),

@@ -88,7 +88,9 @@ async function enter(
      ), dropped as (
        delete from commands where cluster_id in (select id from touched) and seq <= :appliedSeq
      )
-     select exists (select 1 from fresh) as fresh, epoch, capacity_summary as before
+     select exists (select 1 from fresh) as fresh, epoch, capacity_summary as before,
+       -- What changes from here on changes now: the trigger of migration 0071 writes it down.
+       set_config('factory.now_ms', :nowMs::text, true)
      from clusters where id = :clusterId`,
     {
       clusterId: news.clusterId,
