@@ -13,6 +13,8 @@ export type VolumeId = Branded<'VolumeId'>;
 export type OperationId = Branded<'OperationId'>;
 export type ConsoleTicketId = Branded<'ConsoleTicketId'>;
 export type ApiKeyId = Branded<'ApiKeyId'>;
+export type UserId = Branded<'UserId'>;
+export type SessionId = Branded<'SessionId'>;
 export type ImageId = Branded<'ImageId'>;
 
 /** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
@@ -27,6 +29,8 @@ export const ID_PREFIXES = {
   operation: 'op',
   consoleTicket: 'con',
   apiKey: 'key',
+  user: 'usr',
+  session: 'ses',
   image: 'img',
 } as const;
 
@@ -45,6 +49,8 @@ export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
 export const ConsoleTicketIdSchema = idSchema<ConsoleTicketId>(ID_PREFIXES.consoleTicket);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
+export const UserIdSchema = idSchema<UserId>(ID_PREFIXES.user);
+export const SessionIdSchema = idSchema<SessionId>(ID_PREFIXES.session);
 /** Of one version, from the beginning of its upload or download on. */
 export const ImageIdSchema = idSchema<ImageId>(ID_PREFIXES.image);
 

@@ -32,6 +32,7 @@ export * from './subnet.ts';
 export * from './tenancy.ts';
 export * from './text-pattern.ts';
 export * from './usage.ts';
+export * from './user.ts';
 export * from './vm.ts';
 export * from './vm-change.ts';
 export * from './vm-hardware.ts';

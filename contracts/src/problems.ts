@@ -14,6 +14,16 @@ export const PROBLEMS = {
     status: 401,
     title: 'The signature does not match',
   },
+  badLogin: {
+    code: 'FACTORY_ERR_BAD_LOGIN',
+    status: 401,
+    title: 'Nobody is known by this name and password',
+  },
+  noSession: {
+    code: 'FACTORY_ERR_NO_SESSION',
+    status: 401,
+    title: 'The session is over',
+  },
   clockSkew: {
     code: 'FACTORY_ERR_CLOCK_SKEW',
     status: 401,

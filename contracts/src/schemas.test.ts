@@ -14,7 +14,9 @@ import {
   OperationIdSchema,
   OrganisationIdSchema,
   ProjectIdSchema,
+  SessionIdSchema,
   SubnetIdSchema,
+  UserIdSchema,
   VmIdSchema,
   VolumeIdSchema,
 } from './ids.ts';
@@ -45,6 +47,8 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   operation: OperationIdSchema,
   consoleTicket: ConsoleTicketIdSchema,
   apiKey: ApiKeyIdSchema,
+  user: UserIdSchema,
+  session: SessionIdSchema,
   image: ImageIdSchema,
 };
 

@@ -13,8 +13,16 @@ import { checkSignature, readClaim, type SignedClaim } from './authenticate.ts';
 import { passConsole, passLinkConsole } from './console-sockets.ts';
 import { type ApiKey, KeyDirectory } from './key-directory.ts';
 import type { NonceStore } from './nonce-store.ts';
-import { bodyOf, forwardAs, forwardLink, forwardPublic, type ProxyTarget } from './proxy.ts';
+import {
+  bodyOf,
+  forwardAs,
+  forwardLink,
+  forwardPublic,
+  forwardSignIn,
+  type ProxyTarget,
+} from './proxy.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { checkSession, readSession, type SessionClaim } from './sessions.ts';
 import { STREAM_PATHS, Streams } from './streams.ts';
 
 export { createMemoryNonceStore, createRedisNonceStore, type NonceStore } from './nonce-store.ts';
@@ -28,6 +36,8 @@ export {
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** One exchange of the cluster link: 2,000 reports, or 20,000 hosts. */
 const LINK_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
+
+const ENDS_SESSIONS = ['DELETE /v1/sessions/current', 'POST /v1/me/password'];
 
 export interface ApiGatewayParts {
   readonly clock: Clock;
@@ -45,6 +55,7 @@ export interface ApiGatewayParts {
 declare module 'fastify' {
   interface FastifyRequest {
     claim: SignedClaim | undefined;
+    session: SessionClaim | undefined;
     apiKey: ApiKey | undefined;
   }
 }
@@ -70,9 +81,11 @@ export function createApiGateway(parts: ApiGatewayParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.decorateRequest('claim', undefined);
+  app.decorateRequest('session', undefined);
   app.decorateRequest('apiKey', undefined);
   registerSigned(app, parts, keys, target);
-  registerUnsigned(app, target);
+  registerUnsigned(app, parts, target);
+  forgetEndedSessions(app, keys);
   const upgrades = createUpgrades(app);
   upgrades.on(CONSOLE_PATHS.user, (upgrade) => passConsole(upgrade, target));
   upgrades.on(CONSOLE_PATHS.cluster, (upgrade) => passLinkConsole(upgrade, target));
@@ -86,12 +99,19 @@ function registerSigned(
   target: ProxyTarget,
 ): void {
   const onRequest = async (request: FastifyRequest): Promise<void> => {
+    request.session = readSession(request);
+    if (request.session !== undefined) {
+      request.apiKey = await findKey(keys, request.session.ref);
+      checkSession(request.apiKey, request);
+      return;
+    }
     const claim = readClaim(request.headers, parts.clock.nowMs());
     request.claim = claim;
     request.apiKey = await findKey(keys, claim.keyId);
   };
   const preHandler = async (request: FastifyRequest): Promise<void> => {
-    const { claim, apiKey, method, url } = request;
+    const { claim, session, apiKey, method, url } = request;
+    if (session !== undefined) return refuseTooFast(parts.rateLimiter, session.tokenHash);
     if (claim === undefined) throw new Error('the claim is read before the body');
     checkSignature(claim, apiKey?.secret, { method, url, body: bodyOf(request) });
     await refuseTooFast(parts.rateLimiter, claim.keyId);
@@ -114,12 +134,25 @@ function registerSigned(
   app.all('/v1/*', { onRequest, preHandler }, handler);
 }
 
-function registerUnsigned(app: FastifyInstance, target: ProxyTarget): void {
+function registerUnsigned(app: FastifyInstance, parts: ApiGatewayParts, target: ProxyTarget): void {
   const bodyLimit = LINK_BODY_LIMIT_BYTES;
   app.post('/cluster-link/v1/*', { bodyLimit }, (request, reply) =>
     forwardLink(target, request, reply),
   );
+  app.post('/v1/sessions', async (request, reply) => {
+    await refuseTooFast(parts.rateLimiter, `address ${request.ip}`);
+    return forwardSignIn(target, request, reply);
+  });
   app.get('/openapi.json', (request, reply) => forwardPublic(target, request, reply));
+}
+
+/** Who signs out here is not believed any more at once; at other gateways, within seconds. */
+function forgetEndedSessions(app: FastifyInstance, keys: KeyDirectory): void {
+  app.addHook('onResponse', async ({ session, method, url }) => {
+    const path = `${method} ${url}`;
+    if (session === undefined || !ENDS_SESSIONS.includes(path)) return;
+    keys.forget((ref) => ref.includes(session.tokenHash));
+  });
 }
 
 async function findKey(keys: KeyDirectory, keyId: string): Promise<ApiKey | undefined> {

@@ -1,8 +1,9 @@
 import { type Clock, type HttpTransport, RemoteProblemError, requestJson } from '@factory/runtime';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { sessionPath } from './sessions.ts';
 
-/** An API key as the api-server knows it. */
+/** An API key, or a session, as the api-server knows it. */
 export interface ApiKey {
   readonly keyId: string;
   readonly secret: string;
@@ -19,6 +20,8 @@ const apiKey = Compile(
     revoked: Type.Boolean(),
   }),
 );
+
+const session = Compile(Type.Object({ principal: Type.Unknown() }));
 
 /** How long a key is believed without asking: a revoked one stops working within this time. */
 const KEY_KEPT_MS = 5_000;
@@ -63,6 +66,27 @@ export class KeyDirectory {
     }
   }
 
+  /** Forgets what is known of these, such as of a session that ends. */
+  forget(isOver: (keyId: string) => boolean): void {
+    for (const keyId of this.#cache.keys()) {
+      if (isOver(keyId)) this.#cache.delete(keyId);
+    }
+  }
+
+  async #askSession(ref: string, path: string): Promise<ApiKey> {
+    const found = await requestJson(
+      this.#transport,
+      {
+        method: 'GET',
+        url: `${this.#apiServer}${path}`,
+        headers: { authorization: `Bearer ${this.#internalToken}` },
+        timeoutMs: LOOKUP_TIMEOUT_MS,
+      },
+      (value) => session.Parse(value),
+    );
+    return { keyId: ref, secret: '', principal: found.principal, revoked: false };
+  }
+
   #remember(keyId: string, key: Promise<ApiKey | undefined>, atMs: number): void {
     const oldest = this.#cache.keys().next().value;
     if (this.#cache.size >= KEYS_MAX && oldest !== undefined) this.#cache.delete(oldest);
@@ -71,6 +95,8 @@ export class KeyDirectory {
 
   async #ask(keyId: string): Promise<ApiKey | undefined> {
     try {
+      const path = sessionPath(keyId);
+      if (path !== undefined) return await this.#askSession(keyId, path);
       const found = await requestJson(
         this.#transport,
         {

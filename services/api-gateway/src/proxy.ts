@@ -78,6 +78,20 @@ export async function forwardLink(
   return forward(target, request, reply, pick(request, [...FORWARDED_HEADERS, ...LINK_HEADERS]));
 }
 
+/** Sends on an attempt to sign in, with the address that it came from. */
+export async function forwardSignIn(
+  target: ProxyTarget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const headers = {
+    ...pick(request, [...FORWARDED_HEADERS, 'cookie']),
+    authorization: `Bearer ${target.internalToken}`,
+    'x-factory-client-address': request.ip,
+  };
+  return forward(target, request, reply, headers);
+}
+
 /** Sends on what anybody may read. */
 export async function forwardPublic(
   target: ProxyTarget,

@@ -40,10 +40,6 @@ import { invariantRoutes } from './invariants/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
 import type { JobQueue } from './jobs/queue.ts';
 import { createWork } from './jobs/work.ts';
-import { internalKeyRoutes } from './keys/internal-routes.ts';
-import { keyRoutes } from './keys/routes.ts';
-import { KeyService } from './keys/service.ts';
-import { UseLog } from './keys/use-log.ts';
 import { linkRoutes } from './link/routes.ts';
 import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';
@@ -64,8 +60,7 @@ import { readingStore } from './store/reading.ts';
 import { checkSubnetCidr } from './subnets/addresses.ts';
 import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
-import { tenancyRoutes } from './tenancy/routes.ts';
-import { TenancyService } from './tenancy/service.ts';
+import { type AccessPlane, type AccessSettings, createAccessPlane } from './tenancy/plane.ts';
 import { UsageDuty } from './usage/duty.ts';
 import { usageRoutes } from './usage/routes.ts';
 import { UsageService } from './usage/service.ts';
@@ -109,6 +104,7 @@ export interface ApiServerParts {
   /** Where other api-servers on the same database reach this one; without it there is but one. */
   readonly selfUrl?: () => string;
   readonly consoleLimits?: ConsoleLimits;
+  readonly access?: AccessSettings;
   /** Absent: what is uploaded is kept in memory, and nothing is fetched, as in simulations. */
   readonly images?: ImageSettings;
 }
@@ -136,8 +132,14 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
   const fairShares = new FairShareService(store);
+  const secrets = new SecretBox(parts.secretKey, random);
+  const { subnetCidr } = parts;
+  const access = createAccessPlane(
+    { store, clock, random, logger, newId, secrets, subnetCidr },
+    parts.access,
+  );
   const duties = [
-    ...[reassign, terms, fairShares, new UsageDuty(store.usage)],
+    ...[reassign, terms, fairShares, new UsageDuty(store.usage), access.duty],
     new EventDuty(store.events, feed, SILENT_AFTER_MS),
   ];
   const handle = createWork({ clock, logger, planning, duties });
@@ -155,7 +157,6 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   app.setSerializerCompiler(() => (body) => JSON.stringify(body));
   await installOpenApi(app);
   const metrics = createLinkMetrics(app.metricsRegistry);
-  const secrets = new SecretBox(parts.secretKey, random);
   const link = new LinkService({ store, clock, newId, logger, jobs, wakes, metrics, secrets });
   const tickets = new ConsoleTickets({ store, clock, random, newId });
   const meetings = new ConsoleMeetings(clock, parts.consoleLimits ?? CONSOLE_LIMITS);
@@ -167,11 +168,10 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     newId,
   });
   const reading = readingStore(store, clock);
-  const uses = new UseLog({ clock, logger, write: store.keys.noteUse });
   registerRoutes(
     app,
     { ...parts, store: reading },
-    { newId, jobs, wakes, link, tickets, secrets, images, feed, uses },
+    { newId, jobs, wakes, link, tickets, secrets, images, feed, access },
   );
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
@@ -194,7 +194,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
       ending.abort();
       meetings.close();
       wakes.close();
-      await Promise.all([sweeping, images.worker.close(), feed.close(), uses.flush()]);
+      await Promise.all([sweeping, images.worker.close(), feed.close(), access.close()]);
     },
   };
 }
@@ -208,12 +208,12 @@ interface Services {
   readonly secrets: SecretBox;
   readonly images: ImagePlane;
   readonly feed: EventFeed;
-  readonly uses: UseLog;
+  readonly access: AccessPlane;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets, secrets, images, feed, uses } = services;
+  const { newId, jobs, wakes, link, tickets, secrets, images, feed, access } = services;
   const use = new MetricsService(store, clock);
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
@@ -250,13 +250,11 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
     quotaRoutes(api, new QuotaService(store));
-    const tenancy = new TenancyService({ store, clock, newId, subnetCidr });
-    tenancyRoutes(api, tenancy);
-    keyRoutes(api, new KeyService({ store, tenancy, clock, random, newId, secrets }), clock);
+    access.publicRoutes(api);
   });
   app.register(async (internal) => {
     requireInternalToken(internal, internalToken);
-    internalKeyRoutes(internal, { store, secrets, clock, uses });
+    access.internalRoutes(internal);
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
   app.register(async (outer) => linkRoutes(outer, { link, images: images.link, clock, use }));

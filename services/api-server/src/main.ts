@@ -52,6 +52,10 @@ runService({
     let ownUrl = '';
     const api = await createApiServer({
       ...{ clock, random, logger, store, jobs, images, ...keys },
+      access: {
+        sessions: { idleMs: settings.sessionIdleMs, totalMs: settings.sessionTotalMs },
+        isCookieSecure: settings.cookieSecure,
+      },
       selfUrl: () => settings.selfUrl ?? ownUrl,
       consoleLimits: { idleMs: settings.consoleIdleMs, totalMs: settings.consoleTotalMs },
     });

@@ -43,6 +43,24 @@ export const settingsDefinition = defineSettings({
     min: 1_000,
     describe: 'A console is ended after this long in any case.',
   }),
+  sessionIdleMs: durationMsSetting({
+    env: 'FACTORY_SESSION_IDLE',
+    default: 60 * 60_000,
+    min: 300_000,
+    describe: 'Who is signed in and does nothing for this long has to sign in again.',
+  }),
+  sessionTotalMs: durationMsSetting({
+    env: 'FACTORY_SESSION_TOTAL',
+    default: 12 * 3_600_000,
+    min: 300_000,
+    describe: 'Who is signed in has to sign in again after this long in any case.',
+  }),
+  cookieSecure: booleanSetting({
+    env: 'FACTORY_COOKIE_SECURE',
+    default: false,
+    describe:
+      "Whether browsers send a session's cookie over TLS only: set it where TLS is in front of the gateway.",
+  }),
   internalToken: secretSetting({
     env: 'FACTORY_INTERNAL_TOKEN',
     describe: 'What the gateway and the api-server know each other by.',

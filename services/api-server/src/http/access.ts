@@ -21,6 +21,11 @@ const RULES = {
     roles: ['admin', 'operator', 'member'],
     ...{ within: 'project', act: 'change anything' },
   },
+  /** The asker alone. */
+  beOneself: {
+    roles: ['admin', 'operator', 'member', 'viewer', 'partner'],
+    ...{ within: 'project', act: 'ask who they are' },
+  },
   /** Clusters: partners see their own, tenants what there is to choose from. */
   lookAtClusters: {
     roles: ['admin', 'operator', 'member', 'viewer', 'partner'],
@@ -64,9 +69,11 @@ const ACCESS: Readonly<Record<string, Access>> = {
   auditInvariants: 'operate',
   cancelOperation: 'use',
   changeBatch: 'use',
+  changeMyPassword: 'beOneself',
   changeOrganisation: 'manageFactory',
   changeProject: 'manageOrganisation',
   changeSubnet: 'use',
+  changeUser: 'manageOrganisation',
   changeVm: 'use',
   closeProject: 'manageOrganisation',
   completeImage: 'use',
@@ -76,6 +83,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   createOrganisation: 'manageFactory',
   createProject: 'manageOrganisation',
   createSubnet: 'use',
+  createUser: 'manageOrganisation',
   createVolume: 'use',
   declareHostGone: 'operate',
   deleteBatch: 'use',
@@ -83,6 +91,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   deleteBatchSnapshot: 'use',
   deleteImageVersion: 'use',
   deleteSubnet: 'use',
+  deleteUser: 'manageOrganisation',
   deleteVm: 'use',
   deleteVmSnapshot: 'use',
   deleteVolume: 'use',
@@ -93,11 +102,13 @@ const ACCESS: Readonly<Record<string, Access>> = {
   getClusterUsage: 'lookAtClusters',
   getImage: 'look',
   getImageOffset: 'look',
+  getMe: 'beOneself',
   getOperation: 'look',
   getOrganisation: 'look',
   getProject: 'look',
   getQuota: 'look',
   getSubnet: 'look',
+  getUser: 'manageOrganisation',
   getVm: 'look',
   getVmLogs: 'look',
   getVmMetrics: 'look',
@@ -120,6 +131,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   listProjects: 'look',
   listSubnets: 'look',
   listUsageRecords: 'look',
+  listUsers: 'manageOrganisation',
   listVmSnapshots: 'look',
   listVms: 'look',
   listVolumes: 'look',
@@ -132,6 +144,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   rebuildVm: 'use',
   removeOrphan: 'use',
   resetBatch: 'use',
+  resetUserPassword: 'manageOrganisation',
   resetVm: 'use',
   resizeVm: 'use',
   resumeBatch: 'use',
@@ -141,10 +154,11 @@ const ACCESS: Readonly<Record<string, Access>> = {
   revokeApiKey: 'manage',
   rotateApiKey: 'manage',
   setBatchPassword: 'use',
-  setVmPassword: 'use',
   setFairShare: 'operate',
   setOrganisationQuota: 'operate',
   setProjectQuota: 'manageOrganisation',
+  setVmPassword: 'use',
+  signOut: 'beOneself',
   snapshotBatch: 'use',
   snapshotVm: 'use',
   stageImage: 'use',
@@ -157,8 +171,11 @@ const ACCESS: Readonly<Record<string, Access>> = {
   suspendVm: 'use',
 };
 
+/** What anybody may ask of the gateway. */
+const FOR_ANYBODY = ['signIn'];
+
 /** The names of all public operations, sorted. */
-export const PUBLIC_OPERATIONS: readonly string[] = Object.keys(ACCESS).sort();
+export const PUBLIC_OPERATIONS: readonly string[] = [...Object.keys(ACCESS), ...FOR_ANYBODY].sort();
 
 /** Whether the principal may do what is under this rule. Pure. */
 export function isAllowed({ role, scope, isPlatform }: Principal, access: Access): boolean {

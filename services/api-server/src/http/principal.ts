@@ -6,6 +6,7 @@ import {
   ROLES,
   SCOPES,
   type Scope,
+  SessionIdSchema,
   type Static,
   stringEnum,
 } from '@factory/contracts';
@@ -24,6 +25,8 @@ const PrincipalSchema = Type.Object({
   scope: Type.Optional(stringEnum(SCOPES)),
   /** Whether its organisation is the one that runs the factory. */
   isPlatform: Type.Boolean(),
+  /** Of a user who is signed in. */
+  sessionId: Type.Optional(SessionIdSchema),
 });
 /** Who a request is made for. */
 export type Principal = Static<typeof PrincipalSchema> & { readonly scope: Scope };

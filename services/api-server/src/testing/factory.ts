@@ -22,6 +22,7 @@ export class TestCaller {
   readonly #app: FastifyInstance;
   readonly projectId: ProjectId;
   readonly principal: object;
+  readonly #more: { readonly organisationId?: string; readonly scope?: string };
 
   constructor(
     app: FastifyInstance,
@@ -32,6 +33,7 @@ export class TestCaller {
   ) {
     this.#app = app;
     this.projectId = projectId;
+    this.#more = more;
     const organisationId = `org_${(isPlatform ? '1' : '2').repeat(32)}`;
     this.principal = {
       actor: `key_${'1'.repeat(32)}`,
@@ -46,7 +48,8 @@ export class TestCaller {
 
   /** Other projects are of an organisation that does not run the factory. */
   as(role: string, projectId = this.projectId): TestCaller {
-    return new TestCaller(this.#app, projectId, role, projectId === this.projectId);
+    const isOwn = projectId === this.projectId;
+    return new TestCaller(this.#app, projectId, role, isOwn, isOwn ? this.#more : {});
   }
 
   call(
@@ -107,6 +110,7 @@ export async function startFactory(
     internalToken: INTERNAL_TOKEN,
     secretKey: SECRET_KEY,
     subnetCidr,
+    access: { passwordCost: { logN: 4, r: 1, p: 1 } },
   });
   await api.start();
   const internal = (method: 'GET' | 'POST', url: string, body?: object) =>
@@ -119,10 +123,12 @@ export async function startFactory(
   const bootstrap = (clusters: readonly string[]) =>
     internal('POST', '/internal/v1/bootstrap', { clusters });
   const { projectId } = (await bootstrap([])).json();
+  const [owner] = await store.tenancy.listOrganisations({ limit: 1 });
+  if (owner === undefined) throw new Error('the factory has no organisation');
   return {
     api,
     store,
-    caller: new TestCaller(api.app, projectId),
+    caller: new TestCaller(api.app, projectId, 'admin', true, { organisationId: owner.id }),
     internal,
     join: async (name) => {
       const { clusters } = (await bootstrap([name])).json();

@@ -27,8 +27,11 @@ import type { BatchOperationRecord, OperationRecord } from '../../operations/sto
 import type { ShareRecord } from '../../planning/store.ts';
 import type { ClusterPolicyRecord, FairShareRecord } from '../../policies/store.ts';
 import type { MachineAmounts } from '../../quota/rules.ts';
+import type { Attempts } from '../../sessions/attempts.ts';
+import type { SessionRecord } from '../../sessions/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { OrganisationRecord, ProjectRecord } from '../../tenancy/store.ts';
+import type { UserRecord } from '../../users/store.ts';
 import type { ClusterMetrics } from '../../vm-metrics/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
@@ -76,6 +79,10 @@ export class MemoryDatabase {
   readonly silences = new Map<ClusterId, number>();
   readonly organisations = new Map<OrganisationId, OrganisationRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
+  readonly users = new Map<string, UserRecord>();
+  /** By the hash of their token. */
+  readonly sessions = new Map<string, SessionRecord>();
+  readonly loginAttempts = new Map<string, Attempts>();
   readonly subnets: Map<SubnetId, SubnetRecord> = noticed(this.ledger, changes.subnetChanges);
   readonly addresses = new AddressLedger();
   lastVni = 0;

@@ -15,10 +15,12 @@ import { createMemoryPlanning } from './planning.ts';
 import { createMemoryFairShares, createMemoryPolicies } from './policies.ts';
 import { createMemoryQuota } from './quota.ts';
 import { createMemoryReports } from './reports.ts';
+import { createMemorySessions } from './sessions.ts';
 import { createMemorySubnets } from './subnets.ts';
 import { createMemoryTenancy } from './tenancy.ts';
 import { createMemoryTerms } from './terms.ts';
 import { createMemoryUsage } from './usage.ts';
+import { createMemoryUsers } from './users.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
 
@@ -42,6 +44,8 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     clusters: createMemoryClusters(database),
     tenancy: createMemoryTenancy(database),
     keys: createMemoryKeys(database),
+    users: createMemoryUsers(database),
+    sessions: createMemorySessions(database),
     bootstrap: createMemoryBootstrap(database),
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),

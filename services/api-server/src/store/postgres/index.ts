@@ -17,10 +17,12 @@ import { createPostgresPlanning } from './planning.ts';
 import { createPostgresFairShares, createPostgresPolicies } from './policies.ts';
 import { createPostgresQuota } from './quota.ts';
 import { createPostgresReports } from './reports.ts';
+import { createPostgresSessions } from './sessions.ts';
 import { createPostgresSubnets } from './subnets.ts';
 import { createPostgresTenancy } from './tenancy.ts';
 import { createPostgresTerms } from './terms.ts';
 import { createPostgresUsage } from './usage.ts';
+import { createPostgresUsers } from './users.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 import { createPostgresVolumes } from './volumes.ts';
 
@@ -81,6 +83,8 @@ export function createPostgresStore(options: {
     keys: createPostgresKeys(db),
     policies: createPostgresPolicies(db),
     fairShares: createPostgresFairShares(db),
+    users: createPostgresUsers(db),
+    sessions: createPostgresSessions(db),
     subscribe: (onWake) => db.subscribe(onWake),
     ping: async () => {
       await knex.raw('select 1');

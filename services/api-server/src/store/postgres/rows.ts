@@ -4,8 +4,10 @@ import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
 import type { OperationRecord } from '../../operations/store.ts';
+import type { SessionRecord } from '../../sessions/store.ts';
 import type { SubnetRecord } from '../../subnets/store.ts';
 import type { OrganisationRecord, ProjectRecord } from '../../tenancy/store.ts';
+import type { UserRecord } from '../../users/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
 
@@ -154,6 +156,27 @@ const KEY_COLUMNS: Columns<ApiKeyRecord> = {
   successorId: 'successor_id',
 };
 
+const USER_COLUMNS: Columns<UserRecord> = {
+  id: 'id',
+  organisationId: 'organisation_id',
+  email: 'email',
+  name: 'name',
+  disabled: 'disabled',
+  passwordHash: 'password_hash',
+  memberships: 'memberships',
+  oidcSubject: 'oidc_subject',
+  createdAtMs: 'created_at_ms',
+};
+
+const SESSION_COLUMNS: Columns<SessionRecord> = {
+  id: 'id',
+  tokenHash: 'token_hash',
+  userId: 'user_id',
+  createdAtMs: 'created_at_ms',
+  lastUsedAtMs: 'last_used_at_ms',
+  expiresAtMs: 'expires_at_ms',
+};
+
 const ORGANISATION_COLUMNS: Columns<OrganisationRecord> = {
   id: 'id',
   name: 'name',
@@ -252,6 +275,8 @@ export const volumeRows = codec<VolumeRecord>(VOLUME_COLUMNS);
 export const operationRows = codec<OperationRecord>(OPERATION_COLUMNS);
 export const consoleTicketRows = codec<ConsoleTicketRecord>(CONSOLE_TICKET_COLUMNS);
 export const keyRows = codec<ApiKeyRecord>(KEY_COLUMNS);
+export const userRows = codec<UserRecord>(USER_COLUMNS);
+export const sessionRows = codec<SessionRecord>(SESSION_COLUMNS);
 export const organisationRows = codec<OrganisationRecord>(ORGANISATION_COLUMNS);
 export const projectRows = codec<ProjectRecord>(PROJECT_COLUMNS);
 export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
