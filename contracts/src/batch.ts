@@ -63,9 +63,15 @@ export const BatchRequestSchema = Type.Object(
     count: Type.Optional(Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.countMax })),
     vcpus: Type.Optional(VcpusSchema),
     memoryMiB: Type.Optional(MemoryMiBSchema),
+    /** In place of `vcpus` and `memoryMiB`; see `GET /v1/flavors`. */
+    flavor: Type.Optional(NameSchema),
     totalVcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: BATCH_LIMITS.totalVcpusMax })),
     shapes: Type.Optional(
       Type.Array(ShapeSchema, { minItems: 1, maxItems: BATCH_LIMITS.shapesMax }),
+    ),
+    /** In place of `shapes`. */
+    flavors: Type.Optional(
+      Type.Array(NameSchema, { minItems: 1, maxItems: BATCH_LIMITS.shapesMax }),
     ),
     diskGiB: Type.Optional(DiskGiBSchema),
     sshPublicKeys: Type.Optional(

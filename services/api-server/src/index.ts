@@ -25,6 +25,7 @@ import { ConsoleTickets } from './consoles/tickets.ts';
 import { EventDuty } from './events/duty.ts';
 import { EventFeed } from './events/feed.ts';
 import { eventRoutes } from './events/routes.ts';
+import { flavorRoutes } from './flavors/routes.ts';
 import { enforceAccess } from './http/access.ts';
 import { installEtags } from './http/etag.ts';
 import { installOpenApi } from './http/openapi.ts';
@@ -249,6 +250,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     usageRoutes(api, new UsageService(store, clock));
     clusterRoutes(api, { store, clock });
     hostRoutes(api, store);
+    flavorRoutes(api, store.flavors);
     quotaRoutes(api, new QuotaService(store));
     access.publicRoutes(api);
   });

@@ -1,10 +1,11 @@
-import type {
-  Capacity,
-  Changes,
-  HostCapacity,
-  LinkCommand,
-  Refusal,
-  VmSample,
+import {
+  type Capacity,
+  type Changes,
+  type HostCapacity,
+  type LinkCommand,
+  planShare,
+  type Refusal,
+  type VmSample,
 } from '@factory/contracts';
 import {
   type ByteChannel,
@@ -31,7 +32,6 @@ import { Outbox } from './link/outbox.ts';
 import { reportUse } from './metrics/use-reporter.ts';
 import type { VmSchedulerClient } from './picture/scheduler-client.ts';
 import { VmPicture } from './picture/vm-picture.ts';
-import { planShare } from './resource-plan.ts';
 import type { ClusterIdentity, ClusterStore } from './store.ts';
 import type { VolumeKeeper } from './volume-keeper.ts';
 

@@ -1,5 +1,6 @@
 import {
   BatchChangeSchema,
+  BatchPlanSchema,
   BatchReportSchema,
   BatchRequestSchema,
   BatchSchema,
@@ -41,6 +42,19 @@ export function batchRoutes(instance: FastifyInstance, batches: BatchService): v
       const batch = await batches.create(principalOf(request).projectId, request.body, key);
       return reply.status(202).header('location', `/v1/batches/${batch.id}`).send(batch);
     },
+  );
+  app.post(
+    '/v1/batches::plan',
+    {
+      schema: {
+        operationId: 'planBatch',
+        summary: 'Show what would become of a batch if it were asked for now',
+        tags,
+        body: BatchRequestSchema,
+        response: answers(200, BatchPlanSchema),
+      },
+    },
+    async (request) => batches.plan(principalOf(request).projectId, request.body),
   );
   app.get(
     '/v1/batches',

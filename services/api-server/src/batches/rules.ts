@@ -5,11 +5,11 @@ import {
   compileRule,
   HUGEPAGE_MIB,
   type NicRequest,
+  reachableTotals,
   type Shape,
   TextPatternError,
   VM_LIMITS,
 } from '@factory/contracts';
-import { reachableTotals } from '../planning/cluster-selection.ts';
 import { DEFAULT_SUBNET } from '../subnets/cards.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
 import type { BatchRecord, BatchSize, BatchWishes } from './store.ts';

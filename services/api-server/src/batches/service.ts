@@ -3,6 +3,7 @@ import {
   type Batch,
   type BatchChange,
   type BatchId,
+  type BatchPlan,
   type BatchReport,
   type BatchRequest,
   ID_PREFIXES,
@@ -17,10 +18,12 @@ import {
   type SecretBox,
   sleep,
 } from '@factory/runtime';
+import { withoutFlavors } from '../flavors/rules.ts';
 import type { ImageService } from '../images/service.ts';
 import type { JobDispatcher } from '../jobs/dispatcher.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
-import { claimOf, quotaExceeded } from '../quota/rules.ts';
+import { previewPlan } from '../planning/preview.ts';
+import { claimOf, decideQuota, quotaExceeded } from '../quota/rules.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { ruleSecurityRules } from '../subnets/rules.ts';
 import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
@@ -28,6 +31,7 @@ import type { WakeHub } from '../wakeups.ts';
 import { withAdminPassword } from './admin-password.ts';
 import { FILL_DEADLINE_MS } from './fill.ts';
 import { ruleLifetime } from './lifetime.ts';
+import { clusterOf, showPlan } from './plan.ts';
 import { ruleBatch, ruleLabels } from './rules.ts';
 import type {
   BatchListQuery,
@@ -39,12 +43,20 @@ import type {
   NewBatch,
 } from './store.ts';
 
+/** What an estimate is made from. */
+const RECENT_MS = 24 * 3_600_000;
+
 /** A batch under a storm of reports is read again this often at most, for each who waits. */
 const WATCH_PAUSE_MS = 50;
 
+type BatchServiceStore = Pick<
+  ApiStore,
+  'batches' | 'flavors' | 'planning' | 'quota' | 'reports' | 'volumes'
+>;
+
 /** What the batch routes can do. */
 export class BatchService {
-  readonly #store: Pick<ApiStore, 'batches' | 'reports'>;
+  readonly #store: BatchServiceStore;
   readonly #clock: Clock;
   readonly #newId: IdGenerator;
   readonly #jobs: JobDispatcher;
@@ -56,7 +68,7 @@ export class BatchService {
 
   constructor(parts: {
     readonly secrets: SecretBox;
-    readonly store: Pick<ApiStore, 'batches' | 'reports'>;
+    readonly store: BatchServiceStore;
     readonly clock: Clock;
     readonly newId: IdGenerator;
     readonly jobs: JobDispatcher;
@@ -100,6 +112,24 @@ export class BatchService {
     // Not waited for: the batch is durable, and a job that is lost is found again.
     void this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
     return answer;
+  }
+
+  /**
+   * What would become of a batch if it were asked for now; nothing is kept of it.
+   * @throws ProblemError as {@link create}, but for what the quota or others' names say.
+   */
+  async plan(projectId: ProjectId, request: BatchRequest): Promise<BatchPlan> {
+    const nowMs = this.#clock.nowMs();
+    const { batch, claim, volumes } = await this.#toNewBatch(projectId, request, nowMs);
+    const { planning, quota, reports } = this.#store;
+    const volumeClusterId = await clusterOf(this.#store.volumes, projectId, volumes, batch.size);
+    const preview = previewPlan(await planning.preview({ ...batch, volumeClusterId }, nowMs));
+    const [standing, recent] = await Promise.all([
+      quota.find(projectId),
+      reports.recentSeconds(nowMs - RECENT_MS),
+    ]);
+    const standings = standing === undefined ? [] : [standing.project, standing.organisation];
+    return showPlan(preview, claim, decideQuota(standings, claim), recent);
   }
 
   async #answered(
@@ -182,7 +212,11 @@ export class BatchService {
     return { batch, etag: `"${hashOf(batch).slice(0, 32)}"` };
   }
 
-  async #toNewBatch(projectId: ProjectId, request: BatchRequest, nowMs: number): Promise<NewBatch> {
+  async #toNewBatch(projectId: ProjectId, named: BatchRequest, nowMs: number): Promise<NewBatch> {
+    const { flavor, flavors } = named;
+    const isNamed = flavor !== undefined || flavors !== undefined;
+    const known = isNamed ? await this.#store.flavors.list() : [];
+    const request = withoutFlavors(named, known);
     const ruling = ruleBatch(request);
     if (ruling.kind === 'invalid') throw invalid(ruling);
     const terms = termsOf(request, nowMs);

@@ -1,4 +1,10 @@
-import { type Capacity, type ClusterId, imageNameOf, type Shape } from '@factory/contracts';
+import {
+  type Capacity,
+  type ClusterId,
+  imageNameOf,
+  reachableTotals,
+  type Shape,
+} from '@factory/contracts';
 import { hasImage } from '../images/choose.ts';
 import { describeLack, machinesFitting, plural, type Room, roomsOf } from './rooms.ts';
 import {
@@ -130,16 +136,6 @@ export function selectForCores(demand: CoreDemand, candidates: readonly Candidat
   return { shares, unplaced: left, reason: explain(what, assessments) };
 }
 
-/** For every total from 0 to `total`: whether machines of the shapes can add up to it. */
-export function reachableTotals(total: number, shapes: readonly Shape[]): readonly boolean[] {
-  const reachable = new Array<boolean>(total + 1).fill(false);
-  reachable[0] = true;
-  for (let sum = 1; sum <= total; sum += 1) {
-    reachable[sum] = shapes.some((shape) => reachable[sum - shape.vcpus] === true);
-  }
-  return reachable;
-}
-
 function largestShare(most: number, left: number, isReachable: readonly boolean[]): number {
   for (let amount = most; amount > 0; amount -= 1) {
     if (isReachable[amount] === true && isReachable[left - amount] === true) return amount;
@@ -175,7 +171,11 @@ function machinesOn(rooms: readonly Room[], { shape, wishes }: MachineDemand): n
   }
 }
 
-function promisedOf(candidate: Candidate, capacity: Capacity) {
+/** What is taken already of a cluster's room, by its own word and by ours. */
+export function promisedOf(
+  candidate: Pick<Candidate, 'unseenVcpus' | 'unseenMemoryMiB'>,
+  capacity: Capacity,
+) {
   return {
     vcpus: candidate.unseenVcpus + capacity.promisedVcpus,
     memoryMiB: candidate.unseenMemoryMiB + capacity.promisedMemoryMiB,

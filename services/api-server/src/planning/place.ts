@@ -54,7 +54,9 @@ export function placeMachines(
 }
 
 /** A cluster as a choice for the snapshot's batch. */
-export function candidateIn(snapshot: PlanningSnapshot): (cluster: PlanningCluster) => Candidate {
+export function candidateIn(
+  snapshot: Pick<PlanningSnapshot, 'nowMs' | 'batch' | 'policy'>,
+): (cluster: PlanningCluster) => Candidate {
   return (cluster) => ({
     ...cluster,
     ...eligibilityOf(snapshot, cluster),

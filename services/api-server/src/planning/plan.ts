@@ -1,7 +1,7 @@
-import type { Shape, SharePlan } from '@factory/contracts';
+import { reachableTotals, type Shape, type SharePlan } from '@factory/contracts';
 import type { IdGenerator } from '@factory/runtime';
 import type { BatchSize } from '../batches/store.ts';
-import { reachableTotals, selectForCores } from './cluster-selection.ts';
+import { selectForCores } from './cluster-selection.ts';
 import { PlanDraft } from './draft.ts';
 import { candidateIn, placeMachines } from './place.ts';
 import { plural } from './rooms.ts';

@@ -14,6 +14,7 @@ import type { AddressPool } from '../subnets/addresses.ts';
 import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
 import type { WaitingBatch } from './fair-share.ts';
+import type { PreviewSnapshot } from './preview.ts';
 import type { Reassignment, Stranded } from './reassign.ts';
 
 /** Cores of a batch that a cluster was asked to turn into machines. */
@@ -126,6 +127,8 @@ export interface PlanningStore {
     nowMs: number,
     decide: (snapshot: PlanningSnapshot) => PlanningOutcome,
   ): Promise<boolean>;
+  /** What a dry run for a batch needs to know, which need not be kept; locks nothing. */
+  preview(batch: BatchRecord, nowMs: number): Promise<PreviewSnapshot>;
   /** Batches that need planning; of more than `limit` those of the highest priority. */
   waiting(nowMs: number, limit: number): Promise<readonly WaitingBatch[]>;
   /** Clusters not heard of since `beforeMs` that have left something unclaimed for as long. */

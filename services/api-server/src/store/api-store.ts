@@ -6,6 +6,7 @@ import type { FleetStore } from '../clusters/fleet-store.ts';
 import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { EventStore } from '../events/store.ts';
+import type { FlavorStore } from '../flavors/store.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { InvariantStore } from '../invariants/store.ts';
 import type { KeyStore } from '../keys/store.ts';
@@ -46,6 +47,7 @@ export interface ApiStore {
   readonly planning: PlanningStore;
   readonly subnets: SubnetStore;
   readonly quota: QuotaStore;
+  readonly flavors: FlavorStore;
   readonly events: EventStore;
   readonly policies: PolicyStore;
   readonly fairShares: FairShareStore;

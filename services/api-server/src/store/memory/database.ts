@@ -5,6 +5,7 @@ import type {
   Capacity,
   ClusterId,
   ClusterImage,
+  Flavor,
   LinkCommand,
   NumberedCommand,
   OperationId,
@@ -104,6 +105,7 @@ export class MemoryDatabase {
   );
   /** The size of a machine until it has applied the wish of this number. */
   readonly resizedFrom = new Map<VmId, Shape & { diskGiB: number; generation: number }>();
+  readonly flavors = new Map<string, Flavor>();
   /** Of organisations and projects, by their ids. */
   readonly limits = new Map<string, QuotaLimits>();
   readonly volumes: Map<VolumeId, VolumeRecord> = noticed(this.ledger, changes.volumeChanges);

@@ -5,6 +5,7 @@ import { createMemoryClusters } from './clusters.ts';
 import { createMemoryConsoles } from './consoles.ts';
 import { MemoryDatabase } from './database.ts';
 import { createMemoryEvents } from './events.ts';
+import { createMemoryFlavors } from './flavors.ts';
 import { createMemoryFleet } from './fleet.ts';
 import { createMemoryImages } from './images.ts';
 import { createMemoryInvariants } from './invariants.ts';
@@ -50,6 +51,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     planning: createMemoryPlanning(database),
     subnets: createMemorySubnets(database),
     quota: createMemoryQuota(database),
+    flavors: createMemoryFlavors(database),
     events: createMemoryEvents(database),
     policies: createMemoryPolicies(database),
     fairShares: createMemoryFairShares(database),

@@ -25,6 +25,11 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
       return true;
     },
     waiting: async (nowMs, limit) => waitingBatches(db, nowMs, limit),
+    preview: async (batch, nowMs) => {
+      const policy = policyOf(db, batch.projectId);
+      const snapshot = { nowMs, batch, clusters: planningClusters(db) };
+      return policy === undefined ? snapshot : { ...snapshot, policy };
+    },
     silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
     takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),

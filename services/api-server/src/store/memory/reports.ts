@@ -20,6 +20,10 @@ export function createMemoryReports(db: MemoryDatabase): ReportStore {
       if (batch?.projectId !== projectId) return undefined;
       return db.reports.get(id) ?? buildReport(inputOf(db, batch), nowMs, false);
     },
+    recentSeconds: async (sinceMs) =>
+      [...db.reports].flatMap(([id, { seconds }]) =>
+        seconds !== null && (db.batches.get(id)?.createdAtMs ?? 0) > sinceMs ? [seconds.last] : [],
+      ),
     keep: async (nowMs, limit) => {
       const due = [...db.batches.values()].filter(
         ({ id, state, needsPlanning }) =>

@@ -7,6 +7,7 @@ import { createPostgresClusters } from './clusters.ts';
 import { createPostgresConsoles } from './consoles.ts';
 import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresEvents, EVENTS_CHANNEL } from './events.ts';
+import { createPostgresFlavors } from './flavors.ts';
 import { createPostgresFleet } from './fleet.ts';
 import { createPostgresImages } from './images.ts';
 import { createPostgresInvariants } from './invariants.ts';
@@ -79,6 +80,7 @@ export function createPostgresStore(options: {
     planning: createPostgresPlanning(db),
     subnets: createPostgresSubnets(db),
     quota: createPostgresQuota(db),
+    flavors: createPostgresFlavors(db),
     tenancy: createPostgresTenancy(db),
     keys: createPostgresKeys(db),
     policies: createPostgresPolicies(db),

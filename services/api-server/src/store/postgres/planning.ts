@@ -43,6 +43,10 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
         wakes.add({ clusters, batches: [batchId] });
         return true;
       }),
+    preview: async (batch, nowMs) => ({
+      ...{ nowMs, batch, clusters: await clustersOf(db.knex) },
+      policy: await policyOf(db.knex, batch.projectId),
+    }),
     waiting: (nowMs, limit) => waitingBatches(db.knex, nowMs, limit),
     silentClusters: (beforeMs) => silentClusters(db.knex, beforeMs),
     takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
@@ -66,7 +70,7 @@ async function snapshotOf(
     planned,
     unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
     shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
-    clusters: await clustersOf(trx),
+    clusters: await lockedClusters(trx),
     policy: await policyOf(trx, batch.projectId),
   };
 }
@@ -114,9 +118,13 @@ async function defaultNics(trx: Knex.Transaction, { id, projectId }: BatchRecord
 }
 
 /** All clusters, with their command logs locked: the decision numbers the commands. */
-async function clustersOf(trx: Knex.Transaction): Promise<PlanningCluster[]> {
+async function lockedClusters(trx: Knex.Transaction): Promise<PlanningCluster[]> {
   await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
-  const { rows } = await trx.raw<{ rows: PlanningCluster[] }>(
+  return clustersOf(trx);
+}
+
+async function clustersOf(knex: Knex): Promise<PlanningCluster[]> {
+  const { rows } = await knex.raw<{ rows: PlanningCluster[] }>(
     `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs",
        k.silent_since_ms as "silentSinceMs", k.region, k.attributes, k.state, k.capacity,
        l.last_seq as "lastCommandSeq",

@@ -54,7 +54,7 @@ export function createPostgresPolicies(db: PostgresDatabase): PolicyStore {
 
 /** All rules, and for whom they are asked. */
 export async function policyOf(
-  trx: Knex.Transaction,
+  trx: Knex,
   projectId: ProjectId,
 ): Promise<NonNullable<PlanningSnapshot['policy']>> {
   const { rows } = await trx.raw<{

@@ -12,6 +12,9 @@ import type { ReportStore } from '../../batches/report-store.ts';
 import type { PostgresDatabase } from './database.ts';
 import { batchRows, type Row, termRows } from './rows.ts';
 
+/** Batches that an estimate is made from at most. */
+const RECENT_MAX = 50;
+
 /** See {@link ReportStore}. */
 export function createPostgresReports(db: PostgresDatabase): ReportStore {
   return {
@@ -24,6 +27,15 @@ export function createPostgresReports(db: PostgresDatabase): ReportStore {
       // What we kept is a report.
       if (row.report !== null) return row.report as BatchReport;
       return buildReport(await inputOf(db.knex, row), nowMs, false);
+    },
+    recentSeconds: async (sinceMs) => {
+      const { rows } = await db.knex.raw<{ rows: readonly { last: number }[] }>(
+        `select (report->'seconds'->>'last')::float8 as last from batches
+         where created_at_ms > :sinceMs and report->'seconds'->>'last' is not null
+         order by id desc limit :limit`,
+        { sinceMs, limit: RECENT_MAX },
+      );
+      return rows.map(({ last }) => last);
     },
     keep: async (nowMs, limit) => {
       const { rows } = await db.knex.raw<{ rows: readonly { id: BatchId }[] }>(

@@ -1,6 +1,6 @@
-import { type HostCapacity, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type HostCapacity, VM_MEMORY_OVERHEAD_MIB } from './capacity.ts';
 import { planShare } from './resource-plan.ts';
 
 const NOTHING = { vcpus: 0, memoryMiB: 0 };

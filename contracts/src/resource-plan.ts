@@ -1,15 +1,9 @@
-import {
-  compileRequirements,
-  type HostCapacity,
-  hardwareResources,
-  type Requirements,
-  resourceWords,
-  type Shape,
-  type SharePlan,
-  unmetHardwareRule,
-  VM_MEMORY_OVERHEAD_MIB,
-  type VmHardware,
-} from '@factory/contracts';
+import type { Shape } from './batch.ts';
+import { type HostCapacity, VM_MEMORY_OVERHEAD_MIB } from './capacity.ts';
+import type { SharePlan } from './cluster-link.ts';
+import { hardwareResources, resourceWords, unmetHardwareRule } from './host-hardware.ts';
+import { compileRequirements, type Requirements } from './requirements.ts';
+import type { VmHardware } from './vm-hardware.ts';
 
 /** Free room of one host while a plan is made. */
 interface Room {
@@ -24,7 +18,7 @@ interface Room {
 type Demand = Shape & { readonly scarce: Readonly<Record<string, number>> };
 
 /** What is asked: so many cores, made of these shapes. */
-export interface ShareRequest {
+interface ShareRequest {
   readonly totalVcpus: number;
   readonly shapes: readonly Shape[];
   /** Of the hosts. */
@@ -123,8 +117,8 @@ function lackOf({ scarce }: Demand, { resources }: Room): string | undefined {
   return Object.keys(scarce).find((name) => (scarce[name] ?? 0) > (resources.get(name) ?? 0));
 }
 
-/** For every total from 0 to `total`: whether the shapes can add up to it. */
-function reachableTotals(total: number, shapes: readonly Shape[]): readonly boolean[] {
+/** For every total from 0 to `total`: whether machines of the shapes can add up to it. */
+export function reachableTotals(total: number, shapes: readonly Shape[]): readonly boolean[] {
   const reachable = new Array<boolean>(total + 1).fill(false);
   reachable[0] = true;
   for (let sum = 1; sum <= total; sum += 1) {
