@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { KilledProcesses } from '../../services/vm-executor/test/killed-processes.ts';
 import { expectThat } from '../support/acceptance.ts';
 
@@ -7,8 +8,14 @@ import { expectThat } from '../support/acceptance.ts';
  * and twice in a row: what its successor leaves is exactly what belongs there. (The integration tests
  * kill between the steps; a simulated host, of all procedures and with everything else.)
  */
-const MACHINE = ['vm.json', 'disk.qcow2', 'record.json', 'seed.iso'];
-const IMAGE = ['sha256.json', 'sha256.qcow2'];
+const MACHINE = [
+  'hardware/vm.json',
+  'leases/vm.json',
+  'overlays/vm/disk.qcow2',
+  'overlays/vm/record.json',
+  'overlays/vm/seed.iso',
+];
+const IMAGE = ['images/web/sha256.json', 'images/web/sha256.qcow2'];
 
 interface Story {
   readonly procedure: string;
@@ -62,12 +69,13 @@ for (const { procedure, isOn = false, after, files } of STORIES) {
 }
 await processes.close();
 
-/** The names of all files, those that differ from run to run as what they are. */
+/** All files, those that differ from run to run as what they are. */
 async function filesIn(hostDir: string): Promise<string> {
   const found = await readdir(hostDir, { recursive: true, withFileTypes: true });
-  const names = found.filter((each) => each.isFile()).map(({ name }) => name);
-  return names
-    .map((name) => name.replace(/^vm_\w+\.json$/, 'vm.json').replace(/^[0-9a-f]{64}/, 'sha256'))
+  return found
+    .filter((each) => each.isFile())
+    .map(({ parentPath, name }) => relative(hostDir, join(parentPath, name)))
+    .map((path) => path.replace(/vm_\w+/, 'vm').replace(/[0-9a-f]{64}/, 'sha256'))
     .toSorted()
     .join(' ');
 }
