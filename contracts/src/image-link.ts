@@ -63,6 +63,19 @@ export const ImagesAnswerSchema = Type.Object({
   /** Versions that are deleted: only what is named here is ever removed. */
   dropped: Type.Array(Type.Object({ name: NameSchema, version: ImageVersionSchema })),
   stages: Type.Array(ImageStageSchema),
+  /** Versions that were made here and others are to have: to be sent up from `offset` on. */
+  uploads: Type.Optional(
+    Type.Array(
+      Type.Object({
+        id: ImageIdSchema,
+        name: NameSchema,
+        version: ImageVersionSchema,
+        offset: Type.Integer({ minimum: 0 }),
+      }),
+    ),
+  ),
+  /** How fast images may come and go; no bound without it. */
+  bytesPerSecond: Type.Optional(Type.Integer({ minimum: 1 })),
 });
 export type ImagesAnswer = Static<typeof ImagesAnswerSchema>;
 export type WantedImage = ImagesAnswer['wanted'][number];
@@ -72,3 +85,15 @@ export const ImageContentRequestSchema = Type.Object({
   imageId: ImageIdSchema,
   offset: Type.Integer({ minimum: 0 }),
 });
+
+/** `POST /cluster-link/v1/image-part`: a part of a version that the cluster was told to send up. */
+export const ImagePartSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  imageId: ImageIdSchema,
+  offset: Type.Integer({ minimum: 0 }),
+  base64: Type.String({ maxLength: Math.ceil((IMAGE_LINK_LIMITS.partBytesMax * 4) / 3) + 4 }),
+});
+export type ImagePart = Static<typeof ImagePartSchema>;
+
+/** How much has arrived then. */
+export const ImagePartAnswerSchema = Type.Object({ offset: Type.Integer({ minimum: 0 }) });

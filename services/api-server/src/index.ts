@@ -36,6 +36,7 @@ import {
   type ImagePlane,
   type ImageSettings,
 } from './images/plane.ts';
+import { replicaRoutes } from './images/replica-routes.ts';
 import { imageRoutes } from './images/routes.ts';
 import { invariantRoutes } from './invariants/routes.ts';
 import { JobDispatcher } from './jobs/dispatcher.ts';
@@ -241,6 +242,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     orphanRoutes(api, new OrphanService(store));
     invariantRoutes(api, { store, clock });
     subnetRoutes(api, new SubnetService({ store, clock, newId }));
+    replicaRoutes(api, { replication: images.replication, store });
     imageRoutes(api, { images: images.service, uploads: images.uploads });
     const volumes = new VolumeService({ store, clock, newId });
     volumeRoutes(api, volumes);

@@ -141,6 +141,7 @@ export class ClusterServer {
           options.linkClient.images(identity, { epoch, images }, this.#closing.signal),
         ),
       fetchPart: (imageId, offset) => this.#fetchImagePart(imageId, offset),
+      sendPart: (imageId, offset, bytes) => this.#sendImagePart(imageId, offset, bytes),
       readHosts: async () =>
         hostImagesOf(await options.vmScheduler.hostImages(), this.#hosts ?? []),
       stage: (stages) => options.vmScheduler.stageImages(agentStagesOf(stages, this.#hosts ?? [])),
@@ -203,6 +204,15 @@ export class ClusterServer {
   ): Promise<T | undefined> {
     const session = this.#link.session;
     return session === undefined ? undefined : work(session.identity, session.epoch);
+  }
+
+  async #sendImagePart(imageId: string, offset: number, bytes: Uint8Array): Promise<number> {
+    const part = { imageId, offset, base64: Buffer.from(bytes).toString('base64') };
+    const arrived = await this.#inSession((identity) =>
+      this.#options.linkClient.imagePart(identity, part, this.#closing.signal),
+    );
+    if (arrived === undefined) throw new Error('there is no link at present');
+    return arrived;
   }
 
   async #fetchImagePart(imageId: string, offset: number): Promise<Uint8Array> {

@@ -26,6 +26,7 @@ function record(url: string, etag?: string): ImageVersionRecord {
     facts: { os: 'linux', firmware: 'bios', drivers: 'virtio', minMemoryMiB: 1, minDiskGiB: 1 },
     source: { kind: 'url', url, ...(etag === undefined ? {} : { etag }) },
     ...{ sizeBytes: 0, totalBytes: null, virtualSizeBytes: null, createdAtMs: 0 },
+    copiedAtMs: null,
   };
 }
 

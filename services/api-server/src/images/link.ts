@@ -4,6 +4,7 @@ import {
   ID_PREFIXES,
   IMAGE_LINK_LIMITS,
   type ImageId,
+  type ImagePart,
   type ImagesAnswer,
   type ImagesRequest,
   PROBLEMS,
@@ -12,21 +13,26 @@ import { type Clock, type IdGenerator, ProblemError } from '@factory/runtime';
 import type { LinkPeer } from '../clusters/store.ts';
 import { printable } from '../link/printable.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import type { ImageCopies } from './copies.ts';
 import type { ImageFiles } from './files.ts';
+import { urgencyOf, wantedAt } from './placement.ts';
+import { heardOf } from './replication.ts';
 import { madeVersion, manifestOf } from './version.ts';
 
 /** The api-server's end of what clusters and it say to each other of images. */
 export class ImageLink {
   readonly #parts: {
-    readonly store: Pick<ApiStore, 'images'>;
+    readonly store: Pick<ApiStore, 'images' | 'clusters' | 'replicas'>;
     readonly files: ImageFiles;
+    readonly copies: ImageCopies;
     readonly clock: Clock;
     readonly newId: IdGenerator;
   };
 
   constructor(parts: {
-    readonly store: Pick<ApiStore, 'images'>;
+    readonly store: Pick<ApiStore, 'images' | 'clusters' | 'replicas'>;
     readonly files: ImageFiles;
+    readonly copies: ImageCopies;
     readonly clock: Clock;
     readonly newId: IdGenerator;
   }) {
@@ -61,18 +67,27 @@ export class ImageLink {
   }
 
   async #wishes(clusterId: ClusterId, nowMs: number): Promise<ImagesAnswer> {
-    const { store } = this.#parts;
-    const [records, stages] = await Promise.all([
+    const { store, copies } = this.#parts;
+    const [records, stages, replicas, clusters, rate] = await Promise.all([
       store.images.inStates(['ready', 'deleting']),
       store.images.stages(nowMs),
+      store.replicas.list(nowMs),
+      store.clusters.list(),
+      store.replicas.bytesPerSecond(clusterId),
     ]);
     const ready = records.filter(({ state }) => state === 'ready');
-    const wanted = ready.flatMap((record) => {
-      // The api-server has nothing of it to give.
-      if (record.source.kind === 'vm') return [];
-      const manifest = manifestOf(record);
-      return manifest === undefined ? [] : [{ id: record.id, manifest }];
-    });
+    const world = { heard: heardOf(clusters, nowMs), replicas };
+    const wanted = ready
+      .flatMap((record) => {
+        const wantedBy = wantedAt(record, clusterId, world);
+        // Of what was made of a machine there may be nothing here to give yet.
+        const isHere = record.source.kind !== 'vm' || record.copiedAtMs !== null;
+        const manifest = manifestOf(record);
+        if (wantedBy === undefined || manifest === undefined || !isHere) return [];
+        return [{ id: record.id, manifest, urgency: urgencyOf(wantedBy) }];
+      })
+      .sort((a, b) => a.urgency - b.urgency)
+      .map(({ id, manifest }) => ({ id, manifest }));
     const isWanted = (name: string, version: string): boolean =>
       ready.some((each) => each.folder === name && each.version === version);
     const dropped = records.flatMap(({ state, folder: name, version }) =>
@@ -85,6 +100,8 @@ export class ImageLink {
       wanted,
       dropped,
       stages: mine.map(({ name, version, hostNames }) => ({ name, version, hostNames })),
+      uploads: [...(await copies.uploadsOf(clusterId, ready, replicas))],
+      ...(rate === null ? {} : { bytesPerSecond: rate }),
     };
   }
 
@@ -97,10 +114,19 @@ export class ImageLink {
     const { store, files, clock } = this.#parts;
     if (!(await store.images.isFirstUse(peer.id, nonce, clock.nowMs()))) throw refusal('replayed');
     const record = await store.images.find(imageId);
-    if (record?.state !== 'ready') {
+    const isHere = record?.source.kind !== 'vm' || record.copiedAtMs !== null;
+    if (record?.state !== 'ready' || !isHere) {
       throw new ProblemError(PROBLEMS.notFound, `There is no image version ${imageId}.`);
     }
     return files.read(imageId, offset, IMAGE_LINK_LIMITS.partBytesMax);
+  }
+
+  /** A part that a cluster sends; gives how much has arrived. @throws ProblemError */
+  async part(peer: LinkPeer, part: ImagePart, nonce: string): Promise<number> {
+    const { store, copies, clock } = this.#parts;
+    if (!(await store.images.isFirstUse(peer.id, nonce, clock.nowMs()))) throw refusal('replayed');
+    const { imageId, offset, base64 } = part;
+    return copies.take(peer, { imageId, offset, bytes: Buffer.from(base64, 'base64') });
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Clock, IdGenerator, Logger, Random } from '@factory/runtime';
 import type { ApiStore } from '../store/api-store.ts';
+import { ImageCopies } from './copies.ts';
 import { createMemoryImageFiles, type ImageFiles } from './files.ts';
 import { ImageLink } from './link.ts';
+import { Replication } from './replication.ts';
 import { ImageService } from './service.ts';
 import { ImageUploads } from './upload.ts';
 import { DownloadRefusedError, type ImageDownloads, ImageWorker } from './worker.ts';
@@ -34,12 +36,13 @@ export interface ImagePlane {
   readonly uploads: ImageUploads;
   readonly link: ImageLink;
   readonly worker: ImageWorker;
+  readonly replication: Replication;
 }
 
 export function createImagePlane(
   { files, downloads, sizeBytesMax }: ImageSettings,
   parts: {
-    readonly store: Pick<ApiStore, 'images' | 'clusters'>;
+    readonly store: Pick<ApiStore, 'images' | 'clusters' | 'replicas'>;
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
@@ -47,9 +50,12 @@ export function createImagePlane(
   },
 ): ImagePlane {
   const { store, clock, random, logger, newId } = parts;
-  const worker = new ImageWorker({ store, files, downloads, clock, random, logger });
   const wake = (): void => worker.wake();
   const service = new ImageService({ store, files, clock, newId, wake });
+  const replication = new Replication({ store, images: service, clock });
+  const worker = new ImageWorker({ store, files, downloads, replication, clock, random, logger });
   const uploads = new ImageUploads({ store, images: service, files, clock, wake, sizeBytesMax });
-  return { service, uploads, link: new ImageLink({ store, files, clock, newId }), worker };
+  const copies = new ImageCopies({ store, files, clock, logger });
+  const link = new ImageLink({ store, files, copies, clock, newId });
+  return { service, uploads, link, worker, replication };
 }

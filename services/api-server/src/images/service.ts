@@ -161,7 +161,7 @@ export class ImageService {
       expectedSha256: request.source?.sha256 ?? request.sha256 ?? null,
       ...{ version: null, format: null, sizeBytes: 0, virtualSizeBytes: null },
       totalBytes: request.sizeBytes ?? null,
-      createdAtMs: nowMs,
+      ...{ createdAtMs: nowMs, copiedAtMs: null },
     };
     const result = await store.images.create(record);
     if (result.kind === 'overQuota') throw quotaExceeded(result.excess);
@@ -208,6 +208,22 @@ export class ImageService {
       name,
       stages: stages.map(({ cluster, stage }) => ({ cluster, version: stage.version })),
     };
+  }
+
+  /**
+   * The version that is ready and begins with `version`, by default the newest: the project's own, or
+   * a public one. @throws ProblemError 404, 422
+   */
+  async version(projectId: ProjectId, name: string, version?: string): Promise<ImageVersionRecord> {
+    const { versions } = await this.get(projectId, name);
+    const chosen = await this.choose(
+      projectId,
+      version === undefined ? name : `${name}@${version}`,
+    );
+    const found = versions.find((each) => each.version === chosen.imageVersion);
+    if (found !== undefined) return found;
+    const detail = `${name} is an image of the clusters' own: each has what its operator gave it.`;
+    throw new ProblemError(PROBLEMS.unknownImage, detail, { field: 'name' });
   }
 
   /** A version of the project's own, whatever its state. @throws ProblemError 404 */

@@ -39,7 +39,7 @@ export interface ImageFacts
 export type ImageSource =
   | { readonly kind: 'upload' }
   | { readonly kind: 'url'; readonly url: string; readonly etag?: string }
-  /** Made where this machine was; its content is there alone. */
+  /** Made where this machine was; its content is there alone, until another cluster is to have it. */
   | { readonly kind: 'vm'; readonly vmId: VmId };
 
 /** One version of a project's image, as it is kept. */
@@ -69,6 +69,8 @@ export interface ImageVersionRecord {
   readonly totalBytes: number | null;
   readonly virtualSizeBytes: number | null;
   readonly createdAtMs: number;
+  /** Of one that was made of a machine: since when its content is here, too. */
+  readonly copiedAtMs: number | null;
 }
 
 /** What changes when a version goes into a state, or makes progress in it. Pure. */
@@ -114,6 +116,6 @@ export function madeVersion(
     },
     source: { kind: 'vm', vmId },
     ...{ expectedSha256: null, version, format, sizeBytes, totalBytes: sizeBytes },
-    ...{ virtualSizeBytes, createdAtMs: manifest.createdAtMs },
+    ...{ virtualSizeBytes, createdAtMs: manifest.createdAtMs, copiedAtMs: null },
   };
 }

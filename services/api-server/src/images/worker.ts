@@ -8,6 +8,7 @@ import {
 } from '@factory/runtime';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ImageFiles } from './files.ts';
+import type { Replication } from './replication.ts';
 import { IMAGE_STATES, type ImageVersionRecord, inState } from './version.ts';
 
 /** How often this looks for work that nobody told it of. */
@@ -52,6 +53,7 @@ interface WorkerParts {
   readonly store: Pick<ApiStore, 'images'>;
   readonly files: ImageFiles;
   readonly downloads: ImageDownloads;
+  readonly replication: Pick<Replication, 'sweep'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -115,13 +117,14 @@ export class ImageWorker {
     this.#wakes.delete(resolve);
   }
 
-  /** Ends what is past its deadline, and forgets what is deleted. */
+  /** Ends what is past its deadline, forgets what is deleted, has brought what batches wait for. */
   async #keepHouse(): Promise<boolean> {
     const { store, clock } = this.#parts;
     for (const record of await store.images.pastDeadline(clock.nowMs())) {
       await this.#expire(record);
     }
     await this.#forgetDeleted();
+    await this.#parts.replication.sweep(clock.nowMs());
     return false;
   }
 

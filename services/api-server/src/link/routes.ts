@@ -2,6 +2,7 @@ import {
   EnrolRequestSchema,
   ExchangeRequestSchema,
   ImageContentRequestSchema,
+  ImagePartSchema,
   ImagesRequestSchema,
   LinkMetricsSchema,
   PROBLEMS,
@@ -107,6 +108,15 @@ function imageLinkRoutes(instance: FastifyInstance, images: ImageLink): void {
         .type('application/octet-stream')
         .serializer((body) => body)
         .send(bytes);
+    },
+  );
+  app.post(
+    '/cluster-link/v1/image-part',
+    { schema: { body: ImagePartSchema }, bodyLimit: EXCHANGE_BYTES_MAX },
+    async (request) => {
+      const { peer, claim } = signerOf(request);
+      requireVersion(request.body.protocolVersion);
+      return { offset: await images.part(peer, request.body, claim.nonce) };
     },
   );
 }

@@ -7,6 +7,7 @@ import type { ClusterStore, Wake } from '../clusters/store.ts';
 import type { ConsoleStore } from '../consoles/store.ts';
 import type { EventStore } from '../events/store.ts';
 import type { FlavorStore } from '../flavors/store.ts';
+import type { ReplicaStore } from '../images/replica-store.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { InvariantStore } from '../invariants/store.ts';
 import type { KeyStore } from '../keys/store.ts';
@@ -36,6 +37,7 @@ export interface ApiStore {
   readonly metrics: MetricsStore;
   readonly orphans: OrphanStore;
   readonly images: ImageStore;
+  readonly replicas: ReplicaStore;
   readonly invariants: InvariantStore;
   readonly clusters: ClusterStore;
   readonly fleet: FleetStore;

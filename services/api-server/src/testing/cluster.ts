@@ -64,7 +64,7 @@ export class TestCluster {
 
   /** A signed call; `overrides` replaces headers after signing. */
   post(
-    call: 'sessions' | 'exchange' | 'metrics' | 'images' | 'image-content',
+    call: 'sessions' | 'exchange' | 'metrics' | 'images' | 'image-content' | 'image-part',
     body: unknown,
     options: {
       readonly overrides?: Readonly<Record<string, string>>;

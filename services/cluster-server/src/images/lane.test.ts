@@ -35,6 +35,7 @@ function setUp(content: Buffer, own: readonly ImageManifest[] = []) {
   const world = {
     answer: { wanted: [], dropped: [], stages: [] } as ImagesAnswer,
     offsets: [] as number[],
+    sent: [] as Buffer[],
     /** Parts that fail before one comes through. */
     failures: 0,
     isLinked: true,
@@ -51,6 +52,12 @@ function setUp(content: Buffer, own: readonly ImageManifest[] = []) {
       world.failures -= 1;
       if (world.failures >= 0) throw new Error('cut');
       return content.subarray(offset, offset + PART);
+    },
+    sendPart: async (_id: string, offset: number, bytes: Uint8Array) => {
+      world.sent.push(Buffer.from(bytes));
+      world.failures -= 1;
+      if (world.failures >= 0) throw new Error('cut');
+      return offset + bytes.length;
     },
     readHosts: async () => new Map([['a'.repeat(64), [{ hostName: 'host-1', percent: 40 }]]]),
     stage: async (stages: readonly ImageStage[]) => {
@@ -144,5 +151,27 @@ describe("the images' lane of the link", () => {
     start();
     await until(([image]) => image?.hosts[0]?.percent === 40, 'the hosts');
     expect(staged[0]).toEqual(stage);
+  });
+
+  it('goes no faster than it may', async () => {
+    const { world, start, until, clock } = setUp(content);
+    world.answer = { ...world.answer, wanted: [wanted], bytesPerSecond: 100 };
+    const startMs = clock.monotonicMs();
+    start();
+    await until(isReady, 'the image');
+    expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(35_000);
+  });
+
+  it('sends up what others are to have, and goes on where it broke off', async () => {
+    const { world, start, clock, shelf } = setUp(content);
+    await shelf.writePartial(wanted.manifest, 0, content);
+    await shelf.publish(wanted.manifest);
+    const { name, version } = wanted.manifest;
+    const upload = { id: wanted.id, name, version, offset: 500 };
+    world.answer = { ...world.answer, uploads: [upload] };
+    world.failures = 1;
+    start();
+    await clock.runUntil(() => world.sent.length > 1, 60_000, 'the upload');
+    expect(world.sent.every((each) => each.equals(content.subarray(500)))).toBe(true);
   });
 });

@@ -1,8 +1,10 @@
 import type { ClusterImage, HostImage, ImageStage, ImagesAnswer } from '@factory/contracts';
 import { type Clock, createBackoff, type Logger, type Random, sleep } from '@factory/runtime';
 import { ImageImporter, keyOf } from './importer.ts';
+import { createRate, type Rate } from './rate.ts';
 import type { ImageReader } from './reader.ts';
 import type { ImageShelf } from './shelf.ts';
+import { ImageUploader } from './uploader.ts';
 
 const QUIET_INTERVAL_MS = 5_000;
 /** While something is on its way its progress is told more often. */
@@ -22,6 +24,8 @@ interface LaneParts {
   /** Tells the api-server, and gives its answer; undefined while there is no session. */
   readonly exchange: (images: readonly ClusterImage[]) => Promise<ImagesAnswer | undefined>;
   readonly fetchPart: (imageId: string, offset: number) => Promise<Uint8Array>;
+  /** Sends a part of a version up; gives how much has arrived there. */
+  readonly sendPart: (imageId: string, offset: number, bytes: Uint8Array) => Promise<number>;
   /** What hosts have, by version. */
   readonly readHosts: () => Promise<HostImages>;
   /** Passes on which versions are wanted on which hosts. */
@@ -35,13 +39,31 @@ interface LaneParts {
  */
 export class ImageLane {
   readonly #parts: LaneParts;
+  readonly #rate: Rate;
   readonly #importer: ImageImporter;
+  readonly #uploader: ImageUploader;
   readonly #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
-    this.#importer = new ImageImporter(parts);
+    this.#rate = createRate(parts.clock);
+    const { signal } = this.#closing;
+    this.#importer = new ImageImporter({
+      ...parts,
+      fetchPart: async (imageId, offset) => {
+        const bytes = await parts.fetchPart(imageId, offset);
+        await this.#rate.pass(bytes.length, signal);
+        return bytes;
+      },
+    });
+    this.#uploader = new ImageUploader({
+      ...parts,
+      sendPart: async (imageId, offset, bytes) => {
+        await this.#rate.pass(bytes.length, signal);
+        return parts.sendPart(imageId, offset, bytes);
+      },
+    });
   }
 
   start(): void {
@@ -50,6 +72,7 @@ export class ImageLane {
 
   async close(): Promise<void> {
     this.#importer.close();
+    this.#uploader.close();
     this.#closing.abort(new Error('the cluster-server is closing'));
     await this.#running;
   }
@@ -84,6 +107,8 @@ export class ImageLane {
     const states = await this.#states(manifests, there);
     const answer = await exchange(states);
     if (answer === undefined) return NOT_LINKED_MS;
+    this.#rate.set(answer.bytesPerSecond);
+    this.#uploader.want(answer.uploads ?? []);
     this.#importer.want(answer.wanted, there);
     await this.#importer.drop(answer.dropped);
     if (answer.stages.length > 0) {
@@ -92,7 +117,7 @@ export class ImageLane {
       });
     }
     const isPulling = states.some(({ hosts }) => hosts.some(({ percent }) => percent < 100));
-    const isBusy = this.#importer.isBusy || isPulling;
+    const isBusy = this.#importer.isBusy || this.#uploader.isBusy || isPulling;
     return isBusy ? BUSY_INTERVAL_MS : QUIET_INTERVAL_MS;
   }
 

@@ -8,6 +8,8 @@ import { readImages } from './folder.ts';
 export interface ImageShelf {
   /** All versions that are there. */
   all(): Promise<readonly ImageManifest[]>;
+  /** Bytes of a version that is there, from `offset` on; empty at its end, or when it is not there. */
+  read(name: string, version: string, offset: number, lengthMax: number): Promise<Uint8Array>;
   /** How much of a version has arrived, in bytes. */
   partialBytes(manifest: ImageManifest): Promise<number>;
   /** Puts a part at `offset`; gives how much has arrived then. */
@@ -35,6 +37,13 @@ export function createImageShelf(folder: string, helper: StorageHelper): ImageSh
     async all() {
       known = await readImages(helper, folder, known);
       return known;
+    },
+    async read(name, version, offset, lengthMax) {
+      const isMeant = (each: ImageManifest) => each.name === name && each.version === version;
+      const manifest = known.find(isMeant);
+      if (manifest === undefined || offset >= manifest.sizeBytes) return new Uint8Array();
+      const part = { path: pathOf(name, `${version}.${manifest.format}`), offset, lengthMax };
+      return Buffer.from(await helper.call('readBytes', part, QUICK), 'base64');
     },
     async partialBytes({ name, version }) {
       return (await helper.call('size', { path: partialOf(name, version) }, QUICK)) ?? 0;
@@ -76,8 +85,11 @@ export function createImageShelf(folder: string, helper: StorageHelper): ImageSh
 export function createMemoryImageShelf(manifests: readonly ImageManifest[]): ImageShelf {
   const images = new Map(manifests.map((each) => [`${each.name} ${each.version}`, each]));
   const partials = new Map<string, Buffer>();
+  const contents = new Map<string, Buffer>();
   return {
     all: async () => [...images.values()],
+    read: async (_name, version, offset, lengthMax) =>
+      (contents.get(version) ?? Buffer.alloc(0)).subarray(offset, offset + lengthMax),
     partialBytes: async ({ version }) => partials.get(version)?.length ?? 0,
     async writePartial({ version }, offset, bytes) {
       const before = partials.get(version) ?? Buffer.alloc(0);
@@ -91,6 +103,7 @@ export function createMemoryImageShelf(manifests: readonly ImageManifest[]): Ima
       const sha256 = createHash('sha256').update(content).digest('hex');
       if (sha256 !== manifest.version) throw new Error('what has arrived is not what was sent');
       images.set(`${manifest.name} ${manifest.version}`, manifest);
+      contents.set(manifest.version, content);
     },
     async remove(name, version) {
       images.delete(`${name} ${version}`);

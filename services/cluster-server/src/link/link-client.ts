@@ -9,6 +9,7 @@ import {
   EnrolResponseSchema,
   type ExchangeResponse,
   ExchangeResponseSchema,
+  ImagePartAnswerSchema,
   type ImagesAnswer,
   ImagesAnswerSchema,
   LINK_CLUSTER_HEADER,
@@ -35,6 +36,7 @@ import type { ClusterIdentity } from '../store.ts';
 const enrolResponse = Compile(EnrolResponseSchema);
 const sessionResponse = Compile(SessionResponseSchema);
 const exchangeResponse = Compile(ExchangeResponseSchema);
+const imagePartAnswer = Compile(ImagePartAnswerSchema);
 const imagesAnswer = Compile(ImagesAnswerSchema);
 
 /** Beyond the wait that was asked for, how long an answer may take. */
@@ -170,9 +172,21 @@ export class LinkClient {
     throw new RemoteProblemError(url, answer.status, new TextDecoder().decode(answer.body));
   }
 
+  /** Sends a part of a version that was made here; gives how much has arrived then. */
+  async imagePart(
+    identity: ClusterIdentity,
+    part: { readonly imageId: string; readonly offset: number; readonly base64: string },
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, ...part };
+    const decode = (value: unknown) => imagePartAnswer.Parse(value);
+    const { offset } = await this.#signed(identity, 'image-part', body, 45_000, decode, signal);
+    return offset;
+  }
+
   async #signed<T>(
     identity: ClusterIdentity,
-    call: 'sessions' | 'exchange' | 'metrics' | 'images',
+    call: 'sessions' | 'exchange' | 'metrics' | 'images' | 'image-part',
     json: object,
     waitMs: number,
     decode: (value: unknown) => T,

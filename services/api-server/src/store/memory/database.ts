@@ -21,6 +21,7 @@ import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batch
 import type { EnrolmentToken } from '../../bootstrap/store.ts';
 import type { ClusterRecord, Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
+import type { ReplicaRecord } from '../../images/replica-store.ts';
 import type { StageRecord } from '../../images/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
 import type { ApiKeyRecord } from '../../keys/store.ts';
@@ -123,6 +124,8 @@ export class MemoryDatabase {
     versions: noticed(this.ledger, changes.imageChanges) as Map<string, ImageVersionRecord>,
     told: new Map<ClusterId, readonly ClusterImage[]>(),
     stages: new Map<string, StageRecord>(),
+    replicas: new Map<string, ReplicaRecord>(),
+    rates: new Map<ClusterId, number>(),
   };
   readonly idempotency = new Map<string, MemoryIdempotency>();
   readonly #vmsByBatch = new Map<BatchId, Set<VmId>>();

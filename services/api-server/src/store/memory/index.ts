@@ -15,6 +15,7 @@ import { createMemoryOrphans } from './orphans.ts';
 import { createMemoryPlanning } from './planning.ts';
 import { createMemoryFairShares, createMemoryPolicies } from './policies.ts';
 import { createMemoryQuota } from './quota.ts';
+import { createMemoryReplicas } from './replicas.ts';
 import { createMemoryReports } from './reports.ts';
 import { createMemorySessions } from './sessions.ts';
 import { createMemorySubnets } from './subnets.ts';
@@ -40,6 +41,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     metrics: createMemoryMetrics(database),
     orphans: createMemoryOrphans(database),
     images: createMemoryImages(database),
+    replicas: createMemoryReplicas(database),
     invariants: createMemoryInvariants(database),
     fleet: createMemoryFleet(database),
     clusters: createMemoryClusters(database),

@@ -17,6 +17,7 @@ import { createPostgresOrphans } from './orphans.ts';
 import { createPostgresPlanning } from './planning.ts';
 import { createPostgresFairShares, createPostgresPolicies } from './policies.ts';
 import { createPostgresQuota } from './quota.ts';
+import { createPostgresReplicas } from './replicas.ts';
 import { createPostgresReports } from './reports.ts';
 import { createPostgresSessions } from './sessions.ts';
 import { createPostgresSubnets } from './subnets.ts';
@@ -73,6 +74,7 @@ export function createPostgresStore(options: {
     metrics: createPostgresMetrics(db),
     orphans: createPostgresOrphans(db),
     images: createPostgresImages(db),
+    replicas: createPostgresReplicas(db),
     invariants: createPostgresInvariants(db),
     fleet: createPostgresFleet(db),
     clusters: createPostgresClusters(db),

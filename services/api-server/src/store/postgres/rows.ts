@@ -235,6 +235,7 @@ const IMAGE_COLUMNS: Columns<ImageVersionRecord> = {
   totalBytes: 'total_bytes',
   virtualSizeBytes: 'virtual_size_bytes',
   createdAtMs: 'created_at_ms',
+  copiedAtMs: 'copied_at_ms',
 };
 
 /** Translates between a kind of record and its table's rows. */
