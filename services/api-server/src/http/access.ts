@@ -184,6 +184,11 @@ const FOR_ANYBODY = ['signIn'];
 /** The names of all public operations, sorted. */
 export const PUBLIC_OPERATIONS: readonly string[] = [...Object.keys(ACCESS), ...FOR_ANYBODY].sort();
 
+/** What one needs for an operation; `undefined` where anybody may, or there is none. */
+export function accessTo(operationId: string): Access | undefined {
+  return ACCESS[operationId];
+}
+
 /** Whether the principal may do what is under this rule. Pure. */
 export function isAllowed({ role, scope, isPlatform }: Principal, access: Access): boolean {
   const { roles, within }: AccessRule = RULES[access];
@@ -221,5 +226,5 @@ export function enforceAccess(app: FastifyInstance): void {
 }
 
 function accessOf(schema: { readonly operationId?: string } | undefined): Access | undefined {
-  return ACCESS[schema?.operationId ?? ''];
+  return accessTo(schema?.operationId ?? '');
 }

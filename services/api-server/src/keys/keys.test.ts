@@ -8,7 +8,7 @@ describeOnEachStore('API keys', (test) => {
   const admin = () => test().factory.caller;
   const projectAdmin = async () => {
     const { organisationId } = await admin().ok('GET', `/v1/projects/${admin().projectId}`);
-    const more = { organisationId, scope: 'project' };
+    const more = { organisationId, scope: 'project' } as const;
     return new TestCaller(test().factory.api.app, admin().projectId, 'admin', true, more);
   };
   const create = (body: object = {}) =>

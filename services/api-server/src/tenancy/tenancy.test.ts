@@ -1,3 +1,4 @@
+import type { Scope } from '@factory/contracts';
 import { expect, it } from 'vitest';
 import { capacityOf } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
@@ -14,7 +15,7 @@ describeOnEachStore('organisations and projects', (test) => {
   async function tenant(name: string) {
     const organisation = await ok('POST', '/v1/organisations', { name });
     const { items } = await ok('GET', `/v1/projects?organisationId=${organisation.id}`);
-    const as = (role: string, scope: string) =>
+    const as = (role: string, scope: Scope) =>
       new TestCaller(test().factory.api.app, items[0].id, role, false, {
         ...{ organisationId: organisation.id, scope },
       });

@@ -1,4 +1,10 @@
-import type { ExchangeResponse, ProjectId, VmAssignment } from '@factory/contracts';
+import type {
+  ExchangeResponse,
+  OrganisationId,
+  ProjectId,
+  Role,
+  VmAssignment,
+} from '@factory/contracts';
 import {
   type Clock,
   createIdGenerator,
@@ -7,6 +13,7 @@ import {
   systemRandom,
 } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import type { Principal } from '../http/principal.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
 import { MemoryJobQueue } from '../jobs/memory-queue.ts';
 import type { JobQueue } from '../jobs/queue.ts';
@@ -21,25 +28,25 @@ const SECRET_KEY = '42'.repeat(32);
 export class TestCaller {
   readonly #app: FastifyInstance;
   readonly projectId: ProjectId;
-  readonly principal: object;
-  readonly #more: { readonly organisationId?: string; readonly scope?: string };
+  readonly principal: Principal;
+  readonly #more: Partial<Principal>;
 
   constructor(
     app: FastifyInstance,
     projectId: ProjectId,
-    role = 'admin',
+    role: string = 'admin',
     isPlatform = true,
-    more: { readonly organisationId?: string; readonly scope?: string } = {},
+    more: Partial<Principal> = {},
   ) {
     this.#app = app;
     this.projectId = projectId;
     this.#more = more;
-    const organisationId = `org_${(isPlatform ? '1' : '2').repeat(32)}`;
+    const organisationId = `org_${(isPlatform ? '1' : '2').repeat(32)}` as OrganisationId;
     this.principal = {
       actor: `key_${'1'.repeat(32)}`,
       organisationId,
       projectId,
-      role,
+      role: role as Role,
       scope: 'organisation',
       isPlatform,
       ...more,
