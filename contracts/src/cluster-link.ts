@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { DesiredChangeSchema, VmAssignmentSchema, VmReportSchema } from './assignment.ts';
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
+import { ClusterAttributesSchema, RegionSchema } from './cluster.ts';
 import { BatchIdSchema, ClusterIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 import {
   OperationProgressSchema,
@@ -39,8 +40,28 @@ export const EnrolResponseSchema = Type.Object({ clusterId: ClusterIdSchema });
 export type EnrolResponse = Static<typeof EnrolResponseSchema>;
 
 /** A new session fences out the one before: its epoch is refused from then on. */
-export const SessionRequestSchema = Type.Object({ protocolVersion: Type.Integer() });
+export const SessionRequestSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  /** What the cluster knows beyond the first version; absent: nothing. */
+  features: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64 })),
+  /** Where it is, and what else there is to choose it by; operators' words go before these. */
+  region: Type.Optional(RegionSchema),
+  attributes: Type.Optional(ClusterAttributesSchema),
+});
+export type SessionRequest = Static<typeof SessionRequestSchema>;
 export const SessionResponseSchema = Type.Object({ epoch: Type.Integer({ minimum: 1 }) });
+
+/**
+ * `POST /cluster-link/v1/rotate`, signed with the key that the cluster has: it is about to sign with
+ * another. Both are good until the new one has signed something.
+ */
+export const RotateRequestSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  /** Ed25519, SPKI, PEM. */
+  publicKey: Type.String({ maxLength: 1024 }),
+});
+
+export type RotateRequest = Static<typeof RotateRequestSchema>;
 
 export const AssignVmsSchema = Type.Object({
   kind: Type.Literal('assignVms'),

@@ -12,6 +12,7 @@ export type SubnetId = Branded<'SubnetId'>;
 export type VolumeId = Branded<'VolumeId'>;
 export type OperationId = Branded<'OperationId'>;
 export type ConsoleTicketId = Branded<'ConsoleTicketId'>;
+export type EnrolmentTokenId = Branded<'EnrolmentTokenId'>;
 export type ApiKeyId = Branded<'ApiKeyId'>;
 export type UserId = Branded<'UserId'>;
 export type SessionId = Branded<'SessionId'>;
@@ -28,6 +29,7 @@ export const ID_PREFIXES = {
   volume: 'vol',
   operation: 'op',
   consoleTicket: 'con',
+  enrolmentToken: 'tok',
   apiKey: 'key',
   user: 'usr',
   session: 'ses',
@@ -48,6 +50,7 @@ export const SubnetIdSchema = idSchema<SubnetId>(ID_PREFIXES.subnet);
 export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
 export const ConsoleTicketIdSchema = idSchema<ConsoleTicketId>(ID_PREFIXES.consoleTicket);
+export const EnrolmentTokenIdSchema = idSchema<EnrolmentTokenId>(ID_PREFIXES.enrolmentToken);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
 export const UserIdSchema = idSchema<UserId>(ID_PREFIXES.user);
 export const SessionIdSchema = idSchema<SessionId>(ID_PREFIXES.session);

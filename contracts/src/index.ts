@@ -4,6 +4,7 @@ export * from './batch.ts';
 export * from './batch-plan.ts';
 export * from './batch-report.ts';
 export * from './capacity.ts';
+export * from './cluster.ts';
 export * from './cluster-link.ts';
 export * from './cluster-selector.ts';
 export * from './console.ts';

@@ -31,6 +31,11 @@ export const PROBLEMS = {
   },
   replayed: { code: 'FACTORY_ERR_REPLAYED', status: 401, title: 'The request was sent before' },
   forbidden: { code: 'FACTORY_ERR_FORBIDDEN', status: 403, title: 'The key may not do this' },
+  clusterRevoked: {
+    code: 'FACTORY_ERR_CLUSTER_REVOKED',
+    status: 403,
+    title: 'The cluster is no longer part of the factory',
+  },
   notFound: { code: 'FACTORY_ERR_NOT_FOUND', status: 404, title: 'There is no such thing' },
   unknownImage: { code: 'FACTORY_ERR_UNKNOWN_IMAGE', status: 422, title: 'There is no such image' },
   unknownSubnet: {

@@ -16,7 +16,11 @@ import { BatchService } from './batches/service.ts';
 import { BatchTermsDuty } from './batches/terms.ts';
 import { bootstrapRoutes } from './bootstrap/routes.ts';
 import { SILENT_AFTER_MS } from './clusters/connection.ts';
+import { FleetService } from './clusters/fleet-service.ts';
+import { noticeDuty } from './clusters/notice.ts';
 import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
+import { tokenRoutes } from './clusters/token-routes.ts';
+import { TokenService } from './clusters/token-service.ts';
 import { type ConsoleLimits, ConsoleMeetings } from './consoles/meetings.ts';
 import { ConsoleOpening } from './consoles/opening.ts';
 import { consoleRoutes } from './consoles/routes.ts';
@@ -143,6 +147,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const duties = [
     ...[reassign, terms, fairShares, new UsageDuty(store.usage), access.duty],
     new EventDuty(store.events, feed, SILENT_AFTER_MS),
+    noticeDuty({ store, logger }),
   ];
   const handle = createWork({ clock, logger, planning, duties });
   const jobs = new JobDispatcher({ queue, clock, logger, handle });
@@ -250,7 +255,8 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     eventRoutes(api, { feed, clock });
     policyRoutes(api, { store, clock, newId });
     usageRoutes(api, new UsageService(store, clock));
-    clusterRoutes(api, { store, clock });
+    clusterRoutes(api, new FleetService({ store, clock }));
+    tokenRoutes(api, new TokenService({ store, clock, random, newId }));
     hostRoutes(api, store);
     flavorRoutes(api, store.flavors);
     quotaRoutes(api, new QuotaService(store));

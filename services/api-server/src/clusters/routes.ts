@@ -1,43 +1,31 @@
-import { ClusterIdSchema, isProjectImageFolder, PROBLEMS } from '@factory/contracts';
-import { type Clock, ProblemError } from '@factory/runtime';
+import {
+  type Cluster,
+  ClusterChangeSchema,
+  ClusterHostSchema,
+  ClusterSchema,
+  ClusterWithdrawalSchema,
+  PROBLEMS,
+} from '@factory/contracts';
+import { ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
+import { type Principal, principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import type { ApiStore } from '../store/api-store.ts';
-import { isConnected } from './connection.ts';
-import type { ClusterRecord } from './store.ts';
+import type { FleetService } from './fleet-service.ts';
 
-const Time = Type.String({ format: 'date-time' });
-
-const ClusterSchema = Type.Object({
-  id: ClusterIdSchema,
-  name: Type.String(),
-  connected: Type.Boolean(),
-  enrolledAt: Time,
-  lastSeenAt: Type.Union([Time, Type.Null()]),
-  capacity: Type.Union([
-    Type.Null(),
-    Type.Object({
-      observedAt: Time,
-      hosts: Type.Integer(),
-      activeHosts: Type.Integer(),
-      totalVcpus: Type.Number(),
-      totalMemoryMiB: Type.Number(),
-      freeVcpus: Type.Number(),
-      freeMemoryMiB: Type.Number(),
-      promisedVcpus: Type.Number(),
-      promisedMemoryMiB: Type.Number(),
-      images: Type.Array(Type.String()),
-    }),
-  ]),
-});
+const ClusterParams = Type.Object({ cluster: Type.String({ maxLength: 63 }) });
+const tags = ['clusters'];
 
 /** `/v1/clusters` */
-export function clusterRoutes(
-  instance: FastifyInstance,
-  parts: { readonly store: Pick<ApiStore, 'clusters'>; readonly clock: Clock },
-): void {
+export function clusterRoutes(instance: FastifyInstance, fleet: FleetService): void {
+  readingRoutes(instance, fleet);
+  stateRoutes(instance, fleet);
+  withdrawalRoutes(instance, fleet);
+}
+
+function readingRoutes(instance: FastifyInstance, fleet: FleetService): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   app.get(
     '/v1/clusters',
@@ -45,14 +33,122 @@ export function clusterRoutes(
       schema: {
         operationId: 'listClusters',
         summary: 'List the clusters, what they have and when they were heard of',
-        tags: ['clusters'],
+        tags,
         response: answers(200, Type.Object({ items: Type.Array(ClusterSchema) })),
       },
     },
-    async () => {
-      const nowMs = parts.clock.nowMs();
-      const clusters = await parts.store.clusters.list();
-      return { items: clusters.map((cluster) => showCluster(cluster, nowMs)) };
+    async (request) => ({ items: [...(await fleet.list(principalOf(request)))] }),
+  );
+  app.get(
+    '/v1/clusters/:cluster',
+    {
+      schema: {
+        operationId: 'getCluster',
+        summary: 'Show a cluster, and how far its drain or withdrawal is',
+        tags,
+        params: ClusterParams,
+        response: answers(200, ClusterSchema),
+      },
+    },
+    (request) => fleet.get(principalOf(request), request.params.cluster),
+  );
+  app.get(
+    '/v1/clusters/:cluster/hosts',
+    {
+      schema: {
+        operationId: 'listClusterHosts',
+        summary: 'List the hosts of a cluster and what is free there',
+        tags,
+        params: ClusterParams,
+        response: answers(200, Type.Object({ items: Type.Array(ClusterHostSchema) })),
+      },
+    },
+    async (request) => ({
+      items: [...(await fleet.hosts(principalOf(request), request.params.cluster))],
+    }),
+  );
+  app.patch(
+    '/v1/clusters/:cluster',
+    {
+      schema: {
+        operationId: 'changeCluster',
+        summary: 'Change the caps, the region or the attributes of a cluster',
+        tags,
+        params: ClusterParams,
+        body: ClusterChangeSchema,
+        response: answers(200, ClusterSchema),
+      },
+    },
+    (request) => fleet.change(principalOf(request), request.params.cluster, request.body),
+  );
+}
+
+type Step = (fleet: FleetService, principal: Principal, cluster: string) => Promise<Cluster>;
+
+const STEPS: Readonly<
+  Record<string, { readonly operationId: string; readonly summary: string; readonly run: Step }>
+> = {
+  drain: {
+    operationId: 'drainCluster',
+    summary: 'Give a cluster no more machines; those it has stay',
+    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'draining'),
+  },
+  resume: {
+    operationId: 'resumeCluster',
+    summary: 'Give a cluster machines again that was drained or withdrawn',
+    run: (fleet, principal, cluster) => fleet.resume(principal, cluster),
+  },
+  accept: {
+    operationId: 'acceptCluster',
+    summary: 'Let a joining cluster in, whatever its conformance run says',
+    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'active'),
+  },
+  revoke: {
+    operationId: 'revokeCluster',
+    summary: "Refuse a cluster's key from this moment on; only a new token lets it in again",
+    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'revoked'),
+  },
+};
+
+function stateRoutes(instance: FastifyInstance, fleet: FleetService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  for (const [verb, { operationId, summary, run }] of Object.entries(STEPS)) {
+    app.post(
+      `/v1/clusters/:cluster([^:/]+)::${verb}`,
+      {
+        schema: {
+          ...{ operationId, summary, tags },
+          params: ClusterParams,
+          response: answers(200, ClusterSchema),
+        },
+      },
+      async (request, reply) => {
+        const cluster = await run(fleet, principalOf(request), request.params.cluster);
+        return reply.status(200).send(cluster);
+      },
+    );
+  }
+}
+
+function withdrawalRoutes(instance: FastifyInstance, fleet: FleetService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/v1/clusters/:cluster([^:/]+)::withdraw',
+    {
+      schema: {
+        operationId: 'withdrawCluster',
+        summary: 'Give a cluster no more machines, and delete those that are left after a notice',
+        tags,
+        params: ClusterParams,
+        body: ClusterWithdrawalSchema,
+        response: answers(202, ClusterSchema),
+      },
+    },
+    async (request, reply) => {
+      const { cluster } = request.params;
+      const { noticeSeconds } = request.body;
+      const shown = await fleet.withdraw(principalOf(request), cluster, noticeSeconds);
+      return reply.status(202).send(shown);
     },
   );
 }
@@ -67,7 +163,7 @@ export function hostRoutes(instance: FastifyInstance, store: Pick<ApiStore, 'clu
       schema: {
         operationId: 'declareHostGone',
         summary: 'Say that a host will not come back: its machines are lost, and can be made anew',
-        tags: ['clusters'],
+        tags,
         params,
         response: answers(202, params),
       },
@@ -85,24 +181,4 @@ export function hostRoutes(instance: FastifyInstance, store: Pick<ApiStore, 'clu
       return reply.status(202).send({ cluster, host });
     },
   );
-}
-
-function showCluster(cluster: ClusterRecord, nowMs: number): Static<typeof ClusterSchema> {
-  const { id, name, enrolledAtMs, lastSeenAtMs, capacity } = cluster;
-  return {
-    id,
-    name,
-    connected: isConnected(lastSeenAtMs, nowMs),
-    enrolledAt: new Date(enrolledAtMs).toISOString(),
-    lastSeenAt: lastSeenAtMs === null ? null : new Date(lastSeenAtMs).toISOString(),
-    capacity: capacity === null ? null : showCapacity(capacity),
-  };
-}
-
-function showCapacity(capacity: NonNullable<ClusterRecord['capacity']>) {
-  const { observedAtMs, images, imageVersions: _newest, ...rest } = capacity;
-  const { allImageVersions: _all, ...sums } = rest;
-  // Images of projects are theirs alone to see.
-  const own = images.filter((image) => !isProjectImageFolder(image));
-  return { ...sums, images: own, observedAt: new Date(observedAtMs).toISOString() };
 }

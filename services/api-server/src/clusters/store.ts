@@ -1,7 +1,9 @@
 import type {
   BatchId,
   Capacity,
+  ClusterAttributes,
   ClusterId,
+  ClusterState,
   HostOrphan,
   NumberedCommand,
   OperationId,
@@ -36,6 +38,16 @@ export interface LinkPeer {
   readonly name: string;
   /** Ed25519, SPKI, PEM. */
   readonly publicKey: string;
+  /** The one that it is about to sign with; both are good until it has. */
+  readonly nextPublicKey: string | null;
+  readonly state: ClusterState;
+}
+
+/** What a cluster says of itself when it opens a session. */
+export interface ClusterWords {
+  readonly features: readonly string[];
+  readonly region: string;
+  readonly attributes: ClusterAttributes;
 }
 
 export type EnrolResult =
@@ -108,7 +120,12 @@ export interface ClusterStore {
     readonly clusterId: ClusterId;
     readonly nowMs: number;
   }): Promise<EnrolResult>;
-  openSession(id: ClusterId, nonce: string, nowMs: number): Promise<SessionResult>;
+  openSession(
+    id: ClusterId,
+    nonce: string,
+    nowMs: number,
+    words: ClusterWords,
+  ): Promise<SessionResult>;
   /** Takes the news, and claims the commands that are in the log by now. */
   ingest(news: ExchangeNews): Promise<IngestResult>;
   /** Claimed commands above `afterSeq`, at most `limit` and about `bytesMax` of JSON, but at least one. */

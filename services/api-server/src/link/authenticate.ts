@@ -55,15 +55,21 @@ function header(request: HasHeaders, name: string): string {
   throw new ProblemError(PROBLEMS.unsigned, `The header ${name} is missing.`, { field: name });
 }
 
+/** By whom a request was signed, and whether with the key that is to follow the present one. */
+export interface LinkSigner {
+  readonly peer: LinkPeer;
+  readonly isNext: boolean;
+}
+
 /**
  * Checks the signature over the request as it came.
- * @throws ProblemError when the peer is unknown or did not sign this.
+ * @throws ProblemError when the peer is unknown, did not sign this, or was revoked.
  */
 export function requireLinkSignature(
   peer: LinkPeer | undefined,
   claim: LinkClaim,
   request: { readonly method: string; readonly url: string; readonly body: Uint8Array },
-): void {
+): LinkSigner {
   if (peer === undefined) {
     const detail = 'This cluster is not enrolled here; enrol it with a new token.';
     throw new ProblemError(PROBLEMS.badSignature, detail, { field: LINK_CLUSTER_HEADER });
@@ -75,9 +81,19 @@ export function requireLinkSignature(
     timestamp: claim.timestamp,
     nonce: claim.nonce,
   };
-  if (isExchangeSignatureValid(createPublicKey(peer.publicKey), parts, claim.signature)) return;
-  const detail = 'The signature was not made with the key that the cluster enrolled with.';
-  throw new ProblemError(PROBLEMS.badSignature, detail, { field: LINK_SIGNATURE_HEADER });
+  const isBy = (publicKey: string): boolean =>
+    isExchangeSignatureValid(createPublicKey(publicKey), parts, claim.signature);
+  const isCurrent = isBy(peer.publicKey);
+  const isNext = !isCurrent && peer.nextPublicKey !== null && isBy(peer.nextPublicKey);
+  if (!isCurrent && !isNext) {
+    const detail = 'The signature was not made with the key that the cluster enrolled with.';
+    throw new ProblemError(PROBLEMS.badSignature, detail, { field: LINK_SIGNATURE_HEADER });
+  }
+  if (peer.state === 'revoked') {
+    const detail = `The operators of the factory have revoked ${peer.name}; ask them for a new token.`;
+    throw new ProblemError(PROBLEMS.clusterRevoked, detail, { field: LINK_CLUSTER_HEADER });
+  }
+  return { peer, isNext };
 }
 
 /** Whether the text is an Ed25519 public key in PEM. */

@@ -6,6 +6,7 @@ import {
   ImagesRequestSchema,
   LinkMetricsSchema,
   PROBLEMS,
+  RotateRequestSchema,
   SessionRequestSchema,
 } from '@factory/contracts';
 import { type Clock, ProblemError } from '@factory/runtime';
@@ -47,6 +48,7 @@ export function linkRoutes(
   app.register(async (signed) => {
     signByCluster(signed, link, clock);
     signedRoutes(signed, link);
+    keyRoute(signed, link);
     useRoute(signed, use);
     imageLinkRoutes(signed, images);
   });
@@ -59,7 +61,7 @@ function signedRoutes(instance: FastifyInstance, link: LinkService): void {
     { schema: { body: SessionRequestSchema } },
     async (request) => {
       const { peer, claim } = signerOf(request);
-      return { epoch: await link.openSession(peer, request.body.protocolVersion, claim.nonce) };
+      return { epoch: await link.openSession(peer, request.body, claim.nonce) };
     },
   );
   app.post(
@@ -68,6 +70,19 @@ function signedRoutes(instance: FastifyInstance, link: LinkService): void {
     async (request, reply) => {
       const { peer, claim } = signerOf(request);
       return link.exchange(peer, request.body, claim.nonce, goneSignal(reply));
+    },
+  );
+}
+
+function keyRoute(instance: FastifyInstance, link: LinkService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/cluster-link/v1/rotate',
+    { schema: { body: RotateRequestSchema } },
+    async (request) => {
+      const { peer, claim } = signerOf(request);
+      await link.rotate(peer, request.body, claim.nonce);
+      return {};
     },
   );
 }
@@ -138,7 +153,8 @@ function signByCluster(app: FastifyInstance, link: LinkService, clock: Clock): v
     const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
     const { method, url, linkClaim, linkPeer } = request;
     if (linkClaim === undefined) throw new Error('the claim is read before the body');
-    requireLinkSignature(linkPeer, linkClaim, { method, url, body });
+    const signed = requireLinkSignature(linkPeer, linkClaim, { method, url, body });
+    if (signed.isNext) await link.takeKey(signed.peer);
     request.body = parseBody(body);
   });
 }

@@ -9,6 +9,8 @@ import {
   type LinkReports,
   type NumberedCommand,
   PROBLEMS,
+  type RotateRequest,
+  type SessionRequest,
   standing,
 } from '@factory/contracts';
 import type { SecretBox } from '@factory/runtime';
@@ -33,7 +35,7 @@ export interface LinkMetrics {
 }
 
 export interface LinkServiceParts {
-  readonly store: Pick<ApiStore, 'clusters'>;
+  readonly store: Pick<ApiStore, 'clusters' | 'fleet'>;
   readonly clock: Clock;
   readonly newId: IdGenerator;
   readonly logger: Logger;
@@ -61,10 +63,7 @@ export class LinkService {
   /** Takes a cluster in. @throws ProblemError when its token is not good. */
   async enrol(request: EnrolRequest): Promise<ClusterId> {
     requireVersion(request.protocolVersion);
-    if (!isEd25519PublicKey(request.publicKey)) {
-      const detail = 'publicKey must be an Ed25519 public key in PEM (SPKI)';
-      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'publicKey' });
-    }
+    requirePublicKey(request.publicKey);
     const { store, clock, newId, logger } = this.#parts;
     const result = await store.clusters.enrol({
       tokenHash: hashToken(request.token),
@@ -81,11 +80,33 @@ export class LinkService {
     return result.clusterId;
   }
 
-  /** Opens a session, which fences out those before; gives its epoch. */
-  async openSession(peer: LinkPeer, protocolVersion: number, nonce: string): Promise<number> {
-    requireVersion(protocolVersion);
+  /**
+   * Keeps the key that the cluster is about to sign with.
+   * @throws ProblemError when it is none, or the request was sent before.
+   */
+  async rotate(peer: LinkPeer, request: RotateRequest, nonce: string): Promise<void> {
+    requireVersion(request.protocolVersion);
+    requirePublicKey(request.publicKey);
     const { store, clock, logger } = this.#parts;
-    const result = await store.clusters.openSession(peer.id, nonce, clock.nowMs());
+    const { publicKey } = request;
+    const isKept = await store.fleet.offerKey(peer.id, publicKey, nonce, clock.nowMs());
+    if (!isKept) throw replayed();
+    logger.info({ clusterId: peer.id, cluster: peer.name }, 'a cluster has a new key');
+  }
+
+  /** The key that was to follow has signed something: the one before is void. */
+  async takeKey({ id, nextPublicKey }: LinkPeer): Promise<void> {
+    if (nextPublicKey !== null) await this.#parts.store.fleet.takeKey(id, nextPublicKey);
+  }
+
+  /** Opens a session, which fences out those before; gives its epoch. */
+  async openSession(peer: LinkPeer, request: SessionRequest, nonce: string): Promise<number> {
+    requireVersion(request.protocolVersion);
+    const { features = [], region = '', attributes = {} } = request;
+    const { store, clock, logger } = this.#parts;
+    const result = await store.clusters.openSession(peer.id, nonce, clock.nowMs(), {
+      ...{ features, region, attributes },
+    });
     if (result.kind === 'replayed') throw replayed();
     const { epoch } = result;
     logger.info({ clusterId: peer.id, cluster: peer.name, epoch }, 'a cluster opened a session');
@@ -182,6 +203,13 @@ function checkedReports(reports: LinkReports) {
     stage: printable(each.stage),
   }));
   return { vms, operations, plans, progress, refusals, capacity: reports.capacity };
+}
+
+/** @throws ProblemError when it is no public key that a cluster can sign with. */
+function requirePublicKey(publicKey: string): void {
+  if (isEd25519PublicKey(publicKey)) return;
+  const detail = 'publicKey must be an Ed25519 public key in PEM (SPKI)';
+  throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'publicKey' });
 }
 
 /** @throws ProblemError when the peer speaks another version of the link. */

@@ -9,6 +9,7 @@ import {
   LINK_SIGNATURE_HEADER,
   type LinkReports,
   NONCE_HEADER,
+  type SessionRequest,
   signExchange,
   standing,
   TIMESTAMP_HEADER,
@@ -20,12 +21,17 @@ import type { FastifyInstance } from 'fastify';
 
 const NO_REPORTS: LinkReports = { vms: [], plans: [], operations: [] };
 
+function newKey() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  return { privateKey, publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
+
 /** A cluster for tests that speaks the link's protocol by hand. */
 export class TestCluster {
   readonly #app: FastifyInstance;
   readonly #clock: Clock;
-  readonly #privateKey: KeyObject;
-  readonly publicKey: string;
+  #privateKey: KeyObject;
+  publicKey: string;
   readonly name: string;
   clusterId = '' as ClusterId;
   epoch = 0;
@@ -36,9 +42,9 @@ export class TestCluster {
     this.#app = app;
     this.#clock = clock;
     this.name = name;
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = newKey();
     this.#privateKey = privateKey;
-    this.publicKey = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    this.publicKey = publicKey;
   }
 
   async enrol(token: string) {
@@ -56,15 +62,36 @@ export class TestCluster {
     return answer;
   }
 
-  async openSession() {
-    const answer = await this.post('sessions', { protocolVersion: LINK_PROTOCOL_VERSION });
+  async openSession(words: Omit<SessionRequest, 'protocolVersion'> = {}) {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, ...words };
+    const answer = await this.post('sessions', body);
     if (answer.statusCode === 200) this.epoch = answer.json().epoch;
     return answer;
   }
 
+  /** Offers another key; gives what makes the cluster sign with it, and with the old one again. */
+  async rotate() {
+    const before = { privateKey: this.#privateKey, publicKey: this.publicKey };
+    const next = newKey();
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, publicKey: next.publicKey };
+    const answer = await this.post('rotate', body);
+    const sign = (key: typeof before) => () => {
+      this.#privateKey = key.privateKey;
+      this.publicKey = key.publicKey;
+    };
+    return { answer, useNext: sign(next), useOld: sign(before) };
+  }
+
   /** A signed call; `overrides` replaces headers after signing. */
   post(
-    call: 'sessions' | 'exchange' | 'metrics' | 'images' | 'image-content' | 'image-part',
+    call:
+      | 'sessions'
+      | 'rotate'
+      | 'exchange'
+      | 'metrics'
+      | 'images'
+      | 'image-content'
+      | 'image-part',
     body: unknown,
     options: {
       readonly overrides?: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
 import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
+import { OWN_CLUSTER } from '../../clusters/tokens.ts';
 import type { MemoryDatabase } from './database.ts';
 import { putSubnet, subnetNamed } from './subnets.ts';
 
@@ -18,7 +19,10 @@ function bootstrap(db: MemoryDatabase, input: BootstrapInput): BootstrapResult {
     const cluster = [...db.clusters.values()].find((each) => each.name === name);
     const isTokenKept =
       cluster === undefined || cluster.epoch === 0 || input.reenrol.includes(name);
-    if (isTokenKept) db.tokens.set(name, token);
+    if (isTokenKept) {
+      const { nowMs: createdAtMs } = input;
+      db.tokens.set(name, { ...OWN_CLUSTER, ...token, id: '', createdAtMs, revokedAtMs: null });
+    }
     return { name, clusterId: cluster?.id ?? null, isTokenKept };
   });
   return { projectId, isAdminKeyKept, clusters };

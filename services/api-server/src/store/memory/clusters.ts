@@ -16,7 +16,7 @@ import type {
 } from '../../clusters/store.ts';
 import { assignmentAgain } from '../../planning/assignments.ts';
 import type { VmRecord } from '../../vms/store.ts';
-import type { MemoryCluster, MemoryDatabase } from './database.ts';
+import type { MemoryCluster, MemoryDatabase, MemoryToken } from './database.ts';
 import { planAgain } from './take-back.ts';
 import { takeVolumes } from './volumes.ts';
 
@@ -38,11 +38,16 @@ export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
       ),
     findPeer: async (id) => [...db.clusters.values()].find((cluster) => cluster.id === id),
     enrol: async (input) => enrol(db, input),
-    openSession: async (id, nonce, nowMs) => {
+    openSession: async (id, nonce, nowMs, { features, region, attributes }) => {
       if (!useNonce(db, id, nonce, nowMs)) return { kind: 'replayed' };
       const cluster = clusterOf(db, id);
       const epoch = cluster.epoch + 1;
-      db.clusters.set(id, { ...cluster, ...heard(cluster, nowMs), epoch });
+      const { given } = cluster;
+      db.clusters.set(id, {
+        ...{ ...cluster, ...heard(cluster, nowMs), epoch, features },
+        region: given.region === '' ? region : given.region,
+        attributes: { ...attributes, ...given.attributes },
+      });
       db.wake({ clusters: [id] });
       return { kind: 'opened', epoch };
     },
@@ -67,6 +72,7 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
   const { name, nowMs } = input;
   const token = db.tokens.get(name);
   if (token?.tokenHash !== input.tokenHash || token.expiresAtMs < nowMs) return { kind: 'refused' };
+  if (token.revokedAtMs !== null) return { kind: 'refused' };
   const known = [...db.clusters.values()].find((cluster) => cluster.name === name);
   if (token.spentFor !== undefined) {
     const isSame = token.spentFor === input.publicKey && known !== undefined;
@@ -82,6 +88,8 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
     lastSeenAtMs: known?.lastSeenAtMs ?? null,
     capacity: null,
     publicKey: input.publicKey,
+    nextPublicKey: null,
+    ...grantedTo(known, token, nowMs),
     heardSinceMs: known?.heardSinceMs ?? 0,
     fullCapacity: null,
     ackedSeq: 0,
@@ -99,6 +107,22 @@ function enrol(db: MemoryDatabase, input: Parameters<ClusterStore['enrol']>[0]):
   db.clusters.set(clusterId, { ...begun, claimedSeq: begun.lastCommandSeq });
   db.wake({ clusters: [clusterId] });
   return { kind: 'enrolled', clusterId };
+}
+
+/** What the token gives; a cluster that enrols again keeps all that it does not say otherwise. */
+function grantedTo(known: MemoryCluster | undefined, token: MemoryToken, nowMs: number) {
+  const given = {
+    region: token.region === '' ? (known?.given.region ?? '') : token.region,
+    attributes: { ...known?.given.attributes, ...token.attributes },
+  };
+  const isNew = known === undefined || known.state === 'revoked' || known.state === 'withdrawn';
+  return {
+    ...{ given, ...given, features: known?.features ?? [], noticeUntilMs: null },
+    ownerOrganisationId: token.ownerOrganisationId ?? known?.ownerOrganisationId ?? null,
+    caps: Object.keys(token.caps).length === 0 ? (known?.caps ?? {}) : token.caps,
+    state: isNew ? (token.isTrusted ? 'active' : 'joining') : known.state,
+    stateSinceMs: isNew ? nowMs : known.stateSinceMs,
+  } as const;
 }
 
 function giveAgain(db: MemoryDatabase, vm: VmRecord, clusterId: ClusterId): void {

@@ -18,8 +18,8 @@ import type {
   VolumeId,
 } from '@factory/contracts';
 import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batches/store.ts';
-import type { EnrolmentToken } from '../../bootstrap/store.ts';
-import type { ClusterRecord, Wake } from '../../clusters/store.ts';
+import type { FleetCluster, TokenRecord } from '../../clusters/fleet-store.ts';
+import type { Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ReplicaRecord } from '../../images/replica-store.ts';
 import type { StageRecord } from '../../images/store.ts';
@@ -49,8 +49,12 @@ const ANY_TERMS: BatchTerms = {
 };
 
 /** A cluster with what only the link and planning need. */
-export interface MemoryCluster extends ClusterRecord {
+export interface MemoryCluster extends FleetCluster {
   readonly publicKey: string;
+  readonly nextPublicKey: string | null;
+  /** What operators say of it, before what it says itself. */
+  readonly given: Pick<FleetCluster, 'region' | 'attributes'>;
+  readonly features: readonly string[];
   /** Since when it has been heard without a longer silence. */
   readonly heardSinceMs: number;
   readonly fullCapacity: Capacity | null;
@@ -61,6 +65,12 @@ export interface MemoryCluster extends ClusterRecord {
   readonly claimedSeq: number;
   /** Since when it leaves commands unclaimed. */
   readonly silentSinceMs: number | null;
+}
+
+/** An enrolment token; that of bootstrap has no id. */
+export interface MemoryToken extends Omit<TokenRecord, 'isSpent'> {
+  readonly tokenHash: string;
+  readonly spentFor?: string;
 }
 
 export interface MemoryIdempotency {
@@ -89,7 +99,7 @@ export class MemoryDatabase {
   readonly addresses = new AddressLedger();
   lastVni = 0;
   readonly keys: Map<string, ApiKeyRecord> = noticed(this.ledger, changes.keyChanges);
-  readonly tokens = new Map<string, EnrolmentToken & { readonly spentFor?: string }>();
+  readonly tokens = new Map<string, MemoryToken>();
   readonly clusters = new Map<ClusterId, MemoryCluster>();
   readonly policies = new Map<string, ClusterPolicyRecord>();
   readonly fairShares = new Map<ProjectId, FairShareRecord>();

@@ -1,7 +1,9 @@
 import type { ClusterId, ProjectId } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { BootstrapInput, BootstrapResult, BootstrapStore } from '../../bootstrap/store.ts';
+import { OWN_CLUSTER } from '../../clusters/tokens.ts';
 import type { PostgresDatabase } from './database.ts';
+import { grantRow } from './enrolment-tokens.ts';
 import { keyRows, type Row } from './rows.ts';
 import { insertSubnet, subnetNamed } from './subnet-rows.ts';
 
@@ -62,7 +64,10 @@ async function keepToken(
   const cluster: Row | undefined = await trx('clusters').where({ name }).first('id', 'epoch');
   const isTokenKept = cluster === undefined || cluster.epoch === 0 || reenrol.includes(name);
   if (isTokenKept) {
-    const row = { token_hash: token.tokenHash, expires_at_ms: token.expiresAtMs, spent_for: null };
+    const row = {
+      ...{ token_hash: token.tokenHash, expires_at_ms: token.expiresAtMs, spent_for: null },
+      ...{ id: null, revoked_at_ms: null, ...grantRow(OWN_CLUSTER) },
+    };
     await trx('enrolment_tokens')
       .insert({ ...row, cluster_name: name })
       .onConflict('cluster_name')

@@ -5,6 +5,7 @@ import { SILENT_AFTER_MS } from '../../clusters/connection.ts';
 import type {
   ClusterOrphan,
   ClusterStore,
+  ClusterWords,
   CommandsResult,
   EnrolResult,
   HostGoneResult,
@@ -45,11 +46,16 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
       return rows;
     },
     findPeer: async (id) => {
-      const row = await db.knex('clusters').where({ id }).first('id', 'name', 'public_key');
-      return row && { id: row.id, name: row.name, publicKey: row.public_key };
+      const row = await db
+        .knex('clusters')
+        .where({ id })
+        .first('id', 'name', 'state', 'public_key', 'next_public_key');
+      if (row === undefined) return undefined;
+      const { name, state, public_key: publicKey, next_public_key: nextPublicKey } = row;
+      return { id: row.id, name, state, publicKey, nextPublicKey };
     },
     enrol: (input) => enrol(db, input),
-    openSession: (id, nonce, nowMs) =>
+    openSession: (id, nonce, nowMs, words) =>
       db.transaction(async (trx, wakes) => {
         const kept = await trx('link_nonces')
           .insert({ cluster_id: id, nonce, seen_at_ms: nowMs })
@@ -59,7 +65,7 @@ export function createPostgresClusters(db: PostgresDatabase): ClusterStore {
         if (kept.length === 0) return { kind: 'replayed' } as const;
         const [row] = await trx('clusters')
           .where({ id })
-          .update({ epoch: trx.raw('epoch + 1'), ...heardAt(trx, nowMs) })
+          .update({ epoch: trx.raw('epoch + 1'), ...heardAt(trx, nowMs), ...told(trx, words) })
           .returning('epoch');
         wakes.add({ clusters: [id] });
         return { kind: 'opened', epoch: row.epoch } as const;
@@ -76,6 +82,15 @@ function heardAt(trx: Knex.Transaction, nowMs: number) {
   return { last_seen_at_ms: nowMs, heard_since_ms: heardSince };
 }
 
+/** Operators' words go before the cluster's own. */
+function told(trx: Knex.Transaction, { features, region, attributes }: ClusterWords) {
+  return {
+    features: JSON.stringify(features),
+    region: trx.raw("coalesce(nullif(given_region, ''), ?)", [region]),
+    attributes: trx.raw('?::jsonb || given_attributes', [JSON.stringify(attributes)]),
+  };
+}
+
 async function enrol(
   db: PostgresDatabase,
   input: Parameters<ClusterStore['enrol']>[0],
@@ -86,8 +101,9 @@ async function enrol(
     const token: Row | undefined = await trx('enrolment_tokens')
       .where(ofToken)
       .andWhere('expires_at_ms', '>=', nowMs)
+      .whereNull('revoked_at_ms')
       .forUpdate()
-      .first('spent_for');
+      .first();
     if (token === undefined) return { kind: 'refused' };
     if (token.spent_for !== null) {
       const enrolled: Row | undefined = await trx('clusters').where({ name }).first('id');
@@ -98,9 +114,14 @@ async function enrol(
     }
     await trx('enrolment_tokens').where(ofToken).update({ spent_for: publicKey });
     const { rows } = await trx.raw<{ rows: readonly { id: ClusterId }[] }>(
-      `insert into clusters (id, name, public_key, enrolled_at_ms)
-       values (:id, :name, :publicKey, :nowMs)
+      `insert into clusters (id, name, public_key, enrolled_at_ms, owner_organisation_id,
+         region, given_region, attributes, given_attributes, caps, state, state_since_ms)
+       select :id, :name, :publicKey, :nowMs, t.owner_organisation_id,
+         t.region, t.region, t.attributes, t.attributes, t.caps,
+         case when t.is_trusted then 'active' else 'joining' end, :nowMs
+       from enrolment_tokens t where t.cluster_name = :name
        on conflict (name) do update set public_key = excluded.public_key,
+         next_public_key = null, ${GRANTED_AGAIN},
          enrolled_at_ms = excluded.enrolled_at_ms, capacity = null, capacity_summary = null,
          acked_seq = 0, capacity_seq = 0, claimed_seq = 0, silent_since_ms = null,
          epoch = clusters.epoch + case when clusters.epoch = 0 then 0 else 1 end
@@ -113,6 +134,18 @@ async function enrol(
     return { kind: 'enrolled', clusterId };
   });
 }
+
+/** What a cluster keeps that enrols again: all that the token does not say otherwise. */
+const GRANTED_AGAIN = [
+  'owner_organisation_id = coalesce(excluded.owner_organisation_id, clusters.owner_organisation_id)',
+  "given_region = coalesce(nullif(excluded.region, ''), clusters.given_region)",
+  "region = coalesce(nullif(excluded.region, ''), clusters.region)",
+  'given_attributes = clusters.given_attributes || excluded.attributes',
+  'attributes = clusters.attributes || excluded.attributes',
+  "caps = case when excluded.caps = '{}' then clusters.caps else excluded.caps end",
+  "state = case when clusters.state in ('revoked', 'withdrawn') then excluded.state else clusters.state end",
+  'notice_until_ms = null',
+].join(', ');
 
 /** The cluster knows nothing (any more): its log begins at 1 with all machines it should have. */
 async function beginLogAnew(trx: Knex.Transaction, clusterId: ClusterId): Promise<void> {

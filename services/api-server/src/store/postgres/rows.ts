@@ -1,4 +1,5 @@
 import type { BatchRecord, BatchTerms } from '../../batches/store.ts';
+import type { FleetCluster } from '../../clusters/fleet-store.ts';
 import type { ClusterRecord } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ImageVersionRecord } from '../../images/version.ts';
@@ -215,6 +216,17 @@ const CLUSTER_COLUMNS: Columns<ClusterRecord> = {
   capacity: 'capacity_summary',
 };
 
+const FLEET_COLUMNS: Columns<FleetCluster> = {
+  ...CLUSTER_COLUMNS,
+  ownerOrganisationId: 'owner_organisation_id',
+  region: 'region',
+  attributes: 'attributes',
+  state: 'state',
+  stateSinceMs: 'state_since_ms',
+  noticeUntilMs: 'notice_until_ms',
+  caps: 'caps',
+};
+
 const IMAGE_COLUMNS: Columns<ImageVersionRecord> = {
   id: 'id',
   projectId: 'project_id',
@@ -283,3 +295,4 @@ export const projectRows = codec<ProjectRecord>(PROJECT_COLUMNS);
 export const subnetRows = codec<SubnetRecord>(SUBNET_COLUMNS);
 export const imageRows = codec<ImageVersionRecord>(IMAGE_COLUMNS);
 export const clusterRows = codec<ClusterRecord>(CLUSTER_COLUMNS);
+export const fleetRows = codec<FleetCluster>(FLEET_COLUMNS);
