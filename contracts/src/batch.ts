@@ -158,6 +158,8 @@ export const BatchSchema = Type.Object({
   readyCount: Type.Integer(),
   /** Every machine has come to an end state: running, stopped, suspended or failed. */
   settled: Type.Boolean(),
+  /** Machines that were deleted to make room for others; absent: none. */
+  preemptedCount: Type.Optional(Type.Integer()),
   /** Why machines are still waiting, in words, with counts. */
   pendingReason: Type.Union([Type.String(), Type.Null()]),
   /** Those of its own, which come before those of the subnets. */

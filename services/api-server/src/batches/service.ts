@@ -231,6 +231,7 @@ export class BatchService {
       state: 'accepted',
       nics: [],
       pendingReason: null,
+      preempted: 0,
       // Given to it when it is kept.
       ...{ volumes: [], volumeClusterId: null },
       needsPlanning: true,

@@ -68,6 +68,8 @@ export interface BatchRecord {
   readonly priority: number;
   /** Whether its machines may be deleted for others. */
   readonly preemptible: boolean;
+  /** Of its machines, so many were deleted for others. */
+  readonly preempted: number;
   /** The clusters that it may be in. */
   readonly clusters: ClusterSelector;
   /** Why the last planning could not place everything. */

@@ -22,6 +22,7 @@ export function summariseBatch({ batch, terms, tallies: byCluster, waiting }: Ba
     totalVcpus: size.kind === 'cores' ? size.totalVcpus : null,
     vmCounts: Object.fromEntries(tallies.map((tally) => [tally.state, tally.count])),
     readyCount: readyRunning(tallies),
+    ...(batch.preempted === 0 ? {} : { preemptedCount: batch.preempted }),
     settled: isSettled(batch.state, tallies),
     pendingReason: pendingReason(batch.pendingReason, waiting),
     securityRules: [...batch.securityRules],

@@ -7,7 +7,7 @@ function waiting(index: number, more: Partial<WaitingBatch> = {}): WaitingBatch 
   return {
     id: `bat_${index}` as BatchId,
     projectId: `prj_${index}` as ProjectId,
-    ...{ priority: 0, createdAtMs: index, plannedAtMs: 0, weight: 1 },
+    ...{ priority: 0, preemptible: false, createdAtMs: index, plannedAtMs: 0, weight: 1 },
     ...{ usedVcpus: 0, heldVcpus: 0 },
     ...more,
   };

@@ -29,6 +29,8 @@ export interface WaitingBatch {
   readonly id: BatchId;
   readonly projectId: ProjectId;
   readonly priority: number;
+  /** Those that are stand behind those that are not: else room made for others would go to them. */
+  readonly preemptible: boolean;
   readonly createdAtMs: number;
   readonly plannedAtMs: number;
   /** Of its project: a project of weight 2 may have twice as much as one of 1. */
@@ -50,6 +52,7 @@ export function orderOfRound<Waiting extends WaitingBatch>(
   return waiting.toSorted(
     (a, b) =>
       b.priority - a.priority ||
+      Number(a.preemptible) - Number(b.preemptible) ||
       shareOf(a) - shareOf(b) ||
       a.createdAtMs - b.createdAtMs ||
       (a.id < b.id ? -1 : 1),

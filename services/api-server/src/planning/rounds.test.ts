@@ -6,7 +6,7 @@ import { aSnapshot, machines } from '../testing/snapshots.ts';
 import type { WaitingBatch } from './fair-share.ts';
 import { decidePlan } from './plan.ts';
 import { RESERVE_AFTER_MS, reservationFor, withReservations } from './reserve.ts';
-import { ReservationBook, turnsOf } from './rounds.ts';
+import { ReservationBook, turnsOf, unplacedAfter } from './rounds.ts';
 
 const newId = createIdGenerator(systemClock, systemRandom);
 
@@ -14,7 +14,15 @@ function waiting(index: number, more: Partial<WaitingBatch> = {}): WaitingBatch 
   return {
     id: `bat_${String(index).padStart(4, '0')}` as BatchId,
     projectId: 'prj_1' as ProjectId,
-    ...{ priority: 0, createdAtMs: index, plannedAtMs: 0, weight: 1, usedVcpus: 0, heldVcpus: 0 },
+    ...{
+      priority: 0,
+      preemptible: false,
+      createdAtMs: index,
+      plannedAtMs: 0,
+      weight: 1,
+      usedVcpus: 0,
+      heldVcpus: 0,
+    },
     ...more,
   };
 }
@@ -59,7 +67,7 @@ describe('a wide request that waits', () => {
     const outcome = decidePlan(blocked, newId);
     expect(outcome.batch.needsPlanning).toBe(true);
     const book = new ReservationBook();
-    book.planned(blocked, outcome);
+    book.planned(blocked, unplacedAfter(blocked, outcome));
     const kept = book.of([blocked.batch.id]);
     expect(kept).toMatchObject([{ vcpus: 4, clusterId: 'clu_a' }]);
     const small = aSnapshot(machines(3), noRoom, { id: 'bat_2' as BatchId });

@@ -50,15 +50,15 @@ export class ReservationBook {
   }
 
   /** What is kept for a batch after it was planned. */
-  planned(snapshot: PlanningSnapshot, outcome: PlanningOutcome): void {
-    const reservation = reservationFor(snapshot, unplacedAfter(snapshot, outcome));
+  planned(snapshot: PlanningSnapshot, unplaced: ReturnType<typeof unplacedAfter>): void {
+    const reservation = reservationFor(snapshot, unplaced);
     if (reservation === undefined) this.#kept.delete(snapshot.batch.id);
     else this.#kept.set(snapshot.batch.id, reservation);
   }
 }
 
-/** The batch's machines that have no cluster after this. */
-function unplacedAfter(snapshot: PlanningSnapshot, outcome: PlanningOutcome) {
+/** The batch's machines that have no cluster after this, for want of room. */
+export function unplacedAfter(snapshot: PlanningSnapshot, outcome: PlanningOutcome) {
   const changed = new Map(outcome.changedVms.map((vm) => [vm.id, vm]));
   const before = snapshot.unassigned.map((vm) => changed.get(vm.id) ?? vm);
   // Those without an address wait for that, not for room.

@@ -5,9 +5,10 @@ import { SILENT_AFTER_MS } from '../clusters/connection.ts';
 import type { Duty } from '../jobs/work.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decidePlan } from './plan.ts';
+import { choosePreempted, PREEMPT_AFTER_MS } from './preempt.ts';
 import { type Reservation, withReservations } from './reserve.ts';
-import { ReservationBook, turnsOf } from './rounds.ts';
-import type { SweepLimits } from './store.ts';
+import { ReservationBook, turnsOf, unplacedAfter } from './rounds.ts';
+import type { PlanningSnapshot, SweepLimits } from './store.ts';
 
 /** Waiting batches that a round looks at. */
 const WAITING_MAX = 1_000;
@@ -28,6 +29,12 @@ const SWEEP_LIMITS: SweepLimits = {
   // Timestamps are accepted 5 minutes either way.
   noncesKeptMs: 15 * MINUTE_MS,
 };
+
+/** What a planning has seen and left. */
+interface Seen {
+  readonly snapshot: PlanningSnapshot;
+  readonly unplaced: ReturnType<typeof unplacedAfter>;
+}
 
 /** Does the background work. Every job may be repeated at any time. */
 export class PlanningService implements Duty {
@@ -84,9 +91,12 @@ export class PlanningService implements Duty {
     const clock = this.#clock;
     const startedMs = clock.monotonicMs();
     let summary = {};
+    let seen: Seen | undefined;
     const isPlanned = await this.#store.planning.plan(batchId, clock.nowMs(), (snapshot) => {
       const outcome = decidePlan(withReservations(snapshot, kept), this.#newId);
-      this.#reservations.planned(snapshot, outcome);
+      const unplaced = unplacedAfter(snapshot, outcome);
+      this.#reservations.planned(snapshot, unplaced);
+      seen = { snapshot, unplaced };
       const made = outcome.newVms.length;
       const assigned = [...outcome.newVms, ...outcome.changedVms].filter(
         (vm) => vm.clusterId !== null,
@@ -96,6 +106,19 @@ export class PlanningService implements Duty {
     });
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     if (isPlanned) this.#logger.info({ batchId, ...summary, tookMs }, 'planned a batch');
+    if (seen !== undefined) await this.#preemptFor(seen.snapshot, seen.unplaced);
+  }
+
+  /** Deletes what may be deleted for a batch, when that gives it room that nothing else does. */
+  async #preemptFor(snapshot: PlanningSnapshot, unplaced: Seen['unplaced']): Promise<void> {
+    const { planning } = this.#store;
+    const { batch, nowMs, clusters } = snapshot;
+    if (unplaced.length === 0 || nowMs - batch.createdAtMs < PREEMPT_AFTER_MS) return;
+    const others = await planning.preemptible(clusters.map(({ id }) => id));
+    const chosen = choosePreempted(snapshot, unplaced, others);
+    if (chosen.length === 0) return;
+    const preempted = await planning.preempt(chosen);
+    this.#logger.info({ batchId: batch.id, preempted }, 'deleted machines for a batch');
   }
 
   async sweep(nowMs: number): Promise<void> {

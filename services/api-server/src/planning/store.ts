@@ -14,6 +14,7 @@ import type { AddressPool } from '../subnets/addresses.ts';
 import type { SubnetRecord } from '../subnets/store.ts';
 import type { VmRecord } from '../vms/store.ts';
 import type { WaitingBatch } from './fair-share.ts';
+import type { Preemptible } from './preempt.ts';
 import type { PreviewSnapshot } from './preview.ts';
 import type { Reassignment, Stranded } from './reassign.ts';
 
@@ -102,6 +103,12 @@ export interface PlanningOutcome {
 /** Why a machine fails that its cluster did not speak of. */
 export const UNHEARD = 'Its cluster did not say in time what became of it.';
 
+/** What is said of a machine that is deleted for others. */
+export const PREEMPTED = {
+  reason: 'PREEMPTED',
+  message: 'It was deleted to make room for others, as its batch is preemptible.',
+} as const;
+
 /** What a sweep did. */
 export interface SweepResult {
   readonly vmsFailed: number;
@@ -131,6 +138,13 @@ export interface PlanningStore {
   preview(batch: BatchRecord, nowMs: number): Promise<PreviewSnapshot>;
   /** Batches that need planning; of more than `limit` those of the highest priority. */
   waiting(nowMs: number, limit: number): Promise<readonly WaitingBatch[]>;
+  /** Machines on hosts of these clusters that may be deleted for others, or are leaving. */
+  preemptible(clusterIds: readonly ClusterId[]): Promise<readonly Preemptible[]>;
+  /**
+   * Wishes those of these machines away that may be deleted for others, and says so in their batches;
+   * gives how many.
+   */
+  preempt(vmIds: readonly VmId[]): Promise<number>;
   /** Clusters not heard of since `beforeMs` that have left something unclaimed for as long. */
   silentClusters(beforeMs: number): Promise<readonly ClusterId[]>;
   /**

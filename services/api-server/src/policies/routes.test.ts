@@ -76,8 +76,9 @@ describeOnEachStore('scheduling between projects and clusters', (test) => {
     await reasonOf(urgent.id);
     // Room for four, as if other machines had gone.
     const report = capacity(1);
-    await second.exchange({ capacity: { ...report, observedAtMs: report.observedAtMs + 1 } });
-    const given = assignedIn(await second.exchange({}, 8_000));
+    const full = report.hosts.map((host) => ({ ...host, freeVcpus: 0 }));
+    await second.exchange({ capacity: { ...report, hosts: full } });
+    const given = assignedIn(await second.exchange({ capacity: report }, 8_000));
     expect(new Set(given.map((vm) => vm.batchId))).toEqual(new Set([urgent.id]));
   });
 
@@ -95,5 +96,42 @@ describeOnEachStore('scheduling between projects and clusters', (test) => {
     expect(share.usedVcpus).toBeLessThan(4.1);
     const unknown = `/v1/fair-shares/${otherProject()}`;
     expect((await factory.caller.call('PUT', unknown, { weight: 1 })).statusCode).toBe(404);
+  });
+
+  it('deletes preemptible machines for others that find no room, and says so', async () => {
+    const { factory, clock, first, second, ask, capacity } = await twoClusters();
+    const cheap = await ask('cheap', 12, { preemptible: true });
+    const given = assignedIn(await first.exchange({}, 5_000));
+    const onHost = given.map((vm, index) =>
+      first.report(vm, { hostName: `host-${index % 2}`, state: 'running' }),
+    );
+    await first.exchange({ vms: onHost });
+    const full = capacity(2);
+    const hosts = full.hosts.map((host) => ({ ...host, freeVcpus: 0 }));
+    await first.exchange({ capacity: { ...full, hosts } });
+    await second.exchange({}, 5_000);
+    const urgent = await ask('urgent', 1, { vcpus: 2 });
+    clock.shift(11_000);
+    // A little more room than before: a reason to plan at once.
+    const stir = full.hosts.map((host) => ({ ...host, freeVcpus: 0.5 }));
+    await second.exchange();
+    const { commands } = await first.exchange({ capacity: { ...full, hosts: stir } }, 12_000);
+    const wished = commands.flatMap(({ command }) =>
+      command.kind === 'setDesired' ? command.changes : [],
+    );
+    expect(wished.map((change) => change.desired)).toEqual(['deleted', 'deleted']);
+    const gone = given.filter((vm) => wished.some((change) => change.vmId === vm.vmId));
+    const deleted = { state: 'deleted' as const, generation: 2 };
+    await first.exchange({ vms: gone.map((vm) => first.report(vm, deleted)) });
+    const batch = await factory.caller.ok('GET', `/v1/batches/${cheap.id}`);
+    expect(batch).toMatchObject({ preemptedCount: 2, vmCounts: { deleted: 2 } });
+    const [vm] = gone;
+    expect(await factory.caller.ok('GET', `/v1/vms/${vm?.vmId}`)).toMatchObject({
+      ...{ state: 'deleted', reason: 'PREEMPTED' },
+    });
+    const free = full.hosts.map((host, index) => ({ ...host, freeVcpus: index === 0 ? 2 : 0 }));
+    const freed = { ...full, hosts: free, observedAtMs: clock.nowMs() };
+    const placed = assignedIn(await first.exchange({ capacity: freed }, 12_000));
+    expect(placed.map((each) => each.batchId)).toEqual([urgent.id]);
   });
 });

@@ -32,6 +32,7 @@ export function aSnapshot(
       ...{ name: 'b', state: 'accepted', image: 'micro', imageVersion: null, size, diskGiB: 8 },
       ...{ sshPublicKeys: [], userData: '', labels: {}, wishes: {}, nics: [], securityRules: [] },
       ...{ volumes: [], volumeClusterId: null, priority: 0, preemptible: false, clusters: {} },
+      ...{ preempted: 0 },
       ...{ pendingReason: null, needsPlanning: true, createdAtMs: nowMs, plannedAtMs: 0 },
       ...batch,
     },

@@ -255,8 +255,9 @@ function applyReport(vm: VmRecord, report: VmReport, nowMs: number): VmRecord {
     state: report.state,
     stateSinceMs: report.stateSinceMs,
     guestReady: report.guestReady,
-    reason: report.reason,
-    message: report.message,
+    // Why it was deleted is said here alone.
+    reason: report.reason ?? (vm.reason === 'PREEMPTED' ? vm.reason : null),
+    message: report.message ?? (vm.reason === 'PREEMPTED' ? vm.message : null),
     hostName: report.hostName,
     revision: report.revision,
     appliedGeneration: report.generation,

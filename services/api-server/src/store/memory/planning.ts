@@ -12,6 +12,7 @@ import {
 } from '../../planning/store.ts';
 import type { MemoryDatabase } from './database.ts';
 import { policyOf, waitingBatches } from './policies.ts';
+import { preempt, preemptible } from './preemption.ts';
 import { silentClusters, takeBack } from './take-back.ts';
 
 /** See {@link PlanningStore}. */
@@ -30,6 +31,8 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
       const snapshot = { nowMs, batch, clusters: planningClusters(db) };
       return policy === undefined ? snapshot : { ...snapshot, policy };
     },
+    preemptible: async (clusterIds) => preemptible(db, clusterIds),
+    preempt: async (vmIds) => preempt(db, vmIds),
     silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
     takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),

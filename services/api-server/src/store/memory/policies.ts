@@ -100,10 +100,10 @@ export function waitingBatches(
       (a, b) => b.priority - a.priority || a.plannedAtMs - b.plannedAtMs || (a.id < b.id ? -1 : 1),
     )
     .slice(0, limit)
-    .map(({ id, projectId, priority, createdAtMs, plannedAtMs }) => {
+    .map(({ id, projectId, priority, preemptible, createdAtMs, plannedAtMs }) => {
       const { weight = 1, usedVcpus = 0, countedAtMs = 0 } = db.fairShares.get(projectId) ?? {};
       return {
-        ...{ id, projectId, priority, createdAtMs, plannedAtMs, weight },
+        ...{ id, projectId, priority, preemptible, createdAtMs, plannedAtMs, weight },
         usedVcpus: usedVcpus * leftAfter(nowMs - countedAtMs),
         heldVcpus: held.get(projectId) ?? 0,
       };

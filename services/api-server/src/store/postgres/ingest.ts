@@ -131,7 +131,10 @@ async function takeVms(trx: Knex.Transaction, news: ExchangeNews) {
          and v.cluster_id = :clusterId and v.assignment_epoch = r."assignmentEpoch"
      ), changed as (
        update vms v set state = r.state, state_since_ms = r."stateSinceMs",
-         guest_ready = r."guestReady", reason = r.reason, message = r.message,
+         guest_ready = r."guestReady", 
+         -- Why it was deleted is said here alone.
+         reason = coalesce(r.reason, case when v.reason = 'PREEMPTED' then v.reason end),
+         message = coalesce(r.message, case when v.reason = 'PREEMPTED' then v.message end),
          host_name = r."hostName", revision = r.revision, applied_generation = r.generation,
          -- It could not be suspended, or somebody has woken it: nothing else is to suspend it again.
          desired = case when v.desired = 'suspended' and r.state = 'running'

@@ -19,6 +19,7 @@ import type { VmRecord } from '../../vms/store.ts';
 import { poolOf, takeAddresses } from './addresses.ts';
 import type { PostgresDatabase } from './database.ts';
 import { policyOf, waitingBatches } from './policies.ts';
+import { preempt, preemptible } from './preemption.ts';
 import { batchRows, type Row, vmRows } from './rows.ts';
 import { lockSubnets, subnetNamed } from './subnet-rows.ts';
 import { sweep } from './sweep.ts';
@@ -48,6 +49,8 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
       policy: await policyOf(db.knex, batch.projectId),
     }),
     waiting: (nowMs, limit) => waitingBatches(db.knex, nowMs, limit),
+    preemptible: (clusterIds) => preemptible(db.knex, clusterIds),
+    preempt: (vmIds) => db.transaction((trx, wakes) => preempt(trx, wakes, vmIds)),
     silentClusters: (beforeMs) => silentClusters(db.knex, beforeMs),
     takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
     sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),

@@ -130,7 +130,7 @@ export async function waitingBatches(
   const { rows } = await knex.raw<{
     rows: readonly (Omit<WaitingBatch, 'heldVcpus'> & { readonly countedAtMs: number })[];
   }>(
-    `select b.id, b.project_id as "projectId", b.priority, b.created_at_ms as "createdAtMs",
+    `select b.id, b.project_id as "projectId", b.priority, b.preemptible, b.created_at_ms as "createdAtMs",
        b.planned_at_ms as "plannedAtMs", coalesce(f.weight, 1) as weight,
        coalesce(f.used_vcpus, 0) as "usedVcpus", coalesce(f.counted_at_ms, 0) as "countedAtMs"
      from batches b left join fair_shares f on f.project_id = b.project_id

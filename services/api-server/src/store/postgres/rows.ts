@@ -36,6 +36,7 @@ const BATCH_COLUMNS: Columns<BatchRecord> = {
   volumeClusterId: 'volume_cluster_id',
   priority: 'priority',
   preemptible: 'preemptible',
+  preempted: 'preempted',
   clusters: 'clusters',
   pendingReason: 'pending_reason',
   needsPlanning: 'needs_planning',
