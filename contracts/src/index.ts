@@ -1,3 +1,4 @@
+export * from './api.generated.ts';
 export * from './api-key.ts';
 export * from './assignment.ts';
 export * from './batch.ts';

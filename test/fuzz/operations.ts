@@ -17,14 +17,18 @@ export interface Operation {
   readonly body: JsonSchema | undefined;
   /** By media type, where the body is not JSON. */
   readonly bodyType: string | undefined;
+  /** The JSON of a success. */
+  readonly answer: JsonSchema | undefined;
 }
 
 interface OpenApiOperation {
   readonly operationId: string;
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: {
-    readonly content?: Readonly<Record<string, { readonly schema?: JsonSchema }>>;
-  };
+  readonly requestBody?: WithContent;
+  readonly responses?: Readonly<Record<string, WithContent>>;
+}
+interface WithContent {
+  readonly content?: Readonly<Record<string, { readonly schema?: JsonSchema }>>;
 }
 export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
@@ -35,6 +39,7 @@ export function operationsOf(document: OpenApiDocument): readonly Operation[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const content = Object.entries(operation.requestBody?.content ?? {})[0];
+      const good = Object.entries(operation.responses ?? {}).find(([code]) => /^2/.test(code));
       return {
         operationId: operation.operationId,
         method: methodOf(method),
@@ -42,6 +47,7 @@ export function operationsOf(document: OpenApiDocument): readonly Operation[] {
         parameters: operation.parameters ?? [],
         body: content?.[1].schema,
         bodyType: content?.[0],
+        answer: good?.[1].content?.['application/json']?.schema,
       };
     }),
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Operation, Parameter } from './operations.ts';
-import { fitting, hostileText, hostileValue, knownId, spoiled } from './values.ts';
+import { fitting, hinted, hostileText, hostileValue, knownId, spoiled } from './values.ts';
 
 /** A request as it will be sent; {@link knownId} still stands for ids. */
 export interface FuzzRequest {
@@ -64,7 +64,9 @@ function pathOf({ path, parameters }: Operation, isSpoiled: boolean): fc.Arbitra
 }
 
 function queryOf({ parameters }: Operation, isSpoiled: boolean): fc.Arbitrary<string> {
-  const named = parameters.filter((each) => each.in === 'query');
+  // No cursor is sound but one that was given.
+  const isWanted = ({ name }: Parameter): boolean => isSpoiled || name !== 'cursor';
+  const named = parameters.filter((each) => each.in === 'query' && isWanted(each));
   const sound = fc.record(
     Object.fromEntries(named.map((each) => [each.name, parameterValue(each, isSpoiled)])),
     { requiredKeys: named.filter(({ required }) => required).map(({ name }) => name) },
@@ -83,7 +85,7 @@ function queryOf({ parameters }: Operation, isSpoiled: boolean): fc.Arbitrary<st
 function parameterValue(parameter: Parameter, isSpoiled: boolean): fc.Arbitrary<unknown> {
   if (/^wait/i.test(parameter.name)) return fc.integer({ min: 0, max: WAIT_MS_MAX });
   const isId = parameter.name === 'id' && parameter.schema.pattern === undefined;
-  const sound = isId ? fc.constant(knownId('vm', 0)) : fitting(parameter.schema);
+  const sound = isId ? fc.constant(knownId('vm', 0)) : hinted(parameter.name, parameter.schema);
   if (!isSpoiled) return sound;
   return fc.oneof(
     { weight: 1, arbitrary: sound },

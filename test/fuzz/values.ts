@@ -13,6 +13,7 @@ export interface JsonSchema {
   readonly additionalProperties?: boolean | JsonSchema;
   readonly required?: readonly string[];
   readonly items?: JsonSchema | readonly JsonSchema[];
+  readonly default?: unknown;
   readonly pattern?: string;
   readonly format?: string;
   readonly minLength?: number;
@@ -26,6 +27,7 @@ export interface JsonSchema {
 /** How long generated lists get where more is allowed: breadth finds more than length does. */
 const ITEMS_MAX = 4;
 const TEXT_MAX = 40;
+const OPTIONAL_MAX = 3;
 const ID_PATTERN = /^\^([a-z]+)_\[0-9a-f\]\{32\}\$$/;
 
 /** What breaks parsers, databases and those who trust a type. */
@@ -179,12 +181,41 @@ function arrayOf({ items, minItems = 0, maxItems = ITEMS_MAX }: JsonSchema) {
   return fc.array(item, { minLength: minItems, maxLength });
 }
 
+/** What there is, where a schema can't say it. */
+const HINTS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  image: fc.constantFrom('micro', 'micro', 'micro', 'none'),
+  subnet: fc.constantFrom('default', 'none'),
+  count: fc.integer({ min: 1, max: 3 }),
+  memoryMiB: fc.constantFrom(64, 64, 128, 1_024),
+  label: fc.constantFrom('a=b', 'team=a', 'a'),
+  limit: fc.integer({ min: 1, max: 500 }),
+};
+
+/** A value of a property or parameter of this name. */
+export function hinted(name: string, schema: JsonSchema): fc.Arbitrary<unknown> {
+  const hint = HINTS[name];
+  const fit = fitting(schema);
+  return hint === undefined
+    ? fit
+    : fc.oneof({ weight: 4, arbitrary: hint }, { weight: 1, arbitrary: fit });
+}
+
 function objectOf(schema: JsonSchema): fc.Arbitrary<unknown> {
   const { properties = {}, required = [], patternProperties, additionalProperties } = schema;
   const fields = Object.fromEntries(
-    Object.entries(properties).map(([name, property]) => [name, fitting(property)]),
+    Object.entries(properties).map(([name, property]) => [name, hinted(name, property)]),
   );
-  const named = fc.record(fields, { requiredKeys: required.filter((name) => name in fields) });
+  const needed = required.filter((name) => name in fields);
+  const optional = Object.keys(fields).filter((name) => !needed.includes(name));
+  // A few at a time: of all at once some always contradict each other.
+  const named = fc
+    .subarray(optional, { maxLength: Math.min(optional.length, OPTIONAL_MAX) })
+    .chain((chosen) => {
+      const names = new Set([...needed, ...chosen]);
+      return fc.record(
+        Object.fromEntries(Object.entries(fields).filter(([name]) => names.has(name))),
+      );
+    });
   const [pattern, value] = Object.entries(patternProperties ?? {})[0] ?? [];
   if (pattern !== undefined && value !== undefined) {
     return fc.dictionary(matching(pattern), fitting(value), { maxKeys: ITEMS_MAX });

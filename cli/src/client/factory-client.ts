@@ -24,7 +24,6 @@ import {
   VmSchema,
   type Volume,
   type VolumeRequest,
-  VolumeSchema,
 } from '@factory/contracts';
 import {
   type ByteChannel,
@@ -40,6 +39,7 @@ import {
 } from '@factory/runtime';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { ApiClient } from './api.ts';
 import type { Connection } from './connection.ts';
 
 const ticketAnswer = Compile(ConsoleTicketSchema);
@@ -58,8 +58,6 @@ const operationPage = Compile(
   Type.Object({ items: Type.Array(OperationSchema), nextCursor: cursor }),
 );
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
-const volumeAnswer = Compile(VolumeSchema);
-const volumePage = Compile(Type.Object({ items: Type.Array(VolumeSchema), nextCursor: cursor }));
 const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
 
 const Orphan = Type.Object({
@@ -102,9 +100,14 @@ type VmVerb = 'start' | 'stop' | 'reboot' | 'suspend' | 'resume';
 /** The REST API, each call signed with the key pair. Errors are RemoteProblemErrors. */
 export class FactoryClient {
   readonly #options: FactoryClientOptions;
+  /** All operations, with the types of the OpenAPI document. */
+  readonly api: ApiClient;
 
   constructor(options: FactoryClientOptions) {
     this.#options = options;
+    this.api = new ApiClient(({ method, pathWithQuery, headers, json }) =>
+      this.#call(method, pathWithQuery, (value) => value, json, headers),
+    );
   }
 
   /** Creates a batch; the idempotency key makes a repeated call give the same batch. */
@@ -235,11 +238,11 @@ export class FactoryClient {
   }
 
   createVolume(request: VolumeRequest): Promise<Volume> {
-    return this.#call('POST', '/v1/volumes', (value) => volumeAnswer.Parse(value), request);
+    return this.api.call('createVolume', { body: request });
   }
 
   volumes(): Promise<readonly Volume[]> {
-    return this.all('/v1/volumes', (value) => volumePage.Parse(value));
+    return this.api.all('listVolumes', {});
   }
 
   /** The volume with this id or name. */

@@ -156,6 +156,7 @@ function inheritedEnvironment(): Record<string, string> {
     'NODE_COMPILE_CACHE',
     'FACTORY_LOG_LEVEL',
     'REDIS_URL',
+    'FACTORY_RATE_LIMIT_PER_SECOND',
   ];
   const environment: Record<string, string> = {};
   for (const name of names) {

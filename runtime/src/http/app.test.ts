@@ -331,3 +331,44 @@ describe('health and metrics', () => {
     await other.close();
   });
 });
+
+describe('what reaches no route', () => {
+  const parts = { service: 'test', clock: systemClock, logger: silentLogger };
+  const talk = async (text: string): Promise<string> => {
+    const app = createHttpApp(parts);
+    app.get('/x', async () => ({ ok: true }));
+    const server = await listen(app, { host: '127.0.0.1', port: 0 });
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write(text);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    await server.close();
+    return answer;
+  };
+
+  it('is refused with a problem, and the connection ends', async () => {
+    for (const [status, text] of [
+      [431, `GET /x?${'y'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`],
+      [400, 'this is no request\r\n\r\n'],
+    ] as const) {
+      const answer = await talk(text);
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer).toContain('connection: close');
+      expect(answer).toContain('application/problem+json');
+      const { status: said, code } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+      expect([said, code]).toEqual([status, 'FACTORY_ERR_INVALID_REQUEST']);
+    }
+  });
+
+  it('is refused for a NUL, which no database takes', async () => {
+    const app = createHttpApp(parts);
+    app.get('/x/:id', async () => ({ ok: true }));
+    for (const url of ['/x/a%00b', '/x/a?b=%00']) {
+      const answer = await app.inject(url);
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json().field).toBe('url');
+    }
+    expect((await app.inject('/x/a%20b')).statusCode).toBe(200);
+    await app.close();
+  });
+});

@@ -1,11 +1,15 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
+import { hasErrorCode } from '../files.ts';
 import type { Logger } from '../log.ts';
 import { createSequence, type Random, systemRandom } from '../random.ts';
 import { inRequest, requestContext } from '../request-context.ts';
 import { drainBody } from './drain.ts';
 import { installMetrics } from './metrics.ts';
+import { ProblemError } from './problem.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
 import { createRouteTable } from './route-table.ts';
 import { type ServerTls, tlsServerFactory } from './tls.ts';
@@ -58,12 +62,14 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
     ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls) }),
     genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId(),
     schemaController: { compilersFactory: { buildValidator } },
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, newId()),
     // A malformed URL never reaches the hooks, so it brings its own answer.
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, logger),
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    if (request.url.includes(NUL)) return done(nulInUrl());
     inRequest(requestContext(request.id, request.headers.traceparent), done);
   });
   // A body arrives in the context of its connection.
@@ -79,6 +85,33 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   installMetrics(app, clock);
   installHealth(app, service, options.isReady ?? (() => ({ ready: true, reasons: [] })));
   return app;
+}
+
+/** No name, id or filter holds a NUL, and neither does a text of PostgreSQL. */
+const NUL = '%00';
+
+function nulInUrl(): ProblemError {
+  const detail = 'The URL has a NUL character (%00); nothing has one in its name.';
+  return new ProblemError(STANDARD_PROBLEMS.invalidRequest, detail, { field: 'url' });
+}
+
+/** Answers what is not even HTTP, or has larger headers than Node takes; the connection ends. */
+function refuseConnection(error: Error, socket: Socket, requestId: string): void {
+  if (!socket.writable) return;
+  const isTooLarge = hasErrorCode(error, 'HPE_HEADER_OVERFLOW');
+  const [status, detail] = isTooLarge
+    ? ([431, 'URL and headers are larger than 16 KiB together.'] as const)
+    : ([400, 'This is not an HTTP request.'] as const);
+  const problem = { ...STANDARD_PROBLEMS.invalidRequest, status, detail, requestId };
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function acceptedId(header: string | string[] | undefined): string | undefined {
