@@ -27,6 +27,7 @@ export const EVENT_TYPES = [
   'key.revoked',
   'cluster.silent',
   'cluster.back',
+  'webhook.test',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -17,6 +17,7 @@ export type ApiKeyId = Branded<'ApiKeyId'>;
 export type UserId = Branded<'UserId'>;
 export type SessionId = Branded<'SessionId'>;
 export type ImageId = Branded<'ImageId'>;
+export type WebhookId = Branded<'WebhookId'>;
 
 /** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
 export const ID_PREFIXES = {
@@ -34,6 +35,7 @@ export const ID_PREFIXES = {
   user: 'usr',
   session: 'ses',
   image: 'img',
+  webhook: 'whk',
 } as const;
 
 /** Schema of an id with this prefix; `Id` is the branded type that a valid value has. */
@@ -51,6 +53,7 @@ export const VolumeIdSchema = idSchema<VolumeId>(ID_PREFIXES.volume);
 export const OperationIdSchema = idSchema<OperationId>(ID_PREFIXES.operation);
 export const ConsoleTicketIdSchema = idSchema<ConsoleTicketId>(ID_PREFIXES.consoleTicket);
 export const EnrolmentTokenIdSchema = idSchema<EnrolmentTokenId>(ID_PREFIXES.enrolmentToken);
+export const WebhookIdSchema = idSchema<WebhookId>(ID_PREFIXES.webhook);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
 export const UserIdSchema = idSchema<UserId>(ID_PREFIXES.user);
 export const SessionIdSchema = idSchema<SessionId>(ID_PREFIXES.session);

@@ -45,3 +45,4 @@ export * from './vm-scheduler-api.ts';
 export * from './vm-states.ts';
 export * from './vm-task.ts';
 export * from './volume.ts';
+export * from './webhook.ts';

@@ -20,6 +20,7 @@ import {
   UserIdSchema,
   VmIdSchema,
   VolumeIdSchema,
+  WebhookIdSchema,
 } from './ids.ts';
 import {
   LabelsSchema,
@@ -51,6 +52,7 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   apiKey: ApiKeyIdSchema,
   user: UserIdSchema,
   session: SessionIdSchema,
+  webhook: WebhookIdSchema,
   image: ImageIdSchema,
 };
 

@@ -4,6 +4,7 @@ import {
   createIdGenerator,
   createUpgrades,
   createWebSocketAcceptor,
+  type HttpTransport,
   type Logger,
   type Random,
   SecretBox,
@@ -11,6 +12,10 @@ import {
   withDeadline,
 } from '@factory/runtime';
 import type { FastifyInstance } from 'fastify';
+import { AuditDuty } from './audit/duty.ts';
+import { auditCalls } from './audit/hook.ts';
+import { AuditLog } from './audit/log.ts';
+import { auditRoutes } from './audit/routes.ts';
 import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
 import { BatchTermsDuty } from './batches/terms.ts';
@@ -78,6 +83,8 @@ import { volumeRoutes } from './volumes/routes.ts';
 import { VolumeService } from './volumes/service.ts';
 import { vmVolumeRoutes } from './volumes/vm-routes.ts';
 import { WakeHub } from './wakeups.ts';
+import { createWebhookPlane, type WebhookPlane } from './webhooks/plane.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
 
 export type { BootstrapAnswer, BootstrapRequest } from './bootstrap/service.ts';
 export { createDownloads } from './images/download.ts';
@@ -113,6 +120,8 @@ export interface ApiServerParts {
   readonly access?: AccessSettings;
   /** Absent: what is uploaded is kept in memory, and nothing is fetched, as in simulations. */
   readonly images?: ImageSettings;
+  /** By which webhooks are called; it must refuse addresses of the inside. Absent: none is. */
+  readonly outside?: HttpTransport;
 }
 
 export interface ApiServer {
@@ -137,8 +146,11 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const terms = new BatchTermsDuty({ store, logger });
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
-  const fairShares = new FairShareService(store);
   const secrets = new SecretBox(parts.secretKey, random);
+  const webhooks = createWebhookPlane(parts.outside, {
+    ...{ store, feed, clock, random, logger, newId, secrets },
+  });
+  const fairShares = new FairShareService(store);
   const { subnetCidr } = parts;
   const access = createAccessPlane(
     { store, clock, random, logger, newId, secrets, subnetCidr },
@@ -146,6 +158,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   );
   const duties = [
     ...[reassign, terms, fairShares, new UsageDuty(store.usage), access.duty],
+    ...[new AuditDuty(store.audit), webhooks.deliverer],
     new EventDuty(store.events, feed, SILENT_AFTER_MS),
     noticeDuty({ store, logger }),
   ];
@@ -178,7 +191,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   registerRoutes(
     app,
     { ...parts, store: reading },
-    { newId, jobs, wakes, link, tickets, secrets, images, feed, access },
+    { newId, jobs, wakes, link, tickets, secrets, images, feed, webhooks, access },
   );
   consoleSockets(createUpgrades(app), {
     ...{ clock, logger, newId, store, tickets, meetings },
@@ -202,6 +215,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
       meetings.close();
       wakes.close();
       await Promise.all([sweeping, images.worker.close(), feed.close(), access.close()]);
+      await webhooks.deliverer.close();
     },
   };
 }
@@ -215,17 +229,19 @@ interface Services {
   readonly secrets: SecretBox;
   readonly images: ImagePlane;
   readonly feed: EventFeed;
+  readonly webhooks: WebhookPlane;
   readonly access: AccessPlane;
 }
 
 function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: Services): void {
   const { clock, random, store, internalToken, subnetCidr } = parts;
-  const { newId, jobs, wakes, link, tickets, secrets, images, feed, access } = services;
+  const { newId, jobs, wakes, link, tickets, secrets, images, feed, webhooks, access } = services;
   const use = new MetricsService(store, clock);
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
     requireInternalToken(api, internalToken);
     requirePrincipal(api);
+    auditCalls(api, new AuditLog(store.audit), clock);
     enforceAccess(api);
     installEtags(api);
     batchRoutes(
@@ -253,6 +269,8 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     volumeRoutes(api, volumes);
     vmVolumeRoutes(api, volumes);
     eventRoutes(api, { feed, clock });
+    webhookRoutes(api, webhooks.service);
+    auditRoutes(api, store.audit);
     policyRoutes(api, { store, clock, newId });
     usageRoutes(api, new UsageService(store, clock));
     clusterRoutes(api, new FleetService({ store, clock }));

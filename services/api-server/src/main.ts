@@ -45,13 +45,17 @@ runService({
     const outside = createUndiciTransport({
       allowsAddress: settings.imagesFromInside ? undefined : isPublicAddress,
     });
+    // Receivers' answers are not read, and their addresses are looked at for each connection.
+    const receivers = createUndiciTransport({
+      allowsAddress: settings.webhooksToInside ? undefined : isPublicAddress,
+    });
     const downloads = createDownloads({ clock, transport: outside, files, sizeBytesMax });
     const images = { files, downloads, sizeBytesMax };
     const { internalToken, secretKey, subnetCidr } = settings;
     const keys = { internalToken, secretKey, subnetCidr };
     let ownUrl = '';
     const api = await createApiServer({
-      ...{ clock, random, logger, store, jobs, images, ...keys },
+      ...{ clock, random, logger, store, jobs, images, outside: receivers, ...keys },
       access: {
         sessions: { idleMs: settings.sessionIdleMs, totalMs: settings.sessionTotalMs },
         isCookieSecure: settings.cookieSecure,
@@ -73,7 +77,7 @@ runService({
         await jobs.close();
         await store.close();
         helper.close();
-        await outside.close();
+        await Promise.all([outside.close(), receivers.close()]);
         await embedded?.stop();
       },
     };

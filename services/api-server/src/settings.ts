@@ -107,6 +107,12 @@ export const settingsDefinition = defineSettings({
     describe:
       'Whether images may be fetched from addresses outside of the public internet, as an own mirror. Every user could then have the api-server read what it can reach.',
   }),
+  webhooksToInside: booleanSetting({
+    env: 'FACTORY_WEBHOOKS_TO_INSIDE',
+    default: false,
+    describe:
+      'Whether webhooks may call addresses outside of the public internet. Every user could then have the api-server call what it can reach.',
+  }),
   dataDirectory: textSetting({
     env: 'FACTORY_DATA_DIR',
     default: '.factory/api-server',

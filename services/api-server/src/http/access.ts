@@ -130,6 +130,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   getVmScreenshot: 'look',
   getVolume: 'look',
   listApiKeys: 'manage',
+  listAudit: 'look',
   listBatches: 'look',
   listClusterHosts: 'lookAtClusters',
   listClusterPolicies: 'operate',
@@ -192,6 +193,14 @@ const ACCESS: Readonly<Record<string, Access>> = {
   suspendBatch: 'use',
   suspendVm: 'use',
   withdrawCluster: 'manageClusters',
+  testWebhook: 'use',
+  rotateWebhookSecret: 'use',
+  listWebhooks: 'use',
+  listWebhookDeliveries: 'use',
+  getWebhook: 'use',
+  deleteWebhook: 'use',
+  createWebhook: 'use',
+  changeWebhook: 'use',
 };
 
 /** What anybody may ask of the gateway. */

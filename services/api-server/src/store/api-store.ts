@@ -1,3 +1,4 @@
+import type { AuditStore } from '../audit/store.ts';
 import type { ReportStore } from '../batches/report-store.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { TermStore } from '../batches/term-store.ts';
@@ -24,6 +25,7 @@ import type { UserStore } from '../users/store.ts';
 import type { MetricsStore } from '../vm-metrics/store.ts';
 import type { VmStore } from '../vms/store.ts';
 import type { VolumeStore } from '../volumes/store.ts';
+import type { WebhookStore } from '../webhooks/store.ts';
 
 /** Everything that the api-server remembers, by noun. */
 export interface ApiStore {
@@ -51,6 +53,8 @@ export interface ApiStore {
   readonly quota: QuotaStore;
   readonly flavors: FlavorStore;
   readonly events: EventStore;
+  readonly webhooks: WebhookStore;
+  readonly audit: AuditStore;
   readonly policies: PolicyStore;
   readonly fairShares: FairShareStore;
   readonly usage: UsageStore;

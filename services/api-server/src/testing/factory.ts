@@ -8,6 +8,7 @@ import type {
 import {
   type Clock,
   createIdGenerator,
+  type HttpTransport,
   silentLogger,
   systemClock,
   systemRandom,
@@ -103,7 +104,12 @@ export interface TestFactory {
 
 export async function startFactory(
   database: TestDatabaseHandle,
-  options: { readonly clock?: Clock; readonly jobs?: JobQueue; readonly subnetCidr?: string } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly jobs?: JobQueue;
+    readonly subnetCidr?: string;
+    readonly outside?: HttpTransport;
+  } = {},
 ): Promise<TestFactory> {
   const { clock = systemClock, subnetCidr = '10.80.0.0/16' } = options;
   const store = database.connect(clock);
@@ -118,6 +124,7 @@ export async function startFactory(
     secretKey: SECRET_KEY,
     subnetCidr,
     access: { passwordCost: { logN: 4, r: 1, p: 1 } },
+    ...(options.outside === undefined ? {} : { outside: options.outside }),
   });
   await api.start();
   const internal = (method: 'GET' | 'POST', url: string, body?: object) =>

@@ -17,6 +17,7 @@ import type {
   VmId,
   VolumeId,
 } from '@factory/contracts';
+import type { KeptAuditRecord } from '../../audit/store.ts';
 import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batches/store.ts';
 import type { FleetCluster, TokenRecord } from '../../clusters/fleet-store.ts';
 import type { Wake } from '../../clusters/store.ts';
@@ -37,6 +38,7 @@ import type { UserRecord } from '../../users/store.ts';
 import type { ClusterMetrics } from '../../vm-metrics/store.ts';
 import type { VmRecord } from '../../vms/store.ts';
 import type { VolumeRecord } from '../../volumes/store.ts';
+import type { KeptDelivery, WebhookRecord } from '../../webhooks/store.ts';
 import { AddressLedger } from './addresses.ts';
 import * as changes from './event-changes.ts';
 import { EventLedger, noticed } from './events.ts';
@@ -87,6 +89,9 @@ export class MemoryDatabase {
   /** What happened, written by the maps in which it did. */
   readonly ledger = new EventLedger();
   readonly usage = new UsageLedger();
+  readonly auditLog: KeptAuditRecord[] = [];
+  readonly webhooks = new Map<string, WebhookRecord>();
+  readonly deliveries: KeptDelivery[] = [];
   /** Clusters that were silent when it was last looked, and since when. */
   readonly silences = new Map<ClusterId, number>();
   readonly organisations = new Map<OrganisationId, OrganisationRecord>();

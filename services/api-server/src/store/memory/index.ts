@@ -1,4 +1,5 @@
 import type { ApiStore } from '../api-store.ts';
+import { createMemoryAudit } from './audit.ts';
 import { createMemoryBatches } from './batches.ts';
 import { createMemoryBootstrap } from './bootstrap.ts';
 import { createMemoryClusters } from './clusters.ts';
@@ -25,6 +26,7 @@ import { createMemoryUsage } from './usage.ts';
 import { createMemoryUsers } from './users.ts';
 import { createMemoryOperations, createMemoryVms } from './vms.ts';
 import { createMemoryVolumes } from './volumes.ts';
+import { createMemoryWebhooks } from './webhooks.ts';
 
 export { MemoryDatabase } from './database.ts';
 
@@ -55,6 +57,8 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
     quota: createMemoryQuota(database),
     flavors: createMemoryFlavors(database),
     events: createMemoryEvents(database),
+    webhooks: createMemoryWebhooks(database),
+    audit: createMemoryAudit(database),
     policies: createMemoryPolicies(database),
     fairShares: createMemoryFairShares(database),
     usage: createMemoryUsage(database),

@@ -1,6 +1,7 @@
 import { type Clock, createIdGenerator, type Logger, type Random } from '@factory/runtime';
 import { listenForNotifications, openKnex } from '@factory/runtime/postgres';
 import type { ApiStore } from '../api-store.ts';
+import { createPostgresAudit } from './audit.ts';
 import { createPostgresBatches } from './batches.ts';
 import { createPostgresBootstrap } from './bootstrap.ts';
 import { createPostgresClusters } from './clusters.ts';
@@ -27,6 +28,7 @@ import { createPostgresUsage } from './usage.ts';
 import { createPostgresUsers } from './users.ts';
 import { createPostgresOperations, createPostgresVms } from './vms.ts';
 import { createPostgresVolumes } from './volumes.ts';
+import { createPostgresWebhooks } from './webhooks.ts';
 
 /**
  * An {@link ApiStore} on PostgreSQL, whose migrations have been applied. Any number of processes
@@ -64,6 +66,8 @@ export function createPostgresStore(options: {
   return {
     events,
     usage: createPostgresUsage(db),
+    webhooks: createPostgresWebhooks(db),
+    audit: createPostgresAudit(db),
     batches: createPostgresBatches(db),
     terms: createPostgresTerms(db),
     reports: createPostgresReports(db),
