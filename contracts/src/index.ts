@@ -36,6 +36,7 @@ export * from './standing.ts';
 export * from './subnet.ts';
 export * from './tenancy.ts';
 export * from './text-pattern.ts';
+export * from './ucloud-signing.ts';
 export * from './usage.ts';
 export * from './user.ts';
 export * from './vm.ts';

@@ -24,6 +24,7 @@ import {
 import type { RateLimiter } from './rate-limiter.ts';
 import { checkSession, readSession, type SessionClaim } from './sessions.ts';
 import { STREAM_PATHS, Streams } from './streams.ts';
+import { ucloudRoutes } from './ucloud.ts';
 
 export { createMemoryNonceStore, createRedisNonceStore, type NonceStore } from './nonce-store.ts';
 export {
@@ -86,6 +87,7 @@ export function createApiGateway(parts: ApiGatewayParts): FastifyInstance {
   registerSigned(app, parts, keys, target);
   registerUnsigned(app, parts, target);
   forgetEndedSessions(app, keys);
+  ucloudRoutes(app, { keys, rateLimiter: parts.rateLimiter, target });
   const upgrades = createUpgrades(app);
   upgrades.on(CONSOLE_PATHS.user, (upgrade) => passConsole(upgrade, target));
   upgrades.on(CONSOLE_PATHS.cluster, (upgrade) => passLinkConsole(upgrade, target));

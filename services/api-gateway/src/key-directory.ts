@@ -10,6 +10,8 @@ export interface ApiKey {
   /** Whom it stands for, in the api-server's words. */
   readonly principal: unknown;
   readonly revoked: boolean;
+  /** Whether it may sign UCloud-style actions. */
+  readonly allowsUcloud?: boolean | undefined;
 }
 
 const apiKey = Compile(
@@ -18,6 +20,7 @@ const apiKey = Compile(
     secret: Type.String(),
     principal: Type.Unknown(),
     revoked: Type.Boolean(),
+    allowsUcloud: Type.Optional(Type.Boolean()),
   }),
 );
 

@@ -72,6 +72,7 @@ import { checkSubnetCidr } from './subnets/addresses.ts';
 import { subnetRoutes } from './subnets/routes.ts';
 import { SubnetService } from './subnets/service.ts';
 import { type AccessPlane, type AccessSettings, createAccessPlane } from './tenancy/plane.ts';
+import { ucloudRoutes } from './ucloud/routes.ts';
 import { UsageDuty } from './usage/duty.ts';
 import { usageRoutes } from './usage/routes.ts';
 import { UsageService } from './usage/service.ts';
@@ -283,6 +284,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
   app.register(async (internal) => {
     requireInternalToken(internal, internalToken);
     access.internalRoutes(internal);
+    ucloudRoutes(internal, { clock, random });
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
   app.register(async (outer) => linkRoutes(outer, { link, images: images.link, clock, use }));

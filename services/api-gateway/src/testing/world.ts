@@ -35,6 +35,7 @@ export class FakeApiServer {
   readonly seen: Seen[] = [];
   lookups = 0;
   isRevoked = false;
+  allowsUcloud = false;
   /** Asked for each request under `/v1/`; its result is the answer. */
   answer: (request: FastifyRequest) => unknown = () => ({ ok: true });
   /** In its place for streams. */
@@ -55,7 +56,7 @@ export class FakeApiServer {
       }
       if (request.params.id !== KEY_ID) throw new ProblemError(PROBLEMS.notFound, 'no such key');
       const key = { keyId: KEY_ID, secret: SECRET, principal: PRINCIPAL };
-      return { ...key, revoked: this.isRevoked };
+      return { ...key, revoked: this.isRevoked, allowsUcloud: this.allowsUcloud };
     });
     for (const path of ['/v1/*', '/cluster-link/v1/*', '/openapi.json', '/internal/*']) {
       this.app.all(path, async (request, reply) => {

@@ -70,7 +70,8 @@ export function principalOf(request: FastifyRequest): Principal {
   return request.principal;
 }
 
-function readPrincipal(request: FastifyRequest): Principal {
+/** The one whom a request is made for, as the gateway says. @throws ProblemError when it does not. */
+export function readPrincipal(request: FastifyRequest): Principal {
   const text = request.headers[PRINCIPAL_HEADER];
   try {
     // An api-server of the release before says no scope.
