@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ClusterSelectorSchema, PrioritySchema } from './cluster-selector.ts';
-import { BatchIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
+import { BatchIdSchema, HoldIdSchema, ProjectIdSchema, stringEnum } from './ids.ts';
 import { ImageWishSchema } from './image.ts';
 import { SetPasswordSchema } from './operations.ts';
 import { PLACEMENT_FIELDS } from './requirements.ts';
@@ -89,6 +89,8 @@ export const BatchRequestSchema = Type.Object(
     /** It is deleted then by itself; from its acceptance. Or give `expiresAt`. */
     lifetimeSeconds: Type.Optional(LifetimeSecondsSchema),
     expiresAt: Type.Optional(ExpiresAtSchema),
+    /** Given alone: the batch is what was held. */
+    holdId: Type.Optional(HoldIdSchema),
     ...NETWORK_FIELDS,
     /** Volumes of the project; its machines go where these are. */
     volumes: Type.Optional(BatchVolumesSchema),

@@ -18,6 +18,7 @@ export type UserId = Branded<'UserId'>;
 export type SessionId = Branded<'SessionId'>;
 export type ImageId = Branded<'ImageId'>;
 export type WebhookId = Branded<'WebhookId'>;
+export type HoldId = Branded<'HoldId'>;
 
 /** Prefix of each kind of id; the rest is a UUID version 7 without dashes. */
 export const ID_PREFIXES = {
@@ -36,6 +37,7 @@ export const ID_PREFIXES = {
   session: 'ses',
   image: 'img',
   webhook: 'whk',
+  hold: 'hld',
 } as const;
 
 /** Schema of an id with this prefix; `Id` is the branded type that a valid value has. */
@@ -57,6 +59,7 @@ export const WebhookIdSchema = idSchema<WebhookId>(ID_PREFIXES.webhook);
 export const ApiKeyIdSchema = idSchema<ApiKeyId>(ID_PREFIXES.apiKey);
 export const UserIdSchema = idSchema<UserId>(ID_PREFIXES.user);
 export const SessionIdSchema = idSchema<SessionId>(ID_PREFIXES.session);
+export const HoldIdSchema = idSchema<HoldId>(ID_PREFIXES.hold);
 /** Of one version, from the beginning of its upload or download on. */
 export const ImageIdSchema = idSchema<ImageId>(ID_PREFIXES.image);
 

@@ -2,6 +2,7 @@ export * from './api.generated.ts';
 export * from './api-key.ts';
 export * from './assignment.ts';
 export * from './batch.ts';
+export * from './batch-hold.ts';
 export * from './batch-plan.ts';
 export * from './batch-report.ts';
 export * from './capacity.ts';

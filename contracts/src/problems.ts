@@ -99,6 +99,16 @@ export const PROBLEMS = {
     status: 409,
     title: 'This is more than the quota allows',
   },
+  noRoom: {
+    code: 'FACTORY_ERR_NO_ROOM',
+    status: 409,
+    title: 'There is no room for all of it at present',
+  },
+  holdGone: {
+    code: 'FACTORY_ERR_HOLD_GONE',
+    status: 409,
+    title: 'The hold is over or used',
+  },
   volumeUnusable: {
     code: 'FACTORY_ERR_VOLUME_UNUSABLE',
     status: 409,

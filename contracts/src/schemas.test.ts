@@ -10,6 +10,7 @@ import {
   ClusterIdSchema,
   ConsoleTicketIdSchema,
   EnrolmentTokenIdSchema,
+  HoldIdSchema,
   ID_PREFIXES,
   ImageIdSchema,
   OperationIdSchema,
@@ -54,6 +55,7 @@ const ID_SCHEMAS: Readonly<Record<keyof typeof ID_PREFIXES, TSchema>> = {
   session: SessionIdSchema,
   webhook: WebhookIdSchema,
   image: ImageIdSchema,
+  hold: HoldIdSchema,
 };
 
 describe('ids', () => {

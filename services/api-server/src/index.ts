@@ -16,6 +16,8 @@ import { AuditDuty } from './audit/duty.ts';
 import { auditCalls } from './audit/hook.ts';
 import { AuditLog } from './audit/log.ts';
 import { auditRoutes } from './audit/routes.ts';
+import { holdRoutes } from './batches/hold-routes.ts';
+import { HoldService } from './batches/holds.ts';
 import { batchRoutes } from './batches/routes.ts';
 import { BatchService } from './batches/service.ts';
 import { BatchTermsDuty } from './batches/terms.ts';
@@ -245,13 +247,13 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     auditCalls(api, new AuditLog(store.audit), clock);
     enforceAccess(api);
     installEtags(api);
-    batchRoutes(
-      api,
-      new BatchService({
-        ...{ store, clock, newId, jobs, wakes, secrets },
-        ...{ images: images.service, defaultCidr: subnetCidr },
-      }),
-    );
+    const batches = new BatchService({
+      ...{ store, clock, newId, jobs, wakes, secrets },
+      ...{ images: images.service, defaultCidr: subnetCidr },
+    });
+    const holds = new HoldService({ store, batches, clock, newId });
+    batchRoutes(api, batches, holds);
+    holdRoutes(api, holds);
     vmRoutes(api, {
       vms: new VmService({ store, clock, jobs, images: images.service }),
       operations,

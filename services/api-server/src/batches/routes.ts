@@ -12,6 +12,8 @@ import { readFilter, toOrderedPage } from '../http/list-query.ts';
 import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import { summariseBatch } from '../planning/batch-summary.ts';
+import { readHold } from './hold-routes.ts';
+import type { HoldService } from './holds.ts';
 import {
   BatchGetParams,
   BatchListParams,
@@ -22,12 +24,17 @@ import {
 import type { BatchService } from './service.ts';
 
 /** `/v1/batches` */
-export function batchRoutes(instance: FastifyInstance, batches: BatchService): void {
+export function batchRoutes(
+  instance: FastifyInstance,
+  batches: BatchService,
+  holds: HoldService,
+): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   const tags = ['batches'];
   app.post(
     '/v1/batches',
     {
+      preValidation: (request) => readHold(request, holds),
       schema: {
         operationId: 'createBatch',
         summary: 'Ask for a batch of machines',

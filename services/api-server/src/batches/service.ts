@@ -30,6 +30,7 @@ import { defaultSubnetWish, newSubnet } from '../subnets/service.ts';
 import type { WakeHub } from '../wakeups.ts';
 import { withAdminPassword } from './admin-password.ts';
 import { FILL_DEADLINE_MS } from './fill.ts';
+import { holdGone } from './holds.ts';
 import { ruleLifetime } from './lifetime.ts';
 import { clusterOf, showPlan } from './plan.ts';
 import { ruleBatch, ruleLabels } from './rules.ts';
@@ -108,10 +109,17 @@ export class BatchService {
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash, answer };
     const result = await this.#store.batches.create(input, idempotency, nowMs);
     if (result.kind === 'repeated') return result.answer;
-    if (result.kind !== 'created') throw refusalOf(result, batch, idempotencyKey);
+    if (result.kind !== 'created') throw refusalOf(result, input, idempotencyKey);
     // Not waited for: the batch is durable, and a job that is lost is found again.
     void this.#jobs.dispatch({ kind: 'planBatch', batchId: batch.id });
     return answer;
+  }
+
+  /** A batch that nobody has asked for yet, and what it would take. @throws ProblemError as create */
+  async draft(projectId: ProjectId, request: BatchRequest, nowMs: number) {
+    const { batch, claim, volumes } = await this.#toNewBatch(projectId, request, nowMs);
+    const volumeClusterId = await clusterOf(this.#store.volumes, projectId, volumes, batch.size);
+    return { batch: { ...batch, volumeClusterId }, claim };
   }
 
   /**
@@ -120,10 +128,9 @@ export class BatchService {
    */
   async plan(projectId: ProjectId, request: BatchRequest): Promise<BatchPlan> {
     const nowMs = this.#clock.nowMs();
-    const { batch, claim, volumes } = await this.#toNewBatch(projectId, request, nowMs);
     const { planning, quota, reports } = this.#store;
-    const volumeClusterId = await clusterOf(this.#store.volumes, projectId, volumes, batch.size);
-    const preview = previewPlan(await planning.preview({ ...batch, volumeClusterId }, nowMs));
+    const { batch, claim } = await this.draft(projectId, request, nowMs);
+    const preview = previewPlan(await planning.preview(batch, nowMs));
     const [standing, recent] = await Promise.all([
       quota.find(projectId),
       reports.recentSeconds(nowMs - RECENT_MS),
@@ -242,7 +249,8 @@ export class BatchService {
     const defaultSubnet = newSubnet(this.#newId, projectId, subnet, nowMs);
     const claim = claimOf(batch.size, batch.diskGiB);
     const { volumes = [] } = request;
-    return { batch, terms, claim, cards: ruling.cards, defaultSubnet, volumes };
+    const { holdId } = request;
+    return { batch, terms, holdId, claim, cards: ruling.cards, defaultSubnet, volumes };
   }
 }
 
@@ -288,7 +296,7 @@ function throwNotFound(id: BatchId): never {
 
 function refusalOf(
   result: Exclude<CreateBatchResult, { readonly kind: 'created' | 'repeated' }>,
-  { name }: BatchRecord,
+  { batch: { name }, holdId }: NewBatch,
   idempotencyKey: string | undefined,
 ): ProblemError {
   switch (result.kind) {
@@ -313,6 +321,8 @@ function refusalOf(
       const detail = `Subnet ${subnet} has ${addresses} addresses for machines; ask for fewer.`;
       return new ProblemError(PROBLEMS.subnetFull, detail, { field: 'count' });
     }
+    case 'holdGone':
+      return holdGone(holdId);
     case 'overQuota':
       return quotaExceeded(result.excess);
     case 'volumeUnusable':

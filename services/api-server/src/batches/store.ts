@@ -4,6 +4,7 @@ import type {
   BatchVolume,
   ClusterId,
   ClusterSelector,
+  HoldId,
   NicRequest,
   PlacementWishes,
   ProjectId,
@@ -134,6 +135,7 @@ export type CreateBatchResult =
   | { readonly kind: 'nameTaken'; readonly batchId: BatchId }
   | { readonly kind: 'addressTaken'; readonly field: string; readonly vmId: VmId }
   | { readonly kind: 'volumeUnusable'; readonly detail: string }
+  | { readonly kind: 'holdGone' }
   | OverQuota
   | CardRefusal;
 
@@ -142,6 +144,8 @@ export interface NewBatch {
   /** But for its cards and volumes. */
   readonly batch: BatchRecord;
   readonly terms: BatchTerms;
+  /** The hold that it is made of. */
+  readonly holdId: HoldId | undefined;
   /** What its machines can come to take at most. */
   readonly claim: MachineAmounts;
   /** Its cards, by the names of their subnets. */

@@ -2,6 +2,7 @@ import type { Logger } from '@factory/runtime';
 import type { Duty } from '../jobs/work.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { decideFill } from './fill.ts';
+import type { HoldStore } from './hold-store.ts';
 import type { ReportStore } from './report-store.ts';
 import type { TermStore } from './term-store.ts';
 
@@ -17,19 +18,22 @@ export class BatchTermsDuty implements Duty {
   readonly name = 'terms of batches';
   readonly #store: TermStore;
   readonly #reports: ReportStore;
+  readonly #holds: HoldStore;
   readonly #logger: Logger;
 
   constructor(parts: {
-    readonly store: Pick<ApiStore, 'terms' | 'reports'>;
+    readonly store: Pick<ApiStore, 'terms' | 'reports' | 'holds'>;
     readonly logger: Logger;
   }) {
     this.#store = parts.store.terms;
     this.#reports = parts.store.reports;
+    this.#holds = parts.store.holds;
     this.#logger = parts.logger;
   }
 
   async sweep(nowMs: number): Promise<void> {
     await this.#settle(nowMs);
+    await this.#holds.expire(nowMs);
     await this.#reports.keep(nowMs, REPORTS_MAX);
     const warned = await this.#store.warn(nowMs);
     if (warned.length > 0) this.#logger.info({ batchIds: warned }, 'warned of the end of batches');

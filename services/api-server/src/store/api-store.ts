@@ -1,4 +1,5 @@
 import type { AuditStore } from '../audit/store.ts';
+import type { HoldStore } from '../batches/hold-store.ts';
 import type { ReportStore } from '../batches/report-store.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { TermStore } from '../batches/term-store.ts';
@@ -31,6 +32,7 @@ import type { WebhookStore } from '../webhooks/store.ts';
 export interface ApiStore {
   readonly batches: BatchStore;
   readonly terms: TermStore;
+  readonly holds: HoldStore;
   readonly reports: ReportStore;
   readonly vms: VmStore;
   readonly volumes: VolumeStore;

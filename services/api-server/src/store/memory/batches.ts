@@ -10,6 +10,7 @@ import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.t
 import { machinesOf } from '../../volumes/bind.ts';
 import { deleteBatch } from './batch-ending.ts';
 import type { MemoryDatabase } from './database.ts';
+import { spendHold } from './holds.ts';
 import { filtered, hasLabel } from './list-filter.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
@@ -67,6 +68,24 @@ function create(
       ? { kind: 'repeated', answer: known.answer }
       : { kind: 'keyReused' };
   }
+  const { holdId } = input;
+  const hold = holdId === undefined ? undefined : db.holds.get(holdId);
+  if (holdId !== undefined && !spendHold(db, batch.projectId, holdId, batch.id, nowMs)) {
+    return { kind: 'holdGone' };
+  }
+  const refused = keep(db, input);
+  if (refused !== undefined && hold !== undefined) db.holds.set(hold.id, hold);
+  if (refused !== undefined) return refused;
+  if (idempotency !== undefined) {
+    const { requestHash, answer } = idempotency;
+    db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });
+  }
+  return { kind: 'created' };
+}
+
+/** Why the batch can't be; undefined when it is kept. */
+function keep(db: MemoryDatabase, input: NewBatch): CreateBatchResult | undefined {
+  const { batch } = input;
   const makesSubnet =
     input.cards.some((card) => card.subnet === DEFAULT_SUBNET) &&
     subnetNamed(db, batch.projectId, DEFAULT_SUBNET) === undefined;
@@ -85,11 +104,7 @@ function create(
   db.batches.set(batch.id, { ...batch, nics, volumes, volumeClusterId });
   db.claims.set(batch.id, input.claim);
   db.terms.set(batch.id, input.terms);
-  if (idempotency !== undefined) {
-    const { requestHash, answer } = idempotency;
-    db.idempotency.set(key, { requestHash, answer, createdAtMs: nowMs });
-  }
-  return { kind: 'created' };
+  return undefined;
 }
 
 function resolve(db: MemoryDatabase, { batch, cards, defaultSubnet }: NewBatch) {

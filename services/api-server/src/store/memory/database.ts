@@ -6,6 +6,7 @@ import type {
   ClusterId,
   ClusterImage,
   Flavor,
+  HoldId,
   LinkCommand,
   NumberedCommand,
   OperationId,
@@ -18,6 +19,7 @@ import type {
   VolumeId,
 } from '@factory/contracts';
 import type { KeptAuditRecord } from '../../audit/store.ts';
+import type { HoldPart, HoldRecord } from '../../batches/hold-store.ts';
 import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batches/store.ts';
 import type { FleetCluster, TokenRecord } from '../../clusters/fleet-store.ts';
 import type { Wake } from '../../clusters/store.ts';
@@ -121,6 +123,7 @@ export class MemoryDatabase {
   );
   /** The size of a machine until it has applied the wish of this number. */
   readonly resizedFrom = new Map<VmId, Shape & { diskGiB: number; generation: number }>();
+  readonly holds = new Map<HoldId, HoldRecord & { readonly parts: readonly HoldPart[] }>();
   readonly flavors = new Map<string, Flavor>();
   /** Of organisations and projects, by their ids. */
   readonly limits = new Map<string, QuotaLimits>();

@@ -8,6 +8,7 @@ import { MemoryDatabase } from './database.ts';
 import { createMemoryEvents } from './events.ts';
 import { createMemoryFlavors } from './flavors.ts';
 import { createMemoryFleet } from './fleet.ts';
+import { createMemoryHolds } from './holds.ts';
 import { createMemoryImages } from './images.ts';
 import { createMemoryInvariants } from './invariants.ts';
 import { createMemoryKeys } from './keys.ts';
@@ -35,6 +36,7 @@ export function createMemoryStore(database = new MemoryDatabase()): ApiStore {
   return {
     batches: createMemoryBatches(database),
     terms: createMemoryTerms(database),
+    holds: createMemoryHolds(database),
     reports: createMemoryReports(database),
     vms: createMemoryVms(database),
     operations: createMemoryOperations(database),

@@ -1,5 +1,6 @@
 import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
 import type { BatchRecord } from '../../batches/store.ts';
+import type { PreviewSnapshot } from '../../planning/preview.ts';
 import {
   type PlanningCard,
   type PlanningCluster,
@@ -11,6 +12,7 @@ import {
   UNHEARD,
 } from '../../planning/store.ts';
 import type { MemoryDatabase } from './database.ts';
+import { heldFromOthers } from './holds.ts';
 import { policyOf, waitingBatches } from './policies.ts';
 import { preempt, preemptible } from './preemption.ts';
 import { silentClusters, takeBack } from './take-back.ts';
@@ -26,17 +28,20 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
       return true;
     },
     waiting: async (nowMs, limit) => waitingBatches(db, nowMs, limit),
-    preview: async (batch, nowMs) => {
-      const policy = policyOf(db, batch.projectId);
-      const snapshot = { nowMs, batch, clusters: planningClusters(db) };
-      return policy === undefined ? snapshot : { ...snapshot, policy };
-    },
+    preview: async (batch, nowMs) => previewOf(db, batch, nowMs),
     preemptible: async (clusterIds) => preemptible(db, clusterIds),
     preempt: async (vmIds) => preempt(db, vmIds),
     silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
     takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),
   };
+}
+
+/** See `PlanningStore.preview`. */
+export function previewOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): PreviewSnapshot {
+  const policy = policyOf(db, batch.projectId);
+  const snapshot = { nowMs, batch, clusters: planningClusters(db, batch.id, nowMs) };
+  return policy === undefined ? snapshot : { ...snapshot, policy };
 }
 
 function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): PlanningSnapshot {
@@ -49,7 +54,7 @@ function snapshotOf(db: MemoryDatabase, batch: BatchRecord, nowMs: number): Plan
     planned: { count: own.length, vcpus: own.reduce((sum, vm) => sum + vm.vcpus, 0) },
     unassigned: own.filter((vm) => vm.clusterId === null && vm.state === 'pending'),
     shares: db.shares.get(batch.id) ?? [],
-    clusters: planningClusters(db),
+    clusters: planningClusters(db, batch.id, nowMs),
     ...(policy === undefined ? {} : { policy }),
   };
 }
@@ -68,7 +73,11 @@ function cardsOf(db: MemoryDatabase, batch: BatchRecord): readonly PlanningCard[
   });
 }
 
-function planningClusters(db: MemoryDatabase): readonly PlanningCluster[] {
+function planningClusters(
+  db: MemoryDatabase,
+  ownId: BatchId,
+  nowMs: number,
+): readonly PlanningCluster[] {
   const unseen = new Map<ClusterId, { vcpus: number; memoryMiB: number }>();
   const add = (clusterId: ClusterId, vcpus: number, memoryMiB: number): void => {
     const sum = unseen.get(clusterId) ?? { vcpus: 0, memoryMiB: 0 };
@@ -87,6 +96,7 @@ function planningClusters(db: MemoryDatabase): readonly PlanningCluster[] {
       if (share.state !== 'declined') add(share.clusterId, share.totalVcpus, 0);
     }
   }
+  heldFromOthers(db, ownId, nowMs, add);
   return [...db.clusters.values()].map((cluster) => ({
     id: cluster.id,
     name: cluster.name,

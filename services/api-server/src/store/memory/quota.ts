@@ -1,4 +1,5 @@
 import type { OrganisationId, ProjectId, QuotaAmounts, QuotaLimits } from '@factory/contracts';
+import type { HoldRecord } from '../../batches/hold-store.ts';
 import {
   aboveOf,
   amountsOf,
@@ -90,9 +91,14 @@ function usedBy(db: MemoryDatabase, projectId: ProjectId): QuotaAmounts {
   return sumOf([
     ...vms.map((vm) => sizeOf(db, vm)),
     ...unplanned,
+    ...[...db.holds.values()].filter((each) => isOf(each) && each.batchId === null).map(claimIn),
     ...volumes.map(({ sizeGiB }) => ({ volumes: 1, volumeGiB: sizeGiB })),
     { images: images.length + making.length, subnets: subnets.length },
   ]);
+}
+
+function claimIn({ claim }: HoldRecord) {
+  return claim;
 }
 
 /** One that is being resized counts as what it was or will be, whichever is more. */

@@ -18,6 +18,7 @@ import { DEFAULT_SUBNET, fieldOfCard, resolveCards } from '../../subnets/cards.t
 import { machinesOf } from '../../volumes/bind.ts';
 import { deleteLocked } from './batch-ending.ts';
 import { type PostgresDatabase, RolledBack, type WakeSet } from './database.ts';
+import { spendHold } from './holds.ts';
 import { applyFilter, batchesWith } from './list-filter.ts';
 import { tellOfNetworks } from './network-change.ts';
 import { takeQuota } from './quota.ts';
@@ -52,6 +53,7 @@ async function create(
     return await db.transaction(async (trx) => {
       const repeated = await keepKey(trx, input.batch, idempotency, nowMs);
       if (repeated !== undefined) return repeated;
+      if (!(await spendFor(trx, input, nowMs))) throw new RolledBack({ kind: 'holdGone' } as const);
       const refusal = (await takeForBatch(trx, input)) ?? (await insertBatch(trx, input));
       if (refusal !== undefined) throw new RolledBack(refusal);
       return { kind: 'created' } as const;
@@ -119,6 +121,15 @@ async function keepKey(
   const known = await keyed(trx, batch.projectId, key);
   if (known?.requestHash !== requestHash) return { kind: 'keyReused' };
   return { kind: 'repeated', answer: known.answer };
+}
+
+/** Its hold counts towards the quota no more. */
+async function spendFor(
+  trx: Knex.Transaction,
+  { holdId, batch: { projectId, id } }: NewBatch,
+  nowMs: number,
+): Promise<boolean> {
+  return holdId === undefined || spendHold(trx, projectId, holdId, id, nowMs);
 }
 
 /** Why the project may not have as much as the batch can come to. */

@@ -10,6 +10,7 @@ import { PostgresDatabase, WAKE_CHANNEL } from './database.ts';
 import { createPostgresEvents, EVENTS_CHANNEL } from './events.ts';
 import { createPostgresFlavors } from './flavors.ts';
 import { createPostgresFleet } from './fleet.ts';
+import { createPostgresHolds } from './holds.ts';
 import { createPostgresImages } from './images.ts';
 import { createPostgresInvariants } from './invariants.ts';
 import { createPostgresKeys } from './keys.ts';
@@ -70,6 +71,7 @@ export function createPostgresStore(options: {
     audit: createPostgresAudit(db),
     batches: createPostgresBatches(db),
     terms: createPostgresTerms(db),
+    holds: createPostgresHolds(db),
     reports: createPostgresReports(db),
     vms: createPostgresVms(db),
     operations: createPostgresOperations(db),

@@ -6,6 +6,7 @@ import {
 } from '@factory/contracts';
 import type { Knex } from 'knex';
 import type { BatchRecord } from '../../batches/store.ts';
+import type { PreviewSnapshot } from '../../planning/preview.ts';
 import type {
   PlanningCard,
   PlanningCluster,
@@ -44,10 +45,7 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
         wakes.add({ clusters, batches: [batchId] });
         return true;
       }),
-    preview: async (batch, nowMs) => ({
-      ...{ nowMs, batch, clusters: await clustersOf(db.knex) },
-      policy: await policyOf(db.knex, batch.projectId),
-    }),
+    preview: (batch, nowMs) => previewOf(db.knex, batch, nowMs),
     waiting: (nowMs, limit) => waitingBatches(db.knex, nowMs, limit),
     preemptible: (clusterIds) => preemptible(db.knex, clusterIds),
     preempt: (vmIds) => db.transaction((trx, wakes) => preempt(trx, wakes, vmIds)),
@@ -55,6 +53,16 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
     takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
     sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),
   };
+}
+
+/** See `PlanningStore.preview`. */
+export async function previewOf(
+  knex: Knex,
+  batch: BatchRecord,
+  nowMs: number,
+): Promise<PreviewSnapshot> {
+  const clusters = await clustersOf(knex, batch.id, nowMs);
+  return { nowMs, batch, clusters, policy: await policyOf(knex, batch.projectId) };
 }
 
 async function snapshotOf(
@@ -73,7 +81,7 @@ async function snapshotOf(
     planned,
     unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
     shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
-    clusters: await lockedClusters(trx),
+    clusters: await lockedClusters(trx, batch.id, nowMs),
     policy: await policyOf(trx, batch.projectId),
   };
 }
@@ -121,18 +129,23 @@ async function defaultNics(trx: Knex.Transaction, { id, projectId }: BatchRecord
 }
 
 /** All clusters, with their command logs locked: the decision numbers the commands. */
-async function lockedClusters(trx: Knex.Transaction): Promise<PlanningCluster[]> {
+async function lockedClusters(
+  trx: Knex.Transaction,
+  ownId: BatchId,
+  nowMs: number,
+): Promise<PlanningCluster[]> {
   await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
-  return clustersOf(trx);
+  return clustersOf(trx, ownId, nowMs);
 }
 
-async function clustersOf(knex: Knex): Promise<PlanningCluster[]> {
+/** With what is held for other batches than this one taken from their room. */
+async function clustersOf(knex: Knex, ownId: BatchId, nowMs: number): Promise<PlanningCluster[]> {
   const { rows } = await knex.raw<{ rows: PlanningCluster[] }>(
     `select k.id, k.name, k.last_seen_at_ms as "lastSeenAtMs",
        k.silent_since_ms as "silentSinceMs", k.region, k.attributes, k.state, k.capacity,
        l.last_seq as "lastCommandSeq",
-       coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) as "unseenVcpus",
-       coalesce(u.memory_mib, 0) as "unseenMemoryMiB"
+       coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) + coalesce(h.vcpus, 0) as "unseenVcpus",
+       (coalesce(u.memory_mib, 0) + coalesce(h.memory_mib, 0))::bigint as "unseenMemoryMiB"
      from clusters k
      join command_logs l on l.cluster_id = k.id
      left join lateral (
@@ -141,8 +154,14 @@ async function clustersOf(knex: Knex): Promise<PlanningCluster[]> {
      left join lateral (
        select sum(total_vcpus) as vcpus from batch_shares
        where cluster_id = k.id and state <> 'declined') s on true
+     left join lateral (
+       select sum(p.vcpus) as vcpus, sum(p.memory_mib) as memory_mib
+       from hold_parts p join holds d on d.id = p.hold_id left join batches b on b.id = d.batch_id
+       where p.cluster_id = k.id and d.batch_id is distinct from :ownId
+         and case when d.batch_id is null then d.expires_at_ms > :nowMs
+           else b.needs_planning and b.planned_at_ms = 0 end) h on true
      order by k.name`,
-    { overheadMiB: VM_MEMORY_OVERHEAD_MIB },
+    { overheadMiB: VM_MEMORY_OVERHEAD_MIB, ownId, nowMs },
   );
   return rows;
 }

@@ -160,6 +160,9 @@ const USED = `
     select project_id, vms, vcpus, memory_mib, disk_gib, 0 as images, 0 as volumes,
       0 as volume_gib, 0 as subnets from machines
     union all select project_id, vms, vcpus, memory_mib, disk_gib, 0, 0, 0, 0 from unplanned
+    union all select project_id, (claim->>'vms')::bigint, (claim->>'vcpus')::bigint,
+      (claim->>'memoryMiB')::bigint, (claim->>'diskGiB')::bigint, 0, 0, 0, 0 from holds
+      where project_id in (select id from scope) and batch_id is null
     union all select project_id, 0, 0, 0, 0, 1, 0, 0, 0 from image_versions
       where project_id in (select id from scope) and state <> 'failed'
     union all select project_id, 0, 0, 0, 0, 1, 0, 0, 0 from operations
