@@ -9,6 +9,7 @@ import { downCommand } from './commands/down.ts';
 import { eventsCommand } from './commands/events.ts';
 import { imageCommand } from './commands/image.ts';
 import { operationsCommand } from './commands/operation.ts';
+import { quotaCommand } from './commands/quota.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
 import { subnetCommand } from './commands/subnet.ts';
@@ -35,6 +36,7 @@ const commands = [
   batchCommand(),
   vmCommand(),
   volumeCommand(),
+  quotaCommand(),
   operationsCommand(),
   imageCommand(),
   subnetCommand(),

@@ -111,7 +111,7 @@ export class FactoryClient {
   }
 
   /** Creates a batch; the idempotency key makes a repeated call give the same batch. */
-  createBatch(request: BatchRequest): Promise<Batch> {
+  createBatch(request: BatchRequest | { readonly holdId: string }): Promise<Batch> {
     const headers = { 'idempotency-key': randomBytes(16).toString('hex') };
     return this.#call('POST', '/v1/batches', (value) => batchAnswer.Parse(value), request, headers);
   }

@@ -11,6 +11,7 @@ import type {
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
+import { type TermOptions, termOptions, termsOf } from './batch-terms.ts';
 import { withClient } from './context.ts';
 import { collect, dataOption, integer, outputOption, timeoutOption } from './options.ts';
 import { readSecret } from './read-secret.ts';
@@ -53,10 +54,12 @@ Examples:
   ./factory batch create --name render --image debian-12 --count 4 --vcpus 8 --memory 16384 \\
     --gpus 2 --gpu-model A100 --pin-cpus --hugepages 1G`;
 
-interface CreateOptions {
+/** What `batch create` and `batch plan` are given. */
+export interface CreateOptions extends TermOptions {
   readonly data?: string;
-  readonly name: string;
-  readonly image: string;
+  readonly name?: string;
+  readonly image?: string;
+  readonly fromHold?: string;
   readonly count?: number;
   readonly vcpus?: number;
   readonly memory?: number;
@@ -96,8 +99,21 @@ interface CreateOptions {
 export function createCommand(): Command {
   const command = new Command('create')
     .description('create a batch')
-    .requiredOption('--name <name>', 'name of the batch; its machines are <name>-1 and so on')
-    .requiredOption('--image <name>', 'image to start from')
+    .option('--from-hold <id>', 'what was held, and nothing else: see ./factory batch hold');
+  return withRequestOptions(command)
+    .option('--wait', 'wait until all machines run and answer')
+    .addOption(timeoutOption(600))
+    .addOption(outputOption())
+    .addOption(dataOption())
+    .addHelpText('after', EXAMPLES)
+    .action(create);
+}
+
+/** With all that a request for a batch may say. */
+export function withRequestOptions(command: Command): Command {
+  command
+    .option('--name <name>', 'name of the batch; its machines are <name>-1 and so on')
+    .option('--image <name>', 'image to start from')
     .option('--count <n>', 'number of machines', integer(1))
     .option('--vcpus <n>', 'virtual cpus of each machine', integer(1))
     .option('--memory <MiB>', 'memory of each machine in MiB', integer(1))
@@ -113,6 +129,7 @@ export function createCommand(): Command {
       each(parseVolume),
     );
   const groups = {
+    'Terms:': termOptions(),
     'Networks:': networkOptions(),
     'Choice of hosts:': placementOptions(),
     'Kind of machine:': hardwareOptions(),
@@ -120,13 +137,7 @@ export function createCommand(): Command {
   for (const [title, options] of Object.entries(groups)) {
     for (const option of options) command.addOption(option.helpGroup(title));
   }
-  return command
-    .option('--wait', 'wait until all machines run and answer')
-    .addOption(timeoutOption(600))
-    .addOption(outputOption())
-    .addOption(dataOption())
-    .addHelpText('after', EXAMPLES)
-    .action(create);
+  return command;
 }
 
 function networkOptions(): readonly Option[] {
@@ -200,7 +211,8 @@ function hardwareOptions(): readonly Option[] {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  const request = await requestOf(options);
+  const { fromHold: holdId } = options;
+  const request = holdId === undefined ? await requestOf(options) : { holdId };
   await withClient(options, async ({ client, clock }) => {
     const created = await client.createBatch(request);
     if (options.wait !== true) {
@@ -213,12 +225,16 @@ async function create(options: CreateOptions): Promise<void> {
   });
 }
 
-async function requestOf(options: CreateOptions): Promise<BatchRequest> {
+/** The request that the options say. @throws InvalidArgumentError without a name or an image */
+export async function requestOf(options: CreateOptions): Promise<BatchRequest> {
   const keys = await Promise.all((options.sshKey ?? []).map((file) => readFile(file, 'utf8')));
   const { name, image, count, vcpus, memory, disk, totalVcpus, shape, userData } = options;
+  if (name === undefined) throw new InvalidArgumentError('Give a --name.');
+  if (image === undefined) throw new InvalidArgumentError('Give an --image.');
   return {
     name,
     image,
+    ...termsOf(options, totalVcpus !== undefined),
     ...(count === undefined ? {} : { count }),
     ...(vcpus === undefined ? {} : { vcpus }),
     ...(memory === undefined ? {} : { memoryMiB: memory }),

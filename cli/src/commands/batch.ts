@@ -4,6 +4,7 @@ import { formatBatches, formatOne, formatVms, type OutputFormat } from '../outpu
 import { createProgress } from '../output/progress.ts';
 import { createCommand } from './batch-create.ts';
 import { batchOperationCommands } from './batch-operations.ts';
+import { holdCommand, planCommand, reportCommand } from './batch-plan.ts';
 import { withClient } from './context.ts';
 import { dataOption, outputOption, timeoutOption } from './options.ts';
 import { securityRuleOption } from './subnet.ts';
@@ -13,6 +14,9 @@ import { waitForBatch, waitForBatchDeleted } from './wait.ts';
 export function batchCommand(): Command {
   const command = new Command('batch').description('many machines from one request');
   command.addCommand(createCommand());
+  command.addCommand(planCommand());
+  command.addCommand(holdCommand());
+  command.addCommand(reportCommand());
   command.addCommand(listCommand());
   command.addCommand(showCommand());
   command.addCommand(waitCommand());
