@@ -30,6 +30,13 @@ export const VmAssignmentSchema = Type.Object({
 });
 export type VmAssignment = Static<typeof VmAssignmentSchema>;
 
+/** A VM as it was given to a cluster by this epoch. */
+export const VmEpochSchema = Type.Object({
+  vmId: VmIdSchema,
+  assignmentEpoch: Type.Integer({ minimum: 1 }),
+});
+export type VmEpoch = Static<typeof VmEpochSchema>;
+
 /** A new wish for a VM that the cluster already has. */
 export const DesiredChangeSchema = Type.Object({
   vmId: VmIdSchema,

@@ -1,5 +1,10 @@
 import { type Static, Type } from 'typebox';
-import { DesiredChangeSchema, VmAssignmentSchema, VmReportSchema } from './assignment.ts';
+import {
+  DesiredChangeSchema,
+  VmAssignmentSchema,
+  VmEpochSchema,
+  VmReportSchema,
+} from './assignment.ts';
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
 import { ClusterAttributesSchema, RegionSchema } from './cluster.ts';
@@ -91,7 +96,17 @@ export const DeclareHostGoneSchema = Type.Object({
   kind: Type.Literal('declareHostGone'),
   hostName: Type.String({ minLength: 1, maxLength: 255 }),
 });
+/**
+ * Give up these machines unless they are, or ever were, on a host: others have room for them. Those
+ * that are given up are reported as deleted, `WITHDRAWN`. Only for clusters with the feature
+ * `withdrawVms`.
+ */
+export const WithdrawVmsSchema = Type.Object({
+  kind: Type.Literal('withdrawVms'),
+  vms: Type.Array(VmEpochSchema, { maxItems: LINK_LIMITS.vmsPerCommandMax }),
+});
 export const LinkCommandSchema = Type.Union([
+  WithdrawVmsSchema,
   AssignVmsSchema,
   PlanShareSchema,
   SetDesiredSchema,

@@ -1,5 +1,10 @@
 import { type Static, Type } from 'typebox';
-import { DesiredChangeSchema, VmAssignmentSchema, VmReportSchema } from './assignment.ts';
+import {
+  DesiredChangeSchema,
+  VmAssignmentSchema,
+  VmEpochSchema,
+  VmReportSchema,
+} from './assignment.ts';
 import { VmIdSchema } from './ids.ts';
 import {
   OperationProgressSchema,
@@ -18,6 +23,9 @@ export const PostDesiredSchema = Type.Object({ changes: Type.Array(DesiredChange
 /** Machines of a `POST /v1/desired` that the vm-scheduler does not have. */
 export const DesiredAnswerSchema = Type.Object({ unknown: Type.Optional(Type.Array(VmIdSchema)) });
 export const PostOperationsSchema = Type.Object({ operations: Type.Array(OperationRequestSchema) });
+
+/** `POST /v1/withdraw`: gives up those that are, and ever were, on no host. */
+export const PostWithdrawSchema = Type.Object({ vms: Type.Array(VmEpochSchema) });
 
 /** `POST /v1/hosts-gone`. */
 export const PostHostGoneSchema = Type.Object({ hostName: Type.String() });

@@ -322,6 +322,8 @@ export const VM_REASONS = [
   'CPUS_UNAVAILABLE',
   'HUGEPAGES_UNAVAILABLE',
   'CPU_MODEL_UNAVAILABLE',
+  /** Its cluster gave it up without having placed it. */
+  'WITHDRAWN',
   /** It was deleted to make room for others. */
   'PREEMPTED',
   /** Of an operation: somebody asked for its end. */

@@ -65,6 +65,7 @@ import { OrphanService } from './orphans/service.ts';
 import { FairShareService } from './planning/fair-share-service.ts';
 import { ReassignService } from './planning/reassign-service.ts';
 import { PlanningService } from './planning/service.ts';
+import { WithdrawService } from './planning/withdraw-service.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { quotaRoutes } from './quota/routes.ts';
 import { QuotaService } from './quota/service.ts';
@@ -146,6 +147,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
   const newId = createIdGenerator(clock, random);
   const planning = new PlanningService({ store, clock, newId, logger });
   const reassign = new ReassignService({ store, planning, logger });
+  const withdraw = new WithdrawService({ store, logger });
   const terms = new BatchTermsDuty({ store, logger });
   const wakes = new WakeHub(store, clock);
   const feed = new EventFeed({ store: store.events, clock, logger, wakes });
@@ -160,7 +162,7 @@ export async function createApiServer(parts: ApiServerParts): Promise<ApiServer>
     parts.access,
   );
   const duties = [
-    ...[reassign, terms, fairShares, new UsageDuty(store.usage), access.duty],
+    ...[reassign, withdraw, terms, fairShares, new UsageDuty(store.usage), access.duty],
     ...[new AuditDuty(store.audit), webhooks.deliverer],
     new EventDuty(store.events, feed, SILENT_AFTER_MS),
     noticeDuty({ store, logger }),

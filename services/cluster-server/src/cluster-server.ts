@@ -263,6 +263,8 @@ export class ClusterServer {
         if (failed.length > 0) this.#link.wake();
         return;
       }
+      case 'withdrawVms':
+        return vmScheduler.withdraw(command.vms);
       case 'declareHostGone':
         await this.#markGone(command.hostName);
         return vmScheduler.declareHostGone(command.hostName);

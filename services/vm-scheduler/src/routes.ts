@@ -5,6 +5,7 @@ import {
   PostHostGoneSchema,
   PostOperationsSchema,
   PostStagesSchema,
+  PostWithdrawSchema,
   PutVmsSchema,
 } from '@factory/contracts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -51,6 +52,11 @@ export function registerRoutes(
   });
 
   app.get('/v1/agents', async () => ({ agents: scheduler.agents() }));
+
+  app.post('/v1/withdraw', { schema: { body: PostWithdrawSchema } }, async (request) => {
+    await scheduler.withdraw(request.body.vms);
+    return {};
+  });
 
   app.post('/v1/hosts-gone', { schema: { body: PostHostGoneSchema } }, async (request) => {
     await scheduler.declareHostGone(request.body.hostName);

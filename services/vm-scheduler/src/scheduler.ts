@@ -3,6 +3,7 @@ import type {
   DesiredChange,
   OperationRequest,
   VmAssignment,
+  VmEpoch,
   VmId,
 } from '@factory/contracts';
 import type { Clock, Logger, SecretBox, Timer } from '@factory/runtime';
@@ -30,6 +31,7 @@ import {
   applyDesired,
   applyHostGone,
   applyRemoval,
+  applyWithdrawal,
   currentTaskId,
   isMissing,
   newVmRecord,
@@ -212,6 +214,16 @@ export class VmScheduler {
     });
     await this.#putAndDrive(records);
     return changes.map(({ vmId }) => vmId).filter((id) => this.#state.vm(id) === undefined);
+  }
+
+  /** Gives up VMs that are, and ever were, on no host; resolves when that is durable. */
+  async withdraw(vms: readonly VmEpoch[]): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    const records = vms.flatMap(({ vmId, assignmentEpoch }) => {
+      const known = this.#state.vm(vmId);
+      return known === undefined ? [] : [applyWithdrawal(known, assignmentEpoch, nowMs)];
+    });
+    await this.#putAndDrive(records);
   }
 
   /**

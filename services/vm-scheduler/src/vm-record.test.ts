@@ -11,6 +11,7 @@ import {
   applyObservation,
   applyRemoval,
   applySilence,
+  applyWithdrawal,
   currentTaskId,
   newVmRecord,
   shownState,
@@ -110,6 +111,24 @@ describe("a VM's record", () => {
     const gone = applyRemoval(launchedRecord(1, { generation: 5 }), 30);
     const back = sampleAssignment(1, { assignmentEpoch: 2, generation: 2 });
     expect(applyAssignment(gone, back, 40)).toMatchObject({ phase: 'waiting' });
+  });
+
+  it('is given up when it never had a host, and only then', () => {
+    const waiting = newVmRecord(sampleAssignment(1), 10);
+    const given = applyWithdrawal(waiting, 1, 20);
+    expect(toReport(given)).toMatchObject({ state: 'deleted', reason: 'WITHDRAWN' });
+    expect(nextAction(given)).toEqual({ type: 'none' });
+    expect(applyWithdrawal(waiting, 2, 20)).toBe(waiting);
+    const again = newVmRecord(sampleAssignment(1, { lastHost: null }), 10);
+    expect(applyWithdrawal(again, 1, 20)).toBe(again);
+    for (const record of [hosted(), launchedRecord()]) {
+      expect(applyWithdrawal(record, 1, 30)).toBe(record);
+    }
+    // What was launched once may have a disk somewhere.
+    const failed = toPhase({ ...launchedRecord(), task: null, boundAgentId: null }, 'waiting', 30);
+    expect(applyWithdrawal(failed, 1, 40)).toBe(failed);
+    const back = sampleAssignment(1, { assignmentEpoch: 3 });
+    expect(applyAssignment(given, back, 50)).toMatchObject({ phase: 'waiting', reason: null });
   });
 
   it('takes no wish that is meant for an earlier epoch', () => {

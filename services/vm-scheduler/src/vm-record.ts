@@ -271,6 +271,20 @@ export function applyRemoval(record: VmRecord, nowMs: number): VmRecord {
   return toPhase(gone, 'deleted', nowMs);
 }
 
+/**
+ * Gives the VM up, so that another cluster can have it, if this one has never given it a host: what
+ * was launched once may have a disk somewhere. Otherwise, and by another epoch, nothing changes.
+ */
+export function applyWithdrawal(record: VmRecord, epoch: number, nowMs: number): VmRecord {
+  const { assignment, phase, attempts, task, boundAgentId, observation } = record;
+  const isUntouched =
+    phase === 'waiting' && attempts === 0 && task === null && boundAgentId === null;
+  const isFree = isUntouched && observation === null && !isMissing(record);
+  if (!isFree || assignment.assignmentEpoch !== epoch) return record;
+  const message = 'No host had room for it; it was given back.';
+  return { ...applyRemoval(record, nowMs), reason: 'WITHDRAWN', message };
+}
+
 /** Its host will not come back: what was there is lost, and it may be made elsewhere. */
 export function applyHostGone(record: VmRecord, nowMs: number): VmRecord {
   if (record.phase === 'deleted') return record;

@@ -34,9 +34,13 @@ export function decideRefusal(
 /** Words of clusters that are kept with a machine. */
 const WORDS_MAX = 300;
 
-/** What a machine becomes that its cluster would not have: another is looked for. */
-export function refusedVm(vm: VmRecord, why: string, nowMs: number): VmRecord {
+/**
+ * What a machine becomes that its cluster would not have, before `untilMs` or ever: another is looked
+ * for.
+ */
+export function refusedVm(vm: VmRecord, why: string, nowMs: number, untilMs?: number): VmRecord {
   const { clusterId } = vm;
+  const until = untilMs === undefined ? {} : { untilMs };
   const reason = why.length > WORDS_MAX ? `${why.slice(0, WORDS_MAX)}…` : why;
   return {
     ...withoutCluster(vm),
@@ -44,7 +48,7 @@ export function refusedVm(vm: VmRecord, why: string, nowMs: number): VmRecord {
     stateSinceMs: nowMs,
     reason: null,
     message: null,
-    excluded: clusterId === null ? vm.excluded : [...vm.excluded, { clusterId, reason }],
+    excluded: clusterId === null ? vm.excluded : [...vm.excluded, { clusterId, reason, ...until }],
   };
 }
 

@@ -35,7 +35,7 @@ export function placeMachines(
     if (first === undefined) continue;
     const shape = { vcpus: first.vcpus, memoryMiB: first.memoryMiB };
     const demand = { image, imageVersion, wishes, shape, count: alike.length, outOf };
-    const selection = selectForMachines(demand, withoutExcluded(candidates, first));
+    const selection = selectForMachines(demand, withoutExcluded(candidates, first, snapshot.nowMs));
     let placed = 0;
     for (const { clusterId, amount } of selection.shares) {
       vms.push(...draft.assign(alike.slice(placed, placed + amount), clusterId));
@@ -65,6 +65,15 @@ export function candidateIn(
   });
 }
 
+/** The clusters as choices for a machine of the snapshot's batch. */
+export function candidatesFor(
+  snapshot: Pick<PlanningSnapshot, 'nowMs' | 'batch' | 'clusters' | 'policy'>,
+  vm: VmRecord,
+): readonly Candidate[] {
+  const candidates = snapshot.clusters.map(candidateIn(snapshot));
+  return withoutExcluded(candidates, vm, snapshot.nowMs);
+}
+
 function likeness({ vcpus, memoryMiB, excluded }: VmRecord): string {
   return JSON.stringify([vcpus, memoryMiB, excluded.map((each) => each.clusterId).sort()]);
 }
@@ -72,9 +81,11 @@ function likeness({ vcpus, memoryMiB, excluded }: VmRecord): string {
 function withoutExcluded(
   candidates: readonly Candidate[],
   { excluded }: VmRecord,
+  nowMs: number,
 ): readonly Candidate[] {
-  if (excluded.length === 0) return candidates;
-  const reasons = new Map(excluded.map((each) => [each.clusterId, each.reason]));
+  const current = excluded.filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs);
+  if (current.length === 0) return candidates;
+  const reasons = new Map(current.map((each) => [each.clusterId, each.reason]));
   return candidates.map((candidate) => {
     const reason = reasons.get(candidate.id);
     return reason === undefined ? candidate : { ...candidate, refusal: reason };

@@ -107,6 +107,7 @@ function without(command: LinkCommand, ids: ReadonlySet<string>): LinkCommand {
         ? command
         : { ...command, operations: command.operations.filter(isOther) };
     case 'planShare':
+    case 'withdrawVms':
     case 'declareHostGone':
     case 'dropVolumes':
       return command;

@@ -44,6 +44,11 @@ export class PlanningService implements Duty {
   readonly #newId: IdGenerator;
   readonly #logger: Logger;
   readonly #reservations = new ReservationBook();
+  /**
+   * When machines were last deleted for batches: between the word that these are gone and the one
+   * that there is room, it would seem that more had to go.
+   */
+  readonly #preemptedAtMs = new Map<BatchId, number>();
   /** Plannings follow one another anyway: those that wait shall not hold connections meanwhile. */
   readonly #oneAtATime = createLimiter(1);
 
@@ -75,6 +80,9 @@ export class PlanningService implements Duty {
   async #round(plannedBeforeMs: number, newcomer?: BatchId): Promise<void> {
     const waiting = await this.#store.planning.waiting(this.#clock.nowMs(), WAITING_MAX);
     this.#reservations.retain(waiting);
+    for (const id of this.#preemptedAtMs.keys()) {
+      if (!waiting.some((each) => each.id === id)) this.#preemptedAtMs.delete(id);
+    }
     const isKnown = waiting.some((each) => each.id === newcomer);
     if (newcomer !== undefined && !isKnown) {
       // There are too many to see it among them, or somebody has planned it.
@@ -113,11 +121,13 @@ export class PlanningService implements Duty {
   async #preemptFor(snapshot: PlanningSnapshot, unplaced: Seen['unplaced']): Promise<void> {
     const { planning } = this.#store;
     const { batch, nowMs, clusters } = snapshot;
-    if (unplaced.length === 0 || nowMs - batch.createdAtMs < PREEMPT_AFTER_MS) return;
+    const sinceMs = Math.max(batch.createdAtMs, this.#preemptedAtMs.get(batch.id) ?? 0);
+    if (unplaced.length === 0 || nowMs - sinceMs < PREEMPT_AFTER_MS) return;
     const others = await planning.preemptible(clusters.map(({ id }) => id));
     const chosen = choosePreempted(snapshot, unplaced, others);
     if (chosen.length === 0) return;
     const preempted = await planning.preempt(chosen);
+    this.#preemptedAtMs.set(batch.id, nowMs);
     this.#logger.info({ batchId: batch.id, preempted }, 'deleted machines for a batch');
   }
 

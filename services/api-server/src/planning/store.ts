@@ -117,6 +117,12 @@ export interface SweepResult {
   readonly recordsForgotten: number;
 }
 
+/** Machines of a batch that wait at full clusters. */
+export interface StuckMachines {
+  readonly batch: BatchRecord;
+  readonly vms: readonly VmRecord[];
+}
+
 /** How much was taken back from a cluster. */
 export interface TakenBack {
   readonly vms: number;
@@ -145,6 +151,10 @@ export interface PlanningStore {
    * gives how many.
    */
   preempt(vmIds: readonly VmId[]): Promise<number>;
+  /** Machines that wait at clusters that give machines back, since before `beforeMs`, for room. */
+  stuck(beforeMs: number, limit: number): Promise<readonly StuckMachines[]>;
+  /** Asks their clusters for these machines. */
+  askBack(vms: readonly VmRecord[]): Promise<void>;
   /** Clusters not heard of since `beforeMs` that have left something unclaimed for as long. */
   silentClusters(beforeMs: number): Promise<readonly ClusterId[]>;
   /**

@@ -77,7 +77,12 @@ export interface VmRecord {
   /** The one that it has, by the last report. */
   readonly externalAddress: string | null;
   /** Clusters that would not have it, and why, in words behind their names. */
-  readonly excluded: readonly { readonly clusterId: ClusterId; readonly reason: string }[];
+  readonly excluded: readonly {
+    readonly clusterId: ClusterId;
+    readonly reason: string;
+    /** It may be asked again after this; absent: never. */
+    readonly untilMs?: number;
+  }[];
 }
 
 export interface VmListQuery extends ListFilter {

@@ -33,6 +33,8 @@ import {
 import { Compile } from 'typebox/compile';
 import type { ClusterIdentity } from '../store.ts';
 
+/** What this cluster-server knows beyond the first version of the link. */
+const FEATURES = ['withdrawVms'];
 const enrolResponse = Compile(EnrolResponseSchema);
 const sessionResponse = Compile(SessionResponseSchema);
 const exchangeResponse = Compile(ExchangeResponseSchema);
@@ -99,7 +101,7 @@ export class LinkClient {
 
   /** Opens a session; gives its epoch, which fences out all sessions before. */
   async openSession(identity: ClusterIdentity, signal?: AbortSignal): Promise<number> {
-    const body = { protocolVersion: LINK_PROTOCOL_VERSION };
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, features: FEATURES };
     const decode = (value: unknown) => sessionResponse.Parse(value);
     const { epoch } = await this.#signed(identity, 'sessions', body, 0, decode, signal);
     return epoch;

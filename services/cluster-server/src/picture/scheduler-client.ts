@@ -9,6 +9,7 @@ import {
   MetricsAnswerSchema,
   type OperationRequest,
   type VmAssignment,
+  type VmEpoch,
   type VmId,
   type VmSample,
 } from '@factory/contracts';
@@ -45,6 +46,11 @@ export class VmSchedulerClient {
     const decode = (value: unknown) => desiredAnswer.Parse(value);
     const { unknown = [] } = await this.#send('POST', '/v1/desired', { changes }, decode);
     return unknown;
+  }
+
+  /** Resolves when those are given up, durably, that were never on a host. */
+  withdraw(vms: readonly VmEpoch[]): Promise<void> {
+    return this.#send('POST', '/v1/withdraw', { vms }, nothing);
   }
 
   operate(operations: readonly OperationRequest[]): Promise<void> {

@@ -19,6 +19,7 @@ import type { VmRecord } from '../../vms/store.ts';
 import type { MemoryCluster, MemoryDatabase, MemoryToken } from './database.ts';
 import { planAgain } from './take-back.ts';
 import { takeVolumes } from './volumes.ts';
+import { takeGivenBack } from './withdraw.ts';
 
 /** See {@link ClusterStore}. */
 export function createMemoryClusters(db: MemoryDatabase): ClusterStore {
@@ -168,6 +169,7 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     log.filter((each) => each.seq > appliedCommandSeq),
   );
   db.usage.nowMs = nowMs;
+  const givenBack = takeGivenBack(db, news);
   const { changed, foreign, former } = ingestVms(db, news);
   db.usage.nowMs = null;
   takeVolumes(db, news);
@@ -191,7 +193,8 @@ function ingest(db: MemoryDatabase, news: ExchangeNews): IngestResult {
     plannedBatchIds,
     isWorthPlanning:
       isWaiting &&
-      (refused.some((vm) => vm.state === 'pending') ||
+      (givenBack.length > 0 ||
+        refused.some((vm) => vm.state === 'pending') ||
         (summary !== undefined && mayHaveMoreRoom(before.capacity, summary))),
   };
 }

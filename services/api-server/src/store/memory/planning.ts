@@ -16,6 +16,7 @@ import { heldFromOthers } from './holds.ts';
 import { policyOf, waitingBatches } from './policies.ts';
 import { preempt, preemptible } from './preemption.ts';
 import { silentClusters, takeBack } from './take-back.ts';
+import { askBack, stuck } from './withdraw.ts';
 
 /** See {@link PlanningStore}. */
 export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
@@ -31,6 +32,8 @@ export function createMemoryPlanning(db: MemoryDatabase): PlanningStore {
     preview: async (batch, nowMs) => previewOf(db, batch, nowMs),
     preemptible: async (clusterIds) => preemptible(db, clusterIds),
     preempt: async (vmIds) => preempt(db, vmIds),
+    stuck: async (beforeMs, limit) => stuck(db, beforeMs, limit),
+    askBack: async (vms) => askBack(db, vms),
     silentClusters: async (beforeMs) => silentClusters(db, beforeMs),
     takeBack: async (from, decide) => takeBack(db, from, decide),
     sweep: async (nowMs, limits) => sweep(db, nowMs, limits),

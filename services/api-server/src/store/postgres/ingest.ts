@@ -11,6 +11,7 @@ import type { ExchangeNews, IngestResult } from '../../clusters/store.ts';
 import { appendCommands, type PostgresDatabase, type WakeSet } from './database.ts';
 import { takeRefusals } from './refusals.ts';
 import { takeVolumes } from './volumes.ts';
+import { takeGivenBack } from './withdraw.ts';
 
 /**
  * Takes an exchange's news in one transaction, each kind of news in one statement however much
@@ -35,6 +36,7 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   if (door.epoch !== news.epoch) {
     return { result: { kind: 'stale', epoch: door.epoch }, emptied: [] };
   }
+  const givenBack = await takeGivenBack(trx, news);
   const vms = await takeVms(trx, news);
   await takeVolumes(trx, wakes, news);
   const refused = await takeRefusals(trx, news);
@@ -42,10 +44,10 @@ async function take(trx: Knex.Transaction, wakes: WakeSet, news: ExchangeNews): 
   const operations = [...(await takeOperations(trx, news)), ...(await endWishes(trx, news))];
   const plannedBatchIds = await takePlans(trx, news);
   await sayFarewell(trx, wakes, news, vms.former ?? []);
-  const batches = [...(vms.batchIds ?? []), ...refused.batchIds];
+  const batches = [...(vms.batchIds ?? []), ...refused.batchIds, ...givenBack];
   wakes.add({ batches, operations, clusters: refused.clusters });
   const isWorthPlanning =
-    refused.toPlan.length > 0 ||
+    refused.toPlan.length + givenBack.length > 0 ||
     (summary !== undefined &&
       mayHaveMoreRoom(door.before, summary) &&
       (await trx('batches').where('needs_planning', true).first('id')) !== undefined);

@@ -25,6 +25,7 @@ import { batchRows, type Row, vmRows } from './rows.ts';
 import { lockSubnets, subnetNamed } from './subnet-rows.ts';
 import { sweep } from './sweep.ts';
 import { silentClusters, takeBack } from './take-back.ts';
+import { askBack, stuck } from './withdraw.ts';
 
 /** See {@link PlanningStore}. */
 export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
@@ -49,6 +50,8 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
     waiting: (nowMs, limit) => waitingBatches(db.knex, nowMs, limit),
     preemptible: (clusterIds) => preemptible(db.knex, clusterIds),
     preempt: (vmIds) => db.transaction((trx, wakes) => preempt(trx, wakes, vmIds)),
+    stuck: (beforeMs, limit) => stuck(db.knex, beforeMs, limit),
+    askBack: (vms) => db.transaction((trx, wakes) => askBack(trx, wakes, vms)),
     silentClusters: (beforeMs) => silentClusters(db.knex, beforeMs),
     takeBack: (from, decide) => db.transaction((trx, wakes) => takeBack(trx, wakes, from, decide)),
     sweep: (nowMs, limits) => db.transaction((trx, wakes) => sweep(trx, wakes, nowMs, limits)),
