@@ -2,7 +2,7 @@
 
 import type { BatchId, ClusterId, ImageId, OperationId, ProjectId, SubnetId, VmId, VolumeId } from './ids.ts';
 
-export type CreateBatchBody = { readonly name: string; readonly image: string; readonly count?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly totalVcpus?: number; readonly shapes?: readonly ({ readonly vcpus: number; readonly memoryMiB: number })[]; readonly diskGiB?: number; readonly sshPublicKeys?: readonly (string)[]; readonly userData?: string; readonly labels?: Readonly<Record<string, string>>; readonly adminPassword?: string; readonly hardware?: { readonly firmware?: 'bios' | 'uefi' | 'uefi-secure'; readonly os?: 'linux' | 'windows'; readonly devices?: 'virtio' | 'emulated'; readonly tpm?: boolean; readonly cpu?: { readonly model?: string; readonly pinned?: boolean; readonly numaNodes?: number; readonly hugepages?: '2M' | '1G' }; readonly gpus?: number; readonly gpuModel?: string }; readonly autostart?: boolean; readonly fill?: 'all' | 'bestEffort' | { readonly atLeast: number }; readonly deadlineSeconds?: number; readonly lifetimeSeconds?: number; readonly expiresAt?: string; readonly network?: { readonly subnet: string; readonly ipAddress?: string }; readonly nics?: readonly ({ readonly subnet: string; readonly ipAddress?: string })[]; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[]; readonly volumes?: readonly ({ readonly volume: string; readonly path?: string; readonly readOnly?: boolean })[]; readonly externalAddress?: boolean; readonly requirements?: readonly ({ readonly name: string; readonly op: 'eq'; readonly value: string } | { readonly name: string; readonly op: 'in'; readonly values: readonly (string)[] } | { readonly name: string; readonly op: 'range'; readonly min?: number; readonly max?: number } | { readonly name: string; readonly op: 'regex'; readonly pattern: string })[]; readonly group?: { readonly id: string; readonly rule: 'affinity' | 'anti-affinity' }; readonly placement?: 'pack' | 'spread'; readonly resources?: Readonly<Record<string, number>>; readonly clusters?: { readonly names?: readonly (string)[]; readonly regions?: readonly (string)[]; readonly attributes?: readonly ({ readonly name: string; readonly op: 'eq'; readonly value: string } | { readonly name: string; readonly op: 'in'; readonly values: readonly (string)[] } | { readonly name: string; readonly op: 'range'; readonly min?: number; readonly max?: number } | { readonly name: string; readonly op: 'regex'; readonly pattern: string })[] }; readonly priority?: number; readonly preemptible?: boolean };
+export type CreateBatchBody = { readonly name: string; readonly image: string; readonly count?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly flavor?: string; readonly totalVcpus?: number; readonly shapes?: readonly ({ readonly vcpus: number; readonly memoryMiB: number })[]; readonly flavors?: readonly (string)[]; readonly diskGiB?: number; readonly sshPublicKeys?: readonly (string)[]; readonly userData?: string; readonly labels?: Readonly<Record<string, string>>; readonly adminPassword?: string; readonly hardware?: { readonly firmware?: 'bios' | 'uefi' | 'uefi-secure'; readonly os?: 'linux' | 'windows'; readonly devices?: 'virtio' | 'emulated'; readonly tpm?: boolean; readonly cpu?: { readonly model?: string; readonly pinned?: boolean; readonly numaNodes?: number; readonly hugepages?: '2M' | '1G' }; readonly gpus?: number; readonly gpuModel?: string }; readonly autostart?: boolean; readonly fill?: 'all' | 'bestEffort' | { readonly atLeast: number }; readonly deadlineSeconds?: number; readonly lifetimeSeconds?: number; readonly expiresAt?: string; readonly network?: { readonly subnet: string; readonly ipAddress?: string }; readonly nics?: readonly ({ readonly subnet: string; readonly ipAddress?: string })[]; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[]; readonly volumes?: readonly ({ readonly volume: string; readonly path?: string; readonly readOnly?: boolean })[]; readonly externalAddress?: boolean; readonly requirements?: readonly ({ readonly name: string; readonly op: 'eq'; readonly value: string } | { readonly name: string; readonly op: 'in'; readonly values: readonly (string)[] } | { readonly name: string; readonly op: 'range'; readonly min?: number; readonly max?: number } | { readonly name: string; readonly op: 'regex'; readonly pattern: string })[]; readonly group?: { readonly id: string; readonly rule: 'affinity' | 'anti-affinity' }; readonly placement?: 'pack' | 'spread'; readonly resources?: Readonly<Record<string, number>>; readonly clusters?: { readonly names?: readonly (string)[]; readonly regions?: readonly (string)[]; readonly attributes?: readonly ({ readonly name: string; readonly op: 'eq'; readonly value: string } | { readonly name: string; readonly op: 'in'; readonly values: readonly (string)[] } | { readonly name: string; readonly op: 'range'; readonly min?: number; readonly max?: number } | { readonly name: string; readonly op: 'regex'; readonly pattern: string })[] }; readonly priority?: number; readonly preemptible?: boolean };
 
 export type ChangeBatchBody = { readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[]; readonly labels?: Readonly<Record<string, string>>; readonly lifetimeSeconds?: number | null; readonly expiresAt?: string | null };
 
@@ -14,17 +14,27 @@ export type ChangeSubnetBody = { readonly name?: string; readonly egress?: 'none
 
 export type CreateImageBody = { readonly name: string; readonly visibility?: 'private' | 'public'; readonly os?: 'linux' | 'windows' | 'other'; readonly firmware?: 'bios' | 'uefi'; readonly drivers?: 'virtio' | 'emulated'; readonly minMemoryMiB?: number; readonly minDiskGiB?: number; readonly format?: 'qcow2' | 'raw'; readonly readyMarker?: string; readonly sizeBytes?: number; readonly sha256?: string; readonly source?: { readonly url: string; readonly sha256?: string } };
 
+export type ChangeClusterBody = { readonly caps?: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly region?: string; readonly attributes?: Readonly<Record<string, string>> };
+
+export type CreateEnrolmentTokenBody = { readonly clusterName: string; readonly ownerOrganisationId?: string; readonly region?: string; readonly attributes?: Readonly<Record<string, string>>; readonly caps?: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly expiresInSeconds?: number };
+
 export type SetProjectQuotaBody = { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly diskGiB?: number; readonly images?: number; readonly volumes?: number; readonly volumeGiB?: number; readonly subnets?: number };
 
 export type CreateApiKeyBody = { readonly name: string; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner'; readonly scope?: 'project' | 'organisation'; readonly projectId?: string; readonly expiresAt?: string; readonly allowsUcloud?: boolean };
 
-export type CreateBatchAnswer = { readonly id: BatchId; readonly name: string; readonly projectId: ProjectId; readonly state: 'accepted' | 'planning' | 'active' | 'failed' | 'deleting' | 'deleted'; readonly image: string; readonly count: number; readonly totalVcpus: number | null; readonly vmCounts: Readonly<Record<string, number>>; readonly readyCount: number; readonly settled: boolean; readonly pendingReason: string | null; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[]; readonly labels: Readonly<Record<string, string>>; readonly fill?: 'all' | 'bestEffort' | { readonly atLeast: number }; readonly deadlineAt?: string | null; readonly expiresAt?: string | null; readonly failure?: string | null; readonly createdAt: string };
+export type CreateUserBody = { readonly email: string; readonly name: string; readonly memberships: readonly ({ readonly organisationId?: string; readonly projectId?: string | null; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner' })[]; readonly password?: string; readonly organisationId?: string };
+
+export type ChangeUserBody = { readonly name?: string; readonly state?: 'active' | 'disabled'; readonly memberships?: readonly ({ readonly organisationId?: string; readonly projectId?: string | null; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner' })[] };
+
+export type CreateBatchAnswer = { readonly id: BatchId; readonly name: string; readonly projectId: ProjectId; readonly state: 'accepted' | 'planning' | 'active' | 'failed' | 'deleting' | 'deleted'; readonly image: string; readonly count: number; readonly totalVcpus: number | null; readonly vmCounts: Readonly<Record<string, number>>; readonly readyCount: number; readonly settled: boolean; readonly preemptedCount?: number; readonly pendingReason: string | null; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[]; readonly labels: Readonly<Record<string, string>>; readonly fill?: 'all' | 'bestEffort' | { readonly atLeast: number }; readonly deadlineAt?: string | null; readonly expiresAt?: string | null; readonly failure?: string | null; readonly createdAt: string };
+
+export type PlanBatchAnswer = { readonly fits: boolean; readonly clusters: readonly ({ readonly id: ClusterId; readonly name: string; readonly machines: readonly ({ readonly shape: { readonly vcpus: number; readonly memoryMiB: number }; readonly count: number })[]; readonly vcpus: number })[]; readonly unplaced: number; readonly reason: string | null; readonly quota: { readonly asked: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly diskGiB?: number; readonly images?: number; readonly volumes?: number; readonly volumeGiB?: number; readonly subnets?: number }; readonly exceeded: null | { readonly scope: string; readonly limit: string; readonly used: number; readonly asked: number; readonly max: number } }; readonly estimatedSeconds: number | null };
 
 export type GetBatchReportAnswer = { readonly batchId: BatchId; readonly name: string; readonly final: boolean; readonly acceptedAt: string; readonly at: string; readonly failure: string | null; readonly asked: { readonly machines: number; readonly vcpus: number }; readonly made: { readonly machines: number; readonly vcpus: number }; readonly failed: { readonly machines: number; readonly vcpus: number }; readonly withdrawn: { readonly machines: number; readonly vcpus: number }; readonly unplaced: { readonly machines: number; readonly vcpus: number }; readonly reasons: readonly ({ readonly reason: string; readonly machines: number })[]; readonly clusters: readonly ({ readonly id: ClusterId; readonly name: string; readonly made: number; readonly failed: number; readonly withdrawn: number; readonly unplaced: number })[]; readonly seconds: { readonly first: number; readonly median: number; readonly p95: number; readonly last: number } | null };
 
-export type ListVmsItem = { readonly id: VmId; readonly name: string; readonly projectId: ProjectId; readonly batchId: BatchId; readonly batchName: string; readonly clusterId: ClusterId | null; readonly hostName: string | null; readonly image: string; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number; readonly ipAddress: string | null; readonly macAddress: string | null; readonly externalAddress?: string | null; readonly subnetId?: SubnetId; readonly nics?: readonly ({ readonly subnetId: SubnetId; readonly ipAddress: string; readonly macAddress: string })[]; readonly volumes?: readonly ({ readonly name: string; readonly kind: 'directory' | 'block'; readonly readOnly: boolean; readonly path?: string })[]; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[] | null; readonly desiredState: 'running' | 'stopped' | 'suspended' | 'deleted'; readonly generation: number; readonly appliedGeneration: number; readonly state: 'pending' | 'scheduled' | 'launching' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'rebooting' | 'suspending' | 'suspended' | 'resuming' | 'resizing' | 'rebuilding' | 'reverting' | 'deleting' | 'deleted' | 'failed' | 'unreachable'; readonly guestReady: boolean; readonly guest?: { readonly hostName: string | null; readonly os: { readonly id: string; readonly name: string | null; readonly version: string | null; readonly kernel: string | null } | null; readonly addresses: readonly ({ readonly interface: string; readonly ipAddress: string })[] } | null; readonly reason: 'NO_CAPACITY' | 'IMAGE_MISSING' | 'IMAGE_CORRUPT' | 'DISK_FULL' | 'STORAGE_UNAVAILABLE' | 'NETWORK_ERROR' | 'HYPERVISOR_ERROR' | 'HYPERVISOR_UNAVAILABLE' | 'GUEST_POWERED_OFF' | 'GUEST_CRASHED' | 'KILLED_FROM_OUTSIDE' | 'FORCED_OFF' | 'EXECUTOR_LOST' | 'AGENT_LOST' | 'LAUNCH_REFUSED' | 'COMMAND_REFUSED' | 'DEADLINE_EXCEEDED' | 'STOPPED_BY_USER' | 'ADOPTED' | 'IO_ERROR' | 'STORAGE_READONLY' | 'VOLUME_LOCKED' | 'GUEST_AGENT_AWAY' | 'ORPHANED' | 'QUARANTINED' | 'RECORD_UNREADABLE' | 'IMAGE_REFUSED' | 'SUBNET_UNAVAILABLE' | 'PAUSED_FROM_OUTSIDE' | 'CANNOT_SUSPEND' | 'MEMORY_LOST' | 'HOST_RESTARTED' | 'GPU_UNAVAILABLE' | 'CPUS_UNAVAILABLE' | 'HUGEPAGES_UNAVAILABLE' | 'CPU_MODEL_UNAVAILABLE' | 'CANCELLED' | 'CANNOT_ATTACH' | 'VOLUME_BUSY' | 'CLUSTER_SILENT' | null; readonly message: string | null; readonly stateSince: string; readonly timeline: { readonly accepted?: number; readonly planned?: number; readonly offered?: number; readonly launched?: number; readonly taken?: number; readonly image?: number; readonly defined?: number; readonly started?: number; readonly seen?: number; readonly ready?: number }; readonly createdAt: string };
+export type ListVmsItem = { readonly id: VmId; readonly name: string; readonly projectId: ProjectId; readonly batchId: BatchId; readonly batchName: string; readonly clusterId: ClusterId | null; readonly hostName: string | null; readonly image: string; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number; readonly ipAddress: string | null; readonly macAddress: string | null; readonly externalAddress?: string | null; readonly subnetId?: SubnetId; readonly nics?: readonly ({ readonly subnetId: SubnetId; readonly ipAddress: string; readonly macAddress: string })[]; readonly volumes?: readonly ({ readonly name: string; readonly kind: 'directory' | 'block'; readonly readOnly: boolean; readonly path?: string })[]; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[] | null; readonly desiredState: 'running' | 'stopped' | 'suspended' | 'deleted'; readonly generation: number; readonly appliedGeneration: number; readonly state: 'pending' | 'scheduled' | 'launching' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'rebooting' | 'suspending' | 'suspended' | 'resuming' | 'resizing' | 'rebuilding' | 'reverting' | 'deleting' | 'deleted' | 'failed' | 'unreachable'; readonly guestReady: boolean; readonly guest?: { readonly hostName: string | null; readonly os: { readonly id: string; readonly name: string | null; readonly version: string | null; readonly kernel: string | null } | null; readonly addresses: readonly ({ readonly interface: string; readonly ipAddress: string })[] } | null; readonly reason: 'NO_CAPACITY' | 'IMAGE_MISSING' | 'IMAGE_CORRUPT' | 'DISK_FULL' | 'STORAGE_UNAVAILABLE' | 'NETWORK_ERROR' | 'HYPERVISOR_ERROR' | 'HYPERVISOR_UNAVAILABLE' | 'GUEST_POWERED_OFF' | 'GUEST_CRASHED' | 'KILLED_FROM_OUTSIDE' | 'FORCED_OFF' | 'EXECUTOR_LOST' | 'AGENT_LOST' | 'LAUNCH_REFUSED' | 'COMMAND_REFUSED' | 'DEADLINE_EXCEEDED' | 'STOPPED_BY_USER' | 'ADOPTED' | 'IO_ERROR' | 'STORAGE_READONLY' | 'VOLUME_LOCKED' | 'GUEST_AGENT_AWAY' | 'ORPHANED' | 'QUARANTINED' | 'RECORD_UNREADABLE' | 'IMAGE_REFUSED' | 'SUBNET_UNAVAILABLE' | 'PAUSED_FROM_OUTSIDE' | 'CANNOT_SUSPEND' | 'MEMORY_LOST' | 'HOST_RESTARTED' | 'GPU_UNAVAILABLE' | 'CPUS_UNAVAILABLE' | 'HUGEPAGES_UNAVAILABLE' | 'CPU_MODEL_UNAVAILABLE' | 'PREEMPTED' | 'CANCELLED' | 'CANNOT_ATTACH' | 'VOLUME_BUSY' | 'CLUSTER_SILENT' | null; readonly message: string | null; readonly stateSince: string; readonly timeline: { readonly accepted?: number; readonly planned?: number; readonly offered?: number; readonly launched?: number; readonly taken?: number; readonly image?: number; readonly defined?: number; readonly started?: number; readonly seen?: number; readonly ready?: number }; readonly createdAt: string };
 
-export type RebootVmAnswer = { readonly id: OperationId; readonly vmId: VmId; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'succeeded' | 'failed'; readonly progress: { readonly stage: string; readonly percent: number | null } | null; readonly reason: 'NO_CAPACITY' | 'IMAGE_MISSING' | 'IMAGE_CORRUPT' | 'DISK_FULL' | 'STORAGE_UNAVAILABLE' | 'NETWORK_ERROR' | 'HYPERVISOR_ERROR' | 'HYPERVISOR_UNAVAILABLE' | 'GUEST_POWERED_OFF' | 'GUEST_CRASHED' | 'KILLED_FROM_OUTSIDE' | 'FORCED_OFF' | 'EXECUTOR_LOST' | 'AGENT_LOST' | 'LAUNCH_REFUSED' | 'COMMAND_REFUSED' | 'DEADLINE_EXCEEDED' | 'STOPPED_BY_USER' | 'ADOPTED' | 'IO_ERROR' | 'STORAGE_READONLY' | 'VOLUME_LOCKED' | 'GUEST_AGENT_AWAY' | 'ORPHANED' | 'QUARANTINED' | 'RECORD_UNREADABLE' | 'IMAGE_REFUSED' | 'SUBNET_UNAVAILABLE' | 'PAUSED_FROM_OUTSIDE' | 'CANNOT_SUSPEND' | 'MEMORY_LOST' | 'HOST_RESTARTED' | 'GPU_UNAVAILABLE' | 'CPUS_UNAVAILABLE' | 'HUGEPAGES_UNAVAILABLE' | 'CPU_MODEL_UNAVAILABLE' | 'CANCELLED' | 'CANNOT_ATTACH' | 'VOLUME_BUSY' | 'CLUSTER_SILENT' | null; readonly message: string; readonly data: { readonly kind: 'screenshot'; readonly png: string; readonly widthPx: number; readonly heightPx: number } | { readonly kind: 'snapshot'; readonly isQuiesced: boolean } | { readonly kind: 'listSnapshots'; readonly snapshots: readonly ({ readonly name: string; readonly createdAtMs: number })[] } | { readonly kind: 'metricsHistory'; readonly samples: readonly ({ readonly atMs: number; readonly cpuPercent: number; readonly memoryMiB: number; readonly residentMiB: number; readonly diskReadBytes: number; readonly diskWriteBytes: number; readonly diskReads: number; readonly diskWrites: number; readonly netReceivedBytes: number; readonly netSentBytes: number; readonly netReceivedPackets: number; readonly netSentPackets: number })[] } | { readonly kind: 'makeImage'; readonly name: string; readonly version: string; readonly sizeBytes: number; readonly isQuiesced: boolean } | null; readonly createdAt: string; readonly finishedAt: string | null };
+export type RebootVmAnswer = { readonly id: OperationId; readonly vmId: VmId; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'succeeded' | 'failed'; readonly progress: { readonly stage: string; readonly percent: number | null } | null; readonly reason: 'NO_CAPACITY' | 'IMAGE_MISSING' | 'IMAGE_CORRUPT' | 'DISK_FULL' | 'STORAGE_UNAVAILABLE' | 'NETWORK_ERROR' | 'HYPERVISOR_ERROR' | 'HYPERVISOR_UNAVAILABLE' | 'GUEST_POWERED_OFF' | 'GUEST_CRASHED' | 'KILLED_FROM_OUTSIDE' | 'FORCED_OFF' | 'EXECUTOR_LOST' | 'AGENT_LOST' | 'LAUNCH_REFUSED' | 'COMMAND_REFUSED' | 'DEADLINE_EXCEEDED' | 'STOPPED_BY_USER' | 'ADOPTED' | 'IO_ERROR' | 'STORAGE_READONLY' | 'VOLUME_LOCKED' | 'GUEST_AGENT_AWAY' | 'ORPHANED' | 'QUARANTINED' | 'RECORD_UNREADABLE' | 'IMAGE_REFUSED' | 'SUBNET_UNAVAILABLE' | 'PAUSED_FROM_OUTSIDE' | 'CANNOT_SUSPEND' | 'MEMORY_LOST' | 'HOST_RESTARTED' | 'GPU_UNAVAILABLE' | 'CPUS_UNAVAILABLE' | 'HUGEPAGES_UNAVAILABLE' | 'CPU_MODEL_UNAVAILABLE' | 'PREEMPTED' | 'CANCELLED' | 'CANNOT_ATTACH' | 'VOLUME_BUSY' | 'CLUSTER_SILENT' | null; readonly message: string; readonly data: { readonly kind: 'screenshot'; readonly png: string; readonly widthPx: number; readonly heightPx: number } | { readonly kind: 'snapshot'; readonly isQuiesced: boolean } | { readonly kind: 'listSnapshots'; readonly snapshots: readonly ({ readonly name: string; readonly createdAtMs: number })[] } | { readonly kind: 'metricsHistory'; readonly samples: readonly ({ readonly atMs: number; readonly cpuPercent: number; readonly memoryMiB: number; readonly residentMiB: number; readonly diskReadBytes: number; readonly diskWriteBytes: number; readonly diskReads: number; readonly diskWrites: number; readonly netReceivedBytes: number; readonly netSentBytes: number; readonly netReceivedPackets: number; readonly netSentPackets: number })[] } | { readonly kind: 'makeImage'; readonly name: string; readonly version: string; readonly sizeBytes: number; readonly isQuiesced: boolean } | null; readonly createdAt: string; readonly finishedAt: string | null };
 
 export type ListMetricsItem = { readonly vmId: VmId; readonly latest: { readonly atMs: number; readonly cpuPercent: number; readonly memoryMiB: number; readonly residentMiB: number; readonly diskReadBytes: number; readonly diskWriteBytes: number; readonly diskReads: number; readonly diskWrites: number; readonly netReceivedBytes: number; readonly netSentBytes: number; readonly netReceivedPackets: number; readonly netSentPackets: number } | null };
 
@@ -52,7 +62,15 @@ export type ListEventsAnswer = { readonly items: readonly ({ readonly number: nu
 
 export type ListClusterPoliciesItem = { readonly id: string; readonly cluster: string; readonly kind: 'allowed' | 'preferred' | 'dedicated'; readonly organisationId: string | null; readonly projectId: ProjectId | null; readonly createdAt: string };
 
-export type ListClustersItem = { readonly id: ClusterId; readonly name: string; readonly connected: boolean; readonly enrolledAt: string; readonly lastSeenAt: string | null; readonly capacity: null | { readonly observedAt: string; readonly hosts: number; readonly activeHosts: number; readonly totalVcpus: number; readonly totalMemoryMiB: number; readonly freeVcpus: number; readonly freeMemoryMiB: number; readonly promisedVcpus: number; readonly promisedMemoryMiB: number; readonly images: readonly (string)[] } };
+export type GetUsageAnswer = { readonly from: string; readonly to: string; readonly items: readonly ({ readonly from?: string; readonly projectId?: ProjectId; readonly clusterId?: ClusterId; readonly cluster?: string; readonly machineHours: number; readonly coreHours: number; readonly memoryGiBHours: number; readonly diskGiBHours: number })[] };
+
+export type ListClustersItem = { readonly id: ClusterId; readonly name: string; readonly state: 'joining' | 'active' | 'draining' | 'withdrawn' | 'revoked'; readonly region: string; readonly attributes: Readonly<Record<string, string>>; readonly connected: boolean; readonly enrolledAt: string; readonly lastSeenAt: string | null; readonly capacity: null | { readonly observedAt: string; readonly hosts: number; readonly activeHosts: number; readonly totalVcpus: number; readonly totalMemoryMiB: number; readonly freeVcpus: number; readonly freeMemoryMiB: number; readonly promisedVcpus: number; readonly promisedMemoryMiB: number; readonly images: readonly (string)[] }; readonly management: { readonly ownerOrganisationId: string | null; readonly stateSince: string; readonly noticeUntil: string | null; readonly caps: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly given: { readonly vms: number; readonly vcpus: number; readonly memoryMiB: number } } | null };
+
+export type ListClusterHostsItem = { readonly hostName: string; readonly active: boolean; readonly totalVcpus: number; readonly totalMemoryMiB: number; readonly freeVcpus: number; readonly freeMemoryMiB: number };
+
+export type CreateEnrolmentTokenAnswer = { readonly id: string; readonly clusterName: string; readonly ownerOrganisationId: string | null; readonly region: string; readonly attributes: Readonly<Record<string, string>>; readonly caps: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly state: 'open' | 'used' | 'expired' | 'revoked'; readonly createdAt: string; readonly expiresAt: string; readonly token: string };
+
+export type ListEnrolmentTokensItem = { readonly id: string; readonly clusterName: string; readonly ownerOrganisationId: string | null; readonly region: string; readonly attributes: Readonly<Record<string, string>>; readonly caps: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly state: 'open' | 'used' | 'expired' | 'revoked'; readonly createdAt: string; readonly expiresAt: string };
 
 export type GetQuotaAnswer = { readonly project: { readonly id: ProjectId; readonly limits: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly diskGiB?: number; readonly images?: number; readonly volumes?: number; readonly volumeGiB?: number; readonly subnets?: number }; readonly used: { readonly vms: number; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number; readonly images: number; readonly volumes: number; readonly volumeGiB: number; readonly subnets: number } }; readonly organisation: { readonly id: string; readonly limits: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number; readonly diskGiB?: number; readonly images?: number; readonly volumes?: number; readonly volumeGiB?: number; readonly subnets?: number }; readonly used: { readonly vms: number; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number; readonly images: number; readonly volumes: number; readonly volumeGiB: number; readonly subnets: number } } };
 
@@ -65,6 +83,12 @@ export type ListProjectsAnswer = { readonly items: readonly ({ readonly id: Proj
 export type CreateApiKeyAnswer = { readonly id: string; readonly projectId: ProjectId; readonly name: string; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner'; readonly scope: 'project' | 'organisation'; readonly state: 'active' | 'expired' | 'revoked'; readonly allowsUcloud: boolean; readonly createdAt: string; readonly createdBy: string | null; readonly expiresAt: string | null; readonly revokedAt: string | null; readonly lastUsedAt: string | null; readonly successorId: string | null; readonly secret: string };
 
 export type ListApiKeysItem = { readonly id: string; readonly projectId: ProjectId; readonly name: string; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner'; readonly scope: 'project' | 'organisation'; readonly state: 'active' | 'expired' | 'revoked'; readonly allowsUcloud: boolean; readonly createdAt: string; readonly createdBy: string | null; readonly expiresAt: string | null; readonly revokedAt: string | null; readonly lastUsedAt: string | null; readonly successorId: string | null };
+
+export type CreateUserAnswer = { readonly id: string; readonly organisationId: string; readonly email: string; readonly name: string; readonly state: 'active' | 'disabled'; readonly memberships: readonly ({ readonly organisationId: string; readonly projectId: ProjectId | null; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner' })[]; readonly createdAt: string; readonly password: string | null };
+
+export type ListUsersItem = { readonly id: string; readonly organisationId: string; readonly email: string; readonly name: string; readonly state: 'active' | 'disabled'; readonly memberships: readonly ({ readonly organisationId: string; readonly projectId: ProjectId | null; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner' })[]; readonly createdAt: string };
+
+export type GetMeAnswer = { readonly actor: string; readonly organisationId: string; readonly projectId: ProjectId; readonly role: 'admin' | 'operator' | 'member' | 'viewer' | 'partner'; readonly scope: 'project' | 'organisation'; readonly isPlatform: boolean; readonly user: ListUsersItem | null; readonly projects: readonly ({ readonly id: ProjectId; readonly name: string })[] | null };
 
 /** What each operation takes and gives. */
 export interface ApiOperations {
@@ -82,6 +106,13 @@ export interface ApiOperations {
     readonly body: undefined;
     readonly answer: { readonly items: readonly (CreateBatchAnswer)[]; readonly nextCursor: string | null };
   };
+  readonly planBatch: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: CreateBatchBody;
+    readonly answer: PlanBatchAnswer;
+  };
   readonly getBatch: {
     readonly path: { readonly id: string };
     readonly query: { readonly ifChangedFrom?: string; readonly waitMs?: number };
@@ -92,14 +123,14 @@ export interface ApiOperations {
   readonly changeBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: ChangeBatchBody;
     readonly answer: CreateBatchAnswer;
   };
   readonly deleteBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: CreateBatchAnswer;
   };
@@ -127,14 +158,14 @@ export interface ApiOperations {
   readonly deleteVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListVmsItem;
   };
   readonly changeVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: ChangeVmBody;
     readonly answer: ListVmsItem;
   };
@@ -148,98 +179,98 @@ export interface ApiOperations {
   readonly startVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListVmsItem;
   };
   readonly stopVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListVmsItem;
   };
   readonly suspendVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListVmsItem;
   };
   readonly resumeVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListVmsItem;
   };
   readonly resizeVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly vcpus?: number; readonly memoryMiB?: number; readonly diskGiB?: number };
     readonly answer: ListVmsItem;
   };
   readonly rebuildVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly image: string; readonly imageVersion?: string };
     readonly answer: ListVmsItem;
   };
   readonly rebootVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: RebootVmAnswer;
   };
   readonly resetVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: RebootVmAnswer;
   };
   readonly setVmPassword: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly user: string; readonly password: string };
     readonly answer: RebootVmAnswer;
   };
   readonly addVmSshKey: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly user: string; readonly publicKey: string };
     readonly answer: RebootVmAnswer;
   };
   readonly snapshotVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: RebootVmAnswer;
   };
   readonly revertVm: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: RebootVmAnswer;
   };
   readonly deleteVmSnapshot: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: RebootVmAnswer;
   };
   readonly makeVmImage: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: RebootVmAnswer;
   };
@@ -260,7 +291,7 @@ export interface ApiOperations {
   readonly openConsole: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly kind: 'serial' | 'vnc' };
     readonly answer: { readonly vmId: VmId; readonly kind: 'serial' | 'vnc'; readonly ticket: string; readonly path: string; readonly expiresAt: string };
   };
@@ -295,7 +326,7 @@ export interface ApiOperations {
   readonly cancelOperation: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: GetOperationAnswer;
   };
@@ -309,77 +340,77 @@ export interface ApiOperations {
   readonly startBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly stopBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly suspendBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly resumeBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly rebootBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly resetBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: StartBatchAnswer;
   };
   readonly snapshotBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: StartBatchAnswer;
   };
   readonly revertBatch: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: StartBatchAnswer;
   };
   readonly deleteBatchSnapshot: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: StartBatchAnswer;
   };
   readonly setBatchPassword: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: { readonly user: string; readonly password: string };
     readonly answer: StartBatchAnswer;
   };
   readonly addBatchSshKey: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: { readonly 'idempotency-key'?: string };
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
     readonly body: { readonly user: string; readonly publicKey: string };
     readonly answer: StartBatchAnswer;
   };
@@ -393,14 +424,14 @@ export interface ApiOperations {
   readonly adoptOrphan: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListOrphansItem;
   };
   readonly removeOrphan: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: ListOrphansItem;
   };
@@ -435,16 +466,37 @@ export interface ApiOperations {
   readonly changeSubnet: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: ChangeSubnetBody;
     readonly answer: CreateSubnetAnswer;
   };
   readonly deleteSubnet: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: undefined;
+  };
+  readonly replicateImage: {
+    readonly path: { readonly name: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: { readonly version?: string; readonly clusters: readonly (string)[] };
+    readonly answer: { readonly name: string; readonly version: string; readonly clusters: readonly (string)[] };
+  };
+  readonly stopReplicatingImage: {
+    readonly path: { readonly name: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: { readonly version?: string; readonly clusters: readonly (string)[] };
+    readonly answer: { readonly name: string; readonly version: string; readonly clusters: readonly (string)[] };
+  };
+  readonly boundImageRate: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: { readonly imageMiBPerSecond: number | null };
+    readonly answer: { readonly imageMiBPerSecond: number | null };
   };
   readonly listImages: {
     readonly path: Readonly<Record<string, never>>;
@@ -477,21 +529,21 @@ export interface ApiOperations {
   readonly completeImage: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly sha256?: string };
     readonly answer: CreateImageAnswer;
   };
   readonly stageImage: {
     readonly path: { readonly name: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly version?: string; readonly clusters?: readonly (string)[]; readonly hosts?: readonly (string)[] };
     readonly answer: { readonly name: string; readonly stages: readonly ({ readonly cluster: string; readonly version: string })[] };
   };
   readonly deleteImageVersion: {
     readonly path: { readonly name: string; readonly version: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: undefined;
   };
@@ -519,21 +571,21 @@ export interface ApiOperations {
   readonly deleteVolume: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: CreateVolumeAnswer;
   };
   readonly attachVolume: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly volume: string; readonly path?: string; readonly readOnly?: boolean };
     readonly answer: ListVmsItem;
   };
   readonly detachVolume: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly volume: string };
     readonly answer: ListVmsItem;
   };
@@ -568,7 +620,7 @@ export interface ApiOperations {
   readonly deleteClusterPolicy: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: Readonly<Record<string, unknown>>;
   };
@@ -582,9 +634,30 @@ export interface ApiOperations {
   readonly setFairShare: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly weight: number };
     readonly answer: { readonly projectId: ProjectId; readonly weight: number };
+  };
+  readonly getUsage: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: { readonly from: string; readonly to?: string; readonly groupBy?: string; readonly format?: 'json' | 'csv'; readonly of?: 'project' | 'organisation' };
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: GetUsageAnswer;
+  };
+  readonly listUsageRecords: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: { readonly from: string; readonly to?: string };
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: string;
+  };
+  readonly getClusterUsage: {
+    readonly path: { readonly cluster: string };
+    readonly query: { readonly from: string; readonly to?: string; readonly groupBy?: string; readonly format?: 'json' | 'csv' };
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: GetUsageAnswer;
   };
   readonly listClusters: {
     readonly path: Readonly<Record<string, never>>;
@@ -593,12 +666,110 @@ export interface ApiOperations {
     readonly body: undefined;
     readonly answer: { readonly items: readonly (ListClustersItem)[] };
   };
-  readonly declareHostGone: {
-    readonly path: { readonly cluster: string; readonly host: string };
+  readonly getCluster: {
+    readonly path: { readonly cluster: string };
     readonly query: Readonly<Record<string, never>>;
     readonly headers: Readonly<Record<string, never>>;
     readonly body: undefined;
+    readonly answer: ListClustersItem;
+  };
+  readonly changeCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: ChangeClusterBody;
+    readonly answer: ListClustersItem;
+  };
+  readonly listClusterHosts: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: { readonly items: readonly (ListClusterHostsItem)[] };
+  };
+  readonly drainCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: ListClustersItem;
+  };
+  readonly resumeCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: ListClustersItem;
+  };
+  readonly acceptCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: ListClustersItem;
+  };
+  readonly revokeCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: ListClustersItem;
+  };
+  readonly withdrawCluster: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: { readonly noticeSeconds: number };
+    readonly answer: ListClustersItem;
+  };
+  readonly createEnrolmentToken: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: CreateEnrolmentTokenBody;
+    readonly answer: CreateEnrolmentTokenAnswer;
+  };
+  readonly listEnrolmentTokens: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: { readonly items: readonly (ListEnrolmentTokensItem)[] };
+  };
+  readonly revokeEnrolmentToken: {
+    readonly path: { readonly id: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: undefined;
+  };
+  readonly declareHostGone: {
+    readonly path: { readonly cluster: string; readonly host: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
     readonly answer: { readonly cluster: string; readonly host: string };
+  };
+  readonly listFlavors: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: { readonly items: readonly ({ readonly name: string; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number })[] };
+  };
+  readonly createFlavor: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: { readonly name: string; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number };
+    readonly answer: { readonly name: string; readonly vcpus: number; readonly memoryMiB: number; readonly diskGiB: number };
+  };
+  readonly deleteFlavor: {
+    readonly path: { readonly name: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: undefined;
   };
   readonly getQuota: {
     readonly path: Readonly<Record<string, never>>;
@@ -610,14 +781,14 @@ export interface ApiOperations {
   readonly setProjectQuota: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: SetProjectQuotaBody;
     readonly answer: GetQuotaAnswer;
   };
   readonly setOrganisationQuota: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: SetProjectQuotaBody;
     readonly answer: SetOrganisationQuotaAnswer;
   };
@@ -645,7 +816,7 @@ export interface ApiOperations {
   readonly changeOrganisation: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: { readonly id: string; readonly name: string; readonly isPlatform: boolean; readonly createdAt: string };
   };
@@ -673,14 +844,14 @@ export interface ApiOperations {
   readonly changeProject: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly name: string };
     readonly answer: { readonly id: ProjectId; readonly organisationId: string; readonly name: string; readonly state: 'open' | 'closed'; readonly createdAt: string };
   };
   readonly closeProject: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: undefined;
   };
@@ -708,21 +879,84 @@ export interface ApiOperations {
   readonly revokeApiKey: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: undefined;
   };
   readonly rotateApiKey: {
     readonly path: { readonly id: string };
     readonly query: Readonly<Record<string, never>>;
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly graceSeconds?: number };
     readonly answer: CreateApiKeyAnswer;
+  };
+  readonly createUser: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: CreateUserBody;
+    readonly answer: CreateUserAnswer;
+  };
+  readonly listUsers: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: { readonly cursor?: string; readonly limit?: number; readonly email?: string; readonly organisationId?: string };
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: { readonly items: readonly (ListUsersItem)[]; readonly nextCursor: string | null };
+  };
+  readonly getUser: {
+    readonly path: { readonly id: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: ListUsersItem;
+  };
+  readonly changeUser: {
+    readonly path: { readonly id: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: ChangeUserBody;
+    readonly answer: ListUsersItem;
+  };
+  readonly deleteUser: {
+    readonly path: { readonly id: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: undefined;
+  };
+  readonly resetUserPassword: {
+    readonly path: { readonly id: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
+    readonly body: undefined;
+    readonly answer: CreateUserAnswer;
+  };
+  readonly getMe: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: GetMeAnswer;
+  };
+  readonly changeMyPassword: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: { readonly password: string; readonly newPassword: string };
+    readonly answer: undefined;
+  };
+  readonly signOut: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: undefined;
   };
   readonly putImageContent: {
     readonly path: { readonly id: string };
     readonly query: { readonly offset: number };
-    readonly headers: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'if-match'?: string };
     readonly body: undefined;
     readonly answer: { readonly offset: number };
   };
@@ -733,12 +967,20 @@ export interface ApiOperations {
     readonly body: undefined;
     readonly answer: { readonly offset: number };
   };
+  readonly signIn: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: { readonly organisation: string; readonly email: string; readonly password: string; readonly cookie?: boolean };
+    readonly answer: { readonly userId: string; readonly token: string | null; readonly expiresAt: string };
+  };
 }
 
 /** Where each operation is. */
 export const API_ROUTES = {
   createBatch: { method: 'POST', path: '/v1/batches' },
   listBatches: { method: 'GET', path: '/v1/batches' },
+  planBatch: { method: 'POST', path: '/v1/batches:plan' },
   getBatch: { method: 'GET', path: '/v1/batches/{id}' },
   changeBatch: { method: 'PATCH', path: '/v1/batches/{id}' },
   deleteBatch: { method: 'DELETE', path: '/v1/batches/{id}' },
@@ -791,6 +1033,9 @@ export const API_ROUTES = {
   getSubnet: { method: 'GET', path: '/v1/subnets/{id}' },
   changeSubnet: { method: 'PATCH', path: '/v1/subnets/{id}' },
   deleteSubnet: { method: 'DELETE', path: '/v1/subnets/{id}' },
+  replicateImage: { method: 'POST', path: '/v1/images/{name}:replicate' },
+  stopReplicatingImage: { method: 'POST', path: '/v1/images/{name}:stopReplicating' },
+  boundImageRate: { method: 'PUT', path: '/v1/clusters/{cluster}/image-rate' },
   listImages: { method: 'GET', path: '/v1/images' },
   createImage: { method: 'POST', path: '/v1/images' },
   getImage: { method: 'GET', path: '/v1/images/{name}' },
@@ -811,8 +1056,25 @@ export const API_ROUTES = {
   deleteClusterPolicy: { method: 'DELETE', path: '/v1/cluster-policies/{id}' },
   listFairShares: { method: 'GET', path: '/v1/fair-shares' },
   setFairShare: { method: 'PUT', path: '/v1/fair-shares/{id}' },
+  getUsage: { method: 'GET', path: '/v1/usage' },
+  listUsageRecords: { method: 'GET', path: '/v1/usage/records' },
+  getClusterUsage: { method: 'GET', path: '/v1/clusters/{cluster}/usage' },
   listClusters: { method: 'GET', path: '/v1/clusters' },
+  getCluster: { method: 'GET', path: '/v1/clusters/{cluster}' },
+  changeCluster: { method: 'PATCH', path: '/v1/clusters/{cluster}' },
+  listClusterHosts: { method: 'GET', path: '/v1/clusters/{cluster}/hosts' },
+  drainCluster: { method: 'POST', path: '/v1/clusters/{cluster}:drain' },
+  resumeCluster: { method: 'POST', path: '/v1/clusters/{cluster}:resume' },
+  acceptCluster: { method: 'POST', path: '/v1/clusters/{cluster}:accept' },
+  revokeCluster: { method: 'POST', path: '/v1/clusters/{cluster}:revoke' },
+  withdrawCluster: { method: 'POST', path: '/v1/clusters/{cluster}:withdraw' },
+  createEnrolmentToken: { method: 'POST', path: '/v1/enrolment-tokens' },
+  listEnrolmentTokens: { method: 'GET', path: '/v1/enrolment-tokens' },
+  revokeEnrolmentToken: { method: 'DELETE', path: '/v1/enrolment-tokens/{id}' },
   declareHostGone: { method: 'POST', path: '/v1/clusters/{cluster}/hosts/{host}:declareGone' },
+  listFlavors: { method: 'GET', path: '/v1/flavors' },
+  createFlavor: { method: 'POST', path: '/v1/flavors' },
+  deleteFlavor: { method: 'DELETE', path: '/v1/flavors/{name}' },
   getQuota: { method: 'GET', path: '/v1/quota' },
   setProjectQuota: { method: 'PUT', path: '/v1/quota/projects/{id}' },
   setOrganisationQuota: { method: 'PUT', path: '/v1/quota/organisations/{id}' },
@@ -830,6 +1092,16 @@ export const API_ROUTES = {
   getApiKey: { method: 'GET', path: '/v1/api-keys/{id}' },
   revokeApiKey: { method: 'DELETE', path: '/v1/api-keys/{id}' },
   rotateApiKey: { method: 'POST', path: '/v1/api-keys/{id}:rotate' },
+  createUser: { method: 'POST', path: '/v1/users' },
+  listUsers: { method: 'GET', path: '/v1/users' },
+  getUser: { method: 'GET', path: '/v1/users/{id}' },
+  changeUser: { method: 'PATCH', path: '/v1/users/{id}' },
+  deleteUser: { method: 'DELETE', path: '/v1/users/{id}' },
+  resetUserPassword: { method: 'POST', path: '/v1/users/{id}:resetPassword' },
+  getMe: { method: 'GET', path: '/v1/me' },
+  changeMyPassword: { method: 'POST', path: '/v1/me/password' },
+  signOut: { method: 'DELETE', path: '/v1/sessions/current' },
   putImageContent: { method: 'PUT', path: '/v1/images/{id}/content' },
   getImageOffset: { method: 'GET', path: '/v1/images/{id}/content' },
+  signIn: { method: 'POST', path: '/v1/sessions' },
 } as const;

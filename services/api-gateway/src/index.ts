@@ -145,7 +145,9 @@ function registerUnsigned(app: FastifyInstance, parts: ApiGatewayParts, target: 
     await refuseTooFast(parts.rateLimiter, `address ${request.ip}`);
     return forwardSignIn(target, request, reply);
   });
-  app.get('/openapi.json', (request, reply) => forwardPublic(target, request, reply));
+  for (const path of ['/openapi.json', '/docs']) {
+    app.get(path, (request, reply) => forwardPublic(target, request, reply));
+  }
 }
 
 /** Who signs out here is not believed any more at once; at other gateways, within seconds. */

@@ -7,6 +7,7 @@ import {
 } from '@factory/contracts';
 import {
   type HttpRequest,
+  type HttpResponse,
   type HttpTransport,
   HttpTransportError,
   ProblemError,
@@ -121,7 +122,7 @@ async function forward(
     for (const [name, value] of Object.entries(answer.headers)) {
       if (!HOP_HEADERS.has(name)) reply.header(name, value);
     }
-    return reply.status(answer.status).send(Buffer.from(answer.body));
+    return reply.status(answer.status).send(bodyToSend(answer));
   } catch (error) {
     if (!(error instanceof HttpTransportError)) throw error;
     // Nobody is left to answer.
@@ -131,6 +132,18 @@ async function forward(
   }
 }
 
+/** Node writes a short text together with the headers, and bytes in a second buffer. */
+const TEXT_BYTES_MAX = 16 * 1024;
+
+function bodyToSend({ headers, body }: HttpResponse): string | Buffer {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const isJson = /^application\/(problem\+)?json/.test(headers['content-type'] ?? '');
+  return isJson && bytes.length <= TEXT_BYTES_MAX ? bytes.toString('utf8') : bytes;
+}
+
+/** Paths that no HTTP client rewrites: without escapes, and no segment that begins with a dot. */
+const PLAIN_PATH = /^(\/(?!\.)[A-Za-z0-9_:.-]+)+$/;
+
 /**
  * The same path at the api-server. A path that HTTP clients would rewrite (`..`, `%2e%2e`, `\\`) is
  * refused: it would end up somewhere else than where the router and the signature saw it go, such as
@@ -139,6 +152,7 @@ async function forward(
 export function targetUrl(target: ProxyTarget, pathWithQuery: string): string {
   const url = `${target.apiServer}${pathWithQuery}`;
   const [path] = pathWithQuery.split('?', 1);
+  if (path !== undefined && PLAIN_PATH.test(path)) return url;
   if (URL.canParse(url) && new URL(url).pathname === path) return url;
   const detail = 'The path is not in its plain form: no dot segments, no backslashes.';
   throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'path' });
