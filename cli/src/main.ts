@@ -15,8 +15,10 @@ import { statusCommand } from './commands/status.ts';
 import { subnetCommand } from './commands/subnet.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
+import { usageCommand } from './commands/usage.ts';
 import { vmCommand } from './commands/vm.ts';
 import { volumeCommand } from './commands/volume.ts';
+import { webhookCommand } from './commands/webhook.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing is running.`;
@@ -41,6 +43,8 @@ const commands = [
   imageCommand(),
   subnetCommand(),
   eventsCommand(),
+  usageCommand(),
+  webhookCommand(),
   auditCommand(),
   testCommand(),
   benchCommand(),

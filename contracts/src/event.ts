@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'batch.planned',
   'batch.stateChanged',
   'batch.closed',
+  'batch.expiring',
   'vm.created',
   'vm.moved',
   'vm.wished',

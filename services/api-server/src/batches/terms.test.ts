@@ -124,6 +124,8 @@ describeOnEachStore('the terms of a batch', (test) => {
     clock.shift(55 * MINUTE_MS);
     expect(await factory.store.terms.warn(clock.nowMs())).toEqual([id]);
     expect(await factory.store.terms.warn(clock.nowMs())).toEqual([]);
+    const { items } = await factory.caller.ok('GET', '/v1/events?types=batch.expiring');
+    expect(items).toMatchObject([{ subject: id, data: { expiresAt } }]);
     await sweep();
     expect(await read()).toMatchObject({ state: 'active' });
     clock.shift(5 * MINUTE_MS);

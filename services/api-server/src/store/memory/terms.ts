@@ -27,7 +27,11 @@ export function createMemoryTerms(db: MemoryDatabase): TermStore {
         db,
         ({ warnAtMs, warnedAtMs }) => warnAtMs !== null && warnAtMs <= nowMs && warnedAtMs === null,
       );
-      for (const { batch, terms } of due) db.terms.set(batch.id, { ...terms, warnedAtMs: nowMs });
+      for (const { batch, terms } of due) {
+        db.terms.set(batch.id, { ...terms, warnedAtMs: nowMs });
+        const expiresAt = new Date(terms.expiresAtMs ?? nowMs).toISOString();
+        db.ledger.add(batch.projectId, 'batch.expiring', batch.id, { name: batch.name, expiresAt });
+      }
       return due.map(({ batch }) => batch.id);
     },
     expire: async (nowMs, limit) => {
