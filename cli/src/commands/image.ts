@@ -5,6 +5,7 @@ import { formatImage, formatImages } from '../output/images.ts';
 import { withClient } from './context.ts';
 import { buildCommand } from './image-build.ts';
 import { importCommand, uploadCommand } from './image-import.ts';
+import { imageReplicateCommand } from './image-replicate.ts';
 import { stageCommand } from './image-stage.ts';
 import { dataOption, outputOption } from './options.ts';
 
@@ -16,6 +17,7 @@ export function imageCommand(): Command {
   command.addCommand(importCommand());
   command.addCommand(uploadCommand());
   command.addCommand(stageCommand());
+  command.addCommand(imageReplicateCommand());
   command.addCommand(deleteCommand());
   command.addCommand(buildCommand());
   return command;

@@ -14,8 +14,8 @@ const ByName = Type.Object({ name: NameSchema });
 
 const ReplicaRequestSchema = Type.Object(
   {
-    /** Its SHA-256; by default the newest. */
-    version: Type.Optional(ImageVersionSchema),
+    /** Its SHA-256, which may be cut short; by default the newest. */
+    version: Type.Optional(Type.String({ pattern: '^[0-9a-f]{1,64}$' })),
     clusters: Type.Array(Type.String({ maxLength: 63 }), { minItems: 1, maxItems: CLUSTERS_MAX }),
   },
   { additionalProperties: false },

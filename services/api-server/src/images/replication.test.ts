@@ -11,6 +11,7 @@ import { systemClock, waitFor } from '@factory/runtime';
 import { expect, it } from 'vitest';
 import { capacityOf, type TestCluster } from '../testing/cluster.ts';
 import { describeOnEachStore } from '../testing/each-store.ts';
+import { assignedIn } from '../testing/factory.ts';
 
 describeOnEachStore('images in several clusters', (test) => {
   const content = randomBytes(5_000);
@@ -121,5 +122,21 @@ describeOnEachStore('images in several clusters', (test) => {
       clusters: ['idc-9'],
     });
     expect(unknown.json()).toMatchObject({ status: 400, field: 'clusters' });
+  });
+
+  it('are brought to where a machine is to be made anew of them', async () => {
+    const { factory, one, two, here } = await made();
+    const capacity = capacityOf(test().clock, 1, { vcpus: 8, memoryMiB: 4_096 });
+    await two.exchange({ capacity });
+    const size = { count: 1, vcpus: 1, memoryMiB: 64 };
+    await factory.caller.ok('POST', '/v1/batches', { name: 'b', image: 'micro', ...size });
+    const [vm] = assignedIn(await two.exchange({}, 5_000));
+    const url = `/v1/vms/${vm?.vmId}:rebuild`;
+    const refused = await factory.caller.call('POST', url, { image: 'taken' });
+    expect(refused.json()).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('brought there'),
+    });
+    expect((await exchange(one, [here])).uploads).toHaveLength(1);
   });
 });

@@ -1,4 +1,5 @@
 import {
+  type ClusterId,
   ID_PREFIXES,
   type ImageId,
   imageNameOf,
@@ -36,7 +37,7 @@ export interface ImageView {
 }
 
 export interface ImageServiceParts {
-  readonly store: Pick<ApiStore, 'images' | 'clusters'>;
+  readonly store: Pick<ApiStore, 'images' | 'clusters' | 'replicas'>;
   readonly files: ImageFiles;
   readonly clock: Clock;
   readonly newId: IdGenerator;
@@ -208,6 +209,20 @@ export class ImageService {
       name,
       stages: stages.map(({ cluster, stage }) => ({ cluster, version: stage.version })),
     };
+  }
+
+  /** Wants what was chosen in a cluster that lacks it, for a day; gives whether it can come there. */
+  async bring(projectId: ProjectId, chosen: ChosenImage, clusterId: ClusterId): Promise<boolean> {
+    const { store, clock } = this.#parts;
+    const visible = await store.images.visibleTo(projectId, imageNameOf(chosen.image));
+    const found = visible.find(
+      ({ folder, version }) => folder === chosen.image && version === chosen.imageVersion,
+    );
+    if (found === undefined || chosen.imageVersion === null) return false;
+    const nowMs = clock.nowMs();
+    const wish = { clusterId, imageId: found.id, wantedBy: 'user' as const };
+    await store.replicas.put([{ ...wish, untilMs: nowMs + STAGE_MS }], nowMs);
+    return true;
   }
 
   /**

@@ -37,6 +37,8 @@ export interface ImageStore {
     nowMs: number,
     untilMs: number,
   ): Promise<ImageVersionRecord | undefined>;
+  /** Leases this one to the caller, if it is in the state and nobody has it; gives whether. */
+  lease(id: ImageId, state: ImageState, nowMs: number, untilMs: number): Promise<boolean>;
   pastDeadline(nowMs: number): Promise<readonly ImageVersionRecord[]>;
   /** How many machines, and batches that still are to make some, need this version. */
   countUses(folder: string, version: string): Promise<number>;

@@ -1,5 +1,5 @@
 import { IMAGE_LINK_LIMITS, type ImageId, PROBLEMS, type ProjectId } from '@factory/contracts';
-import { type Clock, keyedMutex, ProblemError } from '@factory/runtime';
+import { type Clock, keyedMutex, ProblemError, waitFor } from '@factory/runtime';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ImageFiles } from './files.ts';
 import type { ImageService } from './service.ts';
@@ -14,7 +14,14 @@ interface UploadParts {
   readonly sizeBytesMax: number;
 }
 
-/** Content in parts: what has arrived stays, so an upload goes on where it broke off. */
+/** Longer than a part's way to the storage may take: a server that died holds nobody up for longer. */
+const LEASE_MS = 25_000;
+const LEASE_POLL_MS = 100;
+
+/**
+ * Content in parts: what has arrived stays, so an upload goes on where it broke off. Of one upload
+ * one part is written at a time, by whichever api-server: what comes meanwhile waits.
+ */
 export class ImageUploads {
   readonly #parts: UploadParts;
   readonly #inOrder = keyedMutex();
@@ -34,9 +41,8 @@ export class ImageUploads {
    * changes nothing. @throws ProblemError 404, 409 with where to go on, 413
    */
   put(projectId: ProjectId, id: ImageId, offset: number, bytes: Uint8Array): Promise<number> {
-    return this.#inOrder(id, async () => {
-      const { images, files, store, clock, sizeBytesMax } = this.#parts;
-      const record = await images.own(projectId, id);
+    return this.#alone(projectId, id, async (record) => {
+      const { files, store, clock, sizeBytesMax } = this.#parts;
       requireUploading(record);
       const here = await files.sizeBytes(id);
       if (offset > here) {
@@ -57,9 +63,8 @@ export class ImageUploads {
 
   /** All has arrived: it is verified next. Saying it again changes nothing. @throws ProblemError */
   complete(projectId: ProjectId, id: ImageId, sha256?: string): Promise<ImageVersionRecord> {
-    return this.#inOrder(id, async () => {
-      const { images, files, store, clock, wake } = this.#parts;
-      const record = await images.own(projectId, id);
+    return this.#alone(projectId, id, async (record) => {
+      const { files, store, clock, wake } = this.#parts;
       if (record.state === 'verifying' || record.state === 'ready') return record;
       requireUploading(record);
       const sizeBytes = await files.sizeBytes(id);
@@ -72,6 +77,37 @@ export class ImageUploads {
       await store.images.update(id, ['uploading'], patch);
       wake();
       return { ...record, ...patch };
+    });
+  }
+
+  /** Does `work` with the version when nobody else works on its upload. */
+  #alone<T>(
+    projectId: ProjectId,
+    id: ImageId,
+    work: (record: ImageVersionRecord) => Promise<T>,
+  ): Promise<T> {
+    const { images, store, clock } = this.#parts;
+    const tryLease = async (): Promise<{ readonly isOurs: boolean } | undefined> => {
+      // What is no upload any more is only looked at.
+      if ((await images.own(projectId, id)).state !== 'uploading') return { isOurs: false };
+      const nowMs = clock.nowMs();
+      const isOurs = await store.images.lease(id, 'uploading', nowMs, nowMs + LEASE_MS);
+      return isOurs ? { isOurs } : undefined;
+    };
+    return this.#inOrder(id, async () => {
+      const waitMs = LEASE_MS + LEASE_POLL_MS;
+      const { isOurs } = await waitFor(clock, 'the upload', waitMs, tryLease, LEASE_POLL_MS).catch(
+        (cause: unknown) => {
+          if (cause instanceof ProblemError) throw cause;
+          const detail = 'Another part of this upload is being written; send this one again.';
+          throw new ProblemError(PROBLEMS.notReady, detail, { cause });
+        },
+      );
+      try {
+        return await work(await images.own(projectId, id));
+      } finally {
+        if (isOurs) await store.images.update(id, ['uploading'], { leaseUntilMs: 0 });
+      }
     });
   }
 }

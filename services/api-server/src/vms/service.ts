@@ -19,13 +19,13 @@ export class VmService {
   readonly #store: Pick<ApiStore, 'vms' | 'clusters' | 'subnets'>;
   readonly #clock: Clock;
   readonly #jobs: JobDispatcher;
-  readonly #images: Pick<ImageService, 'choose'>;
+  readonly #images: Pick<ImageService, 'choose' | 'bring'>;
 
   constructor(parts: {
     readonly store: Pick<ApiStore, 'vms' | 'clusters' | 'subnets'>;
     readonly clock: Clock;
     readonly jobs: JobDispatcher;
-    readonly images: Pick<ImageService, 'choose'>;
+    readonly images: Pick<ImageService, 'choose' | 'bring'>;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
@@ -97,7 +97,11 @@ export class VmService {
     const clusters = await this.#store.clusters.list();
     const known = clusters.find((cluster) => cluster.id === clusterId)?.capacity;
     if (clusterId !== null && (known == null || !hasImage(known, chosen))) {
-      const detail = `The cluster of this machine has no image ${image}. See: ./factory image list`;
+      const isComing = await this.#images.bring(projectId, chosen, clusterId);
+      const next = isComing
+        ? `It is brought there now: see ./factory image show ${image}, and try again.`
+        : 'See: ./factory image list';
+      const detail = `The cluster of this machine has no image ${image}. ${next}`;
       throw new ProblemError(PROBLEMS.unknownImage, detail);
     }
     const newest = known?.imageVersions?.[chosen.image] ?? null;

@@ -56,6 +56,12 @@ export function createMemoryImages(db: MemoryDatabase): ImageStore {
       versions.set(found.id, leased);
       return leased;
     },
+    lease: async (id, state, nowMs, untilMs) => {
+      const known = versions.get(id);
+      if (known?.state !== state || known.leaseUntilMs > nowMs) return false;
+      versions.set(id, { ...known, leaseUntilMs: untilMs });
+      return true;
+    },
     pastDeadline: async (nowMs) => all(({ deadlineAtMs }) => (deadlineAtMs ?? nowMs) < nowMs),
     countUses: async (folder, version) => {
       const isOf = (each: { image: string; imageVersion: string | null; state: string }) =>

@@ -63,6 +63,11 @@ export function createPostgresImages(db: PostgresDatabase): ImageStore {
         await trx('image_versions').where('id', record.id).update(lease);
         return { ...record, leaseUntilMs: untilMs };
       }),
+    lease: async (id, state, nowMs, untilMs) =>
+      (await knex('image_versions')
+        .where({ id, state })
+        .andWhere('lease_until_ms', '<=', nowMs)
+        .update({ lease_until_ms: untilMs })) > 0,
     pastDeadline: (nowMs) => read(rows().where('deadline_at_ms', '<', nowMs)),
     countUses: async (image, version) => {
       const machines = knex('vms').where({ image, image_version: version });
