@@ -7,6 +7,7 @@ import {
 import type { Knex } from 'knex';
 import type { BatchRecord } from '../../batches/store.ts';
 import type { PreviewSnapshot } from '../../planning/preview.ts';
+import { renumbered, type Shifts } from '../../planning/renumber.ts';
 import type {
   PlanningCard,
   PlanningCluster,
@@ -40,7 +41,8 @@ export function createPostgresPlanning(db: PostgresDatabase): PlanningStore {
           .first();
         if (row === undefined) return false;
         const snapshot = await snapshotOf(trx, batchRows.fromRow(row), nowMs);
-        const outcome = decide(snapshot);
+        const decided = decide(snapshot);
+        const outcome = renumbered(decided, await lockLogs(trx, snapshot, decided));
         await write(trx, snapshot, outcome);
         const clusters = outcome.commands.map((each) => each.clusterId);
         wakes.add({ clusters, batches: [batchId] });
@@ -84,7 +86,7 @@ async function snapshotOf(
     planned,
     unassigned: isFirst ? [] : await unassignedOf(trx, batch.id),
     shares: batch.size.kind === 'cores' ? await sharesOf(trx, batch.id) : [],
-    clusters: await lockedClusters(trx, batch.id, nowMs),
+    clusters: await clustersOf(trx, batch.id, nowMs),
     policy: await policyOf(trx, batch.projectId),
   };
 }
@@ -131,16 +133,6 @@ async function defaultNics(trx: Knex.Transaction, { id, projectId }: BatchRecord
   return [{ subnetId: subnet.id, offset: null }];
 }
 
-/** All clusters, with their command logs locked: the decision numbers the commands. */
-async function lockedClusters(
-  trx: Knex.Transaction,
-  ownId: BatchId,
-  nowMs: number,
-): Promise<PlanningCluster[]> {
-  await trx('command_logs').orderBy('cluster_id').forUpdate().select('cluster_id');
-  return clustersOf(trx, ownId, nowMs);
-}
-
 /** With what is held for other batches than this one taken from their room. */
 async function clustersOf(knex: Knex, ownId: BatchId, nowMs: number): Promise<PlanningCluster[]> {
   const { rows } = await knex.raw<{ rows: PlanningCluster[] }>(
@@ -167,6 +159,28 @@ async function clustersOf(knex: Knex, ownId: BatchId, nowMs: number): Promise<Pl
     { overheadMiB: VM_MEMORY_OVERHEAD_MIB, ownId, nowMs },
   );
   return rows;
+}
+
+/**
+ * Locks the logs that get commands, and only now: those who wish something of a machine do not wait
+ * while it is decided. Gives by how much they have grown since they were read.
+ */
+async function lockLogs(
+  trx: Knex.Transaction,
+  { clusters }: PlanningSnapshot,
+  { commands }: PlanningOutcome,
+): Promise<Shifts> {
+  const ids = [...new Set(commands.map((each) => each.clusterId))];
+  if (ids.length === 0) return new Map();
+  const rows: readonly { cluster_id: ClusterId; last_seq: number }[] = await trx('command_logs')
+    .whereIn('cluster_id', ids)
+    .orderBy('cluster_id')
+    .forUpdate()
+    .select('cluster_id', 'last_seq');
+  const known = new Map(clusters.map((each) => [each.id, each.lastCommandSeq]));
+  return new Map(
+    rows.map((row) => [row.cluster_id, row.last_seq - (known.get(row.cluster_id) ?? 0)]),
+  );
 }
 
 async function write(
