@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { auditCommand } from './commands/audit.ts';
 import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
+import { clusterCommand } from './commands/cluster.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -45,6 +46,7 @@ const commands = [
   eventsCommand(),
   usageCommand(),
   webhookCommand(),
+  clusterCommand(),
   auditCommand(),
   testCommand(),
   benchCommand(),

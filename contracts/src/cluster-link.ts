@@ -7,7 +7,7 @@ import {
 } from './assignment.ts';
 import { ShapeSchema } from './batch.ts';
 import { CapacitySchema } from './capacity.ts';
-import { ClusterAttributesSchema, RegionSchema } from './cluster.ts';
+import { ClusterAttributesSchema, ConformanceCheckSchema, RegionSchema } from './cluster.ts';
 import { BatchIdSchema, ClusterIdSchema, stringEnum, VmIdSchema } from './ids.ts';
 import {
   OperationProgressSchema,
@@ -66,6 +66,11 @@ export const RotateRequestSchema = Type.Object({
   publicKey: Type.String({ maxLength: 1024 }),
 });
 
+/** `POST /cluster-link/v1/conformance`: what the cluster found out about itself when it started. */
+export const LinkConformanceSchema = Type.Object({
+  protocolVersion: Type.Integer(),
+  checks: Type.Array(ConformanceCheckSchema, { maxItems: 32 }),
+});
 export type RotateRequest = Static<typeof RotateRequestSchema>;
 
 export const AssignVmsSchema = Type.Object({

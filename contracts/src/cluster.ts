@@ -148,3 +148,28 @@ export const NewEnrolmentTokenSchema = Type.Object({
   token: Type.String(),
 });
 export type NewEnrolmentToken = Static<typeof NewEnrolmentTokenSchema>;
+
+/** What is looked at when a cluster joins. */
+export const CONFORMANCE_CHECKS = [
+  'hosts',
+  'scheduler',
+  'storage',
+  'clockSkew',
+  'virtualisation',
+  'libvirt',
+  'overlayMtu',
+] as const;
+export const ConformanceCheckSchema = Type.Object({
+  name: stringEnum(CONFORMANCE_CHECKS),
+  outcome: stringEnum(['passed', 'failed', 'skipped'] as const),
+  detail: Type.String({ maxLength: 1024 }),
+});
+export type ConformanceCheck = Static<typeof ConformanceCheckSchema>;
+
+/** The last run; a cluster has passed when no check has failed. */
+export const ConformanceReportSchema = Type.Object({
+  passed: Type.Boolean(),
+  at: Time,
+  checks: Type.Array(ConformanceCheckSchema),
+});
+export type ConformanceReport = Static<typeof ConformanceReportSchema>;

@@ -28,6 +28,8 @@ import { noticeDuty } from './clusters/notice.ts';
 import { clusterRoutes, hostRoutes } from './clusters/routes.ts';
 import { tokenRoutes } from './clusters/token-routes.ts';
 import { TokenService } from './clusters/token-service.ts';
+import { conformanceRoutes } from './conformance/routes.ts';
+import { ConformanceService } from './conformance/service.ts';
 import { type ConsoleLimits, ConsoleMeetings } from './consoles/meetings.ts';
 import { ConsoleOpening } from './consoles/opening.ts';
 import { consoleRoutes } from './consoles/routes.ts';
@@ -242,6 +244,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
   const { clock, random, store, internalToken, subnetCidr } = parts;
   const { newId, jobs, wakes, link, tickets, secrets, images, feed, webhooks, access } = services;
   const use = new MetricsService(store, clock);
+  const conformance = new ConformanceService({ store, clock, logger: parts.logger });
   const operations = new OperationService({ store, clock, newId, wakes, secrets });
   app.register(async (api) => {
     requireInternalToken(api, internalToken);
@@ -279,6 +282,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     policyRoutes(api, { store, clock, newId });
     usageRoutes(api, new UsageService(store, clock));
     clusterRoutes(api, new FleetService({ store, clock }));
+    conformanceRoutes(api, conformance);
     tokenRoutes(api, new TokenService({ store, clock, random, newId }));
     hostRoutes(api, store);
     flavorRoutes(api, store.flavors);
@@ -291,7 +295,9 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     ucloudRoutes(internal, { clock, random });
     bootstrapRoutes(internal, { store, clock, random, newId, secrets, subnetCidr });
   });
-  app.register(async (outer) => linkRoutes(outer, { link, images: images.link, clock, use }));
+  app.register(async (outer) =>
+    linkRoutes(outer, { link, images: images.link, clock, use, conformance }),
+  );
 }
 
 async function sweepForEver(jobs: JobDispatcher, clock: Clock, signal: AbortSignal): Promise<void> {

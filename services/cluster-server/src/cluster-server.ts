@@ -14,11 +14,14 @@ import {
   createBackoff,
   type Logger,
   type Random,
+  RemoteProblemError,
   retryForever,
+  sleep,
   type Upgrades,
   type WebSocketAcceptor,
   withDeadline,
 } from '@factory/runtime';
+import { type ConformanceWorld, runConformance } from './conformance/run.ts';
 import { Relay } from './consoles/relay.ts';
 import { agentStagesOf, hostImagesOf } from './images/hosts.ts';
 import { ImageLane } from './images/lane.ts';
@@ -29,6 +32,7 @@ import { ownIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
 import type { LinkClient } from './link/link-client.ts';
 import { Outbox } from './link/outbox.ts';
+import { rotateKey } from './link/rotation.ts';
 import { reportUse } from './metrics/use-reporter.ts';
 import type { VmSchedulerClient } from './picture/scheduler-client.ts';
 import { VmPicture } from './picture/vm-picture.ts';
@@ -50,6 +54,8 @@ const ORPHANS_MAX = 10_000;
 /** The gateway and the api-server answer a handshake in this time. */
 const CONSOLE_DIAL_TIMEOUT_MS = 8_000;
 const METRICS_INTERVAL_MS = 15_000;
+/** Longer timers than this are not set. */
+const KEY_LOOK_MS = 24 * 3_600_000;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
@@ -76,6 +82,10 @@ export interface ClusterServerOptions {
   readonly onFenced: () => void;
   /** How often it is told what machines use. */
   readonly metricsIntervalMs?: number;
+  /** The key is replaced at this age; absent: never. */
+  readonly keyMaxAgeMs?: number;
+  /** What is looked at when it starts, beside what is here; absent: nothing. */
+  readonly conformance?: Pick<ConformanceWorld, 'measureStorage'>;
   /** Hears the same. */
   readonly onUse?: (samples: readonly VmSample[]) => void;
   /** What consoles go through; without it there are none. */
@@ -244,6 +254,55 @@ export class ClusterServer {
       signal: this.#closing.signal,
     });
     this.#link.start(this.#known);
+    this.#loops.push(
+      this.#background('replacing the key', () => this.#followKey()),
+      this.#background('the conformance run', () => this.#conform()),
+    );
+  }
+
+  /** Replaces the key when it is old, or when that was begun and not finished. */
+  async #followKey(): Promise<void> {
+    const { clock, store, linkClient, logger, keyMaxAgeMs } = this.#options;
+    const { signal } = this.#closing;
+    if (keyMaxAgeMs === undefined) return;
+    const startedMs = clock.nowMs();
+    while (!signal.aborted) {
+      const since = await this.#inTime('loading the age of the key', () => store.loadKeySinceMs());
+      const isBegun =
+        (await this.#inTime('loading the key', () => store.loadNextKey())) !== undefined;
+      const leftMs = (since === 0 ? startedMs : since) + keyMaxAgeMs - clock.nowMs();
+      if (leftMs > 0 && !isBegun) {
+        await sleep(clock, Math.min(leftMs, KEY_LOOK_MS), signal);
+        continue;
+      }
+      const { session } = this.#link;
+      if (session === undefined) {
+        await sleep(clock, BACKOFF_MAX_MS, signal);
+        continue;
+      }
+      const nowMs = clock.nowMs();
+      const { identity } = session;
+      this.#known = await rotateKey({ store, linkClient, identity, nowMs, signal });
+      this.#link.useIdentity(this.#known);
+      logger.info({ clusterId: identity.clusterId }, 'the cluster has a new key');
+    }
+  }
+
+  /** Tells once for each start whether the cluster has what machines need. */
+  async #conform(): Promise<void> {
+    const { clock, linkClient, readHosts, vmScheduler, conformance } = this.#options;
+    const { signal } = this.#closing;
+    if (conformance === undefined) return;
+    while (this.#link.session === undefined || this.#hosts === undefined) {
+      await sleep(clock, BACKOFF_MAX_MS, signal);
+    }
+    const askScheduler = () => vmScheduler.use();
+    const checks = await runConformance({ clock, readHosts, askScheduler, ...conformance });
+    const { identity } = this.#link.session;
+    await linkClient.conformance(identity, checks, signal).catch((error: unknown) => {
+      // An api-server of the release before does not ask for it.
+      if (!(error instanceof RemoteProblemError) || error.status !== 404) throw error;
+    });
   }
 
   /** Applies one command. Everything it calls is idempotent, so it may be applied again. */

@@ -11,6 +11,8 @@ import {
 } from '@factory/runtime';
 import { migrate, openKnex } from '@factory/runtime/postgres';
 import { openMasters, readClientTls } from 'mesos-core/client';
+import { readAttributes } from './attributes.ts';
+import { measureStorage } from './conformance/storage.ts';
 import { imageHere } from './images/reader.ts';
 import { createImageShelf } from './images/shelf.ts';
 import {
@@ -23,6 +25,8 @@ import {
 } from './index.ts';
 import { settingsDefinition } from './settings.ts';
 import { createVolumeKeeper } from './volume-keeper.ts';
+
+const DAY_MS = 24 * 3_600_000;
 
 runService({
   name: 'cluster-server',
@@ -58,6 +62,7 @@ runService({
       linkClient: new LinkClient({
         ...{ clock, random, transport: gateways, place: gateways.place },
         url: settings.apiUrls[0] ?? '',
+        words: { region: settings.region, attributes: readAttributes(settings.attributes) },
       }),
       vmScheduler: new VmSchedulerClient(transport, settings.vmScheduler),
       readHosts: createHostReader({
@@ -71,6 +76,11 @@ runService({
       }),
       onFenced: () => process.exit(1),
       metricsIntervalMs: settings.metricsIntervalMs,
+      keyMaxAgeMs: settings.keyDays * DAY_MS,
+      conformance: {
+        measureStorage: () =>
+          measureStorage({ clock, random, helper, folder: settings.imageDirectory }),
+      },
       consoles: {
         dialer: createWebSocketDialer(clock),
         acceptor: createWebSocketAcceptor(clock),

@@ -42,6 +42,24 @@ export const settingsDefinition = defineSettings({
     default: 'cluster-1',
     describe: 'Name under which the cluster enrols.',
   }),
+  region: textSetting({
+    env: 'FACTORY_CLUSTER_REGION',
+    default: '',
+    describe:
+      "Where the cluster is, as batches may ask for it; what the factory's operators say goes before.",
+  }),
+  attributes: textSetting({
+    env: 'FACTORY_CLUSTER_ATTRIBUTES',
+    default: '',
+    describe: 'What else there is to choose it by, as in tier=gold,power=green.',
+  }),
+  keyDays: integerSetting({
+    env: 'FACTORY_LINK_KEY_DAYS',
+    default: 90,
+    min: 1,
+    max: 3650,
+    describe: 'After so many days the key is replaced by which the api-server knows the cluster.',
+  }),
   databaseUrl: secretSetting({
     env: 'FACTORY_CLUSTER_DATABASE_URL',
     describe: "The cluster's PostgreSQL, shared with the vm-scheduler.",

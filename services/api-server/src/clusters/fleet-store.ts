@@ -5,6 +5,7 @@ import type {
   ClusterGiven,
   ClusterId,
   ClusterState,
+  ConformanceCheck,
   OrganisationId,
 } from '@factory/contracts';
 import type { Silence } from './connection.ts';
@@ -47,6 +48,13 @@ export interface TokenRecord extends TokenGrant {
   readonly isSpent: boolean;
 }
 
+/** What the last conformance run of a cluster found. */
+export interface ConformanceRecord {
+  readonly atMs: number;
+  readonly passed: boolean;
+  readonly checks: readonly ConformanceCheck[];
+}
+
 /** Whose: of one organisation, or of anybody. */
 export type Owner = OrganisationId | null | 'anybody';
 
@@ -82,6 +90,10 @@ export interface FleetStore {
   listTokens(owner: Owner): Promise<readonly TokenRecord[]>;
   /** Whether there is such a token. */
   revokeToken(id: string, owner: Owner, nowMs: number): Promise<boolean>;
+
+  /** In place of the report before. */
+  saveConformance(id: ClusterId, report: ConformanceRecord): Promise<void>;
+  conformanceOf(id: ClusterId): Promise<ConformanceRecord | undefined>;
 
   /** Keeps the key that a cluster is about to sign with; false when the request was sent before. */
   offerKey(id: ClusterId, publicKey: string, nonce: string, nowMs: number): Promise<boolean>;

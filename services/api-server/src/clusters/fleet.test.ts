@@ -66,6 +66,35 @@ describeOnEachStore('clusters of partners', (test) => {
     expect((await other.call('DELETE', `/v1/enrolment-tokens/${made.id}`)).statusCode).toBe(404);
   });
 
+  it('are given machines when their conformance run has passed, or an operator says so', async () => {
+    const { caller, partner, grant, token, enrol } = await given();
+    const made = (await token(caller, { ...grant, clusterName: 'acme-1' })).json();
+    const { cluster } = await enrol('acme-1', made.token);
+    await cluster.openSession();
+    const url = '/v1/clusters/acme-1/conformance';
+    expect((await partner.call('GET', url)).statusCode).toBe(404);
+    const tell = (outcome: string) =>
+      cluster.post('conformance', {
+        protocolVersion: 1,
+        checks: [{ name: 'hosts', outcome, detail: '0 of 1 hosts are active.' }],
+      });
+    expect((await tell('failed')).statusCode).toBe(200);
+    expect(await partner.ok('GET', url)).toMatchObject({
+      passed: false,
+      checks: [
+        { name: 'hosts', outcome: 'failed' },
+        { name: 'clockSkew', outcome: 'passed' },
+      ],
+    });
+    const state = async () => (await caller.ok('GET', '/v1/clusters/acme-1')).state;
+    expect(await state()).toBe('joining');
+    await tell('passed');
+    expect(await state()).toBe('active');
+    await caller.ok('POST', '/v1/clusters/acme-1:drain');
+    await tell('passed');
+    expect(await state()).toBe('draining');
+  });
+
   it('are seen by partners alone, and these see no others', async () => {
     const { factory, caller, clock, partner, grant, token, enrol } = await given();
     const own = await factory.join('idc-1');
@@ -136,6 +165,20 @@ describeOnEachStore('a cluster', (test) => {
     expect(await show()).toMatchObject({ state: 'active', management: { noticeUntil: null } });
     await caller.ok('POST', '/v1/clusters/idc-1:drain');
     expect(await show()).toMatchObject({ state: 'draining' });
+  });
+
+  it('is given no more than its caps allow, and nothing while it drains', async () => {
+    const { caller, cluster } = await given();
+    await caller.ok('PATCH', '/v1/clusters/idc-1', { caps: { vms: 3 } });
+    const request = { name: 'more', image: 'micro', count: 4, memoryMiB: 64 };
+    const { id } = await caller.ok('POST', '/v1/batches', request);
+    expect(assignedIn(await cluster.exchange({}, 5_000))).toHaveLength(1);
+    const reason = async () => (await caller.ok('GET', `/v1/batches/${id}`)).pendingReason;
+    expect(await reason()).toContain('its caps are 3 vms');
+    await caller.ok('POST', '/v1/clusters/idc-1:drain');
+    const drained = async () => ((await reason()).includes('draining') ? true : undefined);
+    await caller.ok('POST', '/v1/batches', { ...request, name: 'last', count: 1 });
+    await waitFor(systemClock, 'the reason', 20_000, drained);
   });
 
   it('that is revoked is refused at once, also where it waits, until it has a new token', async () => {

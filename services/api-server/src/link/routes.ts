@@ -4,6 +4,7 @@ import {
   ImageContentRequestSchema,
   ImagePartSchema,
   ImagesRequestSchema,
+  LinkConformanceSchema,
   LinkMetricsSchema,
   PROBLEMS,
   RotateRequestSchema,
@@ -13,6 +14,7 @@ import { type Clock, ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { LinkPeer } from '../clusters/store.ts';
+import type { ConformanceService } from '../conformance/service.ts';
 import { goneSignal } from '../http/gone.ts';
 import type { ImageLink } from '../images/link.ts';
 import type { MetricsService } from '../vm-metrics/service.ts';
@@ -33,13 +35,14 @@ interface LinkRouteParts {
   readonly link: LinkService;
   readonly images: ImageLink;
   readonly use: MetricsService;
+  readonly conformance: ConformanceService;
   readonly clock: Clock;
 }
 
 /** `/cluster-link/v1`. To be registered as a plugin of its own: it reads bodies as bytes first. */
 export function linkRoutes(
   instance: FastifyInstance,
-  { link, images, clock, use }: LinkRouteParts,
+  { link, images, clock, use, conformance }: LinkRouteParts,
 ): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
   app.post('/cluster-link/v1/enrol', { schema: { body: EnrolRequestSchema } }, async (request) => ({
@@ -49,6 +52,7 @@ export function linkRoutes(
     signByCluster(signed, link, clock);
     signedRoutes(signed, link);
     keyRoute(signed, link);
+    conformanceRoute(signed, conformance);
     useRoute(signed, use);
     imageLinkRoutes(signed, images);
   });
@@ -82,6 +86,20 @@ function keyRoute(instance: FastifyInstance, link: LinkService): void {
     async (request) => {
       const { peer, claim } = signerOf(request);
       await link.rotate(peer, request.body, claim.nonce);
+      return {};
+    },
+  );
+}
+
+function conformanceRoute(instance: FastifyInstance, conformance: ConformanceService): void {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  app.post(
+    '/cluster-link/v1/conformance',
+    { schema: { body: LinkConformanceSchema } },
+    async (request) => {
+      const { peer, claim } = signerOf(request);
+      requireVersion(request.body.protocolVersion);
+      await conformance.told(peer, request.body.checks, claim.timestamp);
       return {};
     },
   );

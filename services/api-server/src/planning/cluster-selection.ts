@@ -5,6 +5,12 @@ import {
   reachableTotals,
   type Shape,
 } from '@factory/contracts';
+import {
+  type Admission,
+  coresUnderCaps,
+  describeCaps,
+  machinesUnderCaps,
+} from '../clusters/admission.ts';
 import { hasImage } from '../images/choose.ts';
 import { describeLack, machinesFitting, plural, type Room, roomsOf } from './rooms.ts';
 import {
@@ -30,6 +36,8 @@ export interface Candidate {
   readonly unseenMemoryMiB: number;
   /** Of that, what is kept for others that have waited longer. */
   readonly keptVcpus?: number;
+  /** What bounds it beside its room; absent: nothing. */
+  readonly admission?: Admission | null;
 }
 
 /** What machines are made from. */
@@ -87,11 +95,15 @@ export function selectForMachines(
   const assessments = candidates.map((candidate) =>
     assess(candidate, demand, (capacity) => {
       const rooms = roomsFor(demand.wishes, candidate, capacity);
-      const fits = machinesOn(rooms, demand);
+      const fits = Math.min(
+        machinesOn(rooms, demand),
+        machinesUnderCaps(candidate.admission, demand.shape),
+      );
       const lack = describeLack(rooms, demand.shape);
       const unmet = describeUnmet(demand.wishes, capacity.hosts);
       const scarce = describeScarce(demand.wishes, demand.shape, capacity.hosts);
-      const remark = `${candidate.name} has room for ${fits} (${lack}${unmet}${scarce})`;
+      const capped = describeCaps(candidate.admission);
+      const remark = `${candidate.name} has room for ${fits} (${lack}${unmet}${scarce}${capped})`;
       return { fits, remark };
     }),
   );
@@ -116,7 +128,8 @@ export function selectForCores(demand: CoreDemand, candidates: readonly Candidat
   const assessments = candidates.map((candidate) =>
     assess(candidate, demand, (capacity) => {
       const rooms = roomsFor(demand.wishes, candidate, capacity);
-      const fits = rooms.reduce((sum, room) => sum + coresFitting(room, demand), 0);
+      const inRooms = rooms.reduce((sum, room) => sum + coresFitting(room, demand), 0);
+      const fits = Math.min(inRooms, coresUnderCaps(candidate.admission, demand.shapes));
       const unmet = describeUnmet(demand.wishes, capacity.hosts);
       const smallest = demand.shapes.toSorted((a, b) => a.vcpus - b.vcpus)[0];
       const scarce = smallest ? describeScarce(demand.wishes, smallest, capacity.hosts) : '';

@@ -1,4 +1,5 @@
 import { VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import { withGiven } from '../clusters/admission.ts';
 import { isConnected } from '../clusters/connection.ts';
 import type { VmRecord } from '../vms/store.ts';
 import { type Candidate, selectForMachines } from './cluster-selection.ts';
@@ -41,6 +42,7 @@ export function placeMachines(
       vms.push(...draft.assign(alike.slice(placed, placed + amount), clusterId));
       placed += amount;
       const taken = {
+        vms: amount,
         vcpus: amount * shape.vcpus,
         memoryMiB: amount * (shape.memoryMiB + VM_MEMORY_OVERHEAD_MIB),
       };
@@ -94,10 +96,11 @@ function withoutExcluded(
 
 function less(
   candidate: Candidate,
-  taken: { readonly vcpus: number; readonly memoryMiB: number },
+  taken: { readonly vms: number; readonly vcpus: number; readonly memoryMiB: number },
 ): Candidate {
   return {
     ...candidate,
+    ...(candidate.admission ? { admission: withGiven(candidate.admission, taken) } : {}),
     unseenVcpus: candidate.unseenVcpus + taken.vcpus,
     unseenMemoryMiB: candidate.unseenMemoryMiB + taken.memoryMiB,
   };

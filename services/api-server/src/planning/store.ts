@@ -9,6 +9,7 @@ import type {
   VmId,
 } from '@factory/contracts';
 import type { BatchRecord } from '../batches/store.ts';
+import type { Admission } from '../clusters/admission.ts';
 import type { ClusterPolicy } from '../policies/rules.ts';
 import type { AddressPool } from '../subnets/addresses.ts';
 import type { SubnetRecord } from '../subnets/store.ts';
@@ -46,6 +47,8 @@ export interface PlanningCluster {
   readonly state?: string;
   /** Of `unseenVcpus`, what is kept for batches that have waited longer. */
   readonly keptVcpus?: number;
+  /** What operators allow it; absent: whatever fits. */
+  readonly admission?: Admission | null;
 }
 
 /** A card that machines of the batch are to have. */

@@ -87,6 +87,7 @@ export class TestCluster {
     call:
       | 'sessions'
       | 'rotate'
+      | 'conformance'
       | 'exchange'
       | 'metrics'
       | 'images'

@@ -6,6 +6,7 @@ import {
 } from 'node:crypto';
 import {
   type ClusterImage,
+  type ConformanceCheck,
   EnrolResponseSchema,
   type ExchangeResponse,
   ExchangeResponseSchema,
@@ -17,6 +18,7 @@ import {
   LINK_SIGNATURE_HEADER,
   type LinkReports,
   NONCE_HEADER,
+  type SessionRequest,
   SessionResponseSchema,
   type SignedParts,
   signExchange,
@@ -54,6 +56,8 @@ export interface LinkClientOptions {
   readonly url: string;
   /** The address at one of several of them, for what does not go through the transport. */
   readonly place?: (url: string) => string;
+  /** What the cluster says of itself in each session. */
+  readonly words?: Omit<SessionRequest, 'protocolVersion'>;
 }
 
 /** A new key for a cluster (Ed25519, PKCS#8, PEM). */
@@ -101,10 +105,33 @@ export class LinkClient {
 
   /** Opens a session; gives its epoch, which fences out all sessions before. */
   async openSession(identity: ClusterIdentity, signal?: AbortSignal): Promise<number> {
-    const body = { protocolVersion: LINK_PROTOCOL_VERSION, features: FEATURES };
+    const body = {
+      ...{ protocolVersion: LINK_PROTOCOL_VERSION, features: FEATURES },
+      ...this.#options.words,
+    };
     const decode = (value: unknown) => sessionResponse.Parse(value);
     const { epoch } = await this.#signed(identity, 'sessions', body, 0, decode, signal);
     return epoch;
+  }
+
+  /** Says with which key it will sign from now on; see `RotateRequestSchema`. */
+  async rotate(identity: ClusterIdentity, nextKey: string, signal?: AbortSignal): Promise<void> {
+    const publicKey = createPublicKey(createPrivateKey(nextKey));
+    const body = {
+      protocolVersion: LINK_PROTOCOL_VERSION,
+      publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
+    };
+    await this.#signed(identity, 'rotate', body, 0, () => undefined, signal);
+  }
+
+  /** What a conformance run has found. */
+  async conformance(
+    identity: ClusterIdentity,
+    checks: readonly ConformanceCheck[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const body = { protocolVersion: LINK_PROTOCOL_VERSION, checks };
+    await this.#signed(identity, 'conformance', body, 0, () => undefined, signal);
   }
 
   /** One exchange; see `ExchangeRequestSchema`. */
@@ -188,7 +215,7 @@ export class LinkClient {
 
   async #signed<T>(
     identity: ClusterIdentity,
-    call: 'sessions' | 'exchange' | 'metrics' | 'images' | 'image-part',
+    call: 'sessions' | 'rotate' | 'conformance' | 'exchange' | 'metrics' | 'images' | 'image-part',
     json: object,
     waitMs: number,
     decode: (value: unknown) => T,

@@ -60,6 +60,11 @@ export class Link {
     this.#lanes = Promise.all([this.#lane(() => this.#listen()), this.#lane(() => this.#report())]);
   }
 
+  /** Signs with another key from now on. */
+  useIdentity(identity: ClusterIdentity): void {
+    this.#identity = identity;
+  }
+
   /** Who speaks, and in which session; undefined while there is none. */
   get session(): { readonly identity: ClusterIdentity; readonly epoch: number } | undefined {
     if (this.#identity === undefined || this.#epoch === undefined) return undefined;

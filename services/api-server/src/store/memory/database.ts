@@ -21,7 +21,7 @@ import type {
 import type { KeptAuditRecord } from '../../audit/store.ts';
 import type { HoldPart, HoldRecord } from '../../batches/hold-store.ts';
 import type { BatchRecord, BatchTerms, BatchView, StateTally } from '../../batches/store.ts';
-import type { FleetCluster, TokenRecord } from '../../clusters/fleet-store.ts';
+import type { ConformanceRecord, FleetCluster, TokenRecord } from '../../clusters/fleet-store.ts';
 import type { Wake } from '../../clusters/store.ts';
 import type { ConsoleTicketRecord } from '../../consoles/store.ts';
 import type { ReplicaRecord } from '../../images/replica-store.ts';
@@ -110,6 +110,7 @@ export class MemoryDatabase {
   readonly clusters = new Map<ClusterId, MemoryCluster>();
   readonly policies = new Map<string, ClusterPolicyRecord>();
   readonly fairShares = new Map<ProjectId, FairShareRecord>();
+  readonly conformance = new Map<ClusterId, ConformanceRecord>();
   readonly commands = new Map<ClusterId, NumberedCommand[]>();
   readonly nonces = new Map<string, number>();
   readonly batches: Map<BatchId, BatchRecord> = noticed(this.ledger, changes.batchChanges);

@@ -30,6 +30,10 @@ export function createMemoryFleet(db: MemoryDatabase): FleetStore {
           noticeUntilMs <= nowMs,
       ),
     release: async (id, nowMs) => release(db, id, nowMs),
+    saveConformance: async (id, report) => {
+      db.conformance.set(id, report);
+    },
+    conformanceOf: async (id) => db.conformance.get(id),
     offerKey: async (id, nextPublicKey, nonce, nowMs) => {
       if (db.nonces.has(`${id} ${nonce}`)) return false;
       db.nonces.set(`${id} ${nonce}`, nowMs);

@@ -1,5 +1,11 @@
-import { type BatchId, type ClusterId, VM_MEMORY_OVERHEAD_MIB } from '@factory/contracts';
+import {
+  type BatchId,
+  type ClusterGiven,
+  type ClusterId,
+  VM_MEMORY_OVERHEAD_MIB,
+} from '@factory/contracts';
 import type { BatchRecord } from '../../batches/store.ts';
+import type { Admission } from '../../clusters/admission.ts';
 import type { PreviewSnapshot } from '../../planning/preview.ts';
 import {
   type PlanningCard,
@@ -11,7 +17,8 @@ import {
   type SweepResult,
   UNHEARD,
 } from '../../planning/store.ts';
-import type { MemoryDatabase } from './database.ts';
+import type { MemoryCluster, MemoryDatabase } from './database.ts';
+import { givenOf } from './fleet.ts';
 import { heldFromOthers } from './holds.ts';
 import { policyOf, waitingBatches } from './policies.ts';
 import { preempt, preemptible } from './preemption.ts';
@@ -100,6 +107,7 @@ function planningClusters(
     }
   }
   heldFromOthers(db, ownId, nowMs, add);
+  const given = givenOf(db);
   return [...db.clusters.values()].map((cluster) => ({
     id: cluster.id,
     name: cluster.name,
@@ -109,7 +117,14 @@ function planningClusters(
     unseenVcpus: unseen.get(cluster.id)?.vcpus ?? 0,
     unseenMemoryMiB: unseen.get(cluster.id)?.memoryMiB ?? 0,
     lastCommandSeq: cluster.lastCommandSeq,
+    ...{ region: cluster.region, attributes: cluster.attributes, state: cluster.state },
+    admission: admissionOf(cluster, given.get(cluster.id)),
   }));
+}
+
+function admissionOf({ caps }: MemoryCluster, given: ClusterGiven | undefined): Admission | null {
+  if (Object.keys(caps).length === 0) return null;
+  return { caps, given: given ?? { vms: 0, vcpus: 0, memoryMiB: 0 } };
 }
 
 function apply(

@@ -44,6 +44,16 @@ export function createPostgresFleet(db: PostgresDatabase): FleetStore {
       return rows.map(fleetRows.fromRow);
     },
     release: (id) => db.transaction((trx, wakes) => release(trx, wakes, id)),
+    saveConformance: async (id, { atMs, passed, checks }) => {
+      await knex('conformance_reports')
+        .insert({ cluster_id: id, at_ms: atMs, passed, checks: JSON.stringify(checks) })
+        .onConflict('cluster_id')
+        .merge();
+    },
+    conformanceOf: async (id) => {
+      const row = await knex('conformance_reports').where('cluster_id', id).first();
+      return row && { atMs: row.at_ms, passed: row.passed, checks: row.checks };
+    },
     offerKey: (id, publicKey, nonce, nowMs) =>
       db.transaction(async (trx) => {
         const kept = await trx('link_nonces')

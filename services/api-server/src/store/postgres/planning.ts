@@ -140,7 +140,11 @@ async function clustersOf(knex: Knex, ownId: BatchId, nowMs: number): Promise<Pl
        k.silent_since_ms as "silentSinceMs", k.region, k.attributes, k.state, k.capacity,
        l.last_seq as "lastCommandSeq",
        coalesce(u.vcpus, 0) + coalesce(s.vcpus, 0) + coalesce(h.vcpus, 0) as "unseenVcpus",
-       (coalesce(u.memory_mib, 0) + coalesce(h.memory_mib, 0))::bigint as "unseenMemoryMiB"
+       (coalesce(u.memory_mib, 0) + coalesce(h.memory_mib, 0))::bigint as "unseenMemoryMiB",
+       case when k.caps <> '{}' then jsonb_build_object('caps', k.caps, 'given',
+         jsonb_build_object('vms', g.vms,
+           'vcpus', g.vcpus + coalesce(s.vcpus, 0) + coalesce(h.vcpus, 0),
+           'memoryMiB', g.memory_mib + coalesce(h.memory_mib, 0))) end as admission
      from clusters k
      join command_logs l on l.cluster_id = k.id
      left join lateral (
@@ -155,6 +159,10 @@ async function clustersOf(knex: Knex, ownId: BatchId, nowMs: number): Promise<Pl
        where p.cluster_id = k.id and d.batch_id is distinct from :ownId
          and case when d.batch_id is null then d.expires_at_ms > :nowMs
            else b.needs_planning and b.planned_at_ms = 0 end) h on true
+     left join lateral (
+       select count(*) as vms, coalesce(sum(vcpus), 0) as vcpus,
+         coalesce(sum(memory_mib), 0) as memory_mib
+       from vms where k.caps <> '{}' and cluster_id = k.id and state <> 'deleted') g on true
      order by k.name`,
     { overheadMiB: VM_MEMORY_OVERHEAD_MIB, ownId, nowMs },
   );
