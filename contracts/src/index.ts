@@ -44,6 +44,7 @@ export * from './vm.ts';
 export * from './vm-change.ts';
 export * from './vm-hardware.ts';
 export * from './vm-scheduler-api.ts';
+export * from './vm-selection.ts';
 export * from './vm-states.ts';
 export * from './vm-task.ts';
 export * from './volume.ts';

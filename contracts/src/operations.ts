@@ -177,10 +177,11 @@ export const OperationSchema = Type.Object({
 });
 export type Operation = Static<typeof OperationSchema>;
 
-/** An action on all machines of a batch, as the REST API shows it. */
+/** An action on many machines, as the REST API shows it. */
 export const BatchOperationSchema = Type.Object({
   id: OperationIdSchema,
-  batchId: BatchIdSchema,
+  /** Null for machines that were chosen otherwise. */
+  batchId: Type.Union([BatchIdSchema, Type.Null()]),
   kind: stringEnum(ACTION_KINDS),
   /** `done` when no machine's part runs any more; the counts say how they ended. */
   state: stringEnum(['running', 'done'] as const),

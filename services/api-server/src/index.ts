@@ -60,6 +60,7 @@ import { LinkService } from './link/service.ts';
 import { createLinkMetrics } from './metrics.ts';
 import { batchOperationRoutes } from './operations/batch-routes.ts';
 import { BatchOperationService } from './operations/batch-service.ts';
+import { manyRoutes } from './operations/many-routes.ts';
 import { operationRoutes } from './operations/routes.ts';
 import { OperationService } from './operations/service.ts';
 import { orphanRoutes } from './orphans/routes.ts';
@@ -268,6 +269,7 @@ function registerRoutes(app: FastifyInstance, parts: ApiServerParts, services: S
     const onBatches = new BatchOperationService({ store, clock, newId, jobs, secrets });
     operationRoutes(api, { operations, batches: onBatches });
     batchOperationRoutes(api, onBatches);
+    manyRoutes(api, onBatches);
     orphanRoutes(api, new OrphanService(store));
     invariantRoutes(api, { store, clock });
     subnetRoutes(api, new SubnetService({ store, clock, newId }));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  BATCH_LIMITS,
   BATCH_WISHES,
   type BatchId,
   type BatchOperation,
@@ -9,6 +10,7 @@ import {
   OperationRequestSchema,
   PROBLEMS,
   type ProjectId,
+  type VmSelection,
   withoutSecrets,
 } from '@factory/contracts';
 import type { SecretBox } from '@factory/runtime';
@@ -77,13 +79,51 @@ export class BatchOperationService {
     switch (result.kind) {
       case 'notFound':
         throw new ProblemError(PROBLEMS.notFound, `There is no batch ${batchId}.`);
-      case 'keyReused': {
-        const detail = `The key ${idempotencyKey} was used for something else; use a new one.`;
-        const field = 'idempotency-key';
-        throw new ProblemError(PROBLEMS.idempotencyConflict, detail, { field });
-      }
+      case 'keyReused':
+        throw keyReused(idempotencyKey);
       case 'started':
         if (result.needsPlanning) void jobs.dispatch({ kind: 'planBatch', batchId });
+        return showBatchOperation(result.view);
+    }
+  }
+
+  /**
+   * The same for machines of a project that are chosen one by one, or by what they are.
+   * @throws ProblemError 404 when one of them is not there; 409 when the key was used otherwise.
+   */
+  async startOnMany(
+    projectId: ProjectId,
+    selection: VmSelection,
+    order: BatchOrder,
+    idempotencyKey: string | undefined,
+  ): Promise<BatchOperation> {
+    if ((selection.ids === undefined) === (selection.filter === undefined)) {
+      const detail = 'Give either ids or filter.';
+      throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'ids' });
+    }
+    const { store, clock, newId, jobs } = this.#parts;
+    const nowMs = clock.nowMs();
+    const id = newId(ID_PREFIXES.operation) as OperationId;
+    const result = await store.operations.startOnMany(
+      {
+        ...{ id, projectId, batchId: null, kind: order.kind, createdAtMs: nowMs },
+        idempotencyKey: idempotencyKey ?? null,
+        requestHash: hashOf([selection, order]),
+      },
+      selection,
+      (vms) => vms.map((vm) => this.#plan(id, vm, order, nowMs)),
+    );
+    switch (result.kind) {
+      case 'notFound':
+        throw new ProblemError(PROBLEMS.notFound, 'One of these machines is not there.');
+      case 'tooMany': {
+        const detail = `More than ${BATCH_LIMITS.countMax} machines are so; choose fewer at a time.`;
+        throw new ProblemError(PROBLEMS.invalidRequest, detail, { field: 'filter' });
+      }
+      case 'keyReused':
+        throw keyReused(idempotencyKey);
+      case 'started':
+        if (result.needsPlanning) void jobs.dispatch({ kind: 'planWaiting' });
         return showBatchOperation(result.view);
     }
   }
@@ -139,6 +179,11 @@ export class BatchOperationService {
     const params = withoutSecrets(request).params ?? {};
     return planOperation(vm, sealed(request, secrets), { ...draft, params, deadlineAtMs });
   }
+}
+
+function keyReused(key: string | undefined): ProblemError {
+  const detail = `The key ${key} was used for something else; use a new one.`;
+  return new ProblemError(PROBLEMS.idempotencyConflict, detail, { field: 'idempotency-key' });
 }
 
 function isWishOrder(order: BatchOrder): order is { readonly kind: BatchWish } {

@@ -10,6 +10,7 @@ import type {
   ProjectId,
   VmId,
   VmReason,
+  VmSelection,
 } from '@factory/contracts';
 import type { OverQuota } from '../quota/store.ts';
 import type { VmRecord } from '../vms/store.ts';
@@ -52,11 +53,11 @@ type StartOperationResult =
   | OverQuota
   | { readonly kind: 'started'; readonly operation: OperationRecord };
 
-/** An action on all machines of a batch. */
+/** An action on all machines of a batch, or on machines that were chosen otherwise. */
 export interface BatchOperationRecord {
   readonly id: OperationId;
   readonly projectId: ProjectId;
-  readonly batchId: BatchId;
+  readonly batchId: BatchId | null;
   readonly kind: ActionKind;
   readonly createdAtMs: number;
   readonly idempotencyKey: string | null;
@@ -108,6 +109,12 @@ export interface OperationStore {
     operation: BatchOperationRecord,
     plan: (vms: readonly VmRecord[]) => readonly BatchPart[],
   ): Promise<StartOnBatchResult>;
+  /** The same for machines of a project, of whichever batches. `notFound`: one of these it has not. */
+  startOnMany(
+    operation: BatchOperationRecord,
+    selection: VmSelection,
+    plan: (vms: readonly VmRecord[]) => readonly BatchPart[],
+  ): Promise<StartOnBatchResult | { readonly kind: 'tooMany' }>;
   findOnBatch(projectId: ProjectId, id: OperationId): Promise<BatchOperationView | undefined>;
   /** Parts of an operation on a batch, in order of their ids. */
   results(query: ResultsQuery): Promise<readonly OperationRecord[]>;

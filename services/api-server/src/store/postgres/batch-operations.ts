@@ -1,5 +1,13 @@
-import type { OperationState } from '@factory/contracts';
+import {
+  BATCH_LIMITS,
+  type BatchId,
+  type OperationState,
+  type ProjectId,
+  type VmId,
+  type VmSelection,
+} from '@factory/contracts';
 import type { Knex } from 'knex';
+import type { BatchRecord } from '../../batches/store.ts';
 import { type BatchPart, commandsOf } from '../../operations/batch-plan.ts';
 import type {
   BatchOperationRecord,
@@ -9,11 +17,11 @@ import type {
 } from '../../operations/store.ts';
 import { specOf } from '../../planning/assignments.ts';
 import { cardsOf } from '../../subnets/cards.ts';
-import { appendCommands, type PostgresDatabase } from './database.ts';
+import { appendCommands, type PostgresDatabase, RolledBack, type WakeSet } from './database.ts';
 import { batchRows, operationRows, type Row, vmRows } from './rows.ts';
 import { subnetsById } from './subnet-rows.ts';
 
-type OnBatches = Pick<OperationStore, 'startOnBatch' | 'findOnBatch' | 'results'>;
+type OnBatches = Pick<OperationStore, 'startOnBatch' | 'startOnMany' | 'findOnBatch' | 'results'>;
 
 /** See {@link OperationStore}; a handful of statements, however many machines there are. */
 export function createPostgresBatchOperations(db: PostgresDatabase): OnBatches {
@@ -25,7 +33,7 @@ export function createPostgresBatchOperations(db: PostgresDatabase): OnBatches {
           .where({ id: batchId, project_id: projectId })
           .forUpdate()
           .first();
-        if (batch === undefined) return { kind: 'notFound' };
+        if (batch === undefined || batchId === null) return { kind: 'notFound' };
         const known = await keepOrFind(trx, operation);
         if (known !== undefined) return known;
         const rows: readonly Row[] = await trx('vms')
@@ -35,12 +43,16 @@ export function createPostgresBatchOperations(db: PostgresDatabase): OnBatches {
           .forUpdate()
           .select(...vmRows.columns);
         const parts = plan(rows.map(vmRows.fromRow));
-        const needsPlanning = await keepWishes(trx, parts, batchId);
-        await keepParts(trx, parts);
-        const commands = await tellClusters(trx, parts, batch);
-        wakes.add({ clusters: commands, batches: [batchId] });
+        const needsPlanning = await begin(trx, wakes, parts, [batch]);
         return { kind: 'started', view: await viewOf(trx, operation), needsPlanning };
       }),
+    startOnMany: (operation, selection, plan) =>
+      db
+        .transaction((trx, wakes) => startOnMany(trx, wakes, operation, selection, plan))
+        .catch((error: unknown) => {
+          if (error instanceof RolledBack) return error.result;
+          throw error;
+        }),
     findOnBatch: async (projectId, id) => {
       const row: Row | undefined = await db
         .knex('batch_operations')
@@ -56,6 +68,73 @@ export function createPostgresBatchOperations(db: PostgresDatabase): OnBatches {
       return rows.map(operationRows.fromRow);
     },
   };
+}
+
+async function startOnMany(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  operation: BatchOperationRecord,
+  selection: VmSelection,
+  plan: Parameters<OperationStore['startOnMany']>[2],
+): Promise<StartOnBatchResult | { readonly kind: 'tooMany' }> {
+  const chosen = await select(trx, operation.projectId, selection);
+  if (chosen.length > BATCH_LIMITS.countMax) return { kind: 'tooMany' };
+  const known = await keepOrFind(trx, operation);
+  if (known !== undefined) return known;
+  if (selection.ids !== undefined && chosen.length < selection.ids.length) {
+    throw new RolledBack({ kind: 'notFound' } as const);
+  }
+  // Batches first, in order, as everywhere.
+  const batches: readonly Row[] = await trx('batches')
+    .whereIn('id', [...new Set(chosen.map((row) => row.batch_id))])
+    .orderBy('id')
+    .forUpdate();
+  const rows: readonly Row[] = await trx('vms')
+    .whereRaw('id = any(?)', [chosen.map((row) => row.id)])
+    .andWhereNot('state', 'deleted')
+    .orderBy('id')
+    .forUpdate()
+    .select(...vmRows.columns);
+  const parts = plan(rows.map(vmRows.fromRow));
+  const needsPlanning = await begin(trx, wakes, parts, batches);
+  return { kind: 'started', view: await viewOf(trx, operation), needsPlanning };
+}
+
+/** At most one more than there may be. */
+async function select(
+  trx: Knex.Transaction,
+  projectId: ProjectId,
+  { ids, filter = {} }: VmSelection,
+): Promise<readonly { readonly id: VmId; readonly batch_id: BatchId }[]> {
+  const found = trx('vms as v')
+    .where('v.project_id', projectId)
+    .andWhereNot('v.state', 'deleted')
+    .orderBy('v.id')
+    .limit(BATCH_LIMITS.countMax + 1)
+    .select('v.id', 'v.batch_id');
+  if (ids !== undefined) found.andWhereRaw('v.id = any(?)', [[...ids]]);
+  if (filter.batchId !== undefined) found.andWhere('v.batch_id', filter.batchId);
+  if (filter.state !== undefined) found.andWhere('v.state', filter.state);
+  if (filter.labels !== undefined) {
+    const labels = JSON.stringify(filter.labels);
+    found.join('batches as b', 'b.id', 'v.batch_id').andWhereRaw('b.labels @> ?::jsonb', [labels]);
+  }
+  return found;
+}
+
+/** Keeps what is begun with machines of these batches; gives whether some are to be planned again. */
+async function begin(
+  trx: Knex.Transaction,
+  wakes: WakeSet,
+  parts: readonly BatchPart[],
+  batches: readonly Row[],
+): Promise<boolean> {
+  const needsPlanning = await keepWishes(trx, parts);
+  await keepParts(trx, parts);
+  const records = batches.map(batchRows.fromRow);
+  const clusters = await tellClusters(trx, parts, records);
+  wakes.add({ clusters, batches: records.map(({ id }) => id) });
+  return needsPlanning;
 }
 
 /** What its key was used for before; undefined when it is new. */
@@ -81,11 +160,7 @@ async function keepOrFind(
 }
 
 /** Gives whether a machine is without a cluster again. */
-async function keepWishes(
-  trx: Knex.Transaction,
-  parts: readonly BatchPart[],
-  batchId: string,
-): Promise<boolean> {
+async function keepWishes(trx: Knex.Transaction, parts: readonly BatchPart[]): Promise<boolean> {
   const wished = parts.flatMap((part) => (part.wished === undefined ? [] : [part.wished.vm]));
   if (wished.length === 0) return false;
   await trx.raw(
@@ -96,11 +171,12 @@ async function keepWishes(
      where v.id = r.id`,
     { wished: JSON.stringify(wished) },
   );
-  const isWaiting = wished.some((vm) => vm.clusterId === null && vm.state === 'pending');
-  if (isWaiting) {
-    await trx('batches').where('id', batchId).update({ state: 'planning', needs_planning: true });
-  }
-  return isWaiting;
+  const waiting = wished.filter((vm) => vm.clusterId === null && vm.state === 'pending');
+  if (waiting.length === 0) return false;
+  await trx('batches')
+    .whereIn('id', [...new Set(waiting.map((vm) => vm.batchId))])
+    .update({ state: 'planning', needs_planning: true });
+  return true;
 }
 
 async function keepParts(trx: Knex.Transaction, parts: readonly BatchPart[]): Promise<void> {
@@ -115,12 +191,20 @@ async function keepParts(trx: Knex.Transaction, parts: readonly BatchPart[]): Pr
 }
 
 /** Gives the clusters that were told something. */
-async function tellClusters(trx: Knex.Transaction, parts: readonly BatchPart[], batch: Row) {
+async function tellClusters(
+  trx: Knex.Transaction,
+  parts: readonly BatchPart[],
+  batches: readonly BatchRecord[],
+) {
   const renewed = parts.flatMap(({ wished }) => (wished?.hasNewSpec === true ? [wished.vm] : []));
   const subnetIds = renewed.flatMap((vm) => cardsOf(vm).map((card) => card.subnetId));
   const subnets = await subnetsById(trx, [...new Set(subnetIds)]);
-  const template = batchRows.fromRow(batch);
-  const commands = commandsOf(parts, (vm) => specOf(vm, template, subnets));
+  const templates = new Map(batches.map((batch) => [batch.id, batch]));
+  const commands = commandsOf(parts, (vm) => {
+    const template = templates.get(vm.batchId);
+    if (template === undefined) throw new Error(`${vm.id} is of no batch that is locked`);
+    return specOf(vm, template, subnets);
+  });
   // In order: two transactions that take the same rows otherwise wait for each other.
   const clusterIds = [...commands.keys()].sort();
   for (const id of clusterIds) await appendCommands(trx, id, commands.get(id) ?? []);
