@@ -9,7 +9,9 @@ import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { eventsCommand } from './commands/events.ts';
 import { imageCommand } from './commands/image.ts';
+import { keyCommand } from './commands/key.ts';
 import { operationsCommand } from './commands/operation.ts';
+import { projectCommand } from './commands/project.ts';
 import { quotaCommand } from './commands/quota.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
@@ -17,6 +19,7 @@ import { subnetCommand } from './commands/subnet.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 import { usageCommand } from './commands/usage.ts';
+import { userCommand } from './commands/user.ts';
 import { vmCommand } from './commands/vm.ts';
 import { volumeCommand } from './commands/volume.ts';
 import { webhookCommand } from './commands/webhook.ts';
@@ -47,6 +50,9 @@ const commands = [
   usageCommand(),
   webhookCommand(),
   clusterCommand(),
+  projectCommand(),
+  keyCommand(),
+  userCommand(),
   auditCommand(),
   testCommand(),
   benchCommand(),
