@@ -8,7 +8,7 @@ import {
 import { requestJson, sleep, systemClock } from '@factory/runtime';
 import { type Connection, readConnection } from '../../cli/src/client/connection.ts';
 import { readRunState } from '../../cli/src/supervisor/run-state.ts';
-import type { RealFactory } from '../support/real-factory.ts';
+import { makeBatch, type RealFactory } from '../support/real-factory.ts';
 import type { OpenApiDocument } from './operations.ts';
 import type { FuzzRequest } from './requests.ts';
 import { type FuzzAnswer, type FuzzReport, fuzz } from './run.ts';
@@ -83,11 +83,12 @@ async function send(
   };
 }
 
-async function runsBatch({ client }: RealFactory, name: string): Promise<boolean> {
+async function runsBatch(factory: RealFactory, name: string): Promise<boolean> {
+  const { client } = factory;
   const endMs = systemClock.monotonicMs() + WORKS_WITHIN_MS;
   // What the requests made may have taken all room.
   for (const batch of await client.batches()) await client.deleteBatch(batch.id);
-  const { id } = await client.createBatch({ name, image: 'micro', count: 3, memoryMiB: 64 });
+  const { id } = await makeBatch(factory, { name, image: 'micro', count: 3, memoryMiB: 64 });
   while (systemClock.monotonicMs() < endMs) {
     if ((await client.batch(id)).vmCounts.running === 3) return true;
     await sleep(systemClock, 500);

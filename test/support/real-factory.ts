@@ -3,7 +3,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PROBLEMS, type Vm, type Volume, type VolumeRequest } from '@factory/contracts';
+import {
+  type Batch,
+  type BatchRequest,
+  PROBLEMS,
+  type Vm,
+  type Volume,
+  type VolumeRequest,
+} from '@factory/contracts';
 import {
   createUndiciTransport,
   type HttpTransport,
@@ -63,6 +70,16 @@ export function makeVolume({ client }: RealFactory, request: VolumeRequest): Pro
   return waitFor(systemClock, 'a cluster for the volume', COMMAND_TIMEOUT_MS, () =>
     client.createVolume(request).catch((error: unknown) => {
       if (hasErrorCode(error, PROBLEMS.notReady.code)) return undefined;
+      throw error;
+    }),
+  );
+}
+
+/** Asks for a batch; the cluster of a factory that has come up just now may tell of its images yet. */
+export function makeBatch({ client }: RealFactory, request: BatchRequest): Promise<Batch> {
+  return waitFor(systemClock, 'a cluster with the image', COMMAND_TIMEOUT_MS, () =>
+    client.createBatch(request).catch((error: unknown) => {
+      if (hasErrorCode(error, PROBLEMS.unknownImage.code)) return undefined;
       throw error;
     }),
   );

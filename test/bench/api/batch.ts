@@ -1,5 +1,5 @@
 import { sleep, systemClock } from '@factory/runtime';
-import { type RealFactory, startRealFactory } from '../../support/real-factory.ts';
+import { makeBatch, type RealFactory, startRealFactory } from '../../support/real-factory.ts';
 import { type Figures, inSeconds } from '../figures.ts';
 import { cpuOf, sqlStatementsOf } from './processes.ts';
 
@@ -76,7 +76,7 @@ async function measureOn(factory: RealFactory, figures: Figures, vms: number): P
 
 async function runningBatch(factory: RealFactory, name: string, count: number): Promise<void> {
   const { client } = factory;
-  const { id } = await client.createBatch({ name, image: 'micro', count, memoryMiB: MEMORY_MIB });
+  const { id } = await makeBatch(factory, { name, image: 'micro', count, memoryMiB: MEMORY_MIB });
   const startedMs = systemClock.monotonicMs();
   while ((await client.batch(id)).vmCounts.running !== count) {
     if (systemClock.monotonicMs() - startedMs > DEADLINE_MS)
