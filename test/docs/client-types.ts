@@ -137,10 +137,12 @@ class TypeNames {
 
   #arrayOf({ items }: JsonSchema): string {
     if (Array.isArray(items)) {
-      return `readonly [${items.map((each: JsonSchema) => this.typeOf(each)).join(', ')}]`;
+      const tuple = `[${items.map((each: JsonSchema) => this.typeOf(each)).join(', ')}]`;
+      return this.#brands.size > 0 ? tuple : `readonly ${tuple}`;
     }
     const item = items === undefined ? 'unknown' : this.typeOf(Object(items));
-    return `readonly (${item})[]`;
+    // Answers belong to whoever asked.
+    return this.#brands.size > 0 ? `(${item})[]` : `readonly (${item})[]`;
   }
 
   #objectOf({

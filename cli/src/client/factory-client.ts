@@ -58,7 +58,6 @@ const operationPage = Compile(
   Type.Object({ items: Type.Array(OperationSchema), nextCursor: cursor }),
 );
 const vmPage = Compile(Type.Object({ items: Type.Array(VmSchema), nextCursor: cursor }));
-const batchPage = Compile(Type.Object({ items: Type.Array(BatchSchema), nextCursor: cursor }));
 
 const Orphan = Type.Object({
   vmId: Type.String(),
@@ -117,7 +116,7 @@ export class FactoryClient {
   }
 
   batches(): Promise<readonly Batch[]> {
-    return this.all('/v1/batches', (value) => batchPage.Parse(value));
+    return this.api.all('listBatches', {});
   }
 
   batch(id: string): Promise<Batch> {
@@ -127,9 +126,7 @@ export class FactoryClient {
   /** The batch with this id or name. */
   async findBatch(idOrName: string): Promise<Batch> {
     if (/^bat_[0-9a-f]{32}$/.test(idOrName)) return this.batch(idOrName);
-    const query = `name=${encodeURIComponent(idOrName)}`;
-    const found = await this.all(`/v1/batches?${query}`, (value) => batchPage.Parse(value));
-    const [batch] = found;
+    const [batch] = await this.api.all('listBatches', { query: { name: idOrName } });
     if (batch !== undefined) return batch;
     throw new NoSuchThingError('batch', idOrName, 'See: ./factory batch list');
   }
@@ -155,8 +152,7 @@ export class FactoryClient {
   /** The VM with this id or name. */
   async findVm(idOrName: string): Promise<Vm> {
     if (/^vm_[0-9a-f]{32}$/.test(idOrName)) return this.vm(idOrName);
-    const query = `name=${encodeURIComponent(idOrName)}`;
-    const [vm] = await this.all(`/v1/vms?${query}`, (value) => vmPage.Parse(value));
+    const [vm] = await this.api.all('listVms', { query: { name: idOrName } });
     if (vm !== undefined) return vm;
     throw new NoSuchThingError('machine', idOrName, 'See: ./factory vm list');
   }
