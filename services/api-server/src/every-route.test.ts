@@ -9,6 +9,8 @@ import { STORE_KINDS } from './testing/stores.ts';
 
 /** Its answer does not end. */
 const ENDLESS = ['streamEvents'];
+/** It has the ids that one has named oneself. */
+const OWN_WORDS = ['listAudit'];
 /** Bodies that the document does not say enough of. */
 const BODIES: Readonly<Record<string, unknown>> = {
   addBatchSshKey: { key: `ssh-ed25519 ${'A'.repeat(68)}` },
@@ -158,7 +160,9 @@ describe('every route', () => {
     const known = Object.values(things).filter((thing) => thing.includes('_'));
     const lists = operations.filter(
       ({ method, path, operationId }) =>
-        method === 'GET' && !path.includes('{') && !ENDLESS.includes(operationId),
+        method === 'GET' &&
+        !path.includes('{') &&
+        ![...ENDLESS, ...OWN_WORDS].includes(operationId),
     );
     expect(lists.length).toBeGreaterThan(10);
     for (const { path } of lists) {

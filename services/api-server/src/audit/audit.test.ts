@@ -49,8 +49,8 @@ describeOnEachStore('the audit log', (test) => {
     expect(rest.items).toHaveLength(1);
     expect(rest.nextCursor).toBeNull();
     expect((await caller.ok('GET', '/v1/audit')).items).toHaveLength(1);
-    expect((await caller.ok('GET', '/v1/audit?of=platform')).items).toHaveLength(4);
-    expect((await stranger.call('GET', '/v1/audit?of=platform')).statusCode).toBe(403);
+    expect((await caller.ok('GET', '/v1/audit/platform')).items).toHaveLength(4);
+    expect((await stranger.call('GET', '/v1/audit/platform')).statusCode).toBe(403);
     expect((await caller.as('member').call('GET', '/v1/audit')).statusCode).toBe(403);
   });
 

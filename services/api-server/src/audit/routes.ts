@@ -3,10 +3,9 @@ import { ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { requireAccess } from '../http/access.ts';
 import { principalOf } from '../http/principal.ts';
 import { answers, PageQuery, pageOf } from '../http/schemas.ts';
-import type { AuditStore, KeptAuditRecord } from './store.ts';
+import type { AuditQuery, AuditStore, KeptAuditRecord } from './store.ts';
 
 const AuditEntrySchema = Type.Object({
   number: Type.Integer(),
@@ -25,47 +24,59 @@ const AuditEntrySchema = Type.Object({
   address: Type.String({ description: 'Where the call came from.' }),
 });
 
+const AuditParams = Type.Object({
+  ...PageQuery,
+  actor: Type.Optional(Type.String({ maxLength: 64 })),
+  operation: Type.Optional(Type.String({ maxLength: 64 })),
+});
+
 /** `/v1/audit` */
 export function auditRoutes(instance: FastifyInstance, audit: AuditStore): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const schema = {
+    tags: ['audit'],
+    querystring: AuditParams,
+    response: answers(200, pageOf(AuditEntrySchema)),
+  };
   app.get(
     '/v1/audit',
     {
       schema: {
         operationId: 'listAudit',
-        summary: 'List the calls that may have changed something, newest first',
-        tags: ['audit'],
-        querystring: Type.Object({
-          ...PageQuery,
-          actor: Type.Optional(Type.String({ maxLength: 64 })),
-          operation: Type.Optional(Type.String({ maxLength: 64 })),
-          of: Type.Optional(
-            Type.Union([Type.Literal('organisation'), Type.Literal('platform')], {
-              description: 'platform: of all organisations, for operators of the factory.',
-            }),
-          ),
-        }),
-        response: answers(200, pageOf(AuditEntrySchema)),
+        summary: "List the organisation's calls that may have changed something, newest first",
+        ...schema,
       },
     },
     async (request) => {
-      const principal = principalOf(request);
-      const { cursor, limit, of, ...filter } = request.query;
-      const isOfAll = of === 'platform';
-      requireAccess(principal, isOfAll ? 'operate' : 'manage', 'of');
-      const before = readCursor(cursor);
-      const records = await audit.list({
-        ...filter,
-        ...(isOfAll ? {} : { organisationId: principal.organisationId }),
-        ...(before === undefined ? {} : { before }),
-        limit: limit + 1,
-      });
-      const shown = records.slice(0, limit);
-      const last = shown.at(-1);
-      const isMore = records.length > limit && last !== undefined;
-      return { items: shown.map(show), nextCursor: isMore ? String(last.id) : null };
+      const { organisationId } = principalOf(request);
+      return pageFor(audit, { ...request.query, organisationId });
     },
   );
+  app.get(
+    '/v1/audit/platform',
+    {
+      schema: {
+        operationId: 'listPlatformAudit',
+        summary: 'List the calls of all organisations that may have changed something',
+        ...schema,
+      },
+    },
+    async (request) => pageFor(audit, request.query),
+  );
+}
+
+async function pageFor(
+  audit: AuditStore,
+  query: Static<typeof AuditParams> & Pick<AuditQuery, 'organisationId'>,
+) {
+  const { cursor, limit, ...filter } = query;
+  const before = readCursor(cursor);
+  const from = before === undefined ? {} : { before };
+  const records = await audit.list({ ...filter, ...from, limit: limit + 1 });
+  const shown = records.slice(0, limit);
+  const last = shown.at(-1);
+  const isMore = records.length > limit && last !== undefined;
+  return { items: shown.map(show), nextCursor: isMore ? String(last.id) : null };
 }
 
 function readCursor(cursor: string | undefined): number | undefined {
