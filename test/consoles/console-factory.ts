@@ -30,6 +30,7 @@ import {
   systemRandom,
   waitFor,
 } from '@factory/runtime';
+import { adminHeaders } from '../support/principal.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const INTERNAL_TOKEN = 'the internal token';
@@ -72,12 +73,7 @@ export class ConsoleFactory {
       payload: { clusters: ['idc-1'] },
     });
     const { projectId, clusters } = answer.json();
-    this.#headers = {
-      authorization: `Bearer ${INTERNAL_TOKEN}`,
-      'x-factory-key': `key_${'1'.repeat(32)}`,
-      'x-factory-project': projectId,
-      'x-factory-role': 'admin',
-    };
+    this.#headers = adminHeaders(projectId, INTERNAL_TOKEN);
     await this.#startClusterServer(clusters[0].token, second.gatewayUrl);
     await this.#makeMachine();
   }

@@ -26,6 +26,7 @@ import {
 } from '@factory/runtime';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { adminHeaders } from '../support/principal.ts';
 
 const CALL_TIMEOUT_MS = 5_000;
 const ATTEMPTS_MAX = 20;
@@ -71,12 +72,7 @@ export class User {
 
   constructor(options: UserOptions) {
     this.#options = options;
-    this.#headers = {
-      authorization: `Bearer ${options.internalToken}`,
-      'x-factory-key': `key_${'1'.repeat(32)}`,
-      'x-factory-project': options.projectId,
-      'x-factory-role': 'admin',
-    };
+    this.#headers = adminHeaders(options.projectId, options.internalToken);
   }
 
   createBatch(request: BatchRequest): Promise<Batch> {
