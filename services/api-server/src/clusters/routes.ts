@@ -1,5 +1,4 @@
 import {
-  type Cluster,
   ClusterChangeSchema,
   ClusterHostSchema,
   ClusterSchema,
@@ -10,7 +9,7 @@ import { ProblemError } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { type Principal, principalOf } from '../http/principal.ts';
+import { principalOf } from '../http/principal.ts';
 import { answers } from '../http/schemas.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { FleetService } from './fleet-service.ts';
@@ -83,51 +82,53 @@ function readingRoutes(instance: FastifyInstance, fleet: FleetService): void {
   );
 }
 
-type Step = (fleet: FleetService, principal: Principal, cluster: string) => Promise<Cluster>;
-
-const STEPS: Readonly<
-  Record<string, { readonly operationId: string; readonly summary: string; readonly run: Step }>
-> = {
-  drain: {
-    operationId: 'drainCluster',
-    summary: 'Give a cluster no more machines; those it has stay',
-    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'draining'),
-  },
-  resume: {
-    operationId: 'resumeCluster',
-    summary: 'Give a cluster machines again that was drained or withdrawn',
-    run: (fleet, principal, cluster) => fleet.resume(principal, cluster),
-  },
-  accept: {
-    operationId: 'acceptCluster',
-    summary: 'Let a joining cluster in, whatever its conformance run says',
-    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'active'),
-  },
-  revoke: {
-    operationId: 'revokeCluster',
-    summary: "Refuse a cluster's key from this moment on; only a new token lets it in again",
-    run: (fleet, principal, cluster) => fleet.become(principal, cluster, 'revoked'),
-  },
-};
-
 function stateRoutes(instance: FastifyInstance, fleet: FleetService): void {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
-  for (const [verb, { operationId, summary, run }] of Object.entries(STEPS)) {
-    app.post(
-      `/v1/clusters/:cluster([^:/]+)::${verb}`,
-      {
-        schema: {
-          ...{ operationId, summary, tags },
-          params: ClusterParams,
-          response: answers(200, ClusterSchema),
-        },
+  const schema = { tags, params: ClusterParams, response: answers(200, ClusterSchema) };
+  app.post(
+    '/v1/clusters/:cluster([^:/]+)::drain',
+    {
+      schema: {
+        ...schema,
+        operationId: 'drainCluster',
+        summary: 'Give a cluster no more machines; those it has stay',
       },
-      async (request, reply) => {
-        const cluster = await run(fleet, principalOf(request), request.params.cluster);
-        return reply.status(200).send(cluster);
+    },
+    (request) => fleet.become(principalOf(request), request.params.cluster, 'draining'),
+  );
+  app.post(
+    '/v1/clusters/:cluster([^:/]+)::resume',
+    {
+      schema: {
+        ...schema,
+        operationId: 'resumeCluster',
+        summary: 'Give a cluster machines again that was drained or withdrawn',
       },
-    );
-  }
+    },
+    (request) => fleet.resume(principalOf(request), request.params.cluster),
+  );
+  app.post(
+    '/v1/clusters/:cluster([^:/]+)::accept',
+    {
+      schema: {
+        ...schema,
+        operationId: 'acceptCluster',
+        summary: 'Let a joining cluster in, whatever its conformance run says',
+      },
+    },
+    (request) => fleet.become(principalOf(request), request.params.cluster, 'active'),
+  );
+  app.post(
+    '/v1/clusters/:cluster([^:/]+)::revoke',
+    {
+      schema: {
+        ...schema,
+        operationId: 'revokeCluster',
+        summary: "Refuse a cluster's key from this moment on; only a new token lets it in again",
+      },
+    },
+    (request) => fleet.become(principalOf(request), request.params.cluster, 'revoked'),
+  );
 }
 
 function withdrawalRoutes(instance: FastifyInstance, fleet: FleetService): void {
