@@ -203,7 +203,7 @@ async function vmsById(call: RestCall, ids: readonly string[]): Promise<readonly
 
 async function clustersOf(call: RestCall) {
   const { items } = clusterList.Parse(await call('GET', '/v1/clusters'));
-  return items.map(({ id, name, region }) => ({ id, name, region: region ?? 'default' }));
+  return items.map(({ id, name, region }) => ({ id, name, region: region || 'default' }));
 }
 
 /** @throws UcloudError: it goes into a path. */
