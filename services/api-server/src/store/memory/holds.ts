@@ -1,4 +1,4 @@
-import type { BatchId, ClusterId, HoldId, ProjectId } from '@factory/contracts';
+import type { BatchId, HoldId, ProjectId } from '@factory/contracts';
 import type { HoldStore } from '../../batches/hold-store.ts';
 import { holdParts } from '../../batches/holds.ts';
 import type { MemoryDatabase } from './database.ts';
@@ -48,22 +48,4 @@ export function spendHold(
   if (hold.expiresAtMs <= nowMs) return false;
   db.holds.set(holdId, { ...hold, batchId });
   return true;
-}
-
-/** What is kept of clusters for others than this batch. */
-export function heldFromOthers(
-  db: MemoryDatabase,
-  ownId: BatchId,
-  nowMs: number,
-  add: (clusterId: ClusterId, vcpus: number, memoryMiB: number) => void,
-): void {
-  for (const { batchId, expiresAtMs, parts } of db.holds.values()) {
-    const batch = batchId === null ? undefined : db.batches.get(batchId);
-    const isKept =
-      batchId === null
-        ? expiresAtMs > nowMs
-        : batch?.needsPlanning === true && batch.plannedAtMs === 0;
-    if (!isKept || batchId === ownId) continue;
-    for (const { clusterId, vcpus, memoryMiB } of parts) add(clusterId, vcpus, memoryMiB);
-  }
 }

@@ -19,7 +19,7 @@ import {
 } from '../../planning/store.ts';
 import type { MemoryCluster, MemoryDatabase } from './database.ts';
 import { givenOf } from './fleet.ts';
-import { heldFromOthers } from './holds.ts';
+import { heldFromOthers } from './held-room.ts';
 import { policyOf, waitingBatches } from './policies.ts';
 import { preempt, preemptible } from './preemption.ts';
 import { silentClusters, takeBack } from './take-back.ts';
