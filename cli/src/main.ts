@@ -11,6 +11,7 @@ import { eventsCommand } from './commands/events.ts';
 import { imageCommand } from './commands/image.ts';
 import { keyCommand } from './commands/key.ts';
 import { operationsCommand } from './commands/operation.ts';
+import { UsageError } from './commands/options.ts';
 import { projectCommand } from './commands/project.ts';
 import { quotaCommand } from './commands/quota.ts';
 import { simCommand } from './commands/sim.ts';
@@ -84,5 +85,6 @@ function report(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
   console.error(`${pc.red('Error')}: ${message}`);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (error instanceof UsageError) return 2;
   return code === 'FACTORY_ERR_NOT_RUNNING' ? 3 : 1;
 }

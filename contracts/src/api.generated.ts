@@ -10,6 +10,8 @@ export type HoldBatchBody = { readonly name: string; readonly image: string; rea
 
 export type ChangeVmBody = { readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[] | null; readonly externalAddress?: boolean };
 
+export type StartVmsBody = { readonly ids?: readonly (string)[]; readonly filter?: { readonly batchId?: string; readonly state?: 'pending' | 'scheduled' | 'launching' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'rebooting' | 'suspending' | 'suspended' | 'resuming' | 'resizing' | 'rebuilding' | 'reverting' | 'deleting' | 'deleted' | 'failed' | 'unreachable'; readonly labels?: Readonly<Record<string, string>> } };
+
 export type CreateSubnetBody = { readonly name: string; readonly cidr: string; readonly egress?: 'none' | 'nat'; readonly dnsDomain?: string; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[] };
 
 export type ChangeSubnetBody = { readonly name?: string; readonly egress?: 'none' | 'nat'; readonly securityRules?: readonly ({ readonly direction: 'in' | 'out'; readonly protocol: 'any' | 'tcp' | 'udp' | 'icmp'; readonly ports?: readonly [number, number]; readonly cidr?: string; readonly action: 'accept' | 'drop' })[] };
@@ -46,9 +48,9 @@ export type ListMetricsItem = { readonly vmId: VmId; readonly latest: { readonly
 
 export type GetVmMetricsHistoryAnswer = { readonly vmId: VmId; readonly samples: ({ readonly atMs: number; readonly cpuPercent: number; readonly memoryMiB: number; readonly residentMiB: number; readonly diskReadBytes: number; readonly diskWriteBytes: number; readonly diskReads: number; readonly diskWrites: number; readonly netReceivedBytes: number; readonly netSentBytes: number; readonly netReceivedPackets: number; readonly netSentPackets: number })[] };
 
-export type GetOperationAnswer = RebootVmAnswer | { readonly id: OperationId; readonly batchId: BatchId; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'done'; readonly counts: { readonly running: number; readonly succeeded: number; readonly failed: number }; readonly createdAt: string };
+export type GetOperationAnswer = RebootVmAnswer | { readonly id: OperationId; readonly batchId: BatchId | null; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'done'; readonly counts: { readonly running: number; readonly succeeded: number; readonly failed: number }; readonly createdAt: string };
 
-export type StartBatchAnswer = { readonly id: OperationId; readonly batchId: BatchId; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'done'; readonly counts: { readonly running: number; readonly succeeded: number; readonly failed: number }; readonly createdAt: string };
+export type StartBatchAnswer = { readonly id: OperationId; readonly batchId: BatchId | null; readonly kind: 'start' | 'stop' | 'suspend' | 'resume' | 'reboot' | 'reset' | 'readLog' | 'console' | 'screenshot' | 'setPassword' | 'addSshKey' | 'snapshot' | 'revert' | 'deleteSnapshot' | 'listSnapshots' | 'makeImage' | 'metricsHistory' | 'cancel'; readonly state: 'running' | 'done'; readonly counts: { readonly running: number; readonly succeeded: number; readonly failed: number }; readonly createdAt: string };
 
 export type ListOrphansItem = { readonly vmId: VmId; readonly hasDomain: boolean; readonly hasFiles: boolean; readonly hasCards?: boolean; readonly agentId: string; readonly hostName: string; readonly cluster: string; readonly vm: null | { readonly name: string; readonly state: 'pending' | 'scheduled' | 'launching' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'rebooting' | 'suspending' | 'suspended' | 'resuming' | 'resizing' | 'rebuilding' | 'reverting' | 'deleting' | 'deleted' | 'failed' | 'unreachable'; readonly hostName: string | null } };
 
@@ -81,6 +83,8 @@ export type GetUsageAnswer = { readonly from: string; readonly to: string; reado
 export type ListClustersItem = { readonly id: ClusterId; readonly name: string; readonly state: 'joining' | 'active' | 'draining' | 'withdrawn' | 'revoked'; readonly region: string; readonly attributes: Readonly<Record<string, string>>; readonly connected: boolean; readonly enrolledAt: string; readonly lastSeenAt: string | null; readonly capacity: null | { readonly observedAt: string; readonly hosts: number; readonly activeHosts: number; readonly totalVcpus: number; readonly totalMemoryMiB: number; readonly freeVcpus: number; readonly freeMemoryMiB: number; readonly promisedVcpus: number; readonly promisedMemoryMiB: number; readonly images: (string)[] }; readonly management: { readonly ownerOrganisationId: string | null; readonly stateSince: string; readonly noticeUntil: string | null; readonly caps: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly given: { readonly vms: number; readonly vcpus: number; readonly memoryMiB: number } } | null };
 
 export type ListClusterHostsItem = { readonly hostName: string; readonly active: boolean; readonly totalVcpus: number; readonly totalMemoryMiB: number; readonly freeVcpus: number; readonly freeMemoryMiB: number };
+
+export type GetClusterConformanceAnswer = { readonly passed: boolean; readonly at: string; readonly checks: ({ readonly name: 'hosts' | 'scheduler' | 'storage' | 'clockSkew' | 'virtualisation' | 'libvirt' | 'overlayMtu'; readonly outcome: 'passed' | 'failed' | 'skipped'; readonly detail: string })[] };
 
 export type CreateEnrolmentTokenAnswer = { readonly id: string; readonly clusterName: string; readonly ownerOrganisationId: string | null; readonly region: string; readonly attributes: Readonly<Record<string, string>>; readonly caps: { readonly vms?: number; readonly vcpus?: number; readonly memoryMiB?: number }; readonly state: 'open' | 'used' | 'expired' | 'revoked'; readonly createdAt: string; readonly expiresAt: string; readonly token: string };
 
@@ -442,6 +446,48 @@ export interface ApiOperations {
     readonly body: { readonly user: string; readonly publicKey: string };
     readonly answer: StartBatchAnswer;
   };
+  readonly startVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
+  readonly stopVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
+  readonly suspendVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
+  readonly resumeVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
+  readonly rebootVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
+  readonly resetVms: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: { readonly 'idempotency-key'?: string; readonly 'if-match'?: string };
+    readonly body: StartVmsBody;
+    readonly answer: StartBatchAnswer;
+  };
   readonly listOrphans: {
     readonly path: Readonly<Record<string, never>>;
     readonly query: Readonly<Record<string, never>>;
@@ -689,7 +735,14 @@ export interface ApiOperations {
   };
   readonly listAudit: {
     readonly path: Readonly<Record<string, never>>;
-    readonly query: { readonly cursor?: string; readonly limit?: number; readonly actor?: string; readonly operation?: string; readonly of?: 'organisation' | 'platform' };
+    readonly query: { readonly cursor?: string; readonly limit?: number; readonly actor?: string; readonly operation?: string };
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: { readonly items: (ListAuditItem)[]; readonly nextCursor: string | null };
+  };
+  readonly listPlatformAudit: {
+    readonly path: Readonly<Record<string, never>>;
+    readonly query: { readonly cursor?: string; readonly limit?: number; readonly actor?: string; readonly operation?: string };
     readonly headers: Readonly<Record<string, never>>;
     readonly body: undefined;
     readonly answer: { readonly items: (ListAuditItem)[]; readonly nextCursor: string | null };
@@ -812,6 +865,13 @@ export interface ApiOperations {
     readonly headers: { readonly 'if-match'?: string };
     readonly body: { readonly noticeSeconds: number };
     readonly answer: ListClustersItem;
+  };
+  readonly getClusterConformance: {
+    readonly path: { readonly cluster: string };
+    readonly query: Readonly<Record<string, never>>;
+    readonly headers: Readonly<Record<string, never>>;
+    readonly body: undefined;
+    readonly answer: GetClusterConformanceAnswer;
   };
   readonly createEnrolmentToken: {
     readonly path: Readonly<Record<string, never>>;
@@ -1117,6 +1177,12 @@ export const API_ROUTES = {
   deleteBatchSnapshot: { method: 'POST', path: '/v1/batches/{id}:deleteSnapshot' },
   setBatchPassword: { method: 'POST', path: '/v1/batches/{id}:setPassword' },
   addBatchSshKey: { method: 'POST', path: '/v1/batches/{id}:addSshKey' },
+  startVms: { method: 'POST', path: '/v1/vms:start' },
+  stopVms: { method: 'POST', path: '/v1/vms:stop' },
+  suspendVms: { method: 'POST', path: '/v1/vms:suspend' },
+  resumeVms: { method: 'POST', path: '/v1/vms:resume' },
+  rebootVms: { method: 'POST', path: '/v1/vms:reboot' },
+  resetVms: { method: 'POST', path: '/v1/vms:reset' },
   listOrphans: { method: 'GET', path: '/v1/orphans' },
   adoptOrphan: { method: 'POST', path: '/v1/orphans/{id}:adopt' },
   removeOrphan: { method: 'POST', path: '/v1/orphans/{id}:remove' },
@@ -1153,6 +1219,7 @@ export const API_ROUTES = {
   rotateWebhookSecret: { method: 'POST', path: '/v1/webhooks/{id}:rotateSecret' },
   listWebhookDeliveries: { method: 'GET', path: '/v1/webhooks/{id}/deliveries' },
   listAudit: { method: 'GET', path: '/v1/audit' },
+  listPlatformAudit: { method: 'GET', path: '/v1/audit/platform' },
   listClusterPolicies: { method: 'GET', path: '/v1/cluster-policies' },
   putClusterPolicy: { method: 'POST', path: '/v1/cluster-policies' },
   deleteClusterPolicy: { method: 'DELETE', path: '/v1/cluster-policies/{id}' },
@@ -1170,6 +1237,7 @@ export const API_ROUTES = {
   acceptCluster: { method: 'POST', path: '/v1/clusters/{cluster}:accept' },
   revokeCluster: { method: 'POST', path: '/v1/clusters/{cluster}:revoke' },
   withdrawCluster: { method: 'POST', path: '/v1/clusters/{cluster}:withdraw' },
+  getClusterConformance: { method: 'GET', path: '/v1/clusters/{cluster}/conformance' },
   createEnrolmentToken: { method: 'POST', path: '/v1/enrolment-tokens' },
   listEnrolmentTokens: { method: 'GET', path: '/v1/enrolment-tokens' },
   revokeEnrolmentToken: { method: 'DELETE', path: '/v1/enrolment-tokens/{id}' },

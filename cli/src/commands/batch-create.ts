@@ -13,7 +13,14 @@ import { formatOne, formatVms, type OutputFormat } from '../output/format.ts';
 import { createProgress } from '../output/progress.ts';
 import { type TermOptions, termOptions, termsOf } from './batch-terms.ts';
 import { withClient } from './context.ts';
-import { collect, dataOption, integer, outputOption, timeoutOption } from './options.ts';
+import {
+  collect,
+  dataOption,
+  integer,
+  outputOption,
+  timeoutOption,
+  UsageError,
+} from './options.ts';
 import { readSecret } from './read-secret.ts';
 import { waitForBatch } from './wait.ts';
 import {
@@ -225,12 +232,14 @@ async function create(options: CreateOptions): Promise<void> {
   });
 }
 
-/** The request that the options say. @throws InvalidArgumentError without a name or an image */
+/** The request that the options say. @throws UsageError without a name or an image */
 export async function requestOf(options: CreateOptions): Promise<BatchRequest> {
   const keys = await Promise.all((options.sshKey ?? []).map((file) => readFile(file, 'utf8')));
   const { name, image, count, vcpus, memory, disk, totalVcpus, shape, userData } = options;
-  if (name === undefined) throw new InvalidArgumentError('Give a --name.');
-  if (image === undefined) throw new InvalidArgumentError('Give an --image.');
+  if (name === undefined)
+    throw new UsageError('The option --name is missing: how the batch is called.');
+  if (image === undefined)
+    throw new UsageError('The option --image is missing: ./factory image list shows them.');
   return {
     name,
     image,

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { batchCommand } from './batch.ts';
-import { collect, integer } from './options.ts';
+import { collect, integer, UsageError } from './options.ts';
 import { upCommand } from './up.ts';
 import { vmCommand } from './vm.ts';
 
@@ -23,6 +23,7 @@ async function refusal(command: Command, ...args: readonly string[]): Promise<st
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return said;
+    if (error instanceof UsageError) return error.message;
     throw error;
   }
   throw new Error('it was not refused');

@@ -1,6 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { OUTPUT_FORMATS } from '../output/format.ts';
 
+/** The options do not go together, which only the command itself could see. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
 /** Parses a whole number of at least `min` and at most `max`. */
 export function integer(min: number, max?: number): (text: string) => number {
   const bounds = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
