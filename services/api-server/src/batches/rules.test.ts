@@ -15,6 +15,9 @@ describe('the rules between the fields of a batch', () => {
       wish: {
         ...base,
         size: { kind: 'count', count: 2, shape: { vcpus: 1, memoryMiB: 512 } },
+        priority: 0,
+        preemptible: false,
+        clusters: {},
         diskGiB: 1,
         sshPublicKeys: [],
         userData: '',

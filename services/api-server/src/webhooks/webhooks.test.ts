@@ -68,7 +68,8 @@ describeOnEachStore('webhooks', (test) => {
     factory.caller.ok('POST', '/v1/subnets', { name, cidr: '10.9.0.0/24' });
   const numbers = (): readonly number[] =>
     receiver.received.flatMap(({ content }) => content.events.map((each) => each.number));
-  const eventually = (check: () => void) => vi.waitFor(check, { timeout: 15_000, interval: 20 });
+  const eventually = (check: () => void | Promise<void>) =>
+    vi.waitFor(check, { timeout: 15_000, interval: 20 });
   const show = (id: string) => factory.caller.ok('GET', `/v1/webhooks/${id}`);
 
   it('are called in order with what happens from then on, signed', async () => {
@@ -83,7 +84,7 @@ describeOnEachStore('webhooks', (test) => {
     const { signature = '', body = '' } = first ?? {};
     expect(isWebhookGenuine(secret, signature, body, nowSeconds)).toBe(true);
     expect(isWebhookGenuine('another', signature, body, nowSeconds)).toBe(false);
-    await vi.waitFor(async () => expect((await show(id)).delivered).toBe(delivered + 2));
+    await eventually(async () => expect((await show(id)).delivered).toBe(delivered + 2));
     const { items } = await factory.caller.ok('GET', `/v1/webhooks/${id}/deliveries`);
     expect(items[0]).toMatchObject({ lastEvent: delivered + 2, status: 200, error: null });
     expect(JSON.stringify(await show(id))).not.toContain(secret);
@@ -95,13 +96,13 @@ describeOnEachStore('webhooks', (test) => {
     await makeSubnet('one');
     await eventually(() => expect(numbers()).toEqual([delivered + 1]));
     await makeSubnet('two');
-    await vi.waitFor(async () => expect((await show(id)).failingSince).not.toBeNull());
+    await eventually(async () => expect((await show(id)).failingSince).not.toBeNull());
     receiver.status = 204;
     test().clock.shift(10_000);
     await eventually(() =>
       expect(numbers()).toEqual([delivered + 1, delivered + 1, delivered + 2]),
     );
-    await vi.waitFor(async () => expect((await show(id)).failingSince).toBeNull());
+    await eventually(async () => expect((await show(id)).failingSince).toBeNull());
   });
 
   it('are switched off with a reason after a day of failures, and go on where they were', async () => {
@@ -109,15 +110,15 @@ describeOnEachStore('webhooks', (test) => {
     const { id, delivered } = await hook();
     await makeSubnet('one');
     await eventually(() => expect(receiver.received).toHaveLength(1));
-    await vi.waitFor(async () => expect((await show(id)).nextAttemptAt).not.toBeNull());
+    await eventually(async () => expect((await show(id)).nextAttemptAt).not.toBeNull());
     test().clock.shift(25 * HOUR_MS);
     await eventually(() => expect(receiver.received).toHaveLength(2));
-    await vi.waitFor(async () => expect((await show(id)).state).toBe('disabled'));
+    await eventually(async () => expect((await show(id)).state).toBe('disabled'));
     expect((await show(id)).reason).toContain('status 503');
     receiver.status = 200;
     const on = await factory.caller.ok('PATCH', `/v1/webhooks/${id}`, { state: 'active' });
     expect(on).toMatchObject({ state: 'active', reason: null, delivered });
-    await vi.waitFor(async () => expect((await show(id)).delivered).toBe(delivered + 1));
+    await eventually(async () => expect((await show(id)).delivered).toBe(delivered + 1));
   });
 
   it('are tried out on request, and can get another secret', async () => {
