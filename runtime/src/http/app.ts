@@ -13,7 +13,7 @@ import { ProblemError } from './problem.ts';
 import { type ProblemBody, STANDARD_PROBLEMS, toProblem } from './problem-body.ts';
 import { createRouteTable } from './route-table.ts';
 import { type ServerTls, tlsServerFactory } from './tls.ts';
-import { buildValidator } from './validation.ts';
+import { compileWhenNeeded } from './validation.ts';
 
 /** Whether a process is fit for work, and if not, why. */
 export interface ReadyReport {
@@ -61,11 +61,11 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
     bodyLimit: bodyLimitBytes,
     ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls) }),
     genReqId: (request) => acceptedId(request.headers['x-request-id']) ?? newId(),
-    schemaController: { compilersFactory: { buildValidator } },
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, newId()),
     // A malformed URL never reaches the hooks, so it brings its own answer.
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, logger),
   });
+  app.setValidatorCompiler(compileWhenNeeded);
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

@@ -1,28 +1,31 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import formats from 'ajv-formats';
+import type { FastifySchemaCompiler } from 'fastify';
 
-type SchemaObject = Record<string, unknown> & { readonly $id?: string };
+const strict = createAjv(false);
+const converting = createAjv('array');
 
 /**
- * Fastify's validator factory. Bodies are validated as they are: `"8"` is no number. Query, path
+ * Fastify's compiler of schemas. Bodies are validated as they are: `"8"` is no number. Query, path
  * and headers can only carry text, so there `8`, `true` and a single list item are converted.
+ *
+ * A schema is compiled when it is first needed, once in the process: all 150 routes of the
+ * api-server take half a second to two, for which each start would wait, and each test.
  */
-export function buildValidator(externalSchemas: unknown) {
-  const shared = isRecord(externalSchemas) ? Object.values(externalSchemas).filter(isSchema) : [];
-  const strict = createAjv(false, shared);
-  const converting = createAjv('array', shared);
-  // Fastify passes `{ schema, httpPart, … }`; its types declare the bare schema of Ajv here.
-  return (route: unknown) => {
-    const { schema, httpPart } = isRecord(route) ? route : {};
-    if (!isSchema(schema)) throw new TypeError(`not a JSON schema: ${String(schema)}`);
-    const ajv = httpPart === 'body' ? strict : converting;
-    // Ajv refuses to compile a second schema of the same $id; it is the same one here.
-    const known = schema.$id === undefined ? undefined : ajv.getSchema(schema.$id);
-    return known ?? ajv.compile(schema);
+export const compileWhenNeeded: FastifySchemaCompiler<unknown> = ({ schema, httpPart }) => {
+  if (!isSchema(schema)) throw new TypeError(`not a JSON schema: ${String(schema)}`);
+  const ajv = httpPart === 'body' ? strict : converting;
+  const validate: ReturnType<FastifySchemaCompiler<unknown>> = (data) => {
+    // Ajv remembers what it has compiled, by the schema itself.
+    const compiled = ajv.compile(schema);
+    const isValid = compiled(data);
+    validate.errors = compiled.errors ?? null;
+    return isValid;
   };
-}
+  return validate;
+};
 
-function createAjv(coerceTypes: false | 'array', shared: readonly SchemaObject[]): Ajv {
+function createAjv(coerceTypes: false | 'array'): Ajv {
   const ajv = new Ajv({
     coerceTypes,
     removeAdditional: false,
@@ -35,7 +38,6 @@ function createAjv(coerceTypes: false | 'array', shared: readonly SchemaObject[]
     strictTuples: false,
   });
   formats.default(ajv);
-  for (const schema of shared) ajv.addSchema(schema);
   return ajv;
 }
 
@@ -43,7 +45,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function isSchema(value: unknown): value is SchemaObject {
+function isSchema(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && !Array.isArray(value);
 }
 
