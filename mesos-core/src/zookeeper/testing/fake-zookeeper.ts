@@ -28,7 +28,8 @@ export class FakeZooKeeper {
   readonly #sessions = new Map<bigint, Session>();
   readonly #watches = new Map<string, Set<Duplex>>();
   readonly #sockets = new Map<Duplex, string>();
-  readonly #cut = new Set<string>();
+  /** What did not pass since they were cut, by name. */
+  readonly #cut = new Map<string, (() => void)[]>();
   readonly #requestsLeft = new Map<bigint, number>();
   #lastSession = 0n;
   /** Requests of this operation are carried out, and then the connection breaks. */
@@ -58,11 +59,21 @@ export class FakeZooKeeper {
 
   /** As a firewall that drops everything: nothing passes, nobody is told. */
   cut(name: string): void {
-    this.#cut.add(name);
+    if (!this.#cut.has(name)) this.#cut.set(name, []);
   }
 
+  /** What was sent meanwhile comes now, in order: TCP sends it again, and leaves nothing out. */
   heal(name: string): void {
+    const held = this.#cut.get(name) ?? [];
     this.#cut.delete(name);
+    for (const pass of held) pass();
+  }
+
+  /** Does it now, or when the way to `name` is there again. */
+  #pass(name: string, act: () => void): void {
+    const held = this.#cut.get(name);
+    if (held === undefined) act();
+    else held.push(act);
   }
 
   /** Ends all connections; the sessions live on. */
@@ -94,14 +105,15 @@ export class FakeZooKeeper {
     this.#sockets.set(socket, name);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('data', (chunk: Buffer) => {
-      if (this.#cut.has(name)) return;
+    const read = (chunk: Buffer): void => {
+      if (socket.destroyed) return;
       for (const frame of frames.push(chunk)) {
         const reader = new JuteReader(frame);
         if (session === undefined) session = this.#open(socket, reader);
         else this.#handle(session, socket, reader);
       }
-    });
+    };
+    socket.on('data', (chunk: Buffer) => this.#pass(name, () => read(chunk)));
   }
 
   #open(socket: Duplex, reader: JuteReader): Session {
@@ -301,9 +313,10 @@ export class FakeZooKeeper {
   }
 
   #sendBytes(socket: Duplex, bytes: Buffer): void {
-    if (socket.destroyed || this.#cut.has(this.#sockets.get(socket) ?? '')) return;
     const length = Buffer.alloc(4);
     length.writeInt32BE(bytes.length);
-    socket.write(Buffer.concat([length, bytes]));
+    this.#pass(this.#sockets.get(socket) ?? '', () => {
+      if (!socket.destroyed) socket.write(Buffer.concat([length, bytes]));
+    });
   }
 }
