@@ -79,7 +79,9 @@ describeOnEachStore('webhooks', (test) => {
     await makeSubnet('two');
     await eventually(() => expect(numbers()).toEqual([delivered + 1, delivered + 2]));
     const [first] = receiver.received;
-    expect(first?.content).toMatchObject({ webhookId: id, events: [{ type: 'subnet.created' }] });
+    expect(first?.content.webhookId).toBe(id);
+    // Both, where the second came before the first was sent.
+    expect(first?.content.events[0]).toMatchObject({ type: 'subnet.created' });
     const nowSeconds = test().clock.nowMs() / 1000;
     const { signature = '', body = '' } = first ?? {};
     expect(isWebhookGenuine(secret, signature, body, nowSeconds)).toBe(true);
