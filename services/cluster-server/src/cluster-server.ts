@@ -1,5 +1,4 @@
 import {
-  type Capacity,
   type Changes,
   type HostCapacity,
   type LinkCommand,
@@ -21,6 +20,7 @@ import {
   type WebSocketAcceptor,
   withDeadline,
 } from '@factory/runtime';
+import { CapacityFollower } from './capacity/follower.ts';
 import { type ConformanceWorld, runConformance } from './conformance/run.ts';
 import { Relay } from './consoles/relay.ts';
 import { agentStagesOf, hostImagesOf } from './images/hosts.ts';
@@ -39,18 +39,10 @@ import { VmPicture } from './picture/vm-picture.ts';
 import type { ClusterIdentity, ClusterStore } from './store.ts';
 import type { VolumeKeeper } from './volume-keeper.ts';
 
-/** How often the cluster's capacity is read from the Mesos master. */
-const CAPACITY_INTERVAL_MS = 2_000;
-/** Unchanged capacity is reported again this often, so that it is never taken for stale. */
-const CAPACITY_REPEAT_MS = 15_000;
 /** How long one question for changes waits at the vm-scheduler. */
 const CHANGES_WAIT_MS = 20_000;
 /** The cluster's own database answers in this time, or the question is asked again. */
 const STORE_TIMEOUT_MS = 15_000;
-/** All masters that may lead are asked within this time. */
-const HOSTS_TIMEOUT_MS = 30_000;
-/** More than this many are not looked at one by one. */
-const ORPHANS_MAX = 10_000;
 /** The gateway and the api-server answer a handshake in this time. */
 const CONSOLE_DIAL_TIMEOUT_MS = 8_000;
 const METRICS_INTERVAL_MS = 15_000;
@@ -108,21 +100,28 @@ export class ClusterServer {
   readonly #vms = new VmPicture();
   readonly #link: Link;
   readonly #images: ImageReader;
+  readonly #capacity: CapacityFollower;
   readonly #relay: Relay | undefined;
   #known: ClusterIdentity | undefined;
   readonly #imageLane: ImageLane | undefined;
   readonly #closing = new AbortController();
   readonly #loops: Promise<void>[] = [];
-  /** As read last; `undefined` before the first time. */
-  #hosts: readonly HostCapacity[] | undefined;
   /** As the vm-scheduler told them last. */
   #orphans: NonNullable<Changes['orphans']> = [];
-  #wakeCapacity: () => void = () => undefined;
-  #lastCapacity: { readonly text: string; readonly atMs: number } | undefined;
 
   constructor(options: ClusterServerOptions) {
     this.#options = options;
     this.#images = createImageReader(options);
+    this.#capacity = new CapacityFollower({
+      ...options,
+      images: this.#images,
+      promised: () => this.#vms.promised(),
+      orphans: () => this.#orphans,
+      report: (capacity) => {
+        this.#outbox.setCapacity(capacity);
+        if (capacity !== undefined) this.#link.wake();
+      },
+    });
     const { consoles } = options;
     this.#relay =
       consoles && new Relay({ ...options, ...consoles, dialApi: (path) => this.#dialApi(path) });
@@ -153,8 +152,9 @@ export class ClusterServer {
       fetchPart: (imageId, offset) => this.#fetchImagePart(imageId, offset),
       sendPart: (imageId, offset, bytes) => this.#sendImagePart(imageId, offset, bytes),
       readHosts: async () =>
-        hostImagesOf(await options.vmScheduler.hostImages(), this.#hosts ?? []),
-      stage: (stages) => options.vmScheduler.stageImages(agentStagesOf(stages, this.#hosts ?? [])),
+        hostImagesOf(await options.vmScheduler.hostImages(), this.#capacity.hosts ?? []),
+      stage: (stages) =>
+        options.vmScheduler.stageImages(agentStagesOf(stages, this.#capacity.hosts ?? [])),
     });
   }
 
@@ -164,7 +164,7 @@ export class ClusterServer {
     this.#loops.push(
       this.#background('following the VMs', () => this.#followVms()),
       this.#background('reporting use', () => this.#reportUse()),
-      this.#background('reading the capacity', () => this.#followCapacity()),
+      this.#background('reading the capacity', () => this.#capacity.follow(this.#closing.signal)),
       this.#background('linking', () => this.#startLink()),
     );
   }
@@ -185,7 +185,7 @@ export class ClusterServer {
   async close(): Promise<void> {
     this.#closing.abort(new Error('the cluster-server is closing'));
     await this.#imageLane?.close();
-    this.#wakeCapacity();
+    this.#capacity.wake();
     await this.#link.close();
     await Promise.all(this.#loops);
   }
@@ -205,7 +205,7 @@ export class ClusterServer {
     readonly hosts: readonly HostCapacity[];
     readonly vmCounts: Record<string, number>;
   } {
-    return { hosts: this.#hosts ?? [], vmCounts: { ...this.#vms.counts() } };
+    return { hosts: this.#capacity.hosts ?? [], vmCounts: { ...this.#vms.counts() } };
   }
 
   /** What `work` gives in the present session; undefined without one. */
@@ -293,7 +293,7 @@ export class ClusterServer {
     const { clock, linkClient, readHosts, vmScheduler, conformance } = this.#options;
     const { signal } = this.#closing;
     if (conformance === undefined) return;
-    while (this.#link.session === undefined || this.#hosts === undefined) {
+    while (this.#link.session === undefined || this.#capacity.hosts === undefined) {
       await sleep(clock, BACKOFF_MAX_MS, signal);
     }
     const askScheduler = () => vmScheduler.use();
@@ -311,7 +311,7 @@ export class ClusterServer {
     switch (command.kind) {
       case 'assignVms':
         this.#vms.assigned(command.vms);
-        this.#outdateCapacity();
+        this.#capacity.outdate();
         return this.#refused(seq, await giveVms(vmScheduler, command.vms));
       case 'setDesired':
         return this.#refused(seq, await giveWishes(vmScheduler, command.changes));
@@ -331,7 +331,7 @@ export class ClusterServer {
         this.#options.volumes?.drop(command.volumeIds);
         return;
       case 'planShare': {
-        const hosts = this.#hosts ?? (await this.#readHosts());
+        const hosts = this.#capacity.hosts ?? (await this.#capacity.readHosts());
         const plan = planShare(command, hosts, this.#vms.promised());
         this.#outbox.addPlan({ batchId: command.batchId, ...plan });
         this.#link.wake();
@@ -344,7 +344,7 @@ export class ClusterServer {
   async #markGone(hostName: string): Promise<void> {
     const { logger, markAgentGone } = this.#options;
     const isMeant = (host: HostCapacity) => host.hostName === hostName && !host.active;
-    for (const { agentId } of (await this.#readHosts()).filter(isMeant)) {
+    for (const { agentId } of (await this.#capacity.readHosts()).filter(isMeant)) {
       await markAgentGone(agentId).catch((error: unknown) => {
         logger.warn({ err: error, agentId }, 'the master was not told that an agent is gone');
       });
@@ -392,79 +392,4 @@ export class ClusterServer {
     const options = { clock, logger, intervalMs: metricsIntervalMs, read, report };
     return reportUse(options, this.#options.onUse ?? (() => undefined), this.#closing.signal);
   }
-
-  async #followCapacity(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
-      await this.#readHosts();
-      const images = await this.#images.all();
-      // Hosts without images would be told as ones that nothing can be made on.
-      if (images !== undefined) this.#reportCapacity(images);
-      await this.#nextCapacity();
-    }
-  }
-
-  async #readHosts(): Promise<readonly HostCapacity[]> {
-    const { clock, readHosts } = this.#options;
-    const hosts = await withDeadline(clock, 'reading the hosts', HOSTS_TIMEOUT_MS, readHosts);
-    this.#hosts = hosts;
-    return hosts;
-  }
-
-  /** Waits until it is time to read the capacity again, or until it is outdated. */
-  async #nextCapacity(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakeCapacity = resolve;
-    const timer = this.#options.clock.after(CAPACITY_INTERVAL_MS, resolve);
-    if (!this.#closing.signal.aborted) await promise;
-    timer.cancel();
-  }
-
-  /**
-   * VMs were promised: a capacity from before must not go out with the acknowledgement of the
-   * command that brought them, or their room would be taken for free.
-   */
-  #outdateCapacity(): void {
-    this.#outbox.setCapacity(undefined);
-    this.#lastCapacity = undefined;
-    this.#wakeCapacity();
-  }
-
-  #reportCapacity(images: readonly ImageHere[]): void {
-    const { clock, volumes: keeper } = this.#options;
-    const volumes = keeper === undefined ? [] : keeper.usage();
-    const promised = this.#vms.promised();
-    const facts = {
-      hosts: [...(this.#hosts ?? [])],
-      promisedVcpus: promised.vcpus,
-      promisedMemoryMiB: promised.memoryMiB,
-      ...imageNames(images),
-      ...(volumes === undefined ? {} : { volumes: [...volumes] }),
-      orphans: this.#orphans.slice(0, ORPHANS_MAX).map((orphan) => ({
-        ...orphan,
-        hostName: this.#hosts?.find(({ agentId }) => agentId === orphan.agentId)?.hostName ?? '',
-      })),
-    };
-    const text = JSON.stringify(facts);
-    const last = this.#lastCapacity;
-    const nowMs = clock.monotonicMs();
-    if (last?.text === text && nowMs - last.atMs < CAPACITY_REPEAT_MS) return;
-    this.#lastCapacity = { text, atMs: nowMs };
-    const capacity: Capacity = { observedAtMs: clock.nowMs(), ...facts };
-    this.#outbox.setCapacity(capacity);
-    this.#link.wake();
-  }
-}
-
-/** What the cluster can start machines from, as its capacity says it. */
-function imageNames(images: readonly ImageHere[]) {
-  const newestFirst = images.toSorted((a, b) => (b.createdAtMs ?? 0) - (a.createdAtMs ?? 0));
-  const versions = [...Map.groupBy(newestFirst, ({ name }) => name)].map(
-    ([name, all]) => [name, all.flatMap(({ version }) => version ?? [])] as const,
-  );
-  const known = versions.filter(([, all]) => all.length > 0);
-  return {
-    images: versions.map(([name]) => name),
-    imageVersions: Object.fromEntries(known.map(([name, [newest = '']]) => [name, newest])),
-    allImageVersions: Object.fromEntries(known.map(([name, all]) => [name, [...all]])),
-  };
 }
