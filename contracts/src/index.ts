@@ -20,6 +20,7 @@ export * from './host-images.ts';
 export * from './ids.ts';
 export * from './image.ts';
 export * from './image-link.ts';
+export * from './invariant-audit.ts';
 export * from './inventory-digest.ts';
 export * from './link-signing.ts';
 export * from './metrics.ts';

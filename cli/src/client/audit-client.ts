@@ -1,30 +1,14 @@
+import { type InvariantAudit, InvariantAuditSchema } from '@factory/contracts';
 import { RemoteProblemError } from '@factory/runtime';
-import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { FactoryClient } from './factory-client.ts';
 
-const AuditSchema = Type.Object({
-  checkedAt: Type.String(),
-  clean: Type.Boolean(),
-  checked: Type.Object({
-    vms: Type.Integer(),
-    addresses: Type.Integer(),
-    batches: Type.Integer(),
-    clusters: Type.Integer(),
-  }),
-  rules: Type.Array(
-    Type.Object({ name: Type.String(), says: Type.String(), breaches: Type.Integer() }),
-  ),
-  breaches: Type.Array(Type.Object({ rule: Type.String(), what: Type.String() })),
-});
-/** What breaks the rules that must hold of everything. */
-export type Audit = Static<typeof AuditSchema>;
-const auditAnswer = Compile(AuditSchema);
+const auditAnswer = Compile(InvariantAuditSchema);
 
 /** Checks every rule; `undefined` for who does not run the factory. @throws RemoteProblemError */
 export async function auditInvariants(
   client: Pick<FactoryClient, 'call'>,
-): Promise<Audit | undefined> {
+): Promise<InvariantAudit | undefined> {
   try {
     return await client.call('GET', '/v1/audit/invariants', (value) => auditAnswer.Parse(value));
   } catch (error) {

@@ -1,5 +1,6 @@
+import type { InvariantAudit } from '@factory/contracts';
 import { Command } from 'commander';
-import { type Audit, auditInvariants } from '../client/audit-client.ts';
+import { auditInvariants } from '../client/audit-client.ts';
 import type { Orphan } from '../client/factory-client.ts';
 import { withClient } from './context.ts';
 import { dataOption } from './options.ts';
@@ -31,7 +32,7 @@ export function auditCommand(): Command {
 }
 
 /** One line when all is well; else each rule that is broken, with what breaks it. */
-function describeAudit({ clean, checked, rules, breaches }: Audit): string {
+function describeAudit({ clean, checked, rules, breaches }: InvariantAudit): string {
   const { vms, addresses, batches, clusters } = checked;
   const what = `${vms} machines, ${addresses} addresses, ${batches} batches, ${clusters} clusters`;
   if (clean) return `No rule is broken (${rules.length} rules; ${what}).`;

@@ -1,29 +1,13 @@
+import { InvariantAuditSchema } from '@factory/contracts';
 import type { Clock } from '@factory/runtime';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { answers } from '../http/schemas.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { auditInvariants, INVARIANTS } from './rules.ts';
 
 /** Told of; all are counted. */
 const BREACHES_SHOWN = 500;
-
-const AuditSchema = Type.Object({
-  checkedAt: Type.String({ format: 'date-time' }),
-  clean: Type.Boolean(),
-  /** How much was looked at. */
-  checked: Type.Object({
-    vms: Type.Integer(),
-    addresses: Type.Integer(),
-    batches: Type.Integer(),
-    clusters: Type.Integer(),
-  }),
-  rules: Type.Array(
-    Type.Object({ name: Type.String(), says: Type.String(), breaches: Type.Integer() }),
-  ),
-  breaches: Type.Array(Type.Object({ rule: Type.String(), what: Type.String() })),
-});
 
 /** `GET /v1/audit/invariants` */
 export function invariantRoutes(
@@ -38,7 +22,7 @@ export function invariantRoutes(
         operationId: 'auditInvariants',
         summary: 'Check what must hold of everything at every moment',
         tags: ['audit'],
-        response: answers(200, AuditSchema),
+        response: answers(200, InvariantAuditSchema),
       },
     },
     async () => {
